@@ -1,0 +1,66 @@
+import {clean} from './clean.ts';
+import {type Digest, parseDigest} from './digest.ts';
+import {OciError} from './error.ts';
+import type {Platform} from './platform.ts';
+
+/**
+ * What points at content: its type, its digest and its size in bytes.
+ * @see https://github.com/opencontainers/image-spec/blob/main/descriptor.md
+ */
+export interface Descriptor {
+  readonly mediaType: string;
+  readonly digest: Digest;
+  readonly size: number;
+  /** Where a non-distributable layer may be had elsewhere. Never fetched from there. */
+  readonly urls?: readonly string[];
+  readonly platform?: Platform;
+  readonly artifactType?: string;
+}
+
+/**
+ * The descriptor in `value`, a part of a manifest that `where` names.
+ * @throws OciError when a field is missing or malformed
+ */
+export function parseDescriptor(value: unknown, where: string): Descriptor {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new OciError(`${where} is not a descriptor`);
+  }
+  const {mediaType, digest, size, urls, platform, artifactType} = value as Record<string, unknown>;
+  if (typeof mediaType !== 'string' || mediaType.length > 255) {
+    throw new OciError(`${where} has no valid mediaType`);
+  }
+  if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) {
+    throw new OciError(
+      `${where} has the size ${clean(String(size), 40)}, which is not a number of bytes`
+    );
+  }
+  return {
+    mediaType,
+    digest: parseDigest(digest),
+    size,
+    ...(Array.isArray(urls) && {urls: urls.filter(url => typeof url === 'string')}),
+    ...(isPlatform(platform) && {platform: pickPlatform(platform)}),
+    ...(typeof artifactType === 'string' && {artifactType})
+  };
+}
+
+/**
+ * Whether the content lives elsewhere by design: a foreign layer, which registries need not have.
+ * @see https://github.com/opencontainers/image-spec/blob/main/layer.md#non-distributable-layers
+ */
+export function isForeign({mediaType, urls}: Descriptor): boolean {
+  return (
+    (urls !== undefined && urls.length > 0) ||
+    mediaType.includes('.nondistributable.') ||
+    mediaType.includes('.foreign.')
+  );
+}
+
+function isPlatform(value: unknown): value is Platform {
+  const {os, architecture} = (value ?? {}) as Record<string, unknown>;
+  return typeof os === 'string' && typeof architecture === 'string';
+}
+
+function pickPlatform({os, architecture, variant}: Platform): Platform {
+  return {os, architecture, ...(typeof variant === 'string' && {variant})};
+}
