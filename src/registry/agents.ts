@@ -1,0 +1,87 @@
+import {readFileSync} from 'node:fs';
+import {Agent as HttpAgent} from 'node:http';
+import {Agent as HttpsAgent} from 'node:https';
+import {rootCertificates} from 'node:tls';
+
+import {HttpProxyAgent} from 'http-proxy-agent';
+import {HttpsProxyAgent} from 'https-proxy-agent';
+import {getProxyForUrl} from 'proxy-from-env';
+
+export interface AgentsOptions {
+  /** PEM certificates of a private CA, believed beside the usual ones. */
+  readonly ca?: string;
+  /** Told of a proxy's password before it is used. */
+  readonly secret?: (value: string) => void;
+}
+
+/**
+ * The connections of a run, kept open between requests. Hosts that a registry named have
+ * connections of their own: one that was judged is never shared with one that was not.
+ */
+export class Agents {
+  readonly #options: AgentsOptions;
+  readonly #agents = new Map<string, HttpAgent>();
+  #trusted: string[] | undefined;
+
+  constructor(options: AgentsOptions) {
+    this.#options = options;
+  }
+
+  /** The agent for a URL: directly, or through the proxy that the environment names for it. */
+  for(url: URL, judged: boolean): HttpAgent {
+    const proxy = getProxyForUrl(url.href);
+    const key = `${url.protocol} ${proxy} ${judged ? 'judged' : ''}`;
+    let agent = this.#agents.get(key);
+    if (agent === undefined) {
+      agent = this.#open(url, proxy);
+      this.#agents.set(key, agent);
+    }
+    return agent;
+  }
+
+  /** Closes the connections that are idle. */
+  close(): void {
+    for (const agent of this.#agents.values()) agent.destroy();
+    this.#agents.clear();
+  }
+
+  #open(url: URL, proxy: string): HttpAgent {
+    const keep = {keepAlive: true, maxFreeSockets: 256};
+    const secure = url.protocol === 'https:';
+    if (proxy === '') {
+      return secure ? new HttpsAgent({...keep, ca: this.#trust()}) : new HttpAgent(keep);
+    }
+    const password = new URL(proxy).password;
+    if (password !== '') {
+      this.#options.secret?.(password);
+      this.#options.secret?.(decodeURIComponent(password));
+    }
+    return secure
+      ? new HttpsProxyAgent(proxy, {...keep, ca: this.#trust()})
+      : new HttpProxyAgent(proxy, keep);
+  }
+
+  /**
+   * Giving a CA replaces the usual ones, so all are named. NODE_EXTRA_CA_CERTS is read here since
+   * Node itself only reads it for connections without a CA of their own.
+   */
+  #trust(): string[] {
+    this.#trusted ??= [
+      ...rootCertificates,
+      ...extra(),
+      ...(this.#options.ca ? [this.#options.ca] : [])
+    ];
+    return this.#trusted;
+  }
+}
+
+function extra(): string[] {
+  const file = process.env.NODE_EXTRA_CA_CERTS;
+  if (file === undefined || file === '') return [];
+  try {
+    return [readFileSync(file, 'utf8')];
+  } catch {
+    // Node has warned of it when it started.
+    return [];
+  }
+}

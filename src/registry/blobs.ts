@@ -1,0 +1,129 @@
+import {clean} from '../oci/clean.ts';
+import type {Descriptor} from '../oci/descriptor.ts';
+import type {Digest} from '../oci/digest.ts';
+import {RegistryError} from './error.ts';
+import type {Question, Registry} from './registry.ts';
+import type {Answer} from './transport.ts';
+
+/**
+ * Whether a repository has a blob, in full length. `unknown` where the registry refuses to say:
+ * then it has to be pushed, which does no harm if it is there.
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#checking-if-content-exists-in-the-registry
+ */
+export async function hasBlob(
+  registry: Registry,
+  repository: string,
+  {digest, size}: Pick<Descriptor, 'digest' | 'size'>,
+  signal: AbortSignal
+): Promise<'present' | 'absent' | 'unknown'> {
+  const ask = (method: 'GET' | 'HEAD') =>
+    registry.ask(
+      {
+        ...about(registry, method, repository, digest, signal),
+        expect: [200, 206, 404, 416],
+        ...(method === 'GET' && size > 0 && {headers: {Range: 'bytes=0-0'}})
+      },
+      answer => {
+        if (method === 'GET') answer.body.destroy();
+        else answer.body.resume();
+        return answer;
+      }
+    );
+  try {
+    const answer = await ask(registry.learned.headRefused === true ? 'GET' : 'HEAD');
+    return judge(answer, size);
+  } catch (error) {
+    if (!(error instanceof RegistryError)) throw error;
+    if (error.status === 405 && registry.learned.headRefused !== true) {
+      registry.learned.headRefused = true;
+      return hasBlob(registry, repository, {digest, size}, signal);
+    }
+    if (error.fault === 'denied' || error.fault === 'refused') return 'unknown';
+    throw error;
+  }
+}
+
+function judge({status, headers}: Answer, size: number): 'present' | 'absent' {
+  if (status === 404) return 'absent';
+  const total =
+    status === 206
+      ? /\/(\d+)$/.exec(headers['content-range'] ?? '')?.[1]
+      : headers['content-length'];
+  // A length that is not the blob's: half of it is stored, which is as good as nothing.
+  return status === 200 &&
+    headers['content-encoding'] === undefined &&
+    total !== undefined &&
+    Number(total) !== size
+    ? 'absent'
+    : 'present';
+}
+
+/** A blob's bytes from `offset` on. */
+export interface OpenBlob {
+  readonly answer: Answer;
+  /** So many bytes come first that were not asked for, since the registry ignored the range. */
+  readonly skip: number;
+}
+
+/**
+ * Opens a blob for reading from `offset` up to, not including, `end`; in bytes.
+ * @throws RegistryError; corrupt when what is offered cannot be that blob
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-14.4
+ */
+export async function openBlob(
+  registry: Registry,
+  repository: string,
+  {digest, size}: Descriptor,
+  {offset, end}: {offset: number; end: number},
+  signal: AbortSignal
+): Promise<OpenBlob> {
+  const part = offset > 0 || end < size;
+  return await registry.ask(
+    {
+      ...about(registry, 'GET', repository, digest, signal),
+      expect: part ? [200, 206] : [200],
+      ...(part && {headers: {Range: `bytes=${offset}-${end === size ? '' : end - 1}`}})
+    },
+    answer => {
+      const {status, headers} = answer;
+      const fail = (text: string) => {
+        answer.body.destroy();
+        return new RegistryError('corrupt', `${registry.name}/${repository}@${digest}: ${text}`, {
+          host: registry.name,
+          repository,
+          digest
+        });
+      };
+      if (status === 206) {
+        const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers['content-range'] ?? '');
+        if (range === null || Number(range[1]) !== offset) {
+          throw fail(
+            `bytes from ${offset} on were asked for, ${clean(headers['content-range'] ?? 'nothing said', 60)} was sent`
+          );
+        }
+        return {answer, skip: 0};
+      }
+      const length = headers['content-length'];
+      if (length !== undefined && Number(length) !== size) {
+        throw fail(`it has ${size} bytes by its manifest, ${clean(length, 30)} by the registry`);
+      }
+      return {answer, skip: offset};
+    }
+  );
+}
+
+function about(
+  registry: Registry,
+  method: 'GET' | 'HEAD',
+  repository: string,
+  digest: Digest,
+  signal: AbortSignal
+): Omit<Question, 'expect'> {
+  return {
+    method,
+    path: `/v2/${repository}/blobs/${digest}`,
+    needs: [{repository, actions: registry.actions}],
+    digest,
+    signal
+  };
+}

@@ -1,0 +1,158 @@
+import {clean} from '../oci/clean.ts';
+import type {Digest} from '../oci/digest.ts';
+
+/**
+ * What kind of failure it was:
+ * `address` the host cannot be found or reached; `certificate` its TLS identity is not believed;
+ * `proxy` the proxy refused; `connection` it broke; `stalled` nothing came in time;
+ * `unauthorized` 401; `denied` 403; `absent` 404; `throttled` 429; `server` 408 and 5xx;
+ * `refused` any other answer that was not wanted; `unsafe` the registry asked for something that is
+ * never done; `corrupt` what it sent is not what was asked for.
+ */
+export type Fault =
+  | 'address'
+  | 'certificate'
+  | 'proxy'
+  | 'connection'
+  | 'stalled'
+  | 'unauthorized'
+  | 'denied'
+  | 'absent'
+  | 'throttled'
+  | 'server'
+  | 'refused'
+  | 'unsafe'
+  | 'corrupt';
+
+/**
+ * One entry of a registry's error answer, cleaned.
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes
+ */
+export interface ErrorEntry {
+  readonly code: string;
+  readonly message: string;
+  /** The digests that the entry's detail names, wherever they stand in it. */
+  readonly digests: readonly Digest[];
+}
+
+/** Where a request went, without anything secret: no query, no header. */
+export interface Place {
+  readonly host: string;
+  readonly method?: string | undefined;
+  readonly path?: string | undefined;
+  readonly repository?: string | undefined;
+  readonly digest?: Digest | undefined;
+}
+
+interface Facts extends Place {
+  readonly status?: number | undefined;
+  readonly entries?: readonly ErrorEntry[] | undefined;
+  /** How long the registry asked to wait, in milliseconds. */
+  readonly retryAfter?: number | undefined;
+  readonly advice?: string | undefined;
+  /** Answered by a host that the registry redirected to. */
+  readonly redirected?: boolean | undefined;
+  readonly cause?: unknown;
+}
+
+/** A failure at a registry, as data: what, where, how often tried, and what to do. All text is clean. */
+export class RegistryError extends Error {
+  override readonly name = 'RegistryError' as const;
+  readonly fault: Fault;
+  /** How many times it was tried. */
+  attempts = 1;
+  readonly #facts: Facts;
+
+  constructor(fault: Fault, message: string, facts: Facts) {
+    super(clean(message, 1000), facts.cause === undefined ? undefined : {cause: facts.cause});
+    this.fault = fault;
+    this.#facts = facts;
+  }
+
+  get host(): string {
+    return this.#facts.host;
+  }
+
+  get method(): string | undefined {
+    return this.#facts.method;
+  }
+
+  get path(): string | undefined {
+    return this.#facts.path;
+  }
+
+  get repository(): string | undefined {
+    return this.#facts.repository;
+  }
+
+  get digest(): Digest | undefined {
+    return this.#facts.digest;
+  }
+
+  get status(): number | undefined {
+    return this.#facts.status;
+  }
+
+  get entries(): readonly ErrorEntry[] {
+    return this.#facts.entries ?? [];
+  }
+
+  /** How long the registry asked to wait, in milliseconds. */
+  get retryAfter(): number | undefined {
+    return this.#facts.retryAfter;
+  }
+
+  get advice(): string | undefined {
+    return this.#facts.advice;
+  }
+
+  /** Answered by a host that the registry redirected to. */
+  get redirected(): boolean {
+    return this.#facts.redirected ?? false;
+  }
+
+  /** The same failure, seen from further away. */
+  as(fault: Fault, message: string, more: Partial<Facts> = {}): RegistryError {
+    const seen = new RegistryError(fault, message, {...this.#facts, ...more});
+    seen.attempts = this.attempts;
+    return seen;
+  }
+
+  /** Whether the registry gave one of these codes. */
+  says(...codes: readonly string[]): boolean {
+    return this.entries.some(({code}) => codes.includes(code));
+  }
+}
+
+/** The status as a kind of failure. */
+export function faultOf(status: number): Fault {
+  if (status === 401) return 'unauthorized';
+  if (status === 403) return 'denied';
+  if (status === 404) return 'absent';
+  if (status === 429) return 'throttled';
+  // 499 and 52x come from proxies that lost patience with the registry behind them.
+  if (status === 408 || status === 499 || status >= 500) return 'server';
+  return 'refused';
+}
+
+/** Reads `{"errors": [...]}`; anything else has no entries. Never throws: a registry may answer anything. */
+export function parseEntries(body: string): readonly ErrorEntry[] {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(body);
+  } catch {
+    return [];
+  }
+  const {errors} = (parsed ?? {}) as {errors?: unknown};
+  if (!Array.isArray(errors)) return [];
+  return errors.slice(0, 1000).map((entry: unknown) => {
+    const {code, message, detail} = (entry ?? {}) as Record<string, unknown>;
+    return {
+      code: typeof code === 'string' ? clean(code, 60) : '',
+      message: typeof message === 'string' ? clean(message, 300) : '',
+      digests: [...new Set(JSON.stringify(detail ?? '').match(digests) ?? [])] as Digest[]
+    };
+  });
+}
+
+const digests = /sha256:[0-9a-f]{64}(?![0-9a-f])|sha512:[0-9a-f]{128}(?![0-9a-f])/g;

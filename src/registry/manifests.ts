@@ -1,0 +1,243 @@
+import {gunzipSync} from 'node:zlib';
+
+import {clean} from '../oci/clean.ts';
+import type {Descriptor} from '../oci/descriptor.ts';
+import {algorithmOf, type Digest, digestOf, isDigest} from '../oci/digest.ts';
+import {OciError} from '../oci/error.ts';
+import {largestManifest, type Manifest, parseManifest} from '../oci/manifest.ts';
+import {baseType, isManifestType, manifestTypes} from '../oci/media-type.ts';
+import {readBody} from './body.ts';
+import {RegistryError} from './error.ts';
+import {discard, type Question, type Registry} from './registry.ts';
+import type {Answer} from './transport.ts';
+
+/** A manifest as it came: its bytes untouched, its digest computed from them. */
+export interface FetchedManifest {
+  readonly descriptor: Descriptor;
+  readonly bytes: Buffer;
+  readonly manifest: Manifest;
+}
+
+/** How often content that is not what it should be is asked for again. */
+const mostCorrupt = 2;
+
+/**
+ * The manifest of a tag or digest, or undefined where the registry has none.
+ * @throws RegistryError; corrupt when the bytes are not those of the digest, or not a manifest
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
+ */
+export async function getManifest(
+  registry: Registry,
+  repository: string,
+  reference: string,
+  signal: AbortSignal
+): Promise<FetchedManifest | undefined> {
+  const question = about(registry, 'GET', repository, reference, signal);
+  for (let tries = 0; ; tries++) {
+    try {
+      return await registry.ask(question, async answer => {
+        if (answer.status === 404) {
+          discard(answer);
+          return undefined;
+        }
+        const place = {host: registry.name, method: 'GET', path: answer.url.pathname, repository};
+        const {idle} = registry.transport.timings;
+        const bytes = await readBody(answer.body, largestManifest, idle, place);
+        return read(bytes, answer, reference, place);
+      });
+    } catch (error) {
+      const corrupt = error instanceof RegistryError && error.fault === 'corrupt';
+      if (!corrupt || tries >= mostCorrupt) throw error;
+      registry.log.debug(`${error.message}; asked for again`);
+    }
+  }
+}
+
+/** What HEAD tells of a manifest; the digest only where the registry says it. */
+export interface ManifestHead {
+  readonly digest?: Digest;
+}
+
+/**
+ * Whether there is a manifest of that name, by HEAD; `unknown` where the registry refuses to say.
+ */
+export async function headManifest(
+  registry: Registry,
+  repository: string,
+  reference: string,
+  signal: AbortSignal
+): Promise<ManifestHead | 'absent' | 'unknown'> {
+  try {
+    const question = about(registry, 'HEAD', repository, reference, signal);
+    const {status, headers} = await registry.ask(question, discard);
+    if (status === 404) return 'absent';
+    const digest = headers['docker-content-digest'];
+    return isDigest(digest) ? {digest} : {};
+  } catch (error) {
+    if (isRefusal(error)) return 'unknown';
+    throw error;
+  }
+}
+
+/**
+ * The digest that a tag or digest stands for at the registry: by HEAD, and by GET where HEAD does
+ * not tell. Undefined where there is none.
+ */
+export async function resolveManifest(
+  registry: Registry,
+  repository: string,
+  reference: string,
+  signal: AbortSignal
+): Promise<Digest | undefined> {
+  const head = await headManifest(registry, repository, reference, signal);
+  if (head !== 'absent' && head !== 'unknown' && head.digest !== undefined) return head.digest;
+  // Some registries answer HEAD with 404 where GET finds it, but only a tag is worth the second look.
+  if (head === 'absent' && isDigest(reference)) return undefined;
+  try {
+    return (await getManifest(registry, repository, reference, signal))?.descriptor.digest;
+  } catch (error) {
+    if (isRefusal(error)) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Stores a manifest, byte by byte as it is. Repeating it is harmless, so a lost answer is no harm;
+ * a tag that may not be moved but stands there already counts as stored.
+ * @throws RegistryError; its `entries` name what the registry says is missing below it
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-manifests
+ */
+export async function putManifest(
+  registry: Registry,
+  repository: string,
+  reference: string,
+  {bytes, descriptor}: Pick<FetchedManifest, 'bytes' | 'descriptor'>,
+  signal: AbortSignal
+): Promise<{readonly subjectTaken: boolean}> {
+  const {digest, mediaType} = descriptor;
+  let answer: Answer;
+  try {
+    answer = await registry.ask(
+      {
+        method: 'PUT',
+        path: `/v2/${repository}/manifests/${reference}`,
+        needs: [{repository, actions: 'pull,push'}],
+        expect: [200, 201, 202, 204],
+        headers: {'Content-Type': mediaType},
+        body: bytes,
+        commit: true,
+        digest,
+        signal
+      },
+      discard
+    );
+  } catch (error) {
+    if (!(error instanceof RegistryError) || !mayStandAlready(error)) throw error;
+    const there = await resolveManifest(registry, repository, reference, signal);
+    if (there !== digest) throw error;
+    return {subjectTaken: false};
+  }
+  const echoed = answer.headers['docker-content-digest'];
+  if (isDigest(echoed) && algorithmOf(echoed) === algorithmOf(digest) && echoed !== digest) {
+    const stored = await getManifest(registry, repository, reference, signal);
+    if (stored?.descriptor.digest !== digest) {
+      throw new RegistryError(
+        'corrupt',
+        `${registry.name} took ${digest} and says that it stored ${echoed}`,
+        {
+          host: registry.name,
+          repository,
+          digest
+        }
+      );
+    }
+  }
+  return {subjectTaken: answer.headers['oci-subject'] !== undefined};
+}
+
+/** An immutable tag refuses even the manifest that it has; so may a lock. */
+function mayStandAlready({status, entries}: RegistryError): boolean {
+  if (status === 409 || status === 412 || status === 405 || status === 423) return true;
+  return (
+    status === 400 &&
+    entries.some(
+      ({code, message}) => code === 'TAG_INVALID' || /already exists|immutable/i.test(message)
+    )
+  );
+}
+
+/** A plain no to a question about existence, from which nothing follows. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof RegistryError && ['denied', 'refused'].includes(error.fault);
+}
+
+function about(
+  registry: Registry,
+  method: 'GET' | 'HEAD',
+  repository: string,
+  reference: string,
+  signal: AbortSignal
+): Question {
+  return {
+    method,
+    path: `/v2/${repository}/manifests/${reference}`,
+    needs: [{repository, actions: registry.actions}],
+    expect: [200, 404],
+    headers: {Accept: manifestTypes.join(', ')},
+    ...(isDigest(reference) && {digest: reference}),
+    signal
+  };
+}
+
+function read(
+  raw: Buffer,
+  {headers}: Answer,
+  reference: string,
+  place: {host: string; repository: string}
+): FetchedManifest {
+  const wanted = isDigest(reference) ? reference : undefined;
+  const fail = (text: string) =>
+    new RegistryError(
+      'corrupt',
+      `${place.host}/${place.repository}@${wanted ?? reference}: ${text}`,
+      {
+        ...place,
+        digest: wanted
+      }
+    );
+  const claimed = headers['docker-content-digest'];
+  const expected = wanted ?? (isDigest(claimed) ? claimed : undefined);
+  const bytes = decode(raw, headers['content-encoding'], expected, fail);
+  const digest = digestOf(bytes, expected === undefined ? 'sha256' : algorithmOf(expected));
+  if (expected !== undefined && digest !== expected) {
+    throw fail(`the registry sent other bytes: ${digest} instead of ${expected}`);
+  }
+  try {
+    const manifest = parseManifest(bytes, headers['content-type']);
+    const mediaType = isManifestType(manifest.mediaType)
+      ? manifest.mediaType
+      : (baseType(headers['content-type']) ?? '');
+    return {descriptor: {mediaType, digest, size: bytes.length}, bytes, manifest};
+  } catch (error) {
+    if (error instanceof OciError) throw fail(error.message);
+    throw error;
+  }
+}
+
+/** Some proxies compress although nobody asked: then exactly one of both forms is the content. */
+function decode(
+  raw: Buffer,
+  encoding: string | undefined,
+  expected: Digest | undefined,
+  fail: (text: string) => RegistryError
+): Buffer {
+  if (encoding === undefined || encoding === 'identity') return raw;
+  if (encoding !== 'gzip')
+    throw fail(`it came with Content-Encoding ${clean(encoding, 40)}, which nobody asked for`);
+  if (expected !== undefined && digestOf(raw, algorithmOf(expected)) === expected) return raw;
+  try {
+    return gunzipSync(raw, {maxOutputLength: largestManifest});
+  } catch {
+    throw fail('it came compressed, and cannot be unpacked within the limit');
+  }
+}

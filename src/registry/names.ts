@@ -1,0 +1,75 @@
+import {type LookupAddress, promises as dns} from 'node:dns';
+import {isIP, type LookupFunction} from 'node:net';
+
+/** Resolves a name to all its addresses; tests bring their own. */
+export type Resolve = (host: string) => Promise<readonly LookupAddress[]>;
+
+/** Judges an address before it is connected to. @throws when it must not be */
+export type Judge = (address: string) => void;
+
+const systemResolve: Resolve = host => dns.lookup(host, {all: true, order: 'verbatim'});
+
+/**
+ * The names that a run has resolved. An answer is kept for the run, since behind some names (a
+ * geo-replicated registry) stand machines that do not know yet what another one has just taken in.
+ */
+export class Names {
+  readonly #resolve: Resolve;
+  readonly #known = new Map<string, Promise<readonly LookupAddress[]>>();
+
+  constructor(resolve: Resolve = systemResolve) {
+    this.#resolve = resolve;
+  }
+
+  /** All addresses of a host. @throws what the resolver throws, such as an error with code ENOTFOUND */
+  addresses(host: string): Promise<readonly LookupAddress[]> {
+    const family = isIP(host);
+    if (family !== 0) return Promise.resolve([{address: host, family}]);
+    const known = this.#known.get(host);
+    if (known !== undefined) return known;
+    const asked = this.#resolve(host).catch((error: unknown) => {
+      this.#known.delete(host);
+      throw error;
+    });
+    this.#known.set(host, asked);
+    return asked;
+  }
+
+  /** Forgets a host whose address could not be reached. */
+  forget(host: string): void {
+    this.#known.delete(host);
+  }
+
+  /**
+   * The `lookup` of a connection. With a judge, every address is judged where it is about to be
+   * used, so that no name can stand for another address than the one that was looked at.
+   */
+  lookup(judge?: Judge): LookupFunction {
+    return (host, options, callback) => {
+      void this.addresses(host).then(
+        all => {
+          try {
+            if (judge !== undefined) for (const {address} of all) judge(address);
+          } catch (error) {
+            callback(error as NodeJS.ErrnoException, [], 0);
+            return;
+          }
+          const wanted = all.filter(({family}) => !options.family || family === options.family);
+          const first = wanted[0];
+          if (first === undefined) {
+            const error: NodeJS.ErrnoException = new Error(`${host} has no address of that kind`);
+            error.code = 'ENOTFOUND';
+            callback(error, [], 0);
+          } else if (options.all === true) {
+            callback(null, [...wanted]);
+          } else {
+            callback(null, first.address, first.family);
+          }
+        },
+        (error: unknown) => {
+          callback(error as NodeJS.ErrnoException, [], 0);
+        }
+      );
+    };
+  }
+}

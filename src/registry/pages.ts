@@ -1,0 +1,104 @@
+import {readBody} from './body.ts';
+import type {Need} from './authorizer.ts';
+import {RegistryError} from './error.ts';
+import {discard, type Registry} from './registry.ts';
+
+/** The most bytes of a page. */
+const largestPage = 8 * 1024 * 1024;
+/** The most pages; with a thousand entries each, more than any registry was seen to have. */
+const mostPages = 1000;
+
+interface List {
+  readonly path: string;
+  readonly needs: readonly Need[];
+  /** The property that holds the entries. */
+  readonly key: 'tags' | 'repositories';
+  readonly signal: AbortSignal;
+}
+
+/**
+ * All entries of a list that comes in pages, or undefined where there is no such list. A `Link` is
+ * followed only within the registry, never twice to the same page, and only so many times.
+ * @throws RegistryError
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
+ */
+export async function collect(registry: Registry, list: List): Promise<string[] | undefined> {
+  const {needs, key, signal} = list;
+  const entries: string[] = [];
+  const seen = new Set<string>();
+  let next: URL | undefined = new URL(list.path, registry.origin);
+  while (next !== undefined) {
+    const url: URL = next;
+    seen.add(url.href);
+    const page = await registry.ask(
+      {
+        method: 'GET',
+        path: url,
+        needs,
+        expect: [200, 404],
+        headers: {Accept: 'application/json'},
+        signal
+      },
+      async answer => {
+        if (answer.status === 404) {
+          discard(answer);
+          return undefined;
+        }
+        const place = {host: registry.name, method: 'GET', path: url.pathname};
+        const body = await readBody(
+          answer.body,
+          largestPage,
+          registry.transport.timings.idle,
+          place
+        );
+        return {entries: parse(body, key, place), link: answer.headers.link};
+      }
+    );
+    if (page === undefined) return seen.size === 1 ? undefined : entries;
+    for (const entry of page.entries) entries.push(entry);
+    next = follow(page.link, url, registry);
+    if (next !== undefined && (seen.has(next.href) || seen.size >= mostPages)) {
+      throw new RegistryError('unsafe', `${registry.name}: the list of ${key} has no end`, {
+        host: registry.name,
+        path: url.pathname
+      });
+    }
+  }
+  return entries;
+}
+
+function parse(body: Buffer, key: string, place: {host: string; path: string}): string[] {
+  try {
+    const value = (JSON.parse(body.toString('utf8')) as Record<string, unknown>)[key];
+    // Without a tag, some registries say null.
+    if (value === null || value === undefined) return [];
+    if (Array.isArray(value)) return value.filter(entry => typeof entry === 'string');
+  } catch {
+    // Said below.
+  }
+  throw new RegistryError('corrupt', `${place.host}: the list of ${key} is not one`, place);
+}
+
+/** @see https://www.rfc-editor.org/rfc/rfc8288#section-3 */
+function follow(
+  header: string | string[] | undefined,
+  from: URL,
+  registry: Registry
+): URL | undefined {
+  const text = Array.isArray(header) ? header.join(', ') : (header ?? '');
+  const target = /<([^<>]*)>\s*(?:;\s*[^;,]+)*;\s*rel="?next"?/i.exec(text)?.[1];
+  if (target === undefined || !URL.canParse(target, from.href)) return undefined;
+  const url = new URL(target, from);
+  // Behind a proxy the registry may not know its own scheme and port: the path is what counts.
+  if (url.hostname !== from.hostname) {
+    throw new RegistryError(
+      'unsafe',
+      `${registry.name}: the list goes on at another host, which is not followed`,
+      {
+        host: registry.name,
+        path: from.pathname
+      }
+    );
+  }
+  return new URL(url.pathname + url.search, registry.origin);
+}

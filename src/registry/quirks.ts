@@ -1,0 +1,100 @@
+const MiB = 1024 * 1024;
+
+/**
+ * What is known beforehand about a kind of registry, where it differs from the specification. A new
+ * quirk has its place here; what a registry shows while the run goes on is in `Learned`.
+ */
+export interface Quirks {
+  readonly name: string;
+  /** The API's host where it is not the registry's name. */
+  readonly api?: string;
+  /** The largest blob that goes up in one PUT; above, one PATCH and an empty PUT. Bytes. */
+  readonly singlePut: number;
+  /** The chunk where one request must not carry the whole blob. Bytes. */
+  readonly chunk: number;
+  /** Blobs can be mounted only from repositories in which a manifest names them already. */
+  readonly mountsCommittedOnly: boolean;
+  /** What a missing repository means here, for the message. */
+  readonly repositoryAdvice?: string;
+}
+
+/** A registry that follows the specification. */
+const usual: Quirks = {
+  name: 'distribution',
+  // Half of what proxies in front of registries were seen to cap a request at (Cloudflare: 100 MB).
+  singlePut: 48 * MiB,
+  chunk: 32 * MiB,
+  mountsCommittedOnly: false
+};
+
+interface Known {
+  readonly host: RegExp;
+  readonly quirks: Partial<Quirks> & {readonly name: string};
+}
+
+const known: readonly Known[] = [
+  {
+    host: /^docker\.io$/,
+    quirks: {
+      name: 'Docker Hub',
+      api: 'registry-1.docker.io',
+      repositoryAdvice:
+        'Docker Hub answers 401 for repositories that do not exist or that the account may not see.'
+    }
+  },
+  {
+    // A single PUT of more than about 20 MB was seen to be answered with 413.
+    // https://github.com/goharbor/harbor/issues/21640
+    host: /\.azurecr\.(?:io|cn|us|de)$/,
+    quirks: {name: 'ACR', singlePut: 16 * MiB, chunk: 16 * MiB}
+  },
+  {
+    // Chunks with Content-Range above 4 MiB are answered with 416.
+    // https://github.com/oras-project/rust-oci-client/issues/35
+    host: /^ghcr\.io$/,
+    quirks: {
+      name: 'GHCR',
+      chunk: 4 * MiB,
+      repositoryAdvice: 'The token needs the scope write:packages.'
+    }
+  },
+  {
+    // Repositories are not made by a push, and layers are mounted only if the account has that switched on.
+    host: /\.dkr\.ecr(?:-fips)?\.[a-z0-9-]+\.(?:amazonaws\.com(?:\.cn)?|on\.aws)$/,
+    quirks: {
+      name: 'ECR',
+      mountsCommittedOnly: true,
+      repositoryAdvice:
+        'ECR needs each repository before the push: aws ecr create-repository --repository-name <name>, or a creation template.'
+    }
+  },
+  {
+    // No upload in several chunks: whole blobs only.
+    host: /(?:^|\.)(?:pkg\.dev|gcr\.io)$/,
+    quirks: {
+      name: 'Artifact Registry',
+      singlePut: 512 * MiB,
+      repositoryAdvice:
+        'The first part of the path must be an existing repository of the project: gcloud artifacts repositories create.'
+    }
+  },
+  {host: /\.jfrog\.io$/, quirks: {name: 'Artifactory', mountsCommittedOnly: true}},
+  {host: /^quay\.io$/, quirks: {name: 'Quay'}}
+];
+
+/** What is known about the registry of that name. */
+export function quirksOf(registry: string): Quirks {
+  const host = registry.replace(/:\d+$/, '');
+  const found = known.find(entry => entry.host.test(host));
+  return {...usual, ...found?.quirks};
+}
+
+/** What a registry has shown in this run; it starts empty. */
+export interface Learned {
+  /** A request with more bytes than this was refused with 413. */
+  tooLarge?: number;
+  /** HEAD is refused for blobs: GET tells. */
+  headRefused?: boolean;
+  /** Whole-blob uploads have failed so often that chunks are used. */
+  chunked?: boolean;
+}

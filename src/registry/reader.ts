@@ -1,0 +1,270 @@
+import type {IncomingMessage} from 'node:http';
+import type {Readable, Writable} from 'node:stream';
+import {createGunzip} from 'node:zlib';
+
+import type {Descriptor} from '../oci/descriptor.ts';
+import {algorithmOf, Hasher} from '../oci/digest.ts';
+import {type OpenBlob, openBlob} from './blobs.ts';
+import {RegistryError} from './error.ts';
+import {isPassing} from './patience.ts';
+import type {Registry} from './registry.ts';
+
+/** Content that can be written anywhere, as often as it takes. */
+export interface BlobContent {
+  readonly descriptor: Descriptor;
+  /**
+   * Writes the bytes from `from` up to, not including, `to`. The last byte of the blob is written
+   * only when all of them have the right digest: a sink that was promised the length never gets
+   * wrong content whole.
+   */
+  pump(from: number, to: number, sink: Writable, signal: AbortSignal): Promise<void>;
+}
+
+/** So much progress, in bytes, and a download has earned a new patience. */
+const progress = 256 * 1024;
+
+/**
+ * A blob at a registry, read as a stream. What breaks (a reset, an early end, a stall, a signed
+ * address that expired) goes on by Range where it stopped; everything is hashed once, in order.
+ */
+export class BlobReader implements BlobContent {
+  readonly descriptor: Descriptor;
+  readonly #registry: Registry;
+  readonly #repository: string;
+  readonly #arrived: (bytes: number) => void;
+  #hasher: Hasher;
+  /** Bytes from the start that are in the hash. */
+  #hashed = 0;
+  #verified = false;
+  /** The whole blob, asked for ahead of the first `pump`. */
+  #ahead: Promise<OpenBlob> | undefined;
+  /** The furthest byte that was ever written, for the progress. */
+  #furthest = 0;
+
+  /** @param arrived told of bytes when they are read for the first time */
+  constructor(
+    registry: Registry,
+    repository: string,
+    descriptor: Descriptor,
+    arrived: (bytes: number) => void = () => undefined
+  ) {
+    this.descriptor = descriptor;
+    this.#registry = registry;
+    this.#repository = repository;
+    this.#arrived = arrived;
+    this.#hasher = new Hasher(algorithmOf(descriptor.digest));
+  }
+
+  /** Asks for the blob already, while the upload is being opened; the next `pump` takes it over. */
+  prefetch(signal: AbortSignal): void {
+    this.#ahead = this.#open(0, this.descriptor.size, signal);
+    // Its failure is the pump's to tell.
+    this.#ahead.catch(() => undefined);
+  }
+
+  /** Lets go of what was asked for ahead and not taken over. */
+  release(): void {
+    void this.#ahead?.then(
+      ({answer}) => answer.body.destroy(),
+      () => undefined
+    );
+    this.#ahead = undefined;
+  }
+
+  async pump(from: number, to: number, sink: Writable, signal: AbortSignal): Promise<void> {
+    const {size} = this.descriptor;
+    // From the start again: what was hashed may be what was wrong.
+    if (from === 0 && !this.#verified) this.#forget();
+    let patience = this.#registry.patience();
+    let earned = from;
+    if (size === 0) this.#check();
+    for (let at = from; at < to;) {
+      const cursor = {at};
+      try {
+        const {answer, skip} = await this.#take(at, to, signal);
+        await this.#pour(
+          decoded(answer.body, answer.headers['content-encoding'], size),
+          cursor,
+          to,
+          skip,
+          sink,
+          signal
+        );
+        at = cursor.at;
+      } catch (error) {
+        signal.throwIfAborted();
+        at = cursor.at;
+        if (!(error instanceof RegistryError) || !isPassing(error) || sink.destroyed) throw error;
+        if (at - earned >= progress) {
+          patience = this.#registry.patience();
+          earned = at;
+        }
+        await this.#registry.recover(patience, error, signal);
+      }
+    }
+  }
+
+  #open(offset: number, end: number, signal: AbortSignal): Promise<OpenBlob> {
+    return openBlob(this.#registry, this.#repository, this.descriptor, {offset, end}, signal);
+  }
+
+  #take(at: number, to: number, signal: AbortSignal): Promise<OpenBlob> {
+    const ahead = this.#ahead;
+    if (ahead !== undefined && at === 0 && to === this.descriptor.size) {
+      this.#ahead = undefined;
+      return ahead;
+    }
+    this.release();
+    return this.#open(at, to, signal);
+  }
+
+  /** Moves bytes from one answer to the sink until the answer ends; the cursor says how far it came. */
+  #pour(
+    body: Readable,
+    cursor: {at: number},
+    to: number,
+    skip: number,
+    sink: Writable,
+    signal: AbortSignal
+  ): Promise<void> {
+    const {idle} = this.#registry.transport.timings;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        settle(
+          this.#failure(
+            'stalled',
+            body.isPaused()
+              ? `the upload of it stopped taking bytes for ${idle / 1000} s`
+              : `nothing came for ${idle / 1000} s`
+          )
+        );
+      }, idle);
+      const settle = (error?: unknown) => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', onAbort);
+        sink.off('drain', onDrain);
+        sink.off('close', onClose);
+        body.off('data', onData);
+        // A body that is left early must not throw later on.
+        body.on('error', () => undefined);
+        if (error === undefined) resolve();
+        else {
+          body.destroy();
+          reject(error);
+        }
+      };
+      const onAbort = () => {
+        settle(signal.reason);
+      };
+      const onDrain = () => {
+        timer.refresh();
+        body.resume();
+      };
+      const onClose = () => {
+        settle(this.#failure('connection', 'the upload of it broke'));
+      };
+      const onData = (whole: Buffer) => {
+        timer.refresh();
+        let piece = whole;
+        if (skip > 0) {
+          const cut = Math.min(skip, piece.length);
+          skip -= cut;
+          piece = piece.subarray(cut);
+        }
+        if (piece.length > to - cursor.at) piece = piece.subarray(0, to - cursor.at);
+        if (piece.length === 0) return;
+        try {
+          this.#hash(piece, cursor.at);
+        } catch (error) {
+          settle(error);
+          return;
+        }
+        cursor.at += piece.length;
+        if (cursor.at > this.#furthest) {
+          this.#arrived(cursor.at - this.#furthest);
+          this.#furthest = cursor.at;
+        }
+        if (!sink.write(piece)) body.pause();
+        if (cursor.at === to) {
+          // More than was promised is not read; the connection goes with it.
+          body.off('data', onData);
+          body.resume();
+        }
+      };
+      sink.on('drain', onDrain);
+      sink.on('close', onClose);
+      signal.addEventListener('abort', onAbort, {once: true});
+      body.on('data', onData);
+      body.on('end', () => {
+        settle(
+          cursor.at === to
+            ? undefined
+            : this.#failure('connection', `it ended after ${cursor.at} of ${to} bytes`)
+        );
+      });
+      body.on('error', error => {
+        settle(
+          cursor.at === to
+            ? undefined
+            : this.#failure('connection', `it broke off after ${cursor.at} of ${to} bytes`, error)
+        );
+      });
+      body.on('close', () => {
+        settle(
+          cursor.at === to
+            ? undefined
+            : this.#failure('connection', `it ended after ${cursor.at} of ${to} bytes`)
+        );
+      });
+    });
+  }
+
+  /** Takes a piece at `at` into the hash, unless it has been there before; checks when it is the last one. */
+  #hash(piece: Buffer, at: number): void {
+    if (this.#verified || at + piece.length <= this.#hashed) return;
+    // A part that was never read would make a hole: only whole blobs are checked here.
+    if (at > this.#hashed) return;
+    this.#hasher.update(at === this.#hashed ? piece : piece.subarray(this.#hashed - at));
+    this.#hashed = at + piece.length;
+    if (this.#hashed === this.descriptor.size) this.#check();
+  }
+
+  #check(): void {
+    const {digest} = this.descriptor;
+    const got = this.#hasher.digest();
+    if (got !== digest) {
+      this.#forget();
+      throw this.#failure('corrupt', `the registry sent other bytes: ${got} instead of ${digest}`);
+    }
+    this.#verified = true;
+  }
+
+  #forget(): void {
+    this.#hasher = new Hasher(algorithmOf(this.descriptor.digest));
+    this.#hashed = 0;
+  }
+
+  #failure(
+    fault: 'corrupt' | 'connection' | 'stalled',
+    text: string,
+    cause?: Error
+  ): RegistryError {
+    const {name: host} = this.#registry;
+    const {digest} = this.descriptor;
+    return new RegistryError(fault, `${host}/${this.#repository}@${digest}: ${text}`, {
+      host,
+      method: 'GET',
+      repository: this.#repository,
+      digest,
+      cause
+    });
+  }
+}
+
+/** Some proxies compress although nobody asked; a body that has the blob's length is the blob. */
+function decoded(body: IncomingMessage, encoding: string | undefined, size: number): Readable {
+  if (encoding !== 'gzip' || Number(body.headers['content-length']) === size) return body;
+  const unpacked = createGunzip();
+  body.on('error', error => unpacked.destroy(error));
+  return body.pipe(unpacked);
+}

@@ -1,0 +1,91 @@
+import {clean} from '../oci/clean.ts';
+import {hostOf, reachOf} from './address.ts';
+import {RegistryError} from './error.ts';
+import type {Judge} from './names.ts';
+
+/** How many redirects in a row are followed. */
+export const mostHops = 5;
+
+/**
+ * Where a redirect leads, judged: to https from https, without a user in it, and never to an
+ * address that no registry may send anyone to. The caller keeps credentials to their origin.
+ * @throws RegistryError of the kind unsafe
+ */
+export function judgeRedirect(location: string | undefined, from: URL): URL {
+  const refuse = (rule: string) =>
+    new RegistryError('unsafe', `${from.host} redirects ${rule}`, {
+      host: from.host,
+      path: from.pathname
+    });
+  if (location === undefined || !URL.canParse(location, from.href)) throw refuse('to nowhere');
+  const url = new URL(location, from);
+  const shown = clean(`${url.protocol}//${url.host}`, 120);
+  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && from.protocol === 'http:')) {
+    throw refuse(`to ${shown}, which is not https`);
+  }
+  if (url.username !== '' || url.password !== '')
+    throw refuse(`to ${shown} with a user name in the address`);
+  return url;
+}
+
+/**
+ * Where an upload goes on. It must stay at the registry: bytes of a private image, and the
+ * credentials with them, go nowhere else. A registry behind a proxy may call itself by http or
+ * without its port; then the path is taken and the origin stays what it was.
+ * @throws RegistryError of the kind unsafe or corrupt
+ * @see https://github.com/advisories/GHSA-jxpm-75mh-9fp7
+ */
+export function judgeLocation(location: string | undefined, request: URL): URL {
+  const facts = {host: request.host, path: request.pathname};
+  if (location === undefined || location === '' || !URL.canParse(location, request.href)) {
+    throw new RegistryError(
+      'corrupt',
+      `${request.host} opened an upload but did not say where it goes on`,
+      facts
+    );
+  }
+  const url = new URL(location, request);
+  if (url.hostname !== request.hostname) {
+    throw new RegistryError(
+      'unsafe',
+      `${request.host} wants the upload to go on at ${clean(url.host, 120)}, another host; nothing was sent there`,
+      {...facts, advice: "Set the registry's external URL to the name that is used here."}
+    );
+  }
+  const defaulted = url.port === '';
+  if (url.origin !== request.origin && !defaulted) {
+    throw new RegistryError(
+      'unsafe',
+      `${request.host} wants the upload to go on at ${clean(url.host, 120)}, another port; nothing was sent there`,
+      facts
+    );
+  }
+  const here = new URL(request.origin);
+  here.pathname = url.pathname;
+  here.search = url.search;
+  return here;
+}
+
+/**
+ * Judges the addresses of hosts that a registry names. Private ones only if the registry's own are:
+ * a closed network has its blob store beside it, but a public registry has no business there.
+ * @param own the registry's own addresses
+ */
+export function judgeAddress(registry: string, own: readonly string[]): Judge {
+  const inside = own.some(address => reachOf(address) === 'private');
+  return address => {
+    const reach = reachOf(address);
+    if (reach === 'public' || (reach === 'private' && inside)) return;
+    throw new RegistryError(
+      'unsafe',
+      `${registry} names a host at ${clean(address, 60)}, an address that it has no business to send anyone to`,
+      {host: registry, advice: 'Nothing was sent there.'}
+    );
+  };
+}
+
+/** Judges a literal address in a URL; names are judged when they are looked up. */
+export function judgeLiteral(url: URL, judge: Judge): void {
+  const host = hostOf(url);
+  if (host.includes(':') || /^[\d.]+$/.test(host)) judge(host);
+}

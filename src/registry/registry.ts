@@ -1,0 +1,333 @@
+import type {Log} from '../log.ts';
+import {clean} from '../oci/clean.ts';
+import type {Digest} from '../oci/digest.ts';
+import {baseType} from '../oci/media-type.ts';
+import type {RegistryName} from '../oci/reference.ts';
+import {hostOf} from './address.ts';
+import {Authorizer, type Need} from './authorizer.ts';
+import {readError} from './body.ts';
+import type {FoundCredentials} from './credentials.ts';
+import {faultOf, parseEntries, RegistryError} from './error.ts';
+import {Gate, Patience, type PatienceOptions, usualPatience} from './patience.ts';
+import {type Learned, type Quirks, quirksOf} from './quirks.ts';
+import {judgeAddress, judgeLiteral, judgeRedirect, mostHops} from './redirect.ts';
+import {retryAfterOf} from './token.ts';
+import type {Answer, BodyStream, Transport} from './transport.ts';
+
+export interface RegistryOptions {
+  readonly name: RegistryName;
+  /** Whether it may be spoken to over plain http. */
+  readonly plainHttp: boolean;
+  readonly credentials: FoundCredentials;
+  readonly transport: Transport;
+  readonly log: Log;
+  readonly patience?: PatienceOptions;
+  /** When the whole run ends, by the transport's clock, in milliseconds. */
+  readonly deadline?: number;
+  /** What is done there: `pull` at a source; a target's tokens are good for both. */
+  readonly actions: Need['actions'];
+  /** An HTML 403 is a passing fault here: the front door of a source was seen to block now and then. */
+  readonly blocksAtTimes?: boolean;
+  /** Told when the registry is overloaded, so that less is asked of it at once. */
+  readonly onPressure?: () => void;
+}
+
+/** What to ask of a registry, and which answers are answers. */
+export interface Question {
+  readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
+  /** Below the origin, such as `/v2/arcdata/arc-dns/tags/list`; or the URL that the registry gave. */
+  readonly path: string | URL;
+  readonly needs: readonly Need[];
+  /** The statuses that the caller understands; every other one is thrown. */
+  readonly expect: readonly number[];
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array | BodyStream;
+  /** A commit, which may take the registry minutes. */
+  readonly commit?: boolean;
+  /** `once` where the caller has its own way to go on, such as an upload that is under way. */
+  readonly tries?: 'patient' | 'once';
+  /** For messages. */
+  readonly digest?: Digest;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * One registry: its origin, its credentials, its connections and its moods. It asks questions;
+ * the files beside this one, one a noun, know which.
+ */
+export class Registry {
+  readonly name: RegistryName;
+  readonly origin: URL;
+  readonly quirks: Quirks;
+  readonly learned: Learned = {};
+  readonly log: Log;
+  readonly transport: Transport;
+  /** Requests sent, retries and redirects included. */
+  requests = 0;
+  readonly #options: RegistryOptions;
+  readonly #authorizer: Authorizer;
+  readonly #gate: Gate;
+  readonly #warned = new Set<string>();
+  #own: readonly string[] = [];
+  #met = false;
+
+  constructor(options: RegistryOptions) {
+    const {name, plainHttp, transport, log, credentials} = options;
+    this.#options = options;
+    this.name = name;
+    this.log = log;
+    this.transport = transport;
+    this.quirks = quirksOf(name);
+    this.origin = new URL(`${plainHttp ? 'http' : 'https'}://${this.quirks.api ?? name}`);
+    this.#gate = new Gate(transport.clock);
+    this.#authorizer = new Authorizer({
+      origin: this.origin,
+      transport,
+      credentials,
+      log,
+      judge: address => {
+        judgeAddress(name, this.#own)(address);
+      }
+    });
+  }
+
+  /** What the tokens of this run are good for. */
+  get actions(): Need['actions'] {
+    return this.#options.actions;
+  }
+
+  get credentials(): FoundCredentials {
+    return this.#authorizer.credentials;
+  }
+
+  /** A patience of its own, for whoever tries again by another way than asking the same again. */
+  patience(): Patience {
+    const {patience = usualPatience, deadline = Infinity} = this.#options;
+    return new Patience(patience, this.transport.clock, deadline);
+  }
+
+  /**
+   * Asks, signs in where that is asked for, follows redirects of GET and HEAD, waits and asks again
+   * while the failure may pass.
+   * @param read takes in the answer; what breaks while it reads counts as a failure of the question
+   * @throws RegistryError, with the number of tries; the signal's reason when it aborts
+   */
+  async ask<T>(question: Question, read: (answer: Answer) => Promise<T> | T): Promise<T> {
+    const patient = this.patience();
+    for (;;) {
+      await this.#gate.pass(question.signal);
+      try {
+        const answer = await this.#signedIn(question);
+        this.#met = true;
+        this.#heed(answer);
+        if (question.expect.includes(answer.status)) return await read(answer);
+        throw await this.#refusal(answer, question);
+      } catch (error) {
+        question.signal.throwIfAborted();
+        if (!(error instanceof RegistryError)) throw error;
+        const failure = this.#placed(error, question);
+        if (failure.fault === 'throttled' || failure.fault === 'server')
+          this.#options.onPressure?.();
+        if (question.tries === 'once') throw failure;
+        await this.recover(patient, failure, question.signal);
+      }
+    }
+  }
+
+  /**
+   * Waits before another try, as long as the failure calls for; when the registry asked for a
+   * pause, everything that is bound there waits.
+   * @throws the failure, when another try has no point
+   */
+  async recover(patient: Patience, failure: RegistryError, signal: AbortSignal): Promise<void> {
+    const wait = patient.next(failure, this.#met);
+    this.log.debug(`${failure.message}; again in ${Math.round(wait)} ms`);
+    if (failure.retryAfter === undefined) await this.transport.clock.sleep(wait, signal);
+    else this.#gate.close(wait);
+  }
+
+  /** Learns the registry's own addresses, by which the ones that it names are judged. */
+  async locate(): Promise<void> {
+    try {
+      const found = await this.transport.names.addresses(hostOf(this.origin));
+      this.#own = found.map(({address}) => address);
+    } catch {
+      // Behind a proxy, names need not resolve here. Then only public addresses are believed.
+    }
+  }
+
+  /** Shows a message once in a run. */
+  warnOnce(message: string): void {
+    if (this.#warned.has(message) || this.#warned.size >= 20) return;
+    this.#warned.add(message);
+    this.log.warning(message);
+  }
+
+  /** One question with at most one change of credentials. */
+  async #signedIn(question: Question): Promise<Answer> {
+    const {needs, signal} = question;
+    for (let refused = 0; ; refused++) {
+      const authorization = await this.#authorizer.header(needs, signal);
+      const answer = await this.#redirected(question, authorization);
+      if (answer.status !== 401 || answer.url.origin !== this.origin.origin) return answer;
+      const again = this.#authorizer.challenged(
+        answer.headers['www-authenticate'],
+        needs,
+        authorization
+      );
+      // A body that streams cannot be sent a second time from here: its owner begins anew, and the
+      // next request finds the new token.
+      const spent = question.body !== undefined && !(question.body instanceof Uint8Array);
+      if (!again || refused >= 1 || spent) return answer;
+      await readError(answer.body, this.transport.timings.idle);
+    }
+  }
+
+  /** One question through its redirects. Authorization goes to the origin and nowhere else. */
+  async #redirected(question: Question, authorization: string | undefined): Promise<Answer> {
+    const {timings} = this.transport;
+    const {method, signal, body, commit} = question;
+    let url = question.path instanceof URL ? question.path : new URL(question.path, this.origin);
+    for (let hop = 0; ; hop++) {
+      const home = url.origin === this.origin.origin;
+      const judge = judgeAddress(this.name, this.#own);
+      if (!home) judgeLiteral(url, judge);
+      this.requests++;
+      const answer = await this.transport.send({
+        method,
+        url,
+        headers: {
+          'User-Agent': 'arcdata-mirror',
+          'Accept-Encoding': 'identity',
+          ...question.headers,
+          ...(home && authorization !== undefined && {Authorization: authorization})
+        },
+        ...(body !== undefined && {body}),
+        answerWithin: commit === true ? timings.commit : timings.answer,
+        ...(!home && {judge}),
+        signal
+      });
+      const moved = [301, 302, 303, 307, 308].includes(answer.status);
+      if (!moved || (method !== 'GET' && method !== 'HEAD')) return answer;
+      answer.body.resume();
+      if (hop >= mostHops) {
+        throw new RegistryError(
+          'unsafe',
+          `${this.name} redirects more than ${mostHops} times in a row`,
+          {host: this.name}
+        );
+      }
+      url = judgeRedirect(answer.headers.location, url);
+    }
+  }
+
+  /** Warnings of the registry are shown, once each, and never acted on. */
+  #heed({headers, url}: Answer): void {
+    const {warning} = headers;
+    if (warning === undefined || url.origin !== this.origin.origin) return;
+    const text = /^299 (?:-|\S+) "((?:[^"\\]|\\.){1,4096})"/.exec(warning)?.[1];
+    if (text !== undefined) this.warnOnce(`${this.name} warns: ${clean(text)}`);
+  }
+
+  /** An answer that was not wanted, as an error; its body is read, bounded. */
+  async #refusal(answer: Answer, question: Question): Promise<RegistryError> {
+    const {status, headers, url} = answer;
+    const text = await readError(answer.body, this.transport.timings.idle);
+    const page = baseType(headers['content-type']) === 'text/html' || /^\s*</.test(text);
+    const entries = page ? [] : parseEntries(text);
+    const redirected = url.origin !== this.origin.origin;
+    const said =
+      entries.length > 0
+        ? `: ${entries
+            .slice(0, 3)
+            .map(({code, message}) => `${code} ${message}`.trim())
+            .join('; ')}`
+        : page || text.trim() === ''
+          ? ''
+          : `: ${clean(text, 200)}`;
+    const where = redirected ? `${url.host} (where ${this.name} redirects to)` : this.name;
+    // Behind a redirect, a 403 is a signed address that has expired: the registry gives a new one.
+    const expired = redirected && status >= 400 && status < 500;
+    const blocked = page && status === 403 && this.#options.blocksAtTimes === true;
+    return new RegistryError(
+      expired || blocked ? 'server' : faultOf(status),
+      `${question.method} ${describePath(question, this.origin)}: ${where} answers ${status}${page ? ' with an HTML page' : said}`,
+      {
+        host: url.host,
+        status,
+        entries,
+        redirected,
+        ...retryAfterOf(headers['retry-after'], this.transport.clock.date()),
+        advice: this.#advice(status, page)
+      }
+    );
+  }
+
+  #advice(status: number, page: boolean): string | undefined {
+    if (status === 401 || status === 403) {
+      const known =
+        this.quirks.repositoryAdvice === undefined ? '' : ` ${this.quirks.repositoryAdvice}`;
+      return page
+        ? 'Something in front of the registry blocks the request (firewall, gateway); look there.'
+        : `Check what the account may do; ${this.#authorizer.used}.${known}`;
+    }
+    if (status === 404) return this.quirks.repositoryAdvice;
+    if (status === 405 || status === 412 || status === 423)
+      return 'The tag or repository may be locked or immutable.';
+    if (status === 413) return 'Something in front of the registry limits the size of requests.';
+    if (status === 507) return 'The registry has no room left.';
+    return undefined;
+  }
+
+  /** The error with the question's place in it. */
+  #placed(error: RegistryError, question: Question): RegistryError {
+    const path =
+      question.path instanceof URL ? question.path.pathname : question.path.split('?', 1)[0];
+    return error.as(error.fault, error.message, {
+      method: question.method,
+      path,
+      repository: question.needs[0]?.repository,
+      digest: question.digest
+    });
+  }
+}
+
+function describePath({path}: Question, origin: URL): string {
+  return clean((path instanceof URL ? path : new URL(path, origin)).pathname, 200);
+}
+
+/**
+ * The registry's handshake: is it there, does it speak the protocol, what does it ask for?
+ * Signs in where credentials are there, so that wrong ones end the run before anything else.
+ * @param needs what will be needed later: a token for it is fetched now
+ * @throws RegistryError
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#determining-support
+ */
+export async function ping(
+  registry: Registry,
+  needs: readonly Need[],
+  signal: AbortSignal
+): Promise<void> {
+  await registry.locate();
+  const question: Question = {method: 'GET', path: '/v2/', needs, expect: [200, 404], signal};
+  const answer = await registry.ask(question, discard);
+  if (answer.status === 200) return;
+  // Some registries hide /v2/ from those who may still pull; a page of something else is no registry.
+  if (baseType(answer.headers['content-type']) === 'text/html') {
+    throw new RegistryError(
+      'refused',
+      `${registry.name} answers, but it is no registry: GET /v2/ is 404 with an HTML page`,
+      {
+        host: registry.name,
+        status: 404,
+        advice: 'Check the name; a path such as /registry does not belong into it.'
+      }
+    );
+  }
+}
+
+/** Leaves an answer's body unread, so that its connection can be used again. */
+export function discard(answer: Answer): Answer {
+  answer.body.resume();
+  return answer;
+}

@@ -1,0 +1,215 @@
+import type {Log} from '../log.ts';
+import {clean} from '../oci/clean.ts';
+import {hostOf, reachOf, sameOwner} from './address.ts';
+import {readBody, readError} from './body.ts';
+import type {Challenge} from './challenge.ts';
+import type {FoundCredentials} from './credentials.ts';
+import {type Fault, faultOf, RegistryError} from './error.ts';
+import type {Judge} from './names.ts';
+import type {Answer, Transport} from './transport.ts';
+
+/** What a token allows: `repository:arcdata/arc-dns:pull,push`. */
+export type Scope = string;
+
+/** A bearer token and until when it may be used, by the monotonic clock, in milliseconds. */
+export interface Token {
+  readonly value: string;
+  readonly until: number;
+}
+
+/** The most bytes of a token server's answer. */
+const largestToken = 128 * 1024;
+/** A token lives 60 s where nothing is said, and at least so long where less is said. */
+const shortestLife = 60;
+/** Nothing lives longer than an hour here: asking again is cheap. */
+const longestLife = 3600;
+
+/** The registry that a token is for. */
+export interface TokenContext {
+  readonly origin: URL;
+  readonly transport: Transport;
+  readonly credentials: FoundCredentials;
+  readonly log: Log;
+  /** Judges addresses of hosts that the registry named. */
+  readonly judge: Judge;
+}
+
+/**
+ * Asks a token server for a token, by GET with Basic as all of them take it; an identity token
+ * goes by POST as OAuth 2 wants it.
+ * @throws RegistryError: unsafe (the realm must not be asked), unauthorized, corrupt, and the transport's
+ * @see https://github.com/distribution/distribution/blob/main/docs/content/spec/auth/token.md
+ */
+export async function fetchToken(
+  challenge: Challenge,
+  scopes: readonly Scope[],
+  context: TokenContext,
+  signal: AbortSignal
+): Promise<Token> {
+  const {origin, transport, credentials, log} = context;
+  const realm = judgeRealm(challenge.parameters.get('realm'), context);
+  const service = challenge.parameters.get('service');
+  const foreign = realm.origin !== origin.origin;
+  const headers: Record<string, string> = {
+    Accept: 'application/json',
+    'Accept-Encoding': 'identity'
+  };
+  let method = 'GET';
+  let body: Buffer | undefined;
+  if (credentials.kind === 'identity-token') {
+    method = 'POST';
+    headers['Content-Type'] = 'application/x-www-form-urlencoded';
+    const form = new URLSearchParams({
+      grant_type: 'refresh_token',
+      client_id: 'arcdata-mirror',
+      refresh_token: credentials.token,
+      ...(service !== undefined && {service}),
+      scope: scopes.join(' ')
+    });
+    body = Buffer.from(form.toString());
+  } else {
+    if (service !== undefined) realm.searchParams.set('service', service);
+    for (const scope of scopes) realm.searchParams.append('scope', scope);
+    if (credentials.kind === 'password') {
+      realm.searchParams.set('account', credentials.username);
+      headers.Authorization = basic(credentials);
+    }
+  }
+  const answer = await transport.send({
+    method,
+    url: realm,
+    headers,
+    ...(body !== undefined && {body}),
+    answerWithin: transport.timings.answer,
+    ...(foreign && {judge: context.judge}),
+    signal
+  });
+  return await readToken(answer, context, log);
+}
+
+/** The header of Basic authentication. @see https://www.rfc-editor.org/rfc/rfc7617 */
+export function basic({username, password}: {username: string; password: string}): string {
+  return `Basic ${Buffer.from(`${username}:${password}`, 'utf8').toString('base64')}`;
+}
+
+/**
+ * The realm decides who gets the password, and whoever answers for the registry decides the realm.
+ * So: https (unless the registry itself may be spoken to without), no user in it, no address that
+ * nobody may send us to; and with a secret to lose, only a host of the registry's owner.
+ * @see https://github.com/advisories/GHSA-28r5-37g7-p6mp
+ */
+function judgeRealm(text: string | undefined, {origin, credentials}: TokenContext): URL {
+  const refuse = (rule: string) =>
+    new RegistryError(
+      'unsafe',
+      `${origin.host} asks for a token from ${clean(bare(text), 160)}: ${rule}`,
+      {
+        host: origin.host,
+        advice:
+          "Nothing was sent there. Look into the registry's or its proxy's configuration (external URL)."
+      }
+    );
+  if (text === undefined || !URL.canParse(text)) throw refuse('that is not a URL');
+  const realm = new URL(text);
+  if (realm.username !== '' || realm.password !== '') throw refuse('it holds a user name');
+  const same = realm.hostname === origin.hostname;
+  // A proxy that ends TLS in front of the registry makes it name itself by http.
+  if (
+    same &&
+    realm.protocol === 'http:' &&
+    origin.protocol === 'https:' &&
+    (realm.port === '' || realm.port === origin.port)
+  ) {
+    realm.protocol = 'https:';
+    realm.port = origin.port;
+  }
+  if (realm.protocol !== 'https:' && !(realm.protocol === 'http:' && origin.protocol === 'http:')) {
+    throw refuse('only https is spoken to a token server');
+  }
+  if (same) return realm;
+  const host = hostOf(realm);
+  if (isLiteral(host) && reachOf(host) === 'never')
+    throw refuse('no registry may send anyone to that address');
+  if (credentials.kind !== 'anonymous' && !sameOwner(host, hostOf(origin))) {
+    throw refuse('that host has another owner, and the password is not for it');
+  }
+  return realm;
+}
+
+function bare(text: string | undefined): string {
+  if (text === undefined) return 'nowhere';
+  if (!URL.canParse(text)) return JSON.stringify(text);
+  const {protocol, host, pathname} = new URL(text);
+  return `${protocol}//${host}${pathname}`;
+}
+
+function isLiteral(host: string): boolean {
+  return host.includes(':') || /^[\d.]+$/.test(host);
+}
+
+async function readToken(answer: Answer, context: TokenContext, log: Log): Promise<Token> {
+  const {transport, credentials, origin} = context;
+  const {status, headers, url} = answer;
+  const place = {host: url.host, method: 'GET', path: url.pathname};
+  const fail = (fault: Fault, text: string, advice?: string) =>
+    new RegistryError(fault, `the token server of ${origin.host} (${url.host}) ${text}`, {
+      ...place,
+      status,
+      ...(advice !== undefined && {advice})
+    });
+  if (status !== 200) {
+    await readError(answer.body, transport.timings.idle);
+    if (status === 401 || (status === 403 && credentials.kind !== 'anonymous')) {
+      throw fail(
+        'unauthorized',
+        credentials.kind === 'anonymous'
+          ? `wants a user name (${status})`
+          : `refuses the user name or password (${status})`,
+        `Check the credentials for ${origin.host} (${credentials.from}).`
+      );
+    }
+    // Nobody's token server sends a password on: not followed.
+    if (status >= 300 && status < 400)
+      throw fail('unsafe', `answers with a redirect (${status}), which is not followed`);
+    throw new RegistryError(
+      faultOf(status),
+      `the token server of ${origin.host} (${url.host}) answers ${status}`,
+      {
+        ...place,
+        status,
+        ...retryAfterOf(headers['retry-after'], transport.clock.date())
+      }
+    );
+  }
+  const body = await readBody(answer.body, largestToken, transport.timings.idle, place);
+  let parsed: Record<string, unknown>;
+  try {
+    parsed = JSON.parse(body.toString('utf8')) as Record<string, unknown>;
+  } catch {
+    throw fail('server', 'sends no JSON');
+  }
+  const value = parsed.token ?? parsed.access_token;
+  if (typeof value !== 'string' || value === '') throw fail('server', 'sends no token');
+  // It becomes a header: anything that could end the line would be shown in Node's own error.
+  if (!/^[\x21-\x7e]+$/.test(value))
+    throw fail('corrupt', 'sends a token with characters that no header may have');
+  log.secret(value);
+  const {expires_in: told} = parsed;
+  const life = typeof told === 'number' && Number.isFinite(told) ? told : shortestLife;
+  const seconds = Math.min(Math.max(life, shortestLife), longestLife);
+  // A tenth less, so that it does not end on the way.
+  return {value, until: transport.clock.now() + seconds * 900};
+}
+
+/**
+ * `Retry-After` in milliseconds from now: seconds or a date, and nothing else, since registries
+ * were seen to send `880.092µs`. A date in the past is no wait at all.
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
+ */
+export function retryAfterOf(header: string | undefined, date: number): {retryAfter?: number} {
+  const text = header?.trim() ?? '';
+  if (/^\d{1,9}$/.test(text)) return {retryAfter: Number(text) * 1000};
+  if (!/^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/.test(text)) return {};
+  const at = Date.parse(text);
+  return Number.isNaN(at) ? {} : {retryAfter: Math.max(0, at - date)};
+}

@@ -1,0 +1,210 @@
+import {
+  type ClientRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  request as http
+} from 'node:http';
+import {request as https} from 'node:https';
+import type {Writable} from 'node:stream';
+
+import {Agents, type AgentsOptions} from './agents.ts';
+import {type Clock, systemClock} from './clock.ts';
+import {RegistryError} from './error.ts';
+import {explain} from './explain.ts';
+import {type Judge, Names, type Resolve} from './names.ts';
+
+/** How long each part of an exchange may take, in milliseconds. */
+export interface Timings {
+  /** Until the connection stands, TLS included. */
+  readonly connect: number;
+  /** From the request's last byte to the answer's head. */
+  readonly answer: number;
+  /** The same for commits: registries move or check gigabytes before they answer. */
+  readonly commit: number;
+  /** Between two pieces of a body, in either direction. */
+  readonly idle: number;
+}
+
+/** Generous to slow registries, short enough that nothing hangs; a commit of 9 GiB was seen to take 90 s. */
+export const usualTimings: Timings = {
+  connect: 15_000,
+  answer: 60_000,
+  commit: 300_000,
+  idle: 60_000
+};
+
+/** A body that is written as it comes. */
+export interface BodyStream {
+  /** Its exact length in bytes: it goes out as Content-Length, since some registries refuse chunks. */
+  readonly length: number;
+  /** Writes all of it to `sink`; whoever calls ends the sink. Rejects when the body cannot go on. */
+  pump(sink: Writable, signal: AbortSignal): Promise<void>;
+}
+
+/** One request, complete. */
+export interface Outgoing {
+  readonly method: string;
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array | BodyStream;
+  /** How long the answer's head may take, in milliseconds. */
+  readonly answerWithin: number;
+  /** For hosts that a registry named: judges the addresses. */
+  readonly judge?: Judge;
+  readonly signal: AbortSignal;
+}
+
+/** The head of an answer, its body still to be read: to its end, or destroyed. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: IncomingMessage;
+  readonly url: URL;
+}
+
+export interface TransportOptions extends AgentsOptions {
+  readonly timings?: Timings;
+  readonly clock?: Clock;
+  readonly resolve?: Resolve;
+}
+
+/** How many kept connections in a row may turn out to be closed by the other side before it counts. */
+const stale = 8;
+
+/**
+ * HTTP/1.1 for all registries of a run: kept connections, time limits, proxies and private CAs.
+ * It knows nothing of registries: one request, one answer, whatever its status.
+ */
+export class Transport {
+  readonly timings: Timings;
+  readonly clock: Clock;
+  readonly names: Names;
+  readonly #agents: Agents;
+
+  constructor(options: TransportOptions = {}) {
+    this.timings = options.timings ?? usualTimings;
+    this.clock = options.clock ?? systemClock;
+    this.names = new Names(options.resolve);
+    this.#agents = new Agents(options);
+  }
+
+  /**
+   * Sends a request and waits for the head of its answer.
+   * @throws RegistryError of the kinds address, certificate, proxy, connection, stalled, unsafe; the signal's reason
+   */
+  async send(outgoing: Outgoing): Promise<Answer> {
+    for (let i = 0; ; i++) {
+      const attempt = new Exchange(outgoing, this);
+      try {
+        return await attempt.run(this.#agents);
+      } catch (error) {
+        outgoing.signal.throwIfAborted();
+        // The other side closed a kept connection before it saw the request: not a failure of the
+        // registry, so a fresh one is taken. A body that streams cannot be sent twice from here.
+        const replayable = outgoing.body === undefined || outgoing.body instanceof Uint8Array;
+        if (attempt.stale(error) && replayable && i < stale) continue;
+        throw explain(error, outgoing, this.names);
+      }
+    }
+  }
+
+  /** Closes what is kept open. */
+  close(): void {
+    this.#agents.close();
+  }
+}
+
+/** One request on one connection. */
+class Exchange {
+  readonly #outgoing: Outgoing;
+  readonly #transport: Transport;
+  #request: ClientRequest | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(outgoing: Outgoing, transport: Transport) {
+    this.#outgoing = outgoing;
+    this.#transport = transport;
+  }
+
+  async run(agents: Agents): Promise<Answer> {
+    const {method, url, headers, body, judge, signal} = this.#outgoing;
+    signal.throwIfAborted();
+    const length = body === undefined ? bodiless(method) : body.length;
+    const send = url.protocol === 'https:' ? https : http;
+    const {names} = this.#transport;
+    const request = send(url, {
+      method,
+      headers: length === undefined ? headers : {...headers, 'Content-Length': String(length)},
+      agent: agents.for(url, judge !== undefined),
+      lookup: names.lookup(judge),
+      signal
+    });
+    this.#request = request;
+    try {
+      return await new Promise<Answer>((resolve, reject) => {
+        const stop = new AbortController();
+        request.on('error', reject);
+        request.on('response', message => {
+          // An answer before all was sent: it is what counts, the rest of the body is not wanted.
+          stop.abort();
+          resolve({status: message.statusCode ?? 0, headers: message.headers, body: message, url});
+        });
+        this.#limitConnect(request);
+        request.on('finish', () => {
+          this.#limit(this.#outgoing.answerWithin, 'it did not answer');
+        });
+        if (body === undefined || body instanceof Uint8Array) {
+          request.end(body);
+        } else {
+          body.pump(request, AbortSignal.any([signal, stop.signal])).then(
+            () => request.end(),
+            (error: unknown) => {
+              if (!stop.signal.aborted) request.destroy(error as Error);
+            }
+          );
+        }
+      });
+    } finally {
+      clearTimeout(this.#timer);
+    }
+  }
+
+  /** Whether the other side had closed this kept connection already. */
+  stale(error: unknown): boolean {
+    const {code} = error as NodeJS.ErrnoException;
+    return this.#request?.reusedSocket === true && (code === 'ECONNRESET' || code === 'EPIPE');
+  }
+
+  #limitConnect(request: ClientRequest): void {
+    // From the very start: a proxy's CONNECT takes its time before there is a socket.
+    this.#limit(this.#transport.timings.connect, 'no connection came about');
+    request.once('socket', socket => {
+      if (!socket.connecting) {
+        clearTimeout(this.#timer);
+        return;
+      }
+      const secure = this.#outgoing.url.protocol === 'https:';
+      socket.once(secure ? 'secureConnect' : 'connect', () => {
+        clearTimeout(this.#timer);
+        if (request.writableFinished) this.#limit(this.#outgoing.answerWithin, 'it did not answer');
+      });
+    });
+  }
+
+  #limit(milliseconds: number, what: string): void {
+    clearTimeout(this.#timer);
+    const {method, url} = this.#outgoing;
+    this.#timer = setTimeout(() => {
+      const seconds = Math.round(milliseconds / 100) / 10;
+      const place = {host: url.host, method, path: url.pathname};
+      this.#request?.destroy(
+        new RegistryError('stalled', `${url.host}: ${what} within ${seconds} s`, place)
+      );
+    }, milliseconds);
+  }
+}
+
+/** A request without a body says so where the method could have one: some proxies ask for it. */
+function bodiless(method: string): 0 | undefined {
+  return method === 'POST' || method === 'PUT' || method === 'PATCH' ? 0 : undefined;
+}

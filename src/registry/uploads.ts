@@ -1,0 +1,398 @@
+import {clean} from '../oci/clean.ts';
+import {algorithmOf, type Digest, isDigest} from '../oci/digest.ts';
+import type {Need} from './authorizer.ts';
+import {hasBlob} from './blobs.ts';
+import {RegistryError} from './error.ts';
+import {isPassing} from './patience.ts';
+import type {BlobContent} from './reader.ts';
+import {judgeLocation} from './redirect.ts';
+import {discard, type Question, type Registry} from './registry.ts';
+import type {Answer} from './transport.ts';
+
+/** An upload that the registry has opened. Only its newest address is good. */
+export interface Session {
+  readonly url: URL;
+  /** The smallest chunk that the registry takes, in bytes. */
+  readonly shortestChunk: number;
+}
+
+/** Chunks never become smaller than this, in bytes: below, round trips are all there is. */
+const shortestChunk = 1024 * 1024;
+/** How often a blob whose bytes are wrong is tried again: the source may have had a bad moment. */
+const mostCorrupt = 2;
+
+/**
+ * Asks the registry to take a blob over from another of its repositories, which moves no byte.
+ * @returns `mounted`, or the upload that the registry opened instead; undefined where it did neither
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#mounting-a-blob-from-another-repository
+ */
+export async function mountBlob(
+  registry: Registry,
+  repository: string,
+  digest: Digest,
+  from: string,
+  signal: AbortSignal
+): Promise<'mounted' | Session | undefined> {
+  const needs: Need[] = [{repository, actions: 'pull,push'}];
+  if (from !== repository) needs.push({repository: from, actions: 'pull'});
+  try {
+    const answer = await registry.ask(
+      {
+        method: 'POST',
+        path: `/v2/${repository}/blobs/uploads/?mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}`,
+        needs,
+        expect: [201, 202],
+        digest,
+        signal
+      },
+      discard
+    );
+    return answer.status === 201 ? 'mounted' : sessionOf(answer);
+  } catch (error) {
+    // Whatever a registry has against a mount, it may still take an upload.
+    if (error instanceof RegistryError && error.fault !== 'unsafe') {
+      registry.log.debug(`not mounted: ${error.message}`);
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+/**
+ * Opens an upload.
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-a-blob-in-chunks
+ */
+export async function openUpload(
+  registry: Registry,
+  repository: string,
+  digest: Digest,
+  signal: AbortSignal
+): Promise<Session> {
+  const algorithm =
+    algorithmOf(digest) === 'sha256' ? '' : `?digest-algorithm=${algorithmOf(digest)}`;
+  const answer = await registry.ask(
+    {
+      method: 'POST',
+      path: `/v2/${repository}/blobs/uploads/${algorithm}`,
+      needs: [{repository, actions: 'pull,push'}],
+      expect: [202],
+      digest,
+      signal
+    },
+    discard
+  );
+  return sessionOf(answer);
+}
+
+/** Tells the registry that an upload will not go on. Best effort: some registries cannot. */
+export async function cancelUpload(
+  registry: Registry,
+  repository: string,
+  {url}: Session
+): Promise<void> {
+  try {
+    await registry.ask(
+      {
+        method: 'DELETE',
+        path: url,
+        needs: [{repository, actions: 'pull,push'}],
+        expect: [200, 202, 204, 404, 405],
+        tries: 'once',
+        signal: AbortSignal.timeout(2000)
+      },
+      discard
+    );
+  } catch {
+    registry.log.debug(`an upload at ${registry.name}/${repository} could not be cancelled`);
+  }
+}
+
+/** One blob on its way into one repository. */
+export class Upload {
+  readonly #registry: Registry;
+  readonly #repository: string;
+  readonly #content: BlobContent;
+  readonly #signal: AbortSignal;
+  #session: Session | undefined;
+  /** Bytes of the last request with a body. */
+  #sent = 0;
+
+  constructor(
+    registry: Registry,
+    repository: string,
+    content: BlobContent,
+    session: Session | undefined,
+    signal: AbortSignal
+  ) {
+    this.#registry = registry;
+    this.#repository = repository;
+    this.#content = content;
+    this.#session = session;
+    this.#signal = signal;
+  }
+
+  /**
+   * Uploads the blob, whatever it takes: whole if the registry lets it, in chunks if not, going on
+   * where it broke if that is possible, from the start if not. When it fails or is aborted, the
+   * session that was open is cancelled.
+   * @throws RegistryError
+   */
+  async run(): Promise<void> {
+    const registry = this.#registry;
+    const {descriptor} = this.#content;
+    const patience = registry.patience();
+    let corrupt = 0;
+    let failures = 0;
+    for (;;) {
+      try {
+        this.#session ??= await openUpload(
+          registry,
+          this.#repository,
+          descriptor.digest,
+          this.#signal
+        );
+        await this.#send(this.#session);
+        this.#session = undefined;
+        return;
+      } catch (error) {
+        await this.#abandon();
+        this.#signal.throwIfAborted();
+        if (!(error instanceof RegistryError)) throw error;
+        failures++;
+        error.attempts = failures;
+        if (error.host === registry.name && (await this.#arrived(error))) return;
+        const verdict = this.#judge(error);
+        if (verdict === 'corrupt' && ++corrupt > mostCorrupt) throw error;
+        if (verdict === 'final') throw error;
+        if (failures >= 2 && verdict === 'passing') registry.learned.chunked = true;
+        if (verdict === 'passing') await registry.recover(patience, error, this.#signal);
+        registry.log.debug(`${error.message}; the upload starts again`);
+      }
+    }
+  }
+
+  /** A commit whose answer was lost: the blob may be there. */
+  async #arrived(error: RegistryError): Promise<boolean> {
+    if (error.fault !== 'connection' && error.fault !== 'stalled' && error.fault !== 'server')
+      return false;
+    try {
+      return (
+        (await hasBlob(
+          this.#registry,
+          this.#repository,
+          this.#content.descriptor,
+          this.#signal
+        )) === 'present'
+      );
+    } catch (failure) {
+      this.#signal.throwIfAborted();
+      if (failure instanceof RegistryError) return false;
+      throw failure;
+    }
+  }
+
+  #judge(error: RegistryError): 'passing' | 'again' | 'corrupt' | 'final' {
+    const {learned} = this.#registry;
+    if (error.host !== this.#registry.name) return error.fault === 'corrupt' ? 'corrupt' : 'final';
+    if (error.fault === 'corrupt' || error.says('DIGEST_INVALID')) return 'corrupt';
+    if (error.status === 413) {
+      // What was refused is remembered for the host; chunks are half of it, down to the floor.
+      if (this.#sent <= shortestChunk) return 'final';
+      learned.tooLarge = Math.min(learned.tooLarge ?? Infinity, this.#sent);
+      return 'again';
+    }
+    if (isPassing(error)) return 'passing';
+    if (error.fault === 'unauthorized') return error.attempts <= 2 ? 'again' : 'final';
+    const lost =
+      error.status === 404 ||
+      error.status === 416 ||
+      error.says('BLOB_UPLOAD_UNKNOWN', 'BLOB_UPLOAD_INVALID', 'SIZE_INVALID', 'RANGE_INVALID');
+    return lost && error.attempts <= 4 && !error.says('NAME_UNKNOWN', 'NAME_INVALID')
+      ? 'again'
+      : 'final';
+  }
+
+  async #send(session: Session): Promise<void> {
+    const {learned, quirks} = this.#registry;
+    const {descriptor} = this.#content;
+    const {size, digest} = descriptor;
+    const inChunks = learned.tooLarge !== undefined || learned.chunked === true;
+    if (inChunks && size > this.#chunk()) {
+      await this.#commit(await this.#patchChunks(session), digest);
+    } else if (size <= quirks.singlePut) {
+      await this.#commit(session, digest, {from: 0, to: size});
+    } else {
+      // Without Content-Range: with one, some registries take the request for a chunk and cap it.
+      await this.#commit(await this.#patch(session, {from: 0, to: size}, false), digest);
+    }
+  }
+
+  /** The last request of an upload, with or without bytes. */
+  async #commit(
+    session: Session,
+    digest: Digest,
+    part?: {from: number; to: number}
+  ): Promise<void> {
+    const url = new URL(session.url);
+    // Appended, not set: the registry's own parameters stay in their order and spelling.
+    url.search = `${url.search === '' ? '?' : `${url.search}&`}digest=${encodeURIComponent(digest)}`;
+    const answer = await this.#ask('PUT', url, [200, 201, 202, 204], part, {commit: true});
+    const echoed = answer.headers['docker-content-digest'];
+    if (isDigest(echoed) && algorithmOf(echoed) === algorithmOf(digest) && echoed !== digest) {
+      throw new RegistryError(
+        'corrupt',
+        `${this.#registry.name} stored ${echoed} instead of ${digest}`,
+        {
+          host: this.#registry.name,
+          repository: this.#repository,
+          digest
+        }
+      );
+    }
+    if (answer.status === 202) await this.#prove(digest);
+  }
+
+  /** For answers that promise nothing. */
+  async #prove(digest: Digest): Promise<void> {
+    const has = await hasBlob(
+      this.#registry,
+      this.#repository,
+      this.#content.descriptor,
+      this.#signal
+    );
+    if (has !== 'absent') return;
+    throw new RegistryError(
+      'server',
+      `${this.#registry.name} took the upload of ${digest}, but does not have it`,
+      {
+        host: this.#registry.name,
+        repository: this.#repository,
+        digest
+      }
+    );
+  }
+
+  async #patch(
+    session: Session,
+    part: {from: number; to: number},
+    ranged: boolean
+  ): Promise<Session> {
+    const headers = ranged ? {'Content-Range': `${part.from}-${part.to - 1}`} : {};
+    const answer = await this.#ask('PATCH', session.url, [200, 201, 202, 204], part, {headers});
+    this.#session = sessionOf(answer, session);
+    return this.#session;
+  }
+
+  /** Chunk by chunk; one that breaks is gone on with from where the registry says that it stands. */
+  async #patchChunks(session: Session): Promise<Session> {
+    const {size} = this.#content.descriptor;
+    let current = session;
+    let failures = 0;
+    for (let at = 0; at < size;) {
+      const chunk = Math.max(this.#chunk(), current.shortestChunk);
+      const to = Math.min(at + chunk, size);
+      try {
+        current = await this.#patch(current, {from: at, to}, true);
+        // An answer's Range is not believed here: some registries repeat that of the first chunk.
+        at = to;
+        failures = 0;
+      } catch (error) {
+        this.#signal.throwIfAborted();
+        if (!(error instanceof RegistryError) || error.status === 413) throw error;
+        const resumable =
+          error.status === 416 ||
+          error.fault === 'connection' ||
+          error.fault === 'stalled' ||
+          error.fault === 'server';
+        if (!resumable || error.host !== this.#registry.name || ++failures > 3) throw error;
+        const stand = await this.#status(current);
+        if (stand === undefined || stand.at < at || stand.at > to) throw error;
+        current = this.#session = stand.session;
+        at = stand.at;
+      }
+    }
+    return current;
+  }
+
+  /**
+   * How far the registry says that an upload has come; undefined where it does not know.
+   * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-a-blob-in-chunks
+   */
+  async #status(session: Session): Promise<{at: number; session: Session} | undefined> {
+    try {
+      const answer = await this.#ask('GET', session.url, [200, 202, 204]);
+      const range = /^(?:bytes=)?0-(\d+)$/.exec(answer.headers.range ?? '')?.[1];
+      // `0-0` is what registries say of an upload with nothing in it, too.
+      const at = range === undefined || range === '0' ? 0 : Number(range) + 1;
+      return {at, session: sessionOf(answer, session)};
+    } catch (error) {
+      if (error instanceof RegistryError) return undefined;
+      throw error;
+    }
+  }
+
+  #chunk(): number {
+    const {learned, quirks} = this.#registry;
+    return Math.max(
+      shortestChunk,
+      Math.min(quirks.chunk, Math.floor((learned.tooLarge ?? Infinity) / 2))
+    );
+  }
+
+  async #ask(
+    method: 'PUT' | 'PATCH' | 'GET',
+    url: URL,
+    expect: readonly number[],
+    part?: {from: number; to: number},
+    more: Pick<Question, 'headers' | 'commit'> = {}
+  ): Promise<Answer> {
+    const {descriptor} = this.#content;
+    if (part !== undefined) this.#sent = part.to - part.from;
+    const body = part && {
+      length: part.to - part.from,
+      pump: (sink: Parameters<BlobContent['pump']>[2], signal: AbortSignal) =>
+        this.#content.pump(part.from, part.to, sink, signal)
+    };
+    return await this.#registry.ask(
+      {
+        method,
+        path: url,
+        needs: [{repository: this.#repository, actions: 'pull,push'}],
+        expect,
+        ...more,
+        headers: {...(body && {'Content-Type': 'application/octet-stream'}), ...more.headers},
+        ...(body && {body}),
+        tries: 'once',
+        digest: descriptor.digest,
+        signal: this.#signal
+      },
+      discard
+    );
+  }
+
+  async #abandon(): Promise<void> {
+    const session = this.#session;
+    this.#session = undefined;
+    if (session !== undefined) await cancelUpload(this.#registry, this.#repository, session);
+  }
+}
+
+/**
+ * The upload that an answer speaks of. @throws RegistryError of the kind corrupt or unsafe
+ */
+function sessionOf({headers, url, status}: Answer, before?: Session): Session {
+  const {location} = headers;
+  // An answer to a chunk may leave it out: then the address stays.
+  const next =
+    location === undefined && before !== undefined ? before.url : judgeLocation(location, url);
+  const told = headers['oci-chunk-min-length'];
+  const least = typeof told === 'string' && /^\d{1,12}$/.test(told) ? Number(told) : 0;
+  if (least > 1024 * 1024 * 1024) {
+    throw new RegistryError(
+      'corrupt',
+      `${url.host} wants chunks of at least ${clean(String(told), 20)} bytes (${status})`,
+      {host: url.host}
+    );
+  }
+  return {url: next, shortestChunk: Math.max(least, before?.shortestChunk ?? 0)};
+}
