@@ -1,0 +1,72 @@
+import {clean} from '../oci/clean.ts';
+import {knownReleases} from './companions.ts';
+import {ReleaseError} from './error.ts';
+import type {TagRequest} from './request.ts';
+import {compareTags, isStable, tagKind} from './tag.ts';
+
+/**
+ * Whether a repository holds pre-release builds: its last part is `preview` or `test`. There a build
+ * carries the tag of the coming release, which may never ship, so the tag alone does not tell.
+ */
+export function isPreReleaseRepository(repository: string): boolean {
+  return /(?:^|\/)(?:preview|test)$/.test(repository);
+}
+
+/**
+ * Pre-release builds are mirrored only when each is asked for by its exact tag.
+ * @throws ReleaseError naming the requests that would choose by themselves
+ */
+export function requireExactTags(options: {
+  readonly sourceRepository: string;
+  readonly requests: readonly TagRequest[];
+}): void {
+  if (!isPreReleaseRepository(options.sourceRepository)) return;
+  const choosing = options.requests.filter(request => request.kind !== 'exact');
+  if (choosing.length === 0) return;
+  const shown = choosing.map(({text}) => clean(text, 140)).join(', ');
+  throw new ReleaseError(
+    `${clean(options.sourceRepository)} holds pre-release builds, which are mirrored by exact tag only, not by ${shown}. Name the whole tag in source-tag, or take the stable releases from ${clean(parent(options.sourceRepository))}.`
+  );
+}
+
+/**
+ * Tags at the target that would mislead Arc's upgrade check, which takes every tag of arc-controller
+ * that begins with `v1` for a release: those that do not have a release's form, and those that are
+ * no release's as far as `live` (the source's tags) and the built-in list tell. Sorted by age.
+ */
+export function confusing(
+  targetTags: readonly string[],
+  live: readonly string[] = []
+): readonly string[] {
+  const releases = new Set([...knownReleases, ...live]);
+  return [...new Set(targetTags)]
+    .filter(tag => tag.startsWith('v1') && !(isStable(tag) && releases.has(tag)))
+    .sort(compareTags);
+}
+
+/**
+ * Pre-release builds never go to a path that holds stable releases: Arc would take them for one. A
+ * target whose own last part is `preview` or `test` may hold as many as wanted; and a build that is
+ * there already, alone, may be mended.
+ * @throws ReleaseError naming what the path holds and where the build may go
+ */
+export function refusePreRelease(options: {
+  readonly sourceRepository: string;
+  readonly targetRepository?: string;
+  readonly tag: string;
+  readonly targetTags: readonly string[];
+}): void {
+  const {sourceRepository, targetRepository, tag, targetTags} = options;
+  if (!isPreReleaseRepository(sourceRepository) && tagKind(tag) !== 'pre-release') return;
+  if (targetRepository !== undefined && isPreReleaseRepository(targetRepository)) return;
+  const held = targetTags.filter(other => isStable(other) && other !== tag).sort(compareTags);
+  const newest = held.at(-1);
+  if (newest === undefined) return;
+  throw new ReleaseError(
+    `${clean(tag)} is a pre-release build, and the target holds stable releases (${held.length}, newest ${newest}). Arc's upgrade check would offer it as a release. Mirror it to a path of its own, such as one that ends in /preview.`
+  );
+}
+
+function parent(repository: string): string {
+  return repository.split('/').slice(0, -1).join('/') || 'the repository above it';
+}

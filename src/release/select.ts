@@ -1,0 +1,172 @@
+import {clean} from '../oci/clean.ts';
+import {ReleaseError} from './error.ts';
+import {nearMisses} from './near-miss.ts';
+import type {TagRequest} from './request.ts';
+import {
+  compareReleaseTags,
+  compareTags,
+  compareVersions,
+  formatVersion,
+  parseReleaseTag,
+  type ReleaseTag,
+  type Version
+} from './tag.ts';
+
+/** What releases are chosen from. */
+export interface SelectOptions {
+  readonly requests: readonly TagRequest[];
+  /** All tags of arc-controller at the source, in any order. */
+  readonly live: readonly string[];
+  /** The newest release that is complete at the target, if there is one; catch-up counts from it. */
+  readonly targetComplete?: string;
+}
+
+/** The releases to mirror. */
+export interface Selection {
+  /** Oldest first, each once: the order in which Arc upgrades. */
+  readonly tags: readonly string[];
+  /** What the user should know about how it came to be. */
+  readonly notes: readonly string[];
+  /** Why there is nothing to do; only with empty `tags`. */
+  readonly reason?: string;
+}
+
+/**
+ * Chooses releases by the requests, all together. Only an exact tag reaches what is not a stable
+ * release. Where a version was published under several dates, only the newest date counts, but
+ * for an exact tag.
+ * @throws ReleaseError for a request that no tag answers, with what may have been meant
+ */
+export function selectReleases(options: SelectOptions): Selection {
+  const live = new Set(options.live);
+  const stable = newestOfEach(
+    [...live].map(parseReleaseTag).filter(release => release !== undefined)
+  );
+  const tags = new Set<string>();
+  const notes: string[] = [];
+  let reason: string | undefined;
+  for (const request of options.requests) {
+    if (request.kind === 'exact') {
+      if (!live.has(request.tag)) throw unknown(request.tag, live, stable);
+      tags.add(request.tag);
+      continue;
+    }
+    const newest = stable.at(-1);
+    if (newest === undefined) throw nothingStable(request.text, live.size);
+    const chosen = choose(request, stable, newest, options.targetComplete);
+    for (const {text} of chosen) tags.add(text);
+    if (request.kind === 'newest' && chosen.length < request.count)
+      notes.push(`${request.text} takes all ${chosen.length} releases; there are no more.`);
+    if (request.kind === 'catch-up' && chosen.length === 0)
+      reason = `Already up to date: the target has ${clean(options.targetComplete ?? '')} whole, and the source has no newer release.`;
+  }
+  const ordered = [...tags].sort(compareTags);
+  return {tags: ordered, notes, ...(ordered.length === 0 && reason !== undefined && {reason})};
+}
+
+function choose(
+  request: Exclude<TagRequest, {kind: 'exact'}>,
+  stable: readonly ReleaseTag[],
+  newest: ReleaseTag,
+  targetComplete: string | undefined
+): readonly ReleaseTag[] {
+  switch (request.kind) {
+    case 'latest':
+      return [newest];
+    case 'newest':
+      return stable.slice(-request.count);
+    case 'version': {
+      const found = stable.findLast(release => matches(release, request));
+      if (!found) throw noVersion(request, stable, newest);
+      return [found];
+    }
+    case 'range': {
+      const {from, to} = request;
+      const found = stable.filter(
+        release =>
+          (!from || compareVersions(release, from) >= 0) &&
+          (!to || compareVersions(release, {...to, patch: to.patch ?? Infinity}) <= 0)
+      );
+      if (found.length > 0) return found;
+      throw new ReleaseError(
+        `No release lies within ${clean(request.text, 140)}. The oldest is ${stable[0]?.text ?? newest.text}, the newest ${newest.text}.`
+      );
+    }
+    case 'catch-up': {
+      const complete = targetComplete === undefined ? undefined : parseReleaseTag(targetComplete);
+      if (!complete) return [newest];
+      return stable.filter(release => compareReleaseTags(release, complete) > 0);
+    }
+  }
+}
+
+function newestOfEach(releases: readonly ReleaseTag[]): readonly ReleaseTag[] {
+  const byVersion = new Map<string, ReleaseTag>();
+  for (const release of [...releases].sort(compareReleaseTags))
+    byVersion.set(formatVersion(release), release);
+  return [...byVersion.values()];
+}
+
+function matches(release: ReleaseTag, {major, minor, patch}: Version): boolean {
+  return (
+    release.major === major &&
+    release.minor === minor &&
+    (patch === undefined || release.patch === patch)
+  );
+}
+
+function unknown(
+  tag: string,
+  live: ReadonlySet<string>,
+  stable: readonly ReleaseTag[]
+): ReleaseError {
+  const suggestions = nearMisses(tag, [...live]).map(text => clean(text, 140));
+  const newest = stable.at(-1);
+  const help =
+    suggestions.length > 0
+      ? `; did you mean ${either(suggestions)}?`
+      : newest
+        ? `. The newest release is ${newest.text}.`
+        : ', and the source has no stable release either.';
+  return new ReleaseError(`${clean(tag, 140)} does not exist${help}`);
+}
+
+function noVersion(
+  wanted: Version & {readonly text: string},
+  stable: readonly ReleaseTag[],
+  newest: ReleaseTag
+): ReleaseError {
+  const shown = formatVersion(wanted);
+  const {major, minor} = wanted;
+  const patches = stable.filter(release => matches(release, {major, minor}));
+  if (patches.length > 0)
+    return new ReleaseError(
+      `No release ${shown} exists; did you mean ${either(patches.map(({text}) => text))}?`
+    );
+  if (compareVersions(wanted, newest) > 0)
+    return new ReleaseError(`No release ${shown} exists yet. The newest is ${newest.text}.`);
+  const [below, above] = [
+    stable.findLast(release => compareVersions(release, wanted) < 0),
+    stable.find(release => compareVersions(release, wanted) > 0)
+  ];
+  const around = [below, above].filter(release => release !== undefined).map(({text}) => text);
+  return new ReleaseError(
+    `No release ${shown} exists. Next to it ${around.length > 1 ? 'are' : 'is'} ${around.join(' and ')}.`
+  );
+}
+
+function nothingStable(request: string, tags: number): ReleaseError {
+  const found =
+    tags === 0
+      ? 'arc-controller has no tags there'
+      : `none of the ${tags} tags of arc-controller there has the form v1.46.0_2026-05-12`;
+  return new ReleaseError(
+    `${clean(request, 140)} finds no stable release at the source: ${found}. Check source-registry and source-repository, or name an exact tag.`
+  );
+}
+
+function either(texts: readonly string[]): string {
+  return texts.length < 2
+    ? texts.join('')
+    : `${texts.slice(0, -1).join(', ')} or ${texts.at(-1) ?? ''}`;
+}
