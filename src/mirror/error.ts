@@ -1,0 +1,42 @@
+import type {ImageFailure} from './result.ts';
+import {clean} from '../oci/clean.ts';
+import {RegistryError} from '../registry/error.ts';
+
+/** The set cannot be mirrored as it is; the message says which image and why. */
+export class MirrorError extends Error {
+  override readonly name = 'MirrorError' as const;
+  readonly advice: string | undefined;
+  constructor(message: string, advice?: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : {cause});
+    this.advice = advice;
+  }
+}
+
+/** Any error as what a report says of it. */
+export function failureOf(error: unknown): ImageFailure {
+  if (error instanceof RegistryError) {
+    const {message, advice, host, repository, digest, status, attempts} = error;
+    return {
+      message,
+      host,
+      attempts,
+      ...(advice !== undefined && {advice}),
+      ...(repository !== undefined && {repository}),
+      ...(digest !== undefined && {digest}),
+      ...(status !== undefined && {status})
+    };
+  }
+  const {message, advice} = error as {message?: unknown; advice?: unknown};
+  return {
+    message: clean(typeof message === 'string' ? message : String(error), 1000),
+    ...(typeof advice === 'string' && {advice})
+  };
+}
+
+/** A release that is not whole gets no tag. */
+export function refuseHalf(release: string, failed: readonly string[]): MirrorError {
+  return new MirrorError(
+    `${release} is not published: ${failed.length === 1 ? 'one image is' : `${failed.length} images are`} missing (${failed.join(', ')})`,
+    'The tags at the target are as they were. Run again: what has arrived is not sent again.'
+  );
+}

@@ -1,0 +1,151 @@
+import {type Descriptor, isForeign} from '../oci/descriptor.ts';
+import type {Digest} from '../oci/digest.ts';
+import type {Manifest} from '../oci/manifest.ts';
+import {formatPlatform} from '../oci/platform.ts';
+import {RegistryError} from '../registry/error.ts';
+import {type FetchedManifest, getManifest} from '../registry/manifests.ts';
+import type {Registry} from '../registry/registry.ts';
+import {MirrorError} from './error.ts';
+import type {Slots} from './slots.ts';
+
+/** One image of the set: where it is to be found and where it goes. */
+export interface ImageRequest {
+  /** The release's tag at the source. */
+  readonly release: string;
+  readonly name: string;
+  readonly source: {readonly repository: string; readonly tag: string};
+  readonly target: {readonly repository: string; readonly tag: string};
+}
+
+/** A manifest with all that is below it. */
+export interface Node {
+  readonly descriptor: Descriptor;
+  readonly bytes: Buffer;
+  readonly manifest: Manifest;
+  readonly children: readonly Node[];
+}
+
+/** An image that has been read at the source, down to the descriptors of its blobs. */
+export interface Image extends ImageRequest {
+  readonly root: Node;
+  /** Children before parents, the root last; each once. */
+  readonly manifests: readonly Node[];
+  /** Configs and layers, each once; foreign layers are not among them. */
+  readonly blobs: ReadonlyMap<Digest, Descriptor>;
+  readonly platforms: readonly string[];
+  /** Bytes of all manifests and blobs, each once. */
+  readonly size: number;
+}
+
+/** An index within an index within an index: nobody has more. */
+const deepest = 4;
+/** The most manifests of one image. */
+const mostManifests = 2000;
+
+/**
+ * Reads what is below an image's root, by digest: the tag was read once, when the root was fetched,
+ * so one that moves meanwhile cannot mix two images.
+ * @throws RegistryError, MirrorError when something below the root is not there or not what was promised
+ */
+export async function readImage(
+  source: Registry,
+  request: ImageRequest,
+  fetched: FetchedManifest,
+  slots: Slots,
+  signal: AbortSignal
+): Promise<Image> {
+  const {repository, tag} = request.source;
+  const nodes = new Map<Digest, Promise<Node>>();
+  const root = await grow(fetched, 0);
+
+  async function grow(
+    {descriptor, bytes, manifest}: FetchedManifest,
+    depth: number
+  ): Promise<Node> {
+    if (manifest.kind === 'image') return {descriptor, bytes, manifest, children: []};
+    if (depth >= deepest) {
+      throw new MirrorError(
+        `${source.name}/${repository}:${tag} has indexes more than ${deepest} deep`
+      );
+    }
+    const children = await Promise.all(manifest.manifests.map(child => descend(child, depth + 1)));
+    return {descriptor, bytes, manifest, children};
+  }
+
+  function descend(child: Descriptor, depth: number): Promise<Node> {
+    const known = nodes.get(child.digest);
+    if (known !== undefined) return known;
+    if (nodes.size >= mostManifests) {
+      throw new MirrorError(
+        `${source.name}/${repository}:${tag} has more than ${mostManifests} manifests`
+      );
+    }
+    const node = slots
+      .run(() => getManifest(source, repository, child.digest, signal))
+      .then(found => {
+        if (found === undefined) {
+          throw new MirrorError(
+            `${source.name}/${repository}:${tag} names the child ${child.digest}, which the source does not have`,
+            'The image is broken at the source; try again later, or leave it out with -name in images.'
+          );
+        }
+        if (
+          found.descriptor.size !== child.size ||
+          found.descriptor.mediaType !== child.mediaType
+        ) {
+          throw new RegistryError(
+            'corrupt',
+            `${source.name}/${repository}@${child.digest} is not what its index says`,
+            {
+              host: source.name,
+              repository,
+              digest: child.digest
+            }
+          );
+        }
+        return grow(found, depth);
+      });
+    nodes.set(child.digest, node);
+    return node;
+  }
+
+  return measure(request, root, source.name);
+}
+
+function measure(request: ImageRequest, root: Node, registry: string): Image {
+  const manifests = new Map<Digest, Node>();
+  const blobs = new Map<Digest, Descriptor>();
+  const platforms: string[] = [];
+  const visit = (node: Node) => {
+    for (const child of node.children) visit(child);
+    manifests.set(node.descriptor.digest, node);
+    const {manifest} = node;
+    if (manifest.kind === 'index') {
+      for (const {platform} of manifest.manifests) {
+        if (platform !== undefined && platform.os !== 'unknown')
+          platforms.push(formatPlatform(platform));
+      }
+      return;
+    }
+    for (const blob of [manifest.config, ...manifest.layers]) {
+      if (isForeign(blob)) continue;
+      const known = blobs.get(blob.digest);
+      if (known !== undefined && known.size !== blob.size) {
+        throw new MirrorError(
+          `${registry}/${request.source.repository}: ${blob.digest} has two sizes`
+        );
+      }
+      blobs.set(blob.digest, known ?? blob);
+    }
+  };
+  visit(root);
+  const all = [...[...manifests.values()].map(({descriptor}) => descriptor), ...blobs.values()];
+  return {
+    ...request,
+    root,
+    manifests: [...manifests.values()],
+    blobs,
+    platforms,
+    size: all.reduce((sum, {size}) => sum + size, 0)
+  };
+}

@@ -1,0 +1,161 @@
+import {setMaxListeners} from 'node:events';
+
+import type {Log} from '../log.ts';
+import type {RegistryName} from '../oci/reference.ts';
+import type {Registry} from '../registry/registry.ts';
+import {failureOf, refuseHalf} from './error.ts';
+import type {PlannedImage} from './plan.ts';
+import {commitImage, pushTags} from './publish.ts';
+import type {ImageResult, ImageStatus, Moved, ReleaseResult} from './result.ts';
+import type {Lanes} from './schedule.ts';
+import {type Brought, Transfer} from './transfer.ts';
+
+/** A release that has been planned. */
+export interface PlannedRelease {
+  readonly tag: string;
+  readonly targetTag: string;
+  readonly images: readonly PlannedImage[];
+  /** Optional images that the source does not have. */
+  readonly missing: readonly string[];
+}
+
+export interface MirrorOptions {
+  readonly source: Registry;
+  readonly target: Registry;
+  readonly lanes: Lanes;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  readonly arrived: (bytes: number) => void;
+  /** Whether tags are pushed; else everything is staged by digest. */
+  readonly publish: boolean;
+  /** The images whose tags come last, in this order. */
+  readonly last: readonly string[];
+}
+
+/** Mirrors releases one after the other; what one brought is there for the next. */
+export class Mirror {
+  readonly #options: MirrorOptions;
+  readonly #transfer: Transfer;
+  readonly #stop = new AbortController();
+  readonly #signal: AbortSignal;
+
+  constructor(options: MirrorOptions) {
+    this.#options = options;
+    this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
+    // Every request listens to it while it lasts.
+    setMaxListeners(0, this.#signal);
+    this.#transfer = new Transfer({...options, signal: this.#signal});
+  }
+
+  /**
+   * Brings a release to the target: all blobs and manifests of all images, then, only if none is
+   * missing, the tags. What failed is in the result; it does not throw for that.
+   */
+  async release(release: PlannedRelease): Promise<ReleaseResult> {
+    const {target, lanes, publish, last} = this.#options;
+    const context = {
+      target,
+      slots: lanes.control,
+      signal: this.#signal,
+      arrived: this.#options.arrived,
+      repair: (placement: Parameters<Transfer['repair']>[0]) => this.#transfer.repair(placement)
+    };
+    const brought = await this.#transfer.bring(
+      release.images,
+      planned => commitImage(planned, context),
+      error => {
+        this.#stop.abort(error);
+      }
+    );
+    const failed = brought.filter(({error}) => error !== undefined);
+    if (!publish || failed.length > 0)
+      return this.#result(release, brought, {published: false, changed: false});
+    try {
+      const changed = await pushTags(release.images, last, context);
+      return this.#result(release, brought, {published: true, changed});
+    } catch (error) {
+      return this.#result(release, brought, {published: false, changed: false, error});
+    }
+  }
+
+  /** Why a release did not come to where it should; undefined when it did. */
+  failure({tag, images, published}: ReleaseResult): Error | undefined {
+    const failed = images.filter(({status}) => status === 'failed').map(({name}) => name);
+    return published || (!this.#options.publish && failed.length === 0)
+      ? undefined
+      : refuseHalf(tag, failed);
+  }
+
+  #result(
+    {tag, targetTag, missing}: PlannedRelease,
+    brought: readonly Brought[],
+    end: {published: boolean; changed: boolean; error?: unknown}
+  ): ReleaseResult {
+    const {source, target} = this.#options;
+    const images = brought.map(({planned, bytes, error, milliseconds}) => {
+      // A tag that could not be pushed is a failure of each image whose tag was to be moved.
+      const failure = error ?? (planned.complete ? undefined : end.error);
+      const status = failure === undefined ? statusOf(bytes, planned, end.published) : 'failed';
+      return imageResult(
+        planned,
+        {source: source.name, target: target.name},
+        {status, bytes, milliseconds, error: failure}
+      );
+    });
+    return {tag, targetTag, missing, images, published: end.published, changed: end.changed};
+  }
+}
+
+function statusOf(
+  {copied, mounted}: Moved,
+  {standing, image}: PlannedImage,
+  published: boolean
+): ImageStatus {
+  const moved = copied + mounted > 0 || standing.tagged !== image.root.descriptor.digest;
+  if (!moved) return 'present';
+  return published ? 'copied' : 'staged';
+}
+
+/** A release as a dry run reports it. */
+export function plannedResult(
+  {tag, targetTag, images, missing}: PlannedRelease,
+  names: {source: RegistryName; target: RegistryName}
+): ReleaseResult {
+  const results = images.map(planned =>
+    imageResult(planned, names, {
+      status: planned.complete ? 'present' : 'planned',
+      bytes: planned.bytes,
+      milliseconds: 0
+    })
+  );
+  return {
+    tag,
+    targetTag,
+    missing,
+    images: results,
+    published: images.every(({complete}) => complete),
+    changed: false
+  };
+}
+
+function imageResult(
+  {image}: PlannedImage,
+  names: {source: RegistryName; target: RegistryName},
+  end: Pick<ImageResult, 'status' | 'bytes' | 'milliseconds'> & {error?: unknown}
+): ImageResult {
+  const {descriptor} = image.root;
+  return {
+    release: image.release,
+    name: image.name,
+    source: {registry: names.source, ...image.source, digest: descriptor.digest},
+    target: {registry: names.target, ...image.target, digest: descriptor.digest},
+    digest: descriptor.digest,
+    mediaType: descriptor.mediaType,
+    platforms: image.platforms,
+    status: end.status,
+    size: image.size,
+    bytes: end.bytes,
+    milliseconds: Math.round(end.milliseconds),
+    ...(end.error !== undefined && {error: failureOf(end.error)})
+  };
+}

@@ -1,0 +1,198 @@
+import type {Descriptor} from '../oci/descriptor.ts';
+import type {Digest} from '../oci/digest.ts';
+import {hasBlob} from '../registry/blobs.ts';
+import {resolveManifest} from '../registry/manifests.ts';
+import type {Registry} from '../registry/registry.ts';
+import type {Image} from './graph.ts';
+import type {Moved} from './result.ts';
+import type {Slots} from './slots.ts';
+
+/** One blob that one repository of the target needs. */
+export interface Placement {
+  readonly descriptor: Descriptor;
+  /** Where it can be read at the source. */
+  readonly sourceRepository: string;
+  readonly targetRepository: string;
+  /**
+   * `present` it is there; `copy` it travels, once in the whole set; `mount` the repository takes
+   * it over from `from`, which has it or gets it by then.
+   */
+  readonly way: 'present' | 'copy' | 'mount';
+  readonly from?: string;
+}
+
+/** What the target has under an image's tag and below it. */
+export interface Standing {
+  /** The digest that the tag stands for; undefined where there is none. */
+  readonly tagged: Digest | undefined;
+  /** The manifests that are there, by digest. */
+  readonly manifests: ReadonlySet<Digest>;
+}
+
+/** What there is to do for one image. */
+export interface PlannedImage {
+  readonly image: Image;
+  readonly standing: Standing;
+  /** One for each blob of the image; shared with other images of the same repository. */
+  readonly placements: readonly Placement[];
+  /** Exact bytes, manifests included. */
+  readonly bytes: Moved;
+  /** Nothing is left to do: the tag is right and everything below it is there. */
+  readonly complete: boolean;
+}
+
+/** What there is to do for a set of images, in exact bytes. */
+export interface Plan {
+  readonly images: readonly PlannedImage[];
+  /** Unique blobs and manifests that travel. */
+  readonly pieces: number;
+  readonly bytes: Moved;
+}
+
+/**
+ * Asks the target what it has, down to every blob, and decides how each blob gets to where it is
+ * needed. Each unique blob is read at most once. The home of a blob is the first image that needs
+ * it, so that no two images can wait for each other.
+ */
+export async function makePlan(
+  target: Registry,
+  images: readonly Image[],
+  slots: Slots,
+  signal: AbortSignal
+): Promise<Plan> {
+  const standings = new Map<Image, Standing>();
+  const present = new Set<string>();
+  const pairs = new Map<string, {repository: string; descriptor: Descriptor}>();
+  for (const {
+    target: {repository},
+    blobs
+  } of images) {
+    for (const descriptor of blobs.values())
+      pairs.set(pair(repository, descriptor.digest), {repository, descriptor});
+  }
+  await Promise.all([
+    ...images.map(async image => {
+      standings.set(image, await ask(target, image, slots, signal));
+    }),
+    ...[...pairs].map(async ([key, {repository, descriptor}]) => {
+      const has = await slots.run(() => hasBlob(target, repository, descriptor, signal));
+      if (has === 'present') present.add(key);
+    })
+  ]);
+  return assign(images, standings, present);
+}
+
+async function ask(
+  target: Registry,
+  image: Image,
+  slots: Slots,
+  signal: AbortSignal
+): Promise<Standing> {
+  const {repository, tag} = image.target;
+  const tagged = await slots.run(() => resolveManifest(target, repository, tag, signal));
+  const manifests = new Set<Digest>();
+  // Only under the right tag does it matter what is there; otherwise all manifests are put anew,
+  // which costs less than asking.
+  if (tagged !== image.root.descriptor.digest) return {tagged, manifests};
+  await Promise.all(
+    image.manifests.map(async ({descriptor: {digest}}) => {
+      const there =
+        digest === tagged ||
+        (await slots.run(() => resolveManifest(target, repository, digest, signal))) === digest;
+      if (there) manifests.add(digest);
+    })
+  );
+  return {tagged, manifests};
+}
+
+/** Decides for each blob and repository how it gets there; pure. */
+export function assign(
+  images: readonly Image[],
+  standings: ReadonlyMap<Image, Standing>,
+  present: ReadonlySet<string>
+): Plan {
+  const made = new Map<string, Placement>();
+  // Where each blob is, or will be first.
+  const homes = new Map<Digest, string>();
+  for (const {
+    target: {repository},
+    blobs
+  } of images) {
+    for (const {digest} of blobs.values()) {
+      if (!homes.has(digest) && present.has(pair(repository, digest)))
+        homes.set(digest, repository);
+    }
+  }
+  const travelled = new Set<Digest>();
+  const planned = images.map((image): PlannedImage => {
+    const {repository} = image.target;
+    const standing = standings.get(image) ?? {tagged: undefined, manifests: new Set<Digest>()};
+    const bytes = {copied: 0, mounted: 0, present: 0};
+    const placements = [...image.blobs.values()].map(descriptor => {
+      const key = pair(repository, descriptor.digest);
+      const known = made.get(key);
+      if (known !== undefined) {
+        bytes.present += descriptor.size;
+        return known;
+      }
+      const placement = place(image, descriptor, present.has(key), homes);
+      made.set(key, placement);
+      bytes[wayBytes[placement.way]] += descriptor.size;
+      if (placement.way === 'copy') travelled.add(descriptor.digest);
+      return placement;
+    });
+    for (const {descriptor} of image.manifests) {
+      const there = standing.manifests.has(descriptor.digest);
+      bytes[there ? 'present' : 'copied'] += descriptor.size;
+      if (!there) travelled.add(descriptor.digest);
+    }
+    return {
+      image,
+      standing,
+      placements,
+      bytes,
+      complete:
+        bytes.copied + bytes.mounted === 0 &&
+        placements.every(({way}) => way === 'present') &&
+        standing.tagged === image.root.descriptor.digest
+    };
+  });
+  return {images: planned, pieces: travelled.size, bytes: sum(planned.map(({bytes}) => bytes))};
+}
+
+const wayBytes = {copy: 'copied', mount: 'mounted', present: 'present'} as const;
+
+function place(
+  image: Image,
+  descriptor: Descriptor,
+  there: boolean,
+  homes: Map<Digest, string>
+): Placement {
+  const base = {
+    descriptor,
+    sourceRepository: image.source.repository,
+    targetRepository: image.target.repository
+  };
+  if (there) return {...base, way: 'present'};
+  const home = homes.get(descriptor.digest);
+  if (home !== undefined) return {...base, way: 'mount', from: home};
+  homes.set(descriptor.digest, image.target.repository);
+  return {...base, way: 'copy'};
+}
+
+/** A blob in a repository, as one word. */
+export function pair(repository: string, digest: Digest): string {
+  return `${repository}@${digest}`;
+}
+
+/** Adds up. */
+export function sum(all: readonly Moved[]): Moved {
+  return all.reduce<Moved>(
+    (one, other) => ({
+      copied: one.copied + other.copied,
+      mounted: one.mounted + other.mounted,
+      present: one.present + other.present
+    }),
+    {copied: 0, mounted: 0, present: 0}
+  );
+}

@@ -1,0 +1,209 @@
+import type {Digest} from '../oci/digest.ts';
+import {hasBlob} from '../registry/blobs.ts';
+import {RegistryError} from '../registry/error.ts';
+import {getManifest, putManifest, resolveManifest} from '../registry/manifests.ts';
+import type {Registry} from '../registry/registry.ts';
+import type {Node} from './graph.ts';
+import type {Placement, PlannedImage} from './plan.ts';
+import type {Slots} from './slots.ts';
+
+export interface PublishContext {
+  readonly target: Registry;
+  readonly slots: Slots;
+  readonly signal: AbortSignal;
+  /** Told of the bytes of manifests when they arrive. */
+  readonly arrived: (bytes: number) => void;
+  /** Puts a blob that turned out to be missing in its place. */
+  readonly repair: (placement: Placement) => Promise<void>;
+}
+
+/** What moving tags needs. */
+type TagContext = Pick<PublishContext, 'target' | 'slots' | 'signal'>;
+
+/** How often a registry may say that something is missing which it has taken. */
+const mostHeals = 5;
+
+/**
+ * Commits an image by digest: children first, then a look at everything below the root, then the
+ * root. No tag is touched. What turns out to be missing is put in place and looked at once more.
+ * @throws RegistryError when the registry does not keep what it took
+ */
+export async function commitImage(planned: PlannedImage, context: PublishContext): Promise<void> {
+  const {image, standing} = planned;
+  const {slots} = context;
+  const missing = image.manifests.filter(
+    ({descriptor}) => !standing.manifests.has(descriptor.digest)
+  );
+  if (missing.length === 0 && planned.placements.every(({way}) => way === 'present')) return;
+  const children = missing.filter(node => node !== image.root);
+  // Children of children come first: the list has them in that order.
+  for (const level of levels(children)) {
+    await Promise.all(level.map(node => slots.run(() => heal(planned, node, context))));
+  }
+  await verifyBelow(planned, context);
+  if (missing.includes(image.root)) await slots.run(() => heal(planned, image.root, context));
+}
+
+function levels(nodes: readonly Node[]): readonly (readonly Node[])[] {
+  const images = nodes.filter(({manifest}) => manifest.kind === 'image');
+  const indexes = nodes.filter(({manifest}) => manifest.kind === 'index');
+  return [images, ...indexes.map(node => [node])];
+}
+
+/** Puts a manifest; a registry that misses something below it gets that again. */
+async function heal(planned: PlannedImage, node: Node, context: PublishContext): Promise<void> {
+  const {target, signal} = context;
+  const {repository} = planned.image.target;
+  const patience = target.patience();
+  for (let heals = 0; ; heals++) {
+    try {
+      await putManifest(target, repository, node.descriptor.digest, node, signal);
+      context.arrived(node.descriptor.size);
+      return;
+    } catch (error) {
+      if (!(error instanceof RegistryError) || heals >= mostHeals) throw error;
+      if (!error.says('MANIFEST_BLOB_UNKNOWN', 'BLOB_UNKNOWN', 'MANIFEST_UNKNOWN')) throw error;
+      const named = new Set(error.entries.flatMap(({digests}) => digests));
+      await mend(planned, named, context, heals > 0);
+      await target.recover(patience, error.as('server', error.message), signal);
+    }
+  }
+}
+
+/** Puts in place again what is not there; all that was named where asking does not help. */
+async function mend(
+  planned: PlannedImage,
+  named: ReadonlySet<Digest>,
+  {target, signal, repair}: PublishContext,
+  insist: boolean
+): Promise<void> {
+  const {repository} = planned.image.target;
+  const suspects = planned.placements.filter(
+    ({descriptor}) => named.size === 0 || named.has(descriptor.digest)
+  );
+  await Promise.all(
+    suspects.map(async placement => {
+      const has = await hasBlob(target, repository, placement.descriptor, signal);
+      if (has !== 'present' || (insist && named.size > 0)) await repair(placement);
+    })
+  );
+  for (const {descriptor, bytes} of planned.image.manifests) {
+    if (named.has(descriptor.digest))
+      await putManifest(target, repository, descriptor.digest, {descriptor, bytes}, signal);
+  }
+}
+
+/**
+ * Looks at everything below the root: that a registry took a blob does not mean that it has it.
+ * What the plan found present was looked at then.
+ */
+async function verifyBelow(planned: PlannedImage, context: PublishContext): Promise<void> {
+  const {target, slots, signal, repair} = context;
+  const {repository} = planned.image.target;
+  const has = (placement: Placement) =>
+    slots.run(() => hasBlob(target, repository, placement.descriptor, signal));
+  const moved = planned.placements.filter(({way}) => way !== 'present');
+  await Promise.all(
+    moved.map(async placement => {
+      if ((await has(placement)) !== 'absent') return;
+      await repair(placement);
+      if ((await has(placement)) !== 'absent') return;
+      throw new RegistryError(
+        'corrupt',
+        `${target.name}/${repository} took ${placement.descriptor.digest} twice and does not have it`,
+        {
+          host: target.name,
+          repository,
+          digest: placement.descriptor.digest,
+          advice: "Look into the registry's storage and its replicas."
+        }
+      );
+    })
+  );
+  await Promise.all(
+    planned.image.manifests.slice(0, -1).map(async ({descriptor: {digest}}) => {
+      const there = await slots.run(() => resolveManifest(target, repository, digest, signal));
+      if (there === digest) return;
+      throw new RegistryError(
+        'corrupt',
+        `${target.name}/${repository} took the manifest ${digest} and does not have it`,
+        {
+          host: target.name,
+          repository,
+          digest
+        }
+      );
+    })
+  );
+}
+
+/**
+ * Moves the tags of a release, all images of which are committed, and reads each one back: the last
+ * two in the order given, the others before them. When one fails, tags that had stood for something
+ * else are put back.
+ * @param last the images whose tags come last, one after the other
+ * @returns whether any tag was created or moved
+ * @throws RegistryError
+ */
+export async function pushTags(
+  images: readonly PlannedImage[],
+  last: readonly string[],
+  context: TagContext
+): Promise<boolean> {
+  const due = images.filter(
+    ({image, standing}) => standing.tagged !== image.root.descriptor.digest
+  );
+  const ranked = last.flatMap(name => due.filter(({image}) => image.name === name));
+  const others = due.filter(planned => !ranked.includes(planned));
+  const moved: PlannedImage[] = [];
+  const push = async (planned: PlannedImage) => {
+    moved.push(planned);
+    await pushTag(planned, context);
+  };
+  const settled = await Promise.allSettled(
+    others.map(planned => context.slots.run(() => push(planned)))
+  );
+  try {
+    const failed = settled.find(result => result.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+    for (const planned of ranked) await push(planned);
+  } catch (error) {
+    await restore(moved, context);
+    throw error;
+  }
+  return due.length > 0;
+}
+
+async function pushTag({image}: PlannedImage, {target, signal}: TagContext): Promise<void> {
+  const {repository, tag} = image.target;
+  const {digest} = image.root.descriptor;
+  await putManifest(target, repository, tag, image.root, signal);
+  const patience = target.patience();
+  for (;;) {
+    const now = await resolveManifest(target, repository, tag, signal);
+    if (now === digest) return;
+    // Behind some names stand machines that learn of a tag a moment later.
+    const text = `${target.name}/${repository}:${tag} was put to ${digest}, but reads ${now ?? 'as absent'}`;
+    const late = new RegistryError('server', text, {host: target.name, repository, digest});
+    if (patience.tries >= 4) throw late;
+    await target.recover(patience, late, signal);
+  }
+}
+
+/** Best effort: a tag that stood for another image goes back to it. New tags cannot be taken away. */
+async function restore(moved: readonly PlannedImage[], {target}: TagContext): Promise<void> {
+  // Of its own: the run's may be what ended the publishing.
+  const signal = AbortSignal.timeout(5000);
+  for (const {image, standing} of moved) {
+    const {repository, tag} = image.target;
+    if (standing.tagged === undefined) continue;
+    try {
+      const before = await getManifest(target, repository, standing.tagged, signal);
+      if (before !== undefined) await putManifest(target, repository, tag, before, signal);
+    } catch {
+      target.warnOnce(
+        `${target.name}/${repository}:${tag} could not be put back to ${standing.tagged}`
+      );
+    }
+  }
+}

@@ -1,0 +1,248 @@
+import type {Log} from '../log.ts';
+import {RegistryError} from '../registry/error.ts';
+import {BlobReader} from '../registry/reader.ts';
+import type {Registry} from '../registry/registry.ts';
+import {cancelUpload, mountBlob, type Session, Upload} from '../registry/uploads.ts';
+import {pair, type Placement, type PlannedImage} from './plan.ts';
+import type {Moved} from './result.ts';
+import {type Lanes, largestFirst} from './schedule.ts';
+
+export interface TransferContext {
+  readonly source: Registry;
+  readonly target: Registry;
+  readonly lanes: Lanes;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  /** Told of bytes when they arrive for the first time. */
+  readonly arrived: (bytes: number) => void;
+}
+
+/** What became of one image: its bytes, and why it failed if it did. */
+export interface Brought {
+  readonly planned: PlannedImage;
+  readonly bytes: Moved;
+  readonly error?: unknown;
+  /** From its first piece to its last, in milliseconds. */
+  readonly milliseconds: number;
+}
+
+type Outcome = {readonly way: keyof Moved} | {readonly error: unknown};
+
+/**
+ * Brings blobs to where they are needed, each unique one once, and hands over every image whose
+ * blobs are all in place. It lives as long as the run: what one release brought is there for the next.
+ */
+export class Transfer {
+  readonly #context: TransferContext;
+  readonly #failures = new Set<string>();
+  readonly #claimed = new Set<string>();
+  readonly #outcomes = new Map<string, Promise<Outcome>>();
+  /** Resolves when the manifests of the first image of a repository are committed, or cannot be. */
+  readonly #commits = new Map<string, Promise<void>>();
+  /** Mounts have been refused for blobs that were certainly there. */
+  #mountsRefused = false;
+
+  constructor(context: TransferContext) {
+    this.#context = context;
+  }
+
+  /**
+   * Brings all blobs of these images in place; what failed is tried once more when the rest is done.
+   * @param commit called once for each image when its blobs are in place; it may throw
+   * @param stop aborts everything when an error leaves no hope for the rest
+   */
+  async bring(
+    images: readonly PlannedImage[],
+    commit: (image: PlannedImage) => Promise<void>,
+    stop: (error: unknown) => void
+  ): Promise<readonly Brought[]> {
+    const first = await this.#pass(images, commit, stop);
+    const failed = first.filter(({error}) => error !== undefined);
+    if (failed.length === 0 || this.#context.signal.aborted) return first;
+    this.#context.log.info(
+      `${failed.length} of ${images.length} images failed; they are tried once more`
+    );
+    this.#forgetFailures();
+    const second = await this.#pass(
+      failed.map(({planned}) => planned),
+      commit,
+      stop
+    );
+    const again = new Map(second.map(brought => [brought.planned, brought]));
+    return first.map(brought => again.get(brought.planned) ?? brought);
+  }
+
+  /** Puts a blob in its place again, one that the target turned out not to have. */
+  async repair(placement: Placement): Promise<void> {
+    await this.#context.lanes.large.run(() => this.#copy(placement, undefined));
+  }
+
+  #forgetFailures(): void {
+    for (const key of this.#failures) this.#outcomes.delete(key);
+    this.#failures.clear();
+    this.#commits.clear();
+  }
+
+  async #pass(
+    images: readonly PlannedImage[],
+    commit: (image: PlannedImage) => Promise<void>,
+    stop: (error: unknown) => void
+  ): Promise<readonly Brought[]> {
+    const {lanes} = this.#context;
+    const copies: {placement: Placement; settle: (outcome: Outcome) => void}[] = [];
+    const started = performance.now();
+    const pieces = images.map(planned => ({
+      planned,
+      outcomes: planned.placements.map(placement => this.#outcome(placement, copies))
+    }));
+    const handing = pieces.map(async ({planned, outcomes}): Promise<Brought> => {
+      const committed = deferred<undefined>();
+      const {repository} = planned.image.target;
+      if (!this.#commits.has(repository)) this.#commits.set(repository, committed.promise);
+      const bytes = {copied: 0, mounted: 0, present: 0};
+      try {
+        const all = await Promise.all(outcomes);
+        const failure = all.find(outcome => 'error' in outcome);
+        if (failure !== undefined && 'error' in failure) throw failure.error;
+        await commit(planned);
+        all.forEach((outcome, i) => {
+          const size = planned.placements[i]?.descriptor.size ?? 0;
+          if ('way' in outcome) bytes[this.#claim(planned, i) ? outcome.way : 'present'] += size;
+        });
+        for (const {descriptor} of planned.image.manifests) {
+          bytes[planned.standing.manifests.has(descriptor.digest) ? 'present' : 'copied'] +=
+            descriptor.size;
+        }
+        return {planned, bytes, milliseconds: performance.now() - started};
+      } catch (error) {
+        if (isHopeless(error)) stop(error);
+        return {planned, bytes, error, milliseconds: performance.now() - started};
+      } finally {
+        committed.resolve(undefined);
+      }
+    });
+    await largestFirst(
+      copies,
+      ({placement}) => placement.descriptor.size,
+      lanes,
+      async ({placement, settle}) => {
+        settle(await this.#attempt(placement, () => this.#copy(placement, undefined)));
+      }
+    );
+    return await Promise.all(handing);
+  }
+
+  /** Bytes of a blob that two images of one repository share are counted for the first one. */
+  #claim(planned: PlannedImage, i: number): boolean {
+    const placement = planned.placements[i];
+    if (placement === undefined) return false;
+    const key = pair(placement.targetRepository, placement.descriptor.digest);
+    if (this.#claimed.has(key)) return false;
+    this.#claimed.add(key);
+    return true;
+  }
+
+  /** What becomes of a placement, decided once; copies are queued for the lanes. */
+  #outcome(
+    placement: Placement,
+    copies: {placement: Placement; settle: (outcome: Outcome) => void}[]
+  ): Promise<Outcome> {
+    const key = pair(placement.targetRepository, placement.descriptor.digest);
+    const known = this.#outcomes.get(key);
+    if (known !== undefined) return known;
+    const outcome = this.#begin(placement, copies);
+    this.#outcomes.set(key, outcome);
+    void outcome.then(result => {
+      if ('error' in result) this.#failures.add(key);
+    });
+    return outcome;
+  }
+
+  #begin(
+    placement: Placement,
+    copies: {placement: Placement; settle: (outcome: Outcome) => void}[]
+  ): Promise<Outcome> {
+    if (placement.way === 'present') return Promise.resolve({way: 'present'});
+    if (placement.way === 'copy') {
+      const {promise, resolve} = deferred<Outcome>();
+      copies.push({placement, settle: resolve});
+      return promise;
+    }
+    return this.#attempt(placement, () => this.#mount(placement));
+  }
+
+  async #attempt(placement: Placement, work: () => Promise<keyof Moved>): Promise<Outcome> {
+    try {
+      this.#context.signal.throwIfAborted();
+      return {way: await work()};
+    } catch (error) {
+      this.#context.log.debug(
+        `${placement.targetRepository}@${placement.descriptor.digest} failed: ${String(error)}`
+      );
+      return {error};
+    }
+  }
+
+  async #copy(placement: Placement, session: Session | undefined): Promise<'copied'> {
+    const {source, target, signal, arrived} = this.#context;
+    const {sourceRepository, targetRepository, descriptor} = placement;
+    const reader = new BlobReader(source, sourceRepository, descriptor, arrived);
+    reader.prefetch(signal);
+    try {
+      await new Upload(target, targetRepository, reader, session, signal).run();
+    } finally {
+      reader.release();
+    }
+    return 'copied';
+  }
+
+  /**
+   * Takes a blob over from its home, once it is there. Where that is refused although it is there,
+   * the home's manifests may have to be committed first; where that does not help either, the blob
+   * travels once more, in the upload that the registry opened.
+   */
+  async #mount(placement: Placement): Promise<keyof Moved> {
+    const {target, lanes, signal} = this.#context;
+    const {from = '', targetRepository, descriptor} = placement;
+    const home = await (this.#outcomes.get(pair(from, descriptor.digest)) ??
+      Promise.resolve({way: 'present'} as const));
+    const take = () =>
+      lanes.control.run(() => mountBlob(target, targetRepository, descriptor.digest, from, signal));
+    const again = async (session: Session | undefined) =>
+      lanes.large.run(() => this.#copy(placement, session));
+    if ('error' in home) throw home.error;
+    if (target.quirks.mountsCommittedOnly && !this.#mountsRefused) await this.#commits.get(from);
+    let answer = await take();
+    if (answer === 'mounted') return 'mounted';
+    if (!this.#mountsRefused && !target.quirks.mountsCommittedOnly) {
+      await this.#commits.get(from);
+      if (answer !== undefined) await cancelUpload(target, targetRepository, answer);
+      answer = await take();
+      if (answer === 'mounted') return 'mounted';
+    }
+    this.#mountsRefused = true;
+    return await again(answer);
+  }
+}
+
+/** Errors after which nothing else at that registry will go well either. */
+function isHopeless(error: unknown): boolean {
+  if (!(error instanceof RegistryError)) return false;
+  return (
+    ['unauthorized', 'address', 'certificate', 'proxy'].includes(error.fault) ||
+    error.status === 507
+  );
+}
+
+interface Deferred<T> {
+  readonly promise: Promise<T>;
+  readonly resolve: (value: T) => void;
+}
+
+function deferred<T>(): Deferred<T> {
+  let resolve: (value: T) => void = () => undefined;
+  const promise = new Promise<T>(settle => {
+    resolve = settle;
+  });
+  return {promise, resolve};
+}
