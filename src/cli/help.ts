@@ -1,0 +1,97 @@
+import {type InputRow, inputTable} from '../inputs/table.ts';
+import {ownFlags} from './arguments.ts';
+
+/** The column at which meanings begin. */
+const column = 30;
+
+const commands = {
+  '(none)': 'Mirror a release: plan, copy, verify, publish, report.',
+  demo: 'Mirror a small sample release between two registries on this machine.',
+  verify: 'Check that the target holds the release, whole; change nothing.',
+  help: 'Show this text.'
+};
+
+/**
+ * What `--help` shows: commands, every flag with its meaning, default and variable, exit codes.
+ * @param width - of the terminal, in characters
+ */
+export function helpText(width = 100): string {
+  const wide = Math.max(60, Math.min(width, 120));
+  const sections = [
+    'Mirrors a release of the Azure Arc-enabled data services images to a private registry:\nwhole, verified, each byte once.',
+    'Usage: arcdata-mirror [command] [flags]',
+    section('Commands', Object.entries(commands), wide),
+    section(
+      'What to mirror, and how',
+      inputTable.filter(({form}) => form !== 'secret').map(row => [flag(row), about(row)]),
+      wide
+    ),
+    section(
+      'Passwords (never as flags: other users of the machine could read them)',
+      inputTable
+        .filter(({form}) => form === 'secret')
+        .map(({meaning, variable}) => [variable ?? '', meaning]),
+      wide
+    ),
+    section(
+      'This program',
+      Object.entries(ownFlags).map(([name, meaning]) => [`--${name}`, meaning]),
+      wide
+    ),
+    'On a terminal, what is missing is asked for. Lists repeat their flag or take commas:\n  --source-tag 1.45,1.46   --images=-arc-sb-plugin',
+    'Exit codes: 0 done, 1 failed, 2 wrong usage, 130 cancelled.'
+  ];
+  return `${sections.join('\n\n')}\n`;
+}
+
+function flag({name, form}: InputRow): string {
+  if (form !== 'boolean') return `--${name} ${placeholder[form]}`;
+  return `--[no-]${name}`;
+}
+
+const placeholder = {
+  text: 'TEXT',
+  tag: 'TAG',
+  secret: 'TEXT',
+  list: 'LIST',
+  minutes: 'MINUTES',
+  number: 'NUMBER',
+  path: 'FILE'
+} as const;
+
+function about({meaning, default: value, otherwise, variable}: InputRow): string {
+  const notes = [
+    ...(value !== undefined ? [`default: ${value}`] : []),
+    ...(otherwise !== undefined ? [`default: ${otherwise}`] : []),
+    ...(variable !== undefined ? [`or ${variable}`] : [])
+  ];
+  return notes.length === 0 ? meaning : `${meaning} (${notes.join('; ')})`;
+}
+
+function section(
+  title: string,
+  rows: readonly (readonly [string, string])[],
+  width: number
+): string {
+  return [`${title}:`, ...rows.flatMap(([left, right]) => lines(left, right, width))].join('\n');
+}
+
+/** A term and its meaning, broken between words, the term above where it is too long. */
+function lines(term: string, meaning: string, width: number): readonly string[] {
+  const head = `  ${term}`;
+  const broken: string[] = [];
+  let line = '';
+  for (const word of meaning.split(' ')) {
+    if (line !== '' && column + line.length + 1 + word.length > width) {
+      broken.push(line);
+      line = word;
+    } else {
+      line = line === '' ? word : `${line} ${word}`;
+    }
+  }
+  broken.push(line);
+  const body = broken.map(text => ' '.repeat(column) + text);
+  if (head.length + 2 > column) return [head, ...body];
+  const [first = '', ...rest] = broken;
+  return [head.padEnd(column) + first, ...rest.map(text => ' '.repeat(column) + text)];
+}

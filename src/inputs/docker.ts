@@ -1,0 +1,72 @@
+import {parseRegistry} from '../oci/reference.ts';
+import {type Checks, shown} from './checks.ts';
+import {Refusal} from './error.ts';
+
+/** Which docker CLI to install, as far as the user says. */
+export interface DockerChoice {
+  /** Such as `29.6.2`. */
+  readonly dockerVersion?: string;
+  /** Of its archive: 64 hex digits in lower case. */
+  readonly dockerSha256?: string;
+  /** Without a slash at the end. */
+  readonly dockerDownloadUrl?: string;
+}
+
+/** What the three docker inputs say. A version and its checksum are only taken together. */
+export function readDocker(checks: Checks, insecure: ReadonlySet<string>): DockerChoice {
+  const dockerVersion = checks.read('docker-version', readVersion);
+  const dockerSha256 = checks.read('docker-sha256', readSha256);
+  const pair = ['docker-version', 'docker-sha256'] as const;
+  for (const [name, other] of [pair, [pair[1], pair[0]] as const]) {
+    if (checks.has(other) && !checks.has(name)) {
+      checks.refuse(
+        name,
+        `is missing, since ${other} is given; an archive is only installed against its checksum`
+      );
+    }
+  }
+  const dockerDownloadUrl = checks.has('docker-download-url')
+    ? checks.read('docker-download-url', text => readBase(text, insecure))
+    : undefined;
+  return {
+    ...(dockerVersion !== undefined && {dockerVersion}),
+    ...(dockerSha256 !== undefined && {dockerSha256}),
+    ...(dockerDownloadUrl !== undefined && {dockerDownloadUrl})
+  };
+}
+
+function readVersion(text: string): string {
+  const version = /^v?([0-9]{1,4}\.[0-9]{1,4}\.[0-9]{1,4})$/.exec(text)?.[1];
+  if (version === undefined) {
+    throw new Refusal(
+      `${shown(text)} is not a version of docker; three numbers are wanted, such as 29.6.2`
+    );
+  }
+  return version;
+}
+
+function readSha256(text: string): string {
+  const digits = text.replace(/^sha256:/, '').toLowerCase();
+  if (!/^[0-9a-f]{64}$/.test(digits)) {
+    throw new Refusal(`${shown(text)} is not a SHA-256; 64 hex digits are wanted`);
+  }
+  return digits;
+}
+
+function readBase(text: string, insecure: ReadonlySet<string>): string {
+  const example =
+    'the base address of a copy is wanted, such as https://artifacts.example.com/docker';
+  if (text.includes('@')) {
+    throw new Refusal(
+      `holds an @, and with it a user name or password (so it is not shown); ${example}`,
+      {discreet: true}
+    );
+  }
+  if (/[\s\\?#%]/.test(text) || !URL.canParse(text)) {
+    throw new Refusal(`${shown(text)} is not a plain address; ${example}`);
+  }
+  const url = new URL(text);
+  // The host is held to the same rules as a registry's.
+  parseRegistry(`${url.protocol}//${url.host}`, host => insecure.has(host));
+  return url.href.endsWith('/') ? url.href.slice(0, -1) : url.href;
+}

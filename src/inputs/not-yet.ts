@@ -1,0 +1,25 @@
+import type {InputName} from './table.ts';
+
+/** Values that are understood, but whose capability is still to come. A capability that arrives takes its line away. */
+export const notYet: readonly {
+  readonly input: InputName;
+  readonly value: string;
+  readonly message: string;
+}[] = [
+  {
+    input: 'engine',
+    value: 'docker',
+    message: 'the docker engine is not available yet; leave it out, or write registry'
+  },
+  {
+    input: 'referrers',
+    value: 'true',
+    message:
+      'copying signatures and attestations is not available yet; leave it out, or write false'
+  },
+  {
+    input: 'chart',
+    value: 'true',
+    message: 'mirroring the chart is not available yet; leave it out, or write false'
+  }
+];

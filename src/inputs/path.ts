@@ -1,0 +1,73 @@
+import {statSync} from 'node:fs';
+import {dirname, isAbsolute, join, relative, resolve} from 'node:path';
+
+import {shown} from './checks.ts';
+import {Refusal} from './error.ts';
+
+/** What paths are relative to. */
+export interface Places {
+  /** The workspace of the job; else the folder one is in. */
+  readonly base: string;
+  /** Whether a relative path may not leave `base`: so in a job, where files come from a checkout. */
+  readonly confined: boolean;
+  /** Where files go that nobody asked for. */
+  readonly temporary: string;
+}
+
+/**
+ * An absolute path of what was given.
+ * @throws Refusal
+ */
+export function readPath(text: string, {base, confined}: Places): string {
+  // eslint-disable-next-line no-control-regex -- control characters are what this is about
+  if (/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(text)) {
+    throw new Refusal(
+      `${shown(text)} holds a line break or another control character; a path is wanted`
+    );
+  }
+  const path = resolve(base, text);
+  const inside = relative(base, path);
+  if (confined && !isAbsolute(text) && (inside.startsWith('..') || isAbsolute(inside))) {
+    throw new Refusal(
+      `${shown(text)} leads out of the workspace; write a path within it, or an absolute one`
+    );
+  }
+  return path;
+}
+
+/**
+ * The path of the lock file: its folder is there, and nothing but a file is at its place.
+ * @param text - empty for a file in the temporary folder
+ * @throws Refusal
+ */
+export function readLockFile(text: string, places: Places): string {
+  const path =
+    text === ''
+      ? join(resolve(places.temporary), 'arcdata-mirror.lock.json')
+      : readPath(text, places);
+  const named = shown(text === '' ? path : text);
+  const folder = kindOf(dirname(path), named);
+  if (folder === 'nothing') {
+    throw new Refusal(`${named} lies in a folder that does not exist; make it in an earlier step`);
+  }
+  if (folder !== 'folder') throw new Refusal(`${named} lies below something that is no folder`);
+  const kind = kindOf(path, named);
+  if (kind !== 'file' && kind !== 'nothing') {
+    throw new Refusal(
+      `${named} is not a file but a ${kind}; write the path of a file, such as mirror.lock.json`
+    );
+  }
+  return path;
+}
+
+function kindOf(path: string, named: string): 'file' | 'folder' | 'device or pipe' | 'nothing' {
+  try {
+    const found = statSync(path);
+    if (found.isFile()) return 'file';
+    return found.isDirectory() ? 'folder' : 'device or pipe';
+  } catch (error) {
+    const {code} = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return 'nothing';
+    throw new Refusal(`${named} cannot be looked at (${code ?? 'no reason told'})`);
+  }
+}

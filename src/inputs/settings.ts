@@ -1,0 +1,49 @@
+import type {RegistryName} from '../oci/reference.ts';
+import type {TagRequest} from '../release/request.ts';
+import type {DockerChoice} from './docker.ts';
+
+/** One side, as the user gave it. */
+export interface Endpoint {
+  readonly registry: RegistryName;
+  readonly repository: string;
+  /** Both or neither. */
+  readonly username?: string;
+  readonly password?: string;
+}
+
+/** Which images the user wants of a release. */
+export type ImageSelection =
+  | {
+      readonly kind: 'release-set';
+      readonly add: readonly string[];
+      readonly remove: readonly string[];
+    }
+  | {readonly kind: 'exactly'; readonly names: readonly string[]};
+
+/** Everything a run was told, checked. */
+export interface Settings extends DockerChoice {
+  readonly source: Endpoint;
+  readonly target: Endpoint;
+  readonly tags: readonly TagRequest[];
+  /** Only with one release. */
+  readonly targetTag?: string;
+  readonly images: ImageSelection;
+  readonly engine: 'registry' | 'docker';
+  /** Upper bound of transfers at once; adaptive when absent. */
+  readonly concurrency?: number;
+  /** For the whole run, in milliseconds. */
+  readonly timeout: number;
+  readonly dryRun: boolean;
+  readonly publish: boolean;
+  readonly referrers: boolean;
+  /** Whether the companion chart is mirrored too. */
+  readonly chart: boolean;
+  /** PEM certificates of a private CA: those of ca-file. */
+  readonly ca?: string;
+  /** ca-file's absolute path, for messages. */
+  readonly caFile?: string;
+  readonly insecure: ReadonlySet<string>;
+  readonly keepLogin: boolean;
+  /** Absolute. */
+  readonly lockFile: string;
+}

@@ -1,0 +1,58 @@
+import {couldBeSeveral, type TagRequest} from '../release/request.ts';
+import {type Checks, shown} from './checks.ts';
+import {notYet} from './not-yet.ts';
+import type {Endpoint} from './settings.ts';
+
+/** What was read of inputs that depend on one another; absent where it could not be read. */
+interface Read {
+  readonly source: Endpoint | undefined;
+  readonly target: Endpoint | undefined;
+  readonly tags: readonly TagRequest[];
+  readonly targetTag: string | undefined;
+}
+
+/** Notes what is wrong not with an input by itself but with several together. */
+export function checkTogether(checks: Checks, {source, target, tags, targetTag}: Read): void {
+  if (source && target && sameSide(source, target)) {
+    checks.refuse(
+      'target-repository',
+      `source and target are the same, ${target.registry}/${target.repository}; a mirror wants another place to go to`
+    );
+  }
+  if (target && target.repository.split('/').at(-1) !== 'arcdata') {
+    checks.tell(
+      'notice',
+      'target-repository',
+      `${shown(target.repository)} does not end in arcdata; older Arc tools look for the images there and nowhere else`
+    );
+  }
+  if (targetTag !== undefined) checkTargetTag(checks, tags, targetTag);
+  for (const {input, value, message} of notYet) {
+    if ((checks.text(input) ?? '').toLowerCase() === value) checks.refuse(input, message);
+  }
+}
+
+function sameSide(source: Endpoint, target: Endpoint): boolean {
+  return source.registry === target.registry && source.repository === target.repository;
+}
+
+function checkTargetTag(checks: Checks, tags: readonly TagRequest[], targetTag: string): void {
+  const several = tags.find(couldBeSeveral);
+  if (several !== undefined || tags.length > 1) {
+    const asked = several === undefined ? `${tags.length} lines` : shown(several.text);
+    checks.refuse(
+      'target-tag',
+      `${shown(targetTag)} can name one release only, and source-tag asks for ${asked}; leave target-tag out, then each release keeps its own tag`
+    );
+    return;
+  }
+  const [only] = tags;
+  const same = only?.kind === 'exact' && only.tag === targetTag;
+  if (only !== undefined && !same) {
+    checks.tell(
+      'warning',
+      'target-tag',
+      `Arc tools expect a release under the tag it has at the source; ${shown(targetTag)} is used all the same`
+    );
+  }
+}
