@@ -1,0 +1,263 @@
+import {execFile} from 'node:child_process';
+import {createHash} from 'node:crypto';
+import {mkdir, readdir, readFile, writeFile} from 'node:fs/promises';
+import {join} from 'node:path';
+import {promisify} from 'node:util';
+import {gzipSync} from 'node:zlib';
+
+import {afterAll, beforeAll, describe, expect, test} from '@jest/globals';
+
+import {askDaemon, checkSpace, inspect, mirrorImageByDocker} from '../../src/docker/engine.ts';
+import {findDocker} from '../../src/docker/find.ts';
+import {type Account, signIn} from '../../src/docker/login.ts';
+import {silent} from '../../src/log.ts';
+import {parseDigest} from '../../src/oci/digest.ts';
+import {parseRegistry} from '../../src/oci/reference.ts';
+import {type Certificates, makeCertificates} from '../support/certificates.ts';
+import {
+  type Distribution,
+  distributionInstalled,
+  startDistribution
+} from '../support/distribution.ts';
+import {type Dockerd, dockerdInstalled, startDockerd} from '../support/dockerd.ts';
+import {makePlace, type Place, recordedLog} from './fake.ts';
+
+const run = promisify(execFile);
+const never = new AbortController().signal;
+const canary = `ca"na$r%y' x`;
+const loopback = (name: string) => parseRegistry(name, () => true);
+const wanted = dockerdInstalled() && distributionInstalled() ? describe : describe.skip;
+const schema2 = 'application/vnd.docker.distribution.manifest.v2+json';
+const list = 'application/vnd.docker.distribution.manifest.list.v2+json';
+
+/** Puts bytes into a registry, as a blob or a manifest, and hands back their descriptor. */
+async function put(
+  url: string,
+  repository: string,
+  bytes: Buffer,
+  mediaType: string,
+  tag?: string
+) {
+  const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+  const base = `${url}/v2/${repository}`;
+  let to = `${base}/manifests/${tag ?? digest}`;
+  if (!/manifest/.test(mediaType)) {
+    const opened = await fetch(`${base}/blobs/uploads/`, {method: 'POST'});
+    to = `${opened.headers.get('location') ?? ''}&digest=${digest}`;
+  }
+  const done = await fetch(to, {
+    method: 'PUT',
+    headers: {'Content-Type': mediaType},
+    body: new Uint8Array(bytes)
+  });
+  expect([to, done.status]).toEqual([to, 201]);
+  return {mediaType, size: bytes.length, digest: parseDigest(digest)};
+}
+
+/** An image of one small layer, compressed as Go's gzip would not do it. */
+async function seed(url: string, repository: string, architecture: string) {
+  const home = await makePlace();
+  await writeFile(join(home.home, 'file'), `${architecture} ${'text '.repeat(500)}`);
+  const tarball = join(home.directory, 'layer.tar');
+  await run('tar', ['-cf', tarball, '-C', home.home, 'file']);
+  const tar = await readFile(tarball);
+  await home[Symbol.asyncDispose]();
+  const diff = `sha256:${createHash('sha256').update(tar).digest('hex')}`;
+  const config = {
+    ...{architecture, os: 'linux', config: {Cmd: ['/file']}},
+    rootfs: {type: 'layers', diff_ids: [diff]}
+  };
+  const manifest = {
+    schemaVersion: 2,
+    mediaType: schema2,
+    config: await put(
+      ...([url, repository, Buffer.from(JSON.stringify(config))] as const),
+      'application/vnd.docker.container.image.v1+json'
+    ),
+    layers: [
+      await put(
+        ...([url, repository, gzipSync(tar, {level: 1})] as const),
+        'application/vnd.docker.image.rootfs.diff.tar.gzip'
+      )
+    ]
+  };
+  return await put(url, repository, Buffer.from(JSON.stringify(manifest)), schema2);
+}
+
+wanted('with a real daemon', () => {
+  let daemon: Dockerd;
+  let open: Distribution;
+  let locked: Distribution;
+  let secure: Distribution;
+  let certificates: Certificates;
+  let place: Place;
+  let env: Record<string, string>;
+
+  beforeAll(async () => {
+    certificates = await makeCertificates();
+    const htpasswd = {username: 'me', password: canary};
+    const started = await Promise.all([
+      startDockerd(),
+      startDistribution(),
+      startDistribution({htpasswd}),
+      startDistribution({htpasswd, tls: certificates})
+    ]);
+    [daemon, open, locked, secure] = started as [Dockerd, Distribution, Distribution, Distribution];
+    place = await makePlace();
+    env = {PATH: process.env.PATH ?? '', HOME: place.home, DOCKER_HOST: daemon.host};
+  }, 60_000);
+
+  afterAll(async () => {
+    for (const one of [daemon, open, locked, secure, certificates, place]) {
+      await one[Symbol.asyncDispose]();
+    }
+  }, 60_000);
+
+  const session = (accounts: readonly Account[], more = {}) =>
+    signIn({accounts, runnerTemp: place.temp, env, log: recordedLog(), signal: never, ...more});
+  const account = (host: string, password = canary): Account => ({
+    registry: loopback(host),
+    username: 'me',
+    password
+  });
+
+  test('the right password is accepted, a wrong one refused, a registry out of reach no answer', async () => {
+    await mkdir(join(place.home, '.docker'));
+    const file = join(place.home, '.docker', 'config.json');
+    await writeFile(file, '{ "auths": {} }');
+    {
+      await using signedIn = await session([
+        account(locked.host),
+        account(locked.host, 'wrong'),
+        // A daemon takes any certificate from loopback.
+        account(secure.host),
+        account('127.0.0.1:1')
+      ]);
+      expect(signedIn.answers.map(({outcome}) => outcome)).toEqual([
+        ...['accepted', 'refused', 'accepted', 'unavailable']
+      ]);
+      expect(signedIn.answers[1]?.reason).toMatch(/401|unauthorized/i);
+      expect(signedIn.answers[3]?.reason).toContain('connection refused');
+      const config = await readFile(join(signedIn.configDirectory, 'config.json'), 'utf8');
+      expect(JSON.parse(config)).toMatchObject({auths: {[locked.host]: {}}});
+      expect(JSON.stringify(signedIn.answers)).not.toContain('ca"na');
+    }
+    expect(await readFile(file, 'utf8')).toBe('{ "auths": {} }');
+    expect(await readdir(join(place.home, '.docker'))).toEqual(['config.json']);
+    expect(await readdir(place.temp)).toEqual([]);
+  }, 60_000);
+
+  test('a daemon that is not there is no answer about the credentials', async () => {
+    const elsewhere = {...env, DOCKER_HOST: `unix://${place.directory}/none`};
+    await using signedIn = await session([account(locked.host, 'wrong')], {env: elsewhere});
+    // Newer clients then sign in by themselves and may know better.
+    expect(['unavailable', 'refused']).toContain(signedIn.answers[0]?.outcome);
+    const client = await findDocker({env, log: silent, signal: never});
+    const docker = client?.path ?? '';
+    await expect(
+      askDaemon({docker, env: elsewhere, log: silent, signal: never})
+    ).rejects.toMatchObject({name: 'DockerError', fault: 'daemon'});
+  }, 60_000);
+
+  test('an image travels, and nothing of it stays', async () => {
+    await using signedIn = await session([account(locked.host)]);
+    const docker = signedIn.client?.path ?? '';
+    const {configDirectory} = signedIn;
+    const call = {docker, configDirectory, env, log: silent, signal: never, timeout: 60_000};
+    const info = await askDaemon(call);
+    expect(info).toMatchObject({dataRoot: daemon.root, platform: 'linux/x86_64'});
+    expect(await checkSpace(1, info, env)).toBeGreaterThan(1);
+    await expect(checkSpace(2 ** 60, info, env)).rejects.toMatchObject({fault: 'space'});
+
+    const {digest} = await seed(open.url, 'arcdata/arc-dns', 'amd64');
+    const source = {registry: loopback(open.host), repository: 'arcdata/arc-dns', digest};
+    const target = {registry: loopback(locked.host), repository: 'mirror/arc-dns'};
+    const tagged = {...target, tag: 'v1.0.0_2021-07-30'};
+    const mirrored = await mirrorImageByDocker({...call, source, target: tagged});
+    expect(mirrored).toMatchObject({platform: 'linux/amd64', pushed: tagged});
+    expect(mirrored.kept).toBe(mirrored.digest === digest);
+    expect(mirrored.bytes).toBeGreaterThan(2_000);
+    const there = await fetch(`${locked.url}/v2/mirror/arc-dns/manifests/${tagged.tag}`, {
+      method: 'HEAD',
+      headers: {
+        Accept: schema2,
+        Authorization: `Basic ${Buffer.from(`me:${canary}`).toString('base64')}`
+      }
+    });
+    expect(there.headers.get('docker-content-digest')).toBe(mirrored.digest);
+    expect(await images()).toBe('');
+
+    // Under a name of its own, when none is given.
+    const other = await mirrorImageByDocker({...call, source, target});
+    expect(other.pushed.tag).toMatch(/^mirror-[0-9a-f]{24}$/);
+    expect(await images()).toBe('');
+  }, 120_000);
+
+  test('of an index one platform travels', async () => {
+    await using signedIn = await session([account(locked.host)]);
+    const docker = signedIn.client?.path ?? '';
+    const repository = 'arcdata/arc-index';
+    const manifests = await Promise.all(
+      ['amd64', 'arm64'].map(async architecture => ({
+        ...(await seed(open.url, repository, architecture)),
+        platform: {os: 'linux', architecture}
+      }))
+    );
+    const index = JSON.stringify({schemaVersion: 2, mediaType: list, manifests});
+    const {digest} = await put(open.url, repository, Buffer.from(index), list);
+    const mirrored = await mirrorImageByDocker({
+      ...{docker, configDirectory: signedIn.configDirectory, env, log: silent, signal: never},
+      source: {registry: loopback(open.host), repository, digest},
+      target: {registry: loopback(locked.host), repository: 'mirror/arc-index'},
+      platform: 'linux/arm64',
+      timeout: 60_000
+    });
+    expect(mirrored).toMatchObject({kept: false, platform: 'linux/arm64'});
+    expect(await images()).toBe('');
+  }, 120_000);
+
+  test('what fails is told of and removed; what the daemon had before stays', async () => {
+    await using signedIn = await session([]);
+    const docker = signedIn.client?.path ?? '';
+    const log = recordedLog();
+    const call = {
+      ...{docker, configDirectory: signedIn.configDirectory, env, log, signal: never},
+      timeout: 60_000
+    };
+    const {digest} = await seed(open.url, 'arcdata/arc-late', 'amd64');
+    const source = {registry: loopback(open.host), repository: 'arcdata/arc-late', digest};
+    const target = {registry: loopback(locked.host), repository: 'mirror/late', tag: 'v1'};
+    // Signed in to nothing: the pull is good, the push is not.
+    await expect(mirrorImageByDocker({...call, source, target})).rejects.toMatchObject({
+      fault: 'registry',
+      message: expect.stringMatching(
+        /^docker push .*(?:no basic auth credentials|unauthorized|denied)/
+      )
+    });
+    expect(await images()).toBe('');
+    const missing = {...source, digest: parseDigest(`sha256:${'0'.repeat(64)}`)};
+    await expect(mirrorImageByDocker({...call, source: missing, target})).rejects.toMatchObject({
+      fault: 'registry',
+      message: expect.stringContaining('docker pull ')
+    });
+    await expect(
+      mirrorImageByDocker({...call, source: {...source, digest: undefined} as never, target})
+    ).rejects.toThrow('has no digest to pull it by');
+
+    const had = `${open.host}/arcdata/arc-late@${digest}`;
+    const name = `${locked.host}/mirror/late:v1`;
+    await run(docker, ['-H', daemon.host, 'pull', had]);
+    await run(docker, ['-H', daemon.host, 'tag', had, name]);
+    const before = await images();
+    await expect(mirrorImageByDocker({...call, source, target})).rejects.toThrow('docker push');
+    expect(await images()).toBe(before);
+    expect((await inspect(name, call))?.repoDigests).toEqual([had]);
+    expect(log.lines.join('\n')).not.toContain('is still at the docker daemon');
+  }, 120_000);
+
+  async function images(): Promise<string> {
+    const format = ['--format', '{{.Repository}} {{.Tag}} {{.Digest}} {{.ID}}'];
+    const all = ['-H', daemon.host, 'images', '--all', '--digests', ...format];
+    return (await run('docker', all)).stdout.trim();
+  }
+});

@@ -1,0 +1,255 @@
+import {execFile} from 'node:child_process';
+import {createHash} from 'node:crypto';
+import {once} from 'node:events';
+import {mkdir, readdir, readFile, writeFile} from 'node:fs/promises';
+import {createServer} from 'node:http';
+import type {AddressInfo} from 'node:net';
+import {join} from 'node:path';
+import {promisify} from 'node:util';
+
+import {afterEach, beforeEach, expect, jest, test} from '@jest/globals';
+
+import {installDocker, type InstallOptions} from '../../src/docker/install.ts';
+import {signIn} from '../../src/docker/login.ts';
+import {buildFor} from '../../src/docker/pins.ts';
+import {parseRegistry} from '../../src/oci/reference.ts';
+import {describeOnPosix, docker, makePlace, type Place, recordedLog} from './fake.ts';
+
+const run = promisify(execFile);
+const never = new AbortController().signal;
+const given = process.env;
+const archivePath = '/mirror/linux/static/stable/x86_64/docker-29.6.2.tgz';
+
+// The tool cache reads its places from the environment, and waits before it asks again.
+beforeEach(() => {
+  // The toolkit tells of its waiting by itself.
+  jest.spyOn(process.stdout, 'write').mockReturnValue(true);
+  process.env = {...given};
+  Object.assign(global, {
+    TEST_DOWNLOAD_TOOL_RETRY_MIN_SECONDS: 0,
+    TEST_DOWNLOAD_TOOL_RETRY_MAX_SECONDS: 0
+  });
+});
+afterEach(() => {
+  process.env = given;
+});
+
+/** A download site on loopback that serves `files` by path. */
+async function site(files: ReadonlyMap<string, Buffer>) {
+  const asked: string[] = [];
+  const server = createServer((request, response) => {
+    asked.push(request.url ?? '');
+    const file = files.get(request.url ?? '');
+    response.writeHead(file === undefined ? 404 : 200).end(file);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/mirror/`,
+    asked,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    }
+  };
+}
+
+/** An archive such as Docker's, around a fake client and a daemon that nobody wants. */
+async function archive(place: Place, body = docker('')): Promise<Buffer> {
+  const client = await place.program('docker', body);
+  const directory = join(place.directory, 'archive', 'docker');
+  await mkdir(directory, {recursive: true});
+  await run('mv', [client, join(directory, 'docker')]);
+  await writeFile(join(directory, 'dockerd'), 'unwanted');
+  const file = join(place.directory, 'archive.tgz');
+  await run('tar', ['-czf', file, '-C', join(place.directory, 'archive'), 'docker']);
+  return await readFile(file);
+}
+
+const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
+
+function install(place: Place, options: InstallOptions) {
+  process.env.RUNNER_TEMP = place.temp;
+  process.env.RUNNER_TOOL_CACHE = join(place.directory, 'tools');
+  return installDocker({
+    platform: 'linux',
+    arch: 'x64',
+    ...options,
+    log: recordedLog(),
+    signal: never
+  });
+}
+
+describeOnPosix('installing docker', () => {
+  test('downloads, checks, and takes the client alone out of the archive; once', async () => {
+    await using place = await makePlace();
+    const bytes = await archive(place);
+    await using downloads = await site(new Map([[archivePath, bytes]]));
+    process.env['INPUT_TARGET-PASSWORD'] = 'canary';
+    const options = {version: '29.6.2', sha256: sha256(bytes), downloadUrl: downloads.url};
+    const client = await install(place, options);
+    expect(client.version).toBe('28.2.2');
+    expect(client.path.startsWith(join(place.directory, 'tools'))).toBe(true);
+    expect(await readdir(join(client.path, '..'))).toEqual(['docker']);
+    expect(await readdir(place.temp)).toEqual([]);
+    expect(
+      await install(place, {...options, sha256: `sha256:${sha256(bytes).toUpperCase()}`})
+    ).toEqual(client);
+    expect(downloads.asked).toEqual([archivePath]);
+    expect(JSON.stringify(await place.calls())).not.toContain('canary');
+  });
+
+  test('refuses a download with another checksum, says both, and keeps none of it', async () => {
+    await using place = await makePlace();
+    const bytes = await archive(place);
+    await using downloads = await site(new Map([[archivePath, bytes]]));
+    const pinned = buildFor('linux', 'x64')?.pins[0];
+    const error: unknown = await install(place, {downloadUrl: downloads.url}).catch(
+      (thrown: unknown) => thrown
+    );
+    expect(error).toMatchObject({name: 'DockerError', fault: 'install'});
+    expect((error as Error).message).toContain(sha256(bytes));
+    expect((error as Error).message).toContain(pinned?.sha256);
+    expect(await readdir(place.temp)).toEqual([]);
+    expect(await place.calls()).toEqual([]);
+    await expect(readdir(join(place.directory, 'tools'))).rejects.toMatchObject({code: 'ENOENT'});
+  });
+
+  test('does not take from the cache what another checksum was meant for', async () => {
+    await using place = await makePlace();
+    const bytes = await archive(place);
+    await using downloads = await site(new Map([[archivePath, bytes]]));
+    const options = {version: '29.6.2', downloadUrl: downloads.url};
+    await install(place, {...options, sha256: sha256(bytes)});
+    await expect(install(place, {...options, sha256: 'a'.repeat(64)})).rejects.toThrow(
+      /has the SHA-256 checksum/
+    );
+    expect(downloads.asked).toHaveLength(2);
+  });
+
+  test('tells of an archive that cannot be had or unpacked', async () => {
+    await using place = await makePlace();
+    const nonsense = Buffer.from('not an archive');
+    await using downloads = await site(new Map([[archivePath, nonsense]]));
+    await expect(
+      install(place, {version: '1.2.3', sha256: 'a'.repeat(64), downloadUrl: downloads.url})
+    ).rejects.toThrow(/could not be downloaded from .*docker-1\.2\.3\.tgz: .*404/);
+    await expect(
+      install(place, {version: '29.6.2', sha256: sha256(nonsense), downloadUrl: downloads.url})
+    ).rejects.toThrow(/could not be unpacked/);
+  });
+
+  test('stops when the run does', async () => {
+    await using place = await makePlace();
+    const server = createServer(() => undefined).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    process.env.RUNNER_TEMP = place.temp;
+    process.env.RUNNER_TOOL_CACHE = place.directory;
+    const abort = new AbortController();
+    setTimeout(() => {
+      abort.abort(new Error('cancelled'));
+    }, 200);
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    await expect(
+      installDocker({
+        platform: 'linux',
+        arch: 'x64',
+        downloadUrl: url,
+        log: recordedLog(),
+        signal: abort.signal
+      })
+    ).rejects.toThrow('cancelled');
+    server.closeAllConnections();
+    server.close();
+  });
+
+  test('serves the sign-in where PATH has no docker', async () => {
+    await using place = await makePlace();
+    const bytes = await archive(place);
+    await using downloads = await site(new Map([[archivePath, bytes]]));
+    process.env.RUNNER_TEMP = place.temp;
+    process.env.RUNNER_TOOL_CACHE = join(place.directory, 'tools');
+    const attempt = async (digest: string) => {
+      await using session = await signIn({
+        accounts: [{registry: parseRegistry('one.example'), username: 'me', password: 'x'}],
+        runnerTemp: place.temp,
+        env: place.env,
+        log: recordedLog(),
+        signal: never,
+        install: {
+          ...{version: '29.6.2', sha256: digest, downloadUrl: downloads.url},
+          ...{platform: 'linux', arch: 'x64'}
+        }
+      });
+      return session.answers[0];
+    };
+    expect(await attempt('b'.repeat(64))).toMatchObject({
+      outcome: 'unavailable',
+      reason: expect.stringMatching(/no docker client on PATH, and the download of docker 29\.6\.2/)
+    });
+    expect(await attempt(sha256(bytes))).toMatchObject({outcome: 'accepted'});
+  });
+});
+
+test.each<[string, InstallOptions, RegExp]>([
+  [
+    'a build without a confirmed checksum',
+    {platform: 'darwin', arch: 'x64'},
+    /no checksum is confirmed for docker on darwin x64/
+  ],
+  ['Windows', {platform: 'win32', arch: 'x64'}, /no checksum is confirmed/],
+  [
+    'a build that is not published',
+    {platform: 'win32', arch: 'arm64'},
+    /no docker client to download for win32 arm64/
+  ],
+  [
+    'a version without a confirmed checksum',
+    {version: '29.8.2'},
+    /no checksum is confirmed for docker 29\.8\.2/
+  ],
+  ['a version that is none', {version: '../29'}, /"\.\.\/29" is not a version/],
+  ['a checksum without version', {sha256: 'a'.repeat(64)}, /without docker-version/],
+  ['a checksum that is none', {version: '29.6.2', sha256: 'abc'}, /docker-sha256 is not a SHA-256/],
+  ['an address that is none', {downloadUrl: 'download.example'}, /not an http or https address/],
+  ['an address of a file', {downloadUrl: 'file:///tmp'}, /not an http or https address/],
+  ['an address with a secret', {downloadUrl: 'https://u:canary@h/'}, /holds a user name/]
+])('%s is refused before anything is asked for', async (_, options, message) => {
+  process.env.RUNNER_TEMP = '/nowhere';
+  process.env.RUNNER_TOOL_CACHE = '/nowhere';
+  const error: unknown = await installDocker({
+    platform: 'linux',
+    arch: 'x64',
+    ...options,
+    log: recordedLog(),
+    signal: never
+  }).catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({fault: 'install', message: expect.stringMatching(message)});
+  expect(JSON.stringify(error) + (error as Error).message).not.toContain('canary');
+});
+
+test('the refusal names the inputs to give', async () => {
+  await expect(
+    installDocker({platform: 'darwin', arch: 'x64', log: recordedLog(), signal: never})
+  ).rejects.toMatchObject({advice: expect.stringContaining('docker-version and docker-sha256')});
+});
+
+test('on a terminal, where there is no tool cache, nothing is installed', async () => {
+  process.env.RUNNER_TEMP = '/tmp';
+  delete process.env.RUNNER_TOOL_CACHE;
+  await expect(
+    installDocker({platform: 'linux', arch: 'x64', log: recordedLog(), signal: never})
+  ).rejects.toThrow('RUNNER_TOOL_CACHE is not set');
+});
+
+test('every pin is a version and a checksum, none twice', () => {
+  const pins = ['linux x64', 'linux arm64', 'darwin arm64', 'darwin x64', 'win32 x64'].flatMap(
+    key => buildFor(...(key.split(' ') as [string, string]))?.pins ?? []
+  );
+  expect(pins).toHaveLength(8);
+  for (const {version, sha256: digest} of pins) {
+    expect(version).toMatch(/^\d+\.\d+\.\d+$/);
+    expect(digest).toMatch(/^[0-9a-f]{64}$/);
+  }
+  expect(new Set(pins.map(pin => pin.sha256)).size).toBe(8);
+});

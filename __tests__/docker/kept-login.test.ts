@@ -1,0 +1,180 @@
+import {mkdir, readdir, readFile, stat, writeFile} from 'node:fs/promises';
+import {join} from 'node:path';
+
+import {expect, test} from '@jest/globals';
+
+import {type KeptLogin, undoKeptLogin} from '../../src/docker/kept-login.ts';
+import {type Account, signIn} from '../../src/docker/login.ts';
+import {parseRegistry} from '../../src/oci/reference.ts';
+import {silent} from '../../src/log.ts';
+import {describeOnPosix, keepsLogins, makePlace, type Place, recordedLog} from './fake.ts';
+
+const never = new AbortController().signal;
+const account = (host: string, password = 'canary'): Account => ({
+  registry: parseRegistry(host),
+  username: 'me',
+  password
+});
+const auth = (text: string) => Buffer.from(text).toString('base64');
+
+const configFile = (place: Place) => join(place.home, '.docker', 'config.json');
+
+async function write(place: Place, text: string): Promise<void> {
+  await mkdir(join(place.home, '.docker'), {recursive: true});
+  await writeFile(configFile(place), text, {mode: 0o640});
+}
+
+async function config(place: Place): Promise<{auths: Record<string, unknown>}> {
+  return JSON.parse(await readFile(configFile(place), 'utf8')) as {auths: Record<string, unknown>};
+}
+
+/** Signs in and ends the main step; hands back the state as post would read it. */
+async function keep(
+  place: Place,
+  accounts: readonly Account[],
+  log = recordedLog()
+): Promise<KeptLogin> {
+  let state = '';
+  await using session = await signIn({
+    accounts,
+    runnerTemp: place.temp,
+    env: place.env,
+    log,
+    signal: never,
+    keepLogin: true,
+    onKeptLogin: kept => {
+      state = JSON.stringify(kept);
+    }
+  });
+  expect(session.client).toBeDefined();
+  expect(state).not.toMatch(/canary|Y2FuYXJ5|b3RoZXI/);
+  return JSON.parse(state) as KeptLogin;
+}
+
+const undo = (place: Place, state: KeptLogin) =>
+  undoKeptLogin(state, {runnerTemp: place.temp, env: place.env, log: silent, signal: never});
+
+describeOnPosix('a kept login', () => {
+  // Not as docker would write it: two blanks, another order, something docker does not know.
+  const text = `{\n  "x": [1, {"y": null}],\n  "auths": {"other.example": {"auth": "${auth('other:o')}"}}\n}\n`;
+
+  test('is there for later steps, and leaves the config byte for byte as it was', async () => {
+    await using place = await makePlace();
+    await place.program('docker', keepsLogins);
+    await write(place, text);
+    const state = await keep(place, [account('one.example'), account('docker.io')]);
+    expect(Object.keys((await config(place)).auths)).toEqual([
+      'other.example',
+      'one.example',
+      'https://index.docker.io/v1/'
+    ]);
+    await undo(place, state);
+    expect(await readFile(configFile(place), 'utf8')).toBe(text);
+    expect((await stat(configFile(place))).mode & 0o777).toBe(0o640);
+    expect(await readdir(place.temp)).toEqual([]);
+    const commands = (await place.calls()).map(({argv}) => argv.join(' '));
+    expect(commands).toContain('logout one.example');
+    expect(commands).toContain('logout https://index.docker.io/v1/');
+    expect(commands.join()).not.toContain('logout other');
+  });
+
+  test('that replaced another login brings that back', async () => {
+    await using place = await makePlace();
+    await place.program('docker', keepsLogins);
+    const before = `{"auths": {"https://one.example/v1/": {"auth": "${auth('other:o')}"}}}`;
+    await write(place, before);
+    const state = await keep(place, [account('one.example')]);
+    expect((await config(place)).auths).toHaveProperty(['one.example'], {auth: auth('me:canary')});
+    await undo(place, state);
+    expect(await readFile(configFile(place), 'utf8')).toBe(before);
+    expect((await place.calls()).some(({argv}) => argv[0] === 'logout')).toBe(false);
+  });
+
+  test('leaves alone what another job wrote in the meantime', async () => {
+    await using place = await makePlace();
+    await place.program('docker', keepsLogins);
+    await write(place, text);
+    const state = await keep(place, [account('one.example')]);
+    const meantime = await config(place);
+    meantime.auths['two.example'] = {auth: auth('two:2')};
+    await write(place, JSON.stringify(meantime));
+    await undo(place, state);
+    expect(await config(place)).toEqual({
+      ...(JSON.parse(text) as object),
+      auths: {'other.example': {auth: auth('other:o')}, 'two.example': {auth: auth('two:2')}}
+    });
+  });
+
+  test('may be undone twice, and the second time takes nothing away', async () => {
+    await using place = await makePlace();
+    await place.program('docker', keepsLogins);
+    const state = await keep(place, [account('one.example')]);
+    expect(Object.keys((await config(place)).auths)).toEqual(['one.example']);
+    await undo(place, state);
+    await expect(readFile(configFile(place))).rejects.toMatchObject({code: 'ENOENT'});
+    await write(place, text);
+    await undo(place, state);
+    expect(await readFile(configFile(place), 'utf8')).toBe(text);
+  });
+
+  test('is undone without docker too', async () => {
+    await using place = await makePlace();
+    await place.program('docker', keepsLogins);
+    await write(place, text);
+    const state = await keep(place, [account('one.example')]);
+    await undoKeptLogin(state, {
+      runnerTemp: place.temp,
+      env: {HOME: place.home},
+      log: silent,
+      signal: never
+    });
+    expect(await readFile(configFile(place), 'utf8')).toBe(text);
+  });
+
+  test("does not touch what the job's credential helper holds", async () => {
+    await using place = await makePlace();
+    await place.program('docker', keepsLogins);
+    const before = '{"auths": {"one.example": {}}, "credsStore": "vault"}';
+    await write(place, before);
+    const log = recordedLog();
+    const state = await keep(place, [account('one.example')], log);
+    expect(state.registries).toEqual([]);
+    expect(log.lines.join('\n')).toContain('one.example with a credential helper already');
+    expect(await readFile(configFile(place), 'utf8')).toBe(before);
+    await undo(place, state);
+    expect(await readFile(configFile(place), 'utf8')).toBe(before);
+  });
+
+  test('is not made with wrong credentials', async () => {
+    await using place = await makePlace();
+    await place.program('docker', keepsLogins);
+    await write(place, text);
+    const state = await keep(place, [account('one.example', 'wrong')]);
+    expect(state.registries).toEqual([]);
+    expect(await readFile(configFile(place), 'utf8')).toBe(text);
+  });
+
+  test('needs a config that can be understood, and says so before it signs in', async () => {
+    await using place = await makePlace();
+    await place.program('docker', keepsLogins);
+    await write(place, '{"auths": canary');
+    const error: unknown = await keep(place, [account('one.example')]).catch(
+      (thrown: unknown) => thrown
+    );
+    expect(error).toMatchObject({name: 'DockerError', fault: 'config'});
+    expect((error as Error).message).toContain(configFile(place));
+    expect((error as Error).message).not.toContain('canary');
+    expect(await readdir(place.temp)).toEqual([]);
+    expect(await readFile(configFile(place), 'utf8')).toBe('{"auths": canary');
+  });
+
+  test('is not undone from a state that is not ours', async () => {
+    await using place = await makePlace();
+    const ours = join(place.temp, `arcdata-mirror-docker-${'0'.repeat(32)}`);
+    const state = {directory: ours, file: configFile(place), existed: true, registries: []};
+    for (const change of [{directory: place.home}, {file: '/etc/passwd'}, {file: 'config.json'}]) {
+      await expect(undo(place, {...state, ...change})).rejects.toMatchObject({fault: 'config'});
+    }
+    await undo(place, state);
+  });
+});

@@ -1,0 +1,201 @@
+import {dirname} from 'node:path';
+
+import type {Log} from '../log.ts';
+import type {RegistryName} from '../oci/reference.ts';
+import type {Environment} from '../process.ts';
+import {dockerConfigFile, dockerServer} from '../registry/docker-config.ts';
+import {DockerError} from './error.ts';
+import {type DockerClient, findDocker, useDocker} from './find.ts';
+import {type InstallOptions, installDocker} from './install.ts';
+import {beforeKeptLogin, type KeptLogin} from './kept-login.ts';
+import {makePrivateConfig, removePrivateConfig} from './private-config.ts';
+import {type DockerOutcome, exitOf, lastSaid, runDocker} from './run.ts';
+
+/** Who signs in where. */
+export interface Account {
+  readonly registry: RegistryName;
+  readonly username: string;
+  readonly password: string;
+}
+
+/**
+ * What docker said to an account: `accepted`; `refused`, the credentials are wrong; `unavailable`,
+ * docker could not find out, which says nothing about the credentials.
+ */
+export interface SignInAnswer {
+  readonly registry: RegistryName;
+  readonly outcome: 'accepted' | 'refused' | 'unavailable';
+  /** Why, clean; empty when accepted. */
+  readonly reason: string;
+}
+
+/** What signing in needs. */
+export interface SignInOptions {
+  readonly accounts: readonly Account[];
+  /** Where the private config goes: the runner's temp, or the system's. */
+  readonly runnerTemp: string;
+  readonly env: Environment;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  /** The client, an absolute path; searched on PATH when absent. */
+  readonly docker?: string;
+  /** Allows a client to be installed where PATH has none that can be used. */
+  readonly install?: InstallOptions;
+  /** Signs in to the job's own docker config too. `undoKeptLogin` signs out. */
+  readonly keepLogin?: boolean;
+  /** For one login, in milliseconds. */
+  readonly timeout?: number;
+  /** Told of the private directory before it exists. */
+  readonly onDirectory?: (path: string) => void;
+  /** Told what will have to be undone, before the job's own config is touched. */
+  readonly onKeptLogin?: (state: KeptLogin) => void;
+}
+
+/** Docker, signed in. Disposal removes the private config. */
+export interface DockerSession extends AsyncDisposable {
+  /** The private DOCKER_CONFIG directory. */
+  readonly configDirectory: string;
+  /** Undefined when there is none that can be used. */
+  readonly client: DockerClient | undefined;
+  /** One an account, in their order. */
+  readonly answers: readonly SignInAnswer[];
+}
+
+const loginTimeout = 60_000;
+
+/**
+ * Signs in by `docker login --password-stdin`, one account after the other, into a private docker
+ * config. That docker cannot answer is no error: each account has its answer.
+ * @throws DockerError `config` when no private config can be made, or the job's own cannot be kept;
+ * the signal's reason. Nothing is left behind then.
+ */
+export async function signIn(options: SignInOptions): Promise<DockerSession> {
+  const {accounts, runnerTemp, env, log, onDirectory} = options;
+  for (const {username, password} of accounts) {
+    log.secret(password);
+    log.secret(Buffer.from(`${username}:${password}`, 'utf8').toString('base64'));
+  }
+  const configDirectory = await makePrivateConfig({runnerTemp, env, onDirectory});
+  let kept: KeptLogin | undefined;
+  try {
+    const client = await clientFor(options);
+    const answers: SignInAnswer[] = [];
+    // One by one: docker reads, changes and writes its config at each.
+    for (const account of accounts) {
+      answers.push(
+        client instanceof DockerError
+          ? unavailable(account, client.message)
+          : await login(account, client, configDirectory, options)
+      );
+    }
+    if (options.keepLogin === true && !(client instanceof DockerError)) {
+      const good = accounts.filter((_, index) => answers[index]?.outcome === 'accepted');
+      kept = await beforeKeptLogin(
+        good.map(({registry}) => registry),
+        configDirectory,
+        env
+      );
+      options.onKeptLogin?.(kept);
+      await keep(good, kept, client, options);
+    }
+    return {
+      configDirectory,
+      client: client instanceof DockerError ? undefined : client,
+      answers,
+      async [Symbol.asyncDispose]() {
+        // What undoes a kept login lies there, until post.
+        if (kept === undefined) await removePrivateConfig(configDirectory, runnerTemp);
+      }
+    };
+  } catch (error) {
+    // What has to be undone in the job's own config is undone from there.
+    if (kept === undefined) await removePrivateConfig(configDirectory, runnerTemp);
+    throw error;
+  }
+}
+
+/** The given client, the one on PATH, else an installed one; or why there is none. */
+async function clientFor(options: SignInOptions): Promise<DockerClient | DockerError> {
+  const {docker, install, log, signal} = options;
+  let trouble: DockerError;
+  try {
+    const found =
+      docker === undefined ? await findDocker(options) : await useDocker(docker, options);
+    if (found !== undefined) return found;
+    trouble = new DockerError('missing', 'there is no docker client on PATH');
+  } catch (error) {
+    if (!(error instanceof DockerError)) throw error;
+    trouble = error;
+  }
+  if (install === undefined) return trouble;
+  try {
+    return await installDocker({...install, log, signal});
+  } catch (error) {
+    if (!(error instanceof DockerError)) throw error;
+    return new DockerError('install', `${trouble.message}, and ${error.message}`, error.advice);
+  }
+}
+
+async function login(
+  {registry, username, password}: Account,
+  client: DockerClient,
+  configDirectory: string,
+  {env, log, signal, timeout = loginTimeout}: SignInOptions
+): Promise<SignInAnswer> {
+  const call = {docker: client.path, configDirectory, env, log, signal, timeout};
+  const args = ['login', '--username', username, '--password-stdin', dockerServer(registry)];
+  try {
+    const outcome = await runDocker(args, call, password);
+    if (outcome.exitCode === 0) return {registry, outcome: 'accepted', reason: ''};
+    return judge({registry, username, password}, outcome);
+  } catch (error) {
+    if (!(error instanceof DockerError)) throw error;
+    return unavailable({registry}, error.message);
+  }
+}
+
+/** Where docker's words leave a doubt, nothing is said about the credentials. */
+function judge({registry, username, password}: Account, outcome: DockerOutcome): SignInAnswer {
+  const basic = Buffer.from(`${username}:${password}`, 'utf8').toString('base64');
+  const said = lastSaid(outcome, [password, basic]);
+  const reason = `docker login failed (${exitOf(outcome)}): ${said}`;
+  // A registry's name may hold any of the words.
+  const words = said.replaceAll(registry, '');
+  const refused = !elsewhere.test(words) && wrong.test(words);
+  return {registry, outcome: refused ? 'refused' : 'unavailable', reason};
+}
+
+/** Troubles that have words in common with a refusal, but are docker's own or the network's. */
+const elsewhere =
+  /x509|certificate|docker daemon|docker\.sock|dial |lookup |no such host|timeout|saving credentials|storing credentials|proxyconnect|config\.json|status(?: code)?:? 5\d\d/i;
+
+const wrong =
+  /unauthorized|\b401\b|\b403\b|incorrect username or password|authentication required|access .*denied|access forbidden|denied:|invalid (?:username|user name|password|credentials)/i;
+
+function unavailable({registry}: Pick<Account, 'registry'>, reason: string): SignInAnswer {
+  return {registry, outcome: 'unavailable', reason};
+}
+
+/** Signs in once more, to the job's own config, where that can be undone. */
+async function keep(
+  accounts: readonly Account[],
+  kept: KeptLogin,
+  client: DockerClient,
+  options: SignInOptions
+): Promise<void> {
+  const directory = dirname(dockerConfigFile(options.env));
+  for (const account of accounts) {
+    if (!kept.registries.includes(account.registry)) {
+      options.log.notice(
+        `The job's docker config has a login for ${account.registry} with a credential helper already; it is left as it is.`
+      );
+      continue;
+    }
+    const {outcome, reason} = await login(account, client, directory, options);
+    if (outcome !== 'accepted') {
+      options.log.warning(
+        `Later steps will not be signed in to ${account.registry} (keep-login): ${reason}`
+      );
+    }
+  }
+}

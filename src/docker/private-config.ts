@@ -1,0 +1,89 @@
+import {randomBytes} from 'node:crypto';
+import {lstat, mkdir, readFile, rm, symlink, writeFile} from 'node:fs/promises';
+import {basename, dirname, join, resolve} from 'node:path';
+
+import type {Environment} from '../process.ts';
+import {dockerConfigFile} from '../registry/docker-config.ts';
+import {DockerError} from './error.ts';
+
+const namePattern = /^arcdata-mirror-docker-[0-9a-f]{32}$/;
+
+/** What making a private config needs. */
+export interface PrivateConfigOptions {
+  /** Where it goes: the runner's temp, or the system's. */
+  readonly runnerTemp: string;
+  readonly env: Environment;
+  /** Told of the directory before it exists, so that it can be removed whatever happens next. */
+  readonly onDirectory?: ((path: string) => void) | undefined;
+}
+
+/**
+ * Makes a DOCKER_CONFIG directory that only we may look into. It names no helper, so that docker
+ * keeps what it is told in that directory and nowhere else. Of the job's own config it takes over
+ * which daemon is meant (the context), nothing more.
+ * @returns its absolute path
+ * @throws DockerError `config`
+ */
+export async function makePrivateConfig({
+  runnerTemp,
+  env,
+  onDirectory
+}: PrivateConfigOptions): Promise<string> {
+  const directory = join(
+    resolve(runnerTemp),
+    `arcdata-mirror-docker-${randomBytes(16).toString('hex')}`
+  );
+  onDirectory?.(directory);
+  try {
+    await mkdir(directory, {mode: 0o700});
+    const currentContext = await contextOf(env, directory);
+    await writeFile(
+      join(directory, 'config.json'),
+      JSON.stringify({auths: {}, ...(currentContext !== undefined && {currentContext})}),
+      {mode: 0o600, flag: 'wx'}
+    );
+  } catch (error) {
+    throw new DockerError(
+      'config',
+      `a private docker config cannot be made in ${runnerTemp}: ${(error as Error).message}`,
+      'See that the directory exists, can be written to and has space left.',
+      error
+    );
+  }
+  return directory;
+}
+
+/** The job's context, with its store linked into `directory`; a broken config is the client's to tell of. */
+async function contextOf(env: Environment, directory: string): Promise<string | undefined> {
+  const file = dockerConfigFile(env);
+  const store = join(dirname(file), 'contexts');
+  const found = await lstat(store).catch(() => undefined);
+  if (found === undefined) return undefined;
+  await symlink(store, join(directory, 'contexts'), 'junction');
+  try {
+    const {currentContext} = JSON.parse(await readFile(file, 'utf8')) as {currentContext?: unknown};
+    return typeof currentContext === 'string' ? currentContext : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Removes a private config, and nothing else: only a directory of our naming directly beneath the
+ * runner's temp, since the path comes from saved state. May be called again.
+ * @returns whether the path was of that kind
+ */
+export async function removePrivateConfig(path: string, runnerTemp: string): Promise<boolean> {
+  if (!isPrivateConfig(path, runnerTemp)) return false;
+  // A link of that name would be somebody else's work.
+  const found = await lstat(path).catch(() => undefined);
+  if (found === undefined) return true;
+  if (!found.isDirectory()) return false;
+  await rm(path, {recursive: true, force: true, maxRetries: 3});
+  return true;
+}
+
+/** Whether a path is one that `makePrivateConfig` could have made there. */
+export function isPrivateConfig(path: string, runnerTemp: string): boolean {
+  return dirname(resolve(path)) === resolve(runnerTemp) && namePattern.test(basename(path));
+}

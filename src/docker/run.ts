@@ -1,0 +1,154 @@
+import type {Log} from '../log.ts';
+import {clean} from '../oci/clean.ts';
+import {type Environment, type Outcome, ProcessError, runProcess} from '../process.ts';
+import {DockerError} from './error.ts';
+
+/** How docker is to be run. */
+export interface DockerCall {
+  /** The client, an absolute path. */
+  readonly docker: string;
+  /** The DOCKER_CONFIG directory; docker's own choice when absent. */
+  readonly configDirectory?: string;
+  /** Our environment; docker gets what `dockerEnvironment` lets through. */
+  readonly env: Environment;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  /** In milliseconds. */
+  readonly timeout: number;
+}
+
+/** How a docker command ended; its texts are as docker wrote them, not clean. */
+export type DockerOutcome = Outcome;
+
+/** What docker needs to find its way: itself, its daemon, proxies, the keyrings of its helpers. */
+const allowed = new Set(
+  `PATH PATHEXT HOME USERPROFILE HOMEDRIVE HOMEPATH APPDATA LOCALAPPDATA PROGRAMDATA PROGRAMFILES
+  SYSTEMROOT SYSTEMDRIVE WINDIR COMSPEC TMPDIR TEMP TMP LANG LC_ALL USER USERNAME LOGNAME
+  DOCKER_HOST DOCKER_CONTEXT DOCKER_TLS DOCKER_TLS_VERIFY DOCKER_CERT_PATH DOCKER_API_VERSION DOCKER_CONFIG
+  HTTP_PROXY HTTPS_PROXY NO_PROXY ALL_PROXY SSL_CERT_FILE SSL_CERT_DIR XDG_RUNTIME_DIR SSH_AUTH_SOCK
+  DBUS_SESSION_BUS_ADDRESS GNUPGHOME PASSWORD_STORE_DIR RUNNER_TRACKING_ID`.split(/\s+/)
+);
+
+/**
+ * The environment of every docker command: what is on the list and nothing else, so that no input,
+ * token or password of the step is in it. By RUNNER_TRACKING_ID the runner finds what a killed step
+ * left running.
+ */
+export function dockerEnvironment(
+  env: Environment,
+  configDirectory?: string
+): Readonly<Record<string, string>> {
+  const kept = Object.entries(env).filter(
+    (entry): entry is [string, string] =>
+      entry[1] !== undefined && allowed.has(entry[0].toUpperCase())
+  );
+  return {
+    ...Object.fromEntries(kept),
+    ...(configDirectory !== undefined && {DOCKER_CONFIG: configDirectory}),
+    // Advertisements of the client's, and questions to servers that nobody asked for.
+    DOCKER_CLI_HINTS: 'false'
+  };
+}
+
+/**
+ * Runs one docker command; the one place where that is done. What docker printed is handed back,
+ * never shown as it is.
+ * @param stdin the only way that a secret may take
+ * @throws DockerError (`missing`, `timeout`), the signal's reason; a non-zero exit is handed back
+ */
+export async function runDocker(
+  args: readonly string[],
+  call: DockerCall,
+  stdin?: string,
+  capture?: number
+): Promise<DockerOutcome> {
+  const {docker, configDirectory, env, log, signal, timeout} = call;
+  const shown = clean(`docker ${args.join(' ')}`, 300);
+  log.debug(shown);
+  let outcome: Outcome;
+  try {
+    outcome = await runProcess({
+      file: docker,
+      args,
+      env: dockerEnvironment(env, configDirectory),
+      timeout,
+      signal,
+      ...(stdin !== undefined && {stdin}),
+      ...(capture !== undefined && {capture})
+    });
+  } catch (error) {
+    if (!(error instanceof ProcessError)) throw error;
+    throw new DockerError(
+      'missing',
+      error.message,
+      'Install a docker client that runs on this machine.',
+      error
+    );
+  }
+  if (outcome.timedOut) {
+    throw new DockerError(
+      'timeout',
+      `${shown} did not end within ${Math.round(timeout / 1000)} s and was stopped`,
+      'See whether the docker daemon answers (docker info), and look at its log.'
+    );
+  }
+  return outcome;
+}
+
+/**
+ * Runs a docker command that must succeed, and hands back its standard output.
+ * @throws DockerError with the last lines of what docker said on any non-zero exit
+ */
+export async function succeed(
+  args: readonly string[],
+  call: DockerCall,
+  capture?: number
+): Promise<string> {
+  const outcome = await runDocker(args, call, undefined, capture);
+  if (outcome.exitCode === 0) return outcome.stdout;
+  const said = lastSaid(outcome);
+  throw new DockerError(
+    faultIn(said),
+    `docker ${args.slice(0, 3).join(' ')} failed (${exitOf(outcome)}): ${said}`,
+    faultIn(said) === 'daemon' ? 'Start the docker daemon, or point DOCKER_HOST at one.' : undefined
+  );
+}
+
+/** The end of a command in words: `exit code 1`. */
+export function exitOf({exitCode}: DockerOutcome): string {
+  return exitCode === null ? 'ended by a signal' : `exit code ${exitCode}`;
+}
+
+/**
+ * The last of what docker said, clean and on one line, its error output first; `secrets` are taken
+ * out before the cut.
+ */
+export function lastSaid(outcome: DockerOutcome, secrets: readonly string[] = []): string {
+  const text = outcome.stderr.trim() === '' ? outcome.stdout : outcome.stderr;
+  const redacted = secrets
+    .filter(secret => secret !== '')
+    .reduce((rest, secret) => rest.replaceAll(secret, '***'), text);
+  const lines = redacted
+    .split(/\r?\n|\r/)
+    .map(line => line.trim())
+    .filter(line => line !== '' && !noise.test(line));
+  return clean(lines.slice(-4).join(' '), 400) || 'it said nothing';
+}
+
+/** What docker prints at every login, whatever comes of it. */
+const noise =
+  /^WARNING! (?:Your (?:password|credentials) |Using --password)|^Configure a credential helper|^https:\/\/docs\.docker\.com\/|^See 'docker .*--help'/;
+
+/** What kind of failure docker's own words tell of. */
+export function faultIn(said: string): 'daemon' | 'registry' | 'space' | 'failed' {
+  if (daemonTrouble.test(said)) return 'daemon';
+  if (/no space left on device/i.test(said)) return 'space';
+  if (registryTrouble.test(said)) return 'registry';
+  return 'failed';
+}
+
+const daemonTrouble =
+  /cannot connect to the docker daemon|is the docker daemon running|failed to connect to the docker API|docker daemon socket|docker_engine|error during connect|context ["'].*["'] (?:does not exist|not found)/i;
+
+const registryTrouble =
+  /unauthorized|no basic auth|denied|forbidden|x509|certificate|no such host|connection refused|timeout|manifest unknown|not found|status: [45]\d\d|toomanyrequests|too many requests|http: server gave HTTP response/i;
