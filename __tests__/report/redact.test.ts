@@ -1,0 +1,84 @@
+import {describe, expect, test} from '@jest/globals';
+
+import {clean} from '../../src/oci/clean.ts';
+import {escapeMarkdown} from '../../src/report/markdown.ts';
+import {mask, Redactor} from '../../src/report/redact.ts';
+
+const secrets = [
+  'correct horse/battery+staple',
+  `q"u$o%t'e&<s>\\!`,
+  'pässwörd✓🔑',
+  '-starts::with dashes',
+  'regex.*(chars)+[a-z]{2}^$|?',
+  'tok\u200ben-with-zero-width',
+  'surro\ud800gate'
+];
+
+describe.each(secrets)('the secret %j', secret => {
+  const redactor = new Redactor();
+  redactor.add(secret);
+  const forms: [string, string][] = [
+    ['plain', secret],
+    ['base64', Buffer.from(secret).toString('base64')],
+    ['base64url', Buffer.from(secret).toString('base64url')],
+    ['JSON', JSON.stringify(Buffer.from(secret).toString())],
+    ['URI', encodeURIComponent(Buffer.from(secret).toString())],
+    ['form', new URLSearchParams({a: secret}).toString()],
+    ['header', encodeURI(Buffer.from(secret).toString())],
+    [
+      'lower-case URI',
+      encodeURIComponent(Buffer.from(secret).toString()).replace(/%../g, c => c.toLowerCase())
+    ],
+    ['cleaned', clean(secret)]
+  ];
+
+  test.each(forms)('is taken out of a text in its %s form', (_, form) => {
+    const text = redactor.redact(`before ${form} after`);
+    expect(text).toContain(mask);
+    expect(text).not.toContain(form);
+    expect(text).toMatch(/^before .* after$/s);
+  });
+
+  test.each(['u', 'us', 'use', 'user'])('is taken out of base64(%s:password)', user => {
+    const text = Buffer.from(`${user}:${secret}`).toString('base64');
+    const left = redactor.redact(`Basic ${text}`);
+    expect(left).toContain(mask);
+    // At most the user, the colon and a fraction of a byte at both ends stay.
+    expect(left.length).toBeLessThanOrEqual('Basic '.length + 8 + mask.length + 4);
+  });
+});
+
+describe('the redactor', () => {
+  test('takes the longer of two overlapping secrets first', () => {
+    const redactor = new Redactor();
+    redactor.add('abcd');
+    redactor.add('abcd-efgh');
+    expect(redactor.redact('abcd-efgh abcd')).toBe(`${mask} ${mask}`);
+  });
+
+  test('takes each line of a secret of many lines', () => {
+    const redactor = new Redactor();
+    redactor.add('-----BEGIN KEY-----\nMIIEvQIBADANBg\n-----END KEY-----');
+    expect(redactor.redact('found MIIEvQIBADANBg here')).toBe(`found ${mask} here`);
+  });
+
+  test.each(['', '   ', 'abc', 'a\nb'])('leaves %j alone', secret => {
+    const redactor = new Redactor();
+    redactor.add(secret);
+    expect(redactor.redact('abc a\nb    done')).toBe('abc a\nb    done');
+  });
+
+  test('learns new secrets after its first use', () => {
+    const redactor = new Redactor();
+    redactor.add('first-secret');
+    expect(redactor.redact('first-secret second-secret')).toBe(`${mask} second-secret`);
+    redactor.add('second-secret');
+    expect(redactor.redact('first-secret second-secret')).toBe(`${mask} ${mask}`);
+  });
+
+  test('works before Markdown is escaped', () => {
+    const redactor = new Redactor();
+    redactor.add('a|b<c>d');
+    expect(escapeMarkdown(redactor.redact('it is a|b<c>d'))).toBe('it is &#42;&#42;&#42;');
+  });
+});

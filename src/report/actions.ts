@@ -1,0 +1,129 @@
+import * as core from '@actions/core';
+
+import type {Log} from '../log.ts';
+import {companions} from '../release/companions.ts';
+
+import {annotations} from './annotations.ts';
+import {handOver} from './handover.ts';
+import {messageOf, safeLine, safeLines} from './lines.ts';
+import {writeLockFile} from './lockfile.ts';
+import {outputs} from './outputs.ts';
+import {closingLine, standingLine, startMeter} from './pace.ts';
+import {planLine} from './plan-line.ts';
+import type {RunRecord} from './record.ts';
+import {Redactor} from './redact.ts';
+import type {Reporter} from './reporter.ts';
+import {summary} from './summary.ts';
+import {verdict} from './verdict.ts';
+
+/** A progress line in the log every so many milliseconds. */
+const progressEvery = 10_000;
+
+/**
+ * The voice of a workflow step. Every line is disarmed and without secrets; `finish` sets the
+ * outputs, annotations, summary and lock file, each on its own: one that fails is a warning, and
+ * never keeps the others back. The exit code is the caller's.
+ * @param env where GITHUB_STEP_SUMMARY may be missing, as on an old server or at home
+ */
+export function actionsReporter(
+  env: NodeJS.ProcessEnv,
+  now: () => Date = () => new Date()
+): Reporter {
+  const redactor = new Redactor();
+  const log = stepLog(redactor);
+  let depth = 0;
+
+  const attempt = async <T>(part: string, body: () => T | Promise<T>): Promise<T | undefined> => {
+    try {
+      return await body();
+    } catch (error) {
+      log.warning(`${part} could not be written: ${messageOf(error)}`);
+      return undefined;
+    }
+  };
+
+  return {
+    log,
+
+    async group(title, body) {
+      // The runner knows no groups in groups: an inner one is a heading.
+      const outer = depth === 0;
+      const line = safeLine(title, redactor);
+      if (outer) core.startGroup(line);
+      else core.info(line);
+      depth++;
+      try {
+        return await body();
+      } finally {
+        depth--;
+        if (outer) core.endGroup();
+      }
+    },
+
+    planned(figures) {
+      log.info(planLine(figures));
+    },
+
+    progress(bytesToCopy) {
+      return startMeter(
+        bytesToCopy,
+        progressEvery,
+        standing => {
+          log.info(standingLine(standing));
+        },
+        standing => {
+          log.info(closingLine(standing));
+        }
+      );
+    },
+
+    async finish(record) {
+      const lockFile = await attempt('The lock file', () => writeLockFile(record));
+      const next = await attempt('The hand-over', () => handOver(record, now(), companions));
+      await attempt('The outputs', () => {
+        const parts = {
+          redactor,
+          ...(lockFile !== undefined && {lockFile}),
+          ...(next && {handOver: next.json})
+        };
+        for (const [name, value] of outputs(record, parts)) core.setOutput(name, value);
+      });
+      await attempt('The annotations', () => {
+        annotate(record, redactor, log);
+        for (const warning of next?.json.warnings ?? []) log.warning(warning);
+      });
+      await attempt('The job summary', async () => {
+        if ((env.GITHUB_STEP_SUMMARY ?? '') === '') return;
+        await core.summary.addRaw(summary(record, redactor, next)).write();
+      });
+    }
+  };
+}
+
+function annotate(record: RunRecord, redactor: Redactor, log: Log): void {
+  log.info(verdict(record).sentence);
+  for (const {title, message} of annotations(record, redactor)) core.error(message, {title});
+}
+
+function stepLog(redactor: Redactor): Log {
+  const safe = (message: string) => safeLines(message, redactor).join('\n');
+  return {
+    debug: message => {
+      core.debug(safe(message));
+    },
+    info: message => {
+      core.info(safe(message));
+    },
+    notice: message => {
+      core.notice(safe(message));
+    },
+    warning: message => {
+      core.warning(safe(message));
+    },
+    secret: value => {
+      if (value === '') return;
+      redactor.add(value);
+      core.setSecret(value);
+    }
+  };
+}

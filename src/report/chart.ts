@@ -1,0 +1,41 @@
+import type {Moved} from '../mirror/result.ts';
+
+import {formatBytes} from './bytes.ts';
+
+const eighths = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'] as const;
+
+/** A bar of block characters: `fraction` (0 to 1) of `width` columns, exact to an eighth. */
+export function blocks(fraction: number, width: number): string {
+  const parts = Math.round(Math.min(1, Math.max(0, fraction)) * width * 8);
+  // Whatever is there is seen.
+  const shown = parts === 0 && fraction > 0 ? 1 : parts;
+  return '█'.repeat(Math.floor(shown / 8)) + (eighths[shown % 8] ?? '');
+}
+
+/**
+ * How the bytes came to the target, as three bars in plain characters, which take on the colours of
+ * whatever shows them. Empty when there were none.
+ */
+export function bytesChart({copied, mounted, present}: Moved, width = 32): string[] {
+  const total = copied + mounted + present;
+  if (total === 0) return [];
+  const rows: [string, number][] = [
+    ['copied', copied],
+    ['mounted', mounted],
+    ['already there', present]
+  ];
+  return rows.map(([name, bytes]) => {
+    const share = `${Math.round((bytes / total) * 100)} %`.padStart(5);
+    const bar = blocks(bytes / total, width).padEnd(width);
+    return `${name.padEnd(13)}  ${bar}  ${formatBytes(bytes).padStart(8)} ${share}`;
+  });
+}
+
+/** What was spared: `1.49 GB of 2.51 GB (59 %) did not have to travel`. */
+export function savedLine({copied, mounted, present}: Moved, planned: boolean): string {
+  const total = copied + mounted + present;
+  if (total === 0) return '';
+  const saved = mounted + present;
+  const share = Math.floor((saved / total) * 100);
+  return `${formatBytes(saved)} of ${formatBytes(total)} (${share} %) ${planned ? 'need not' : 'did not have to'} travel`;
+}

@@ -1,0 +1,143 @@
+import type {ImageFailure, ImageResult, Moved, ReleaseResult} from '../mirror/result.ts';
+
+import {formatBytes} from './bytes.ts';
+import {formatDuration} from './duration.ts';
+import {plural} from './lines.ts';
+import {releaseSpan} from './plan-line.ts';
+import type {RunRecord} from './record.ts';
+
+/** What a run came to. */
+export type Outcome =
+  'failed' | 'mirrored' | 'repaired' | 'complete' | 'planned' | 'staged' | 'nothing';
+
+/** What a run came to, and the one sentence that says it. */
+export interface Verdict {
+  readonly outcome: Outcome;
+  readonly sentence: string;
+}
+
+/** A failure and where it happened; without release and image it is the run's own. */
+export interface Failed {
+  readonly release?: string;
+  readonly image?: string;
+  readonly error: ImageFailure;
+}
+
+/** Judges a run by its record alone; says nothing that the record does not hold. */
+export function verdict(record: RunRecord): Verdict {
+  const {releases, dryRun, publish} = record;
+  if (hasFailed(record)) return {outcome: 'failed', sentence: failureSentence(record)};
+  const all = releases.flatMap(({images}) => images);
+  const what = `${plural(all.length, 'image')} of ${releaseSpan(releases.map(({tag}) => tag))}`;
+  const moved = totals(all);
+  const bytes = (verb = '') =>
+    `${formatBytes(moved.copied)} ${verb}copied, ${formatBytes(moved.mounted)} ${verb}mounted, ${formatBytes(moved.present)} already there`;
+  const target = place(record.target);
+  const time = formatDuration(record.finishedAt.getTime() - record.startedAt.getTime());
+  if (releases.length === 0) return {outcome: 'nothing', sentence: 'There was nothing to mirror.'};
+  if (dryRun) {
+    return {
+      outcome: 'planned',
+      sentence: `Dry run: ${what} for ${target}: ${bytes('to be ')}. Nothing was moved.`
+    };
+  }
+  if (!publish) {
+    return {
+      outcome: 'staged',
+      sentence: `Staged ${what} at ${target} in ${time}: ${bytes()}. No tag was pushed.`
+    };
+  }
+  const changed = releases.some(release => release.changed);
+  if (changed) {
+    return {outcome: 'mirrored', sentence: `Mirrored ${what} to ${target} in ${time}: ${bytes()}.`};
+  }
+  if (moved.copied + moved.mounted > 0) {
+    return {
+      outcome: 'repaired',
+      sentence: `Repaired ${what} at ${target} in ${time}: ${bytes()}. No tag had to change.`
+    };
+  }
+  return {
+    outcome: 'complete',
+    sentence: `Already complete: ${what} at ${target}, verified in ${time}. Nothing was moved.`
+  };
+}
+
+/** Whether anything that was asked for was not reached. */
+export function hasFailed({failure, releases, dryRun, publish}: RunRecord): boolean {
+  if (failure !== undefined) return true;
+  if (releases.some(({images}) => images.some(({status}) => status === 'failed'))) return true;
+  return publish && !dryRun && releases.some(({published}) => !published);
+}
+
+/** Every failure once: the run's own first, unless an image tells the same. */
+export function failures({failure, releases}: RunRecord): Failed[] {
+  const images = releases.flatMap(({tag, images}) =>
+    images
+      .filter(({status}) => status === 'failed')
+      .map(({name, error}) => ({
+        release: tag,
+        image: name,
+        error: error ?? {message: 'It was not reached.'}
+      }))
+  );
+  if (failure === undefined) return images;
+  const told = images.some(({error}) => error === failure || error.message === failure.message);
+  return told ? images : [{error: failure}, ...images];
+}
+
+/** The releases that are whole at the target, oldest first. */
+export function published({releases}: RunRecord): ReleaseResult[] {
+  return releases.filter(release => release.published);
+}
+
+/** The bytes of many images together. */
+export function totals(images: readonly ImageResult[]): Moved {
+  const sum = (part: keyof Moved) => images.reduce((total, {bytes}) => total + bytes[part], 0);
+  return {copied: sum('copied'), mounted: sum('mounted'), present: sum('present')};
+}
+
+/** `myregistry.azurecr.io/arcdata` */
+export function place({registry, repository}: RunRecord['source']): string {
+  return `${registry}/${repository}`;
+}
+
+/** Where and how something failed, as far as known: host, repository, digest, status, attempts. */
+export function circumstances(error: ImageFailure): string[] {
+  const {host, repository, digest, status, attempts} = error;
+  return [
+    ...(host === undefined ? [] : [`host ${host}`]),
+    ...(repository === undefined ? [] : [`repository ${repository}`]),
+    ...(digest === undefined ? [] : [`digest ${digest}`]),
+    ...(status === undefined ? [] : [`status ${status}`]),
+    ...(attempts === undefined ? [] : [plural(attempts, 'attempt')])
+  ];
+}
+
+function failureSentence(record: RunRecord): string {
+  const {releases, failure, publish, dryRun} = record;
+  const parts: string[] = [];
+  const whole = published(record);
+  if (whole.length > 0) {
+    const isAre = whole.length === 1 ? 'is' : 'are';
+    parts.push(
+      `${releaseSpan(whole.map(({tag}) => tag))} ${isAre} whole at ${place(record.target)}`
+    );
+  }
+  for (const release of releases.filter(({published}) => !published)) {
+    const bad = release.images.filter(({status}) => status === 'failed').length;
+    const fate = publish && !dryRun ? 'was not published' : 'is not whole';
+    if (bad > 0) {
+      parts.push(
+        `${release.tag} ${fate}: ${bad} of ${plural(release.images.length, 'image')} failed`
+      );
+    } else if (publish && !dryRun) {
+      parts.push(`${release.tag} ${fate}`);
+    }
+  }
+  const reason = failure?.message.replace(/\.$/, '');
+  if (reason !== undefined && (releases.length === 0 || whole.length === releases.length)) {
+    parts.unshift(reason);
+  }
+  return `Failed: ${parts.length === 0 ? (reason ?? 'not everything was reached') : parts.join('; ')}.`;
+}
