@@ -1,0 +1,41 @@
+import {tmpdir} from 'node:os';
+
+import * as core from '@actions/core';
+
+import {InputError} from './inputs/error.ts';
+import {readInputs} from './inputs.ts';
+import {main} from './main.ts';
+import {post} from './post.ts';
+import {actionsReporter} from './report/actions.ts';
+import {hasFailed, verdict} from './report/verdict.ts';
+import {onCancel} from './run/cancel.ts';
+import {savedUndo} from './run/saved.ts';
+
+const {env} = process;
+const reporter = actionsReporter(env);
+const runnerTemp = env.RUNNER_TEMP ?? tmpdir();
+
+if (core.getState('main') === '') {
+  core.saveState('main', 'begun');
+  const cancel = onCancel();
+  try {
+    const settings = readInputs(env, reporter.log);
+    const record = await main(settings, {
+      reporter,
+      env,
+      runnerTemp,
+      signal: cancel.signal,
+      undo: savedUndo((name, value) => {
+        core.saveState(name, value);
+      })
+    });
+    if (hasFailed(record)) core.setFailed(verdict(record).sentence);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    core.setFailed(error.message);
+  } finally {
+    cancel.end();
+  }
+} else {
+  await post({runnerTemp, env, log: reporter.log, state: name => core.getState(name)});
+}

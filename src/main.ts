@@ -1,0 +1,106 @@
+import {setMaxListeners} from 'node:events';
+
+import type {Settings} from './inputs.ts';
+import {Mirror, plannedResult} from './mirror/mirror.ts';
+import {makePlan} from './mirror/plan.ts';
+import {ease, openLanes} from './mirror/schedule.ts';
+import {publishOrder} from './release/resolve.ts';
+import type {RunRecord} from './report/record.ts';
+import type {Reporter} from './report/reporter.ts';
+import {Draft} from './run/draft.ts';
+import {figures, plannedReleases} from './run/figures.ts';
+import {greet, openRegistries} from './run/registries.ts';
+import {chooseReleases} from './run/releases.ts';
+import {signInDocker} from './run/sign-in.ts';
+import {endOf} from './run/time-limit.ts';
+import type {Undo} from './run/undo.ts';
+
+/** Where a run takes place: a step of a workflow, or a terminal. */
+export interface Stage {
+  readonly reporter: Reporter;
+  readonly env: NodeJS.ProcessEnv;
+  /** Aborts when the run is cancelled. */
+  readonly signal: AbortSignal;
+  /** Where what is private to the run may lie for its time. */
+  readonly runnerTemp: string;
+  readonly undo: Undo;
+}
+
+/**
+ * Mirrors what the settings ask for, and reports it. It does not throw: whatever goes wrong is in
+ * the record, and has been reported.
+ */
+export async function main(settings: Settings, stage: Stage): Promise<RunRecord> {
+  const {reporter, env, runnerTemp, undo} = stage;
+  const {log} = reporter;
+  const draft = new Draft(settings);
+  const time = endOf(stage.signal, settings.timeout);
+  const {signal} = time;
+  setMaxListeners(0, signal);
+  try {
+    const lanes = openLanes(settings.concurrency);
+    const registries = await openRegistries(settings, {
+      env,
+      log,
+      signal,
+      onPressure: () => {
+        ease(lanes);
+      }
+    });
+    const {source, target} = registries;
+    draft.registries = registries;
+
+    await using docker = await reporter.group('Sign in', async () => {
+      await greet(registries, settings, log, signal);
+      return await signInDocker(settings, {env, log, signal, runnerTemp, undo});
+    });
+    log.debug(`the docker config of this run is ${docker.configDirectory}`);
+
+    const chosen = await reporter.group('Releases', () =>
+      chooseReleases(registries, settings, {log, slots: lanes.control, signal})
+    );
+
+    const plan = await reporter.group('Plan', async () => {
+      const all = chosen.flatMap(({images}) => images);
+      const made = await makePlan(target, all, lanes.control, signal);
+      reporter.planned(figures(chosen, made));
+      return made;
+    });
+    const releases = plannedReleases(chosen, plan);
+    if (settings.dryRun) {
+      draft.releases.push(
+        ...releases.map(release =>
+          plannedResult(release, {source: source.name, target: target.name})
+        )
+      );
+      return draft.finish();
+    }
+
+    using progress = reporter.progress(plan.bytes.copied);
+    const mirror = new Mirror({
+      source,
+      target,
+      lanes,
+      log,
+      signal,
+      publish: settings.publish,
+      last: publishOrder(['arc-bootstrapper', 'arc-controller']),
+      arrived: bytes => {
+        progress.moved(bytes);
+      }
+    });
+    for (const release of releases) {
+      const result = await reporter.group(`Mirror ${release.tag}`, () => mirror.release(release));
+      draft.releases.push(result);
+      const failure = mirror.failure(result);
+      // Upgrades go from one release to the next: a later one is of no use without this one.
+      if (failure !== undefined) throw failure;
+    }
+  } catch (error) {
+    draft.fail(signal.aborted ? signal.reason : error);
+  } finally {
+    time.end();
+    await reporter.finish(draft.finish());
+  }
+  return draft.finish();
+}

@@ -1,0 +1,47 @@
+import type {Settings} from '../inputs.ts';
+import {failureOf} from '../mirror/error.ts';
+import type {ImageFailure, ReleaseResult} from '../mirror/result.ts';
+import type {RunRecord} from '../report/record.ts';
+import type {Registries} from './registries.ts';
+
+/** The record of a run while it is being written. */
+export class Draft {
+  readonly releases: ReleaseResult[] = [];
+  /** Set when the registries are known, for their counts. */
+  registries: Registries | undefined;
+  readonly #settings: Settings;
+  readonly #startedAt = new Date();
+  #failure: ImageFailure | undefined;
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+  }
+
+  /** The run failed; the first failure is the one that is told. */
+  fail(error: unknown): void {
+    this.#failure ??= failureOf(error);
+  }
+
+  /** The record, as it stands now. */
+  finish(): RunRecord {
+    const {source, target, engine, dryRun, publish, lockFile} = this.#settings;
+    return {
+      startedAt: this.#startedAt,
+      finishedAt: new Date(),
+      source: {registry: source.registry, repository: source.repository},
+      target: {registry: target.registry, repository: target.repository},
+      engine,
+      dryRun,
+      publish,
+      releases: this.releases,
+      lockFile,
+      ...(this.#failure !== undefined && {failure: this.#failure}),
+      // ru_maxrss counts in kibibytes on every platform that Node reports it for.
+      peakMemory: process.resourceUsage().maxRSS * 1024,
+      requests: {
+        source: this.registries?.source.requests ?? 0,
+        target: this.registries?.target.requests ?? 0
+      }
+    };
+  }
+}

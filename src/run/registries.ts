@@ -1,0 +1,100 @@
+import type {Settings} from '../inputs.ts';
+import type {Log} from '../log.ts';
+import {within} from '../oci/reference.ts';
+import {findCredentials} from '../registry/credentials.ts';
+import {ping, Registry} from '../registry/registry.ts';
+import {Transport} from '../registry/transport.ts';
+
+/** Both ends of the mirror, over one set of connections. */
+export interface Registries {
+  readonly source: Registry;
+  readonly target: Registry;
+}
+
+/** What opening them needs beside the settings. */
+export interface Surroundings {
+  readonly env: NodeJS.ProcessEnv;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  /** Told when a registry says that it is asked for too much at once. */
+  readonly onPressure: () => void;
+}
+
+/**
+ * Finds the credentials for both registries. Nothing is sent yet.
+ * @throws RegistryError when a docker config cannot be understood
+ */
+export async function openRegistries(
+  settings: Settings,
+  around: Surroundings
+): Promise<Registries> {
+  const {log, env, signal, onPressure} = around;
+  const transport = new Transport({
+    ...(settings.ca !== undefined && {ca: settings.ca}),
+    secret: value => {
+      log.secret(value);
+    }
+  });
+  const deadline = transport.clock.now() + settings.timeout;
+  const open = async (side: 'source' | 'target') => {
+    const {registry, username, password} = settings[side];
+    const credentials = await findCredentials({
+      registry,
+      env,
+      log,
+      signal,
+      ...(username !== undefined && {username}),
+      ...(password !== undefined && {password})
+    });
+    return new Registry({
+      name: registry,
+      plainHttp: settings.insecure.has(registry),
+      credentials,
+      transport,
+      log,
+      deadline,
+      actions: side === 'source' ? 'pull' : 'pull,push',
+      // The public source answers from behind a front door that blocks hosted runners now and then.
+      blocksAtTimes: side === 'source',
+      onPressure
+    });
+  };
+  return {source: await open('source'), target: await open('target')};
+}
+
+/**
+ * Greets both registries, each with the credentials that were found for it: a wrong password ends
+ * the run here, before anything is read or written.
+ * @throws RegistryError naming the registry
+ */
+export async function greet(
+  {source, target}: Registries,
+  settings: Settings,
+  log: Log,
+  signal: AbortSignal
+): Promise<void> {
+  const greetOne = async (registry: Registry, repository: string) => {
+    await ping(
+      registry,
+      [{repository: within(repository, 'arc-controller'), actions: registry.actions}],
+      signal
+    );
+    const {kind, from} = registry.credentials;
+    log.info(
+      `${registry.name} answers, ${kind === 'anonymous' ? 'without credentials' : `with the credentials from ${from}`}`
+    );
+    if (kind === 'anonymous') log.debug(`credentials for ${registry.name} were found in ${from}`);
+  };
+  // Both are asked, so that two wrong passwords are two messages in one run.
+  const results = await Promise.allSettled([
+    greetOne(source, settings.source.repository),
+    greetOne(target, settings.target.repository)
+  ]);
+  const failed = results
+    .filter(result => result.status === 'rejected')
+    .map(({reason}) => reason as Error);
+  const [first, second] = failed;
+  if (first === undefined) return;
+  if (second !== undefined) log.warning(second.message);
+  throw first;
+}

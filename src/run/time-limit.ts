@@ -1,0 +1,38 @@
+/** A run's own time, and its end. */
+export interface TimeLimit {
+  /** Aborts when the run is cancelled or its time is over; its reason says which. */
+  readonly signal: AbortSignal;
+  /** Stops the clock: the run is over. */
+  end(): void;
+}
+
+/** The run was ended before it was done. */
+export class EndedError extends Error {
+  override readonly name = 'EndedError' as const;
+  readonly advice: string;
+  constructor(message: string, advice: string) {
+    super(message);
+    this.advice = advice;
+  }
+}
+
+/**
+ * The signal of a run: the given one, or the end of so many milliseconds.
+ */
+export function endOf(signal: AbortSignal, milliseconds: number): TimeLimit {
+  const late = new AbortController();
+  const timer = setTimeout(() => {
+    late.abort(
+      new EndedError(
+        `the run did not end within its ${Math.round(milliseconds / 60_000)} minutes`,
+        'Run again: what has arrived is not sent again. The input timeout allows more.'
+      )
+    );
+  }, milliseconds);
+  return {
+    signal: AbortSignal.any([signal, late.signal]),
+    end: () => {
+      clearTimeout(timer);
+    }
+  };
+}
