@@ -35281,7 +35281,7 @@ function faultIn(said) {
     return 'failed';
 }
 const daemonTrouble = /cannot connect to the docker daemon|is the docker daemon running|failed to connect to the docker API|docker daemon socket|docker_engine|error during connect|context ["'].*["'] (?:does not exist|not found)/i;
-const registryTrouble = /unauthorized|denied|forbidden|x509|certificate|no such host|connection refused|timeout|manifest unknown|not found|status: [45]\d\d|toomanyrequests|too many requests|http: server gave HTTP response/i;
+const registryTrouble = /unauthorized|no basic auth|denied|forbidden|x509|certificate|no such host|connection refused|timeout|manifest unknown|not found|status: [45]\d\d|toomanyrequests|too many requests|http: server gave HTTP response/i;
 
 
 /***/ }),
@@ -35562,7 +35562,10 @@ function isGiven(name, value) {
 }
 /** A value without the line ends behind it: what `echo` and editors leave there. */
 function trimLineEnd(value) {
-    return value.replace(/[\r\n]+$/, '');
+    let end = value.length;
+    while (end > 0 && '\r\n'.includes(value.charAt(end - 1)))
+        end--;
+    return value.slice(0, end);
 }
 /** Puts several together; of two values for one input the earlier one counts. */
 function combine(...all) {
@@ -35633,8 +35636,10 @@ function secretsIn(given) {
             embedded(value.trim()).forEach(add);
         }
         else if (mayHoldLogin.test(name)) {
-            for (const [, pair = ''] of value.matchAll(/(\S*)@/g))
-                embedded(pair).forEach(add);
+            for (const word of value.split(/\s/)) {
+                if (word.includes('@'))
+                    embedded(word.slice(0, word.lastIndexOf('@'))).forEach(add);
+            }
         }
     }
     for (const side of ['source', 'target']) {
@@ -35739,7 +35744,8 @@ class Checks {
         if (form === 'secret')
             return given.value;
         // A tag with a line break behind it is another text, perhaps the first line of several.
-        return form === 'tag' ? given.value.replace(/^[ \t]+|[ \t]+$/g, '') : given.value.trim();
+        const broken = /[\r\n]/.test(given.value);
+        return form === 'tag' && broken ? given.value : given.value.trim();
     }
     /** Reads the value, or the default. What the reader refuses becomes a problem. */
     read(name, reader) {
@@ -36011,7 +36017,7 @@ function readBase(text, insecure) {
     const url = new URL(text);
     // The host is held to the same rules as a registry's.
     (0,reference/* parseRegistry */.l5)(`${url.protocol}//${url.host}`, host => insecure.has(host));
-    return url.href.replace(/\/+$/, '');
+    return url.href.endsWith('/') ? url.href.slice(0, -1) : url.href;
 }
 
 ;// CONCATENATED MODULE: ./src/inputs/endpoint.ts
@@ -36135,150 +36141,6 @@ function misprint(checks) {
     return checks.origin('target-registry') === 'variable'
         ? ' (some pages print TARGET_DOCKER_REGISTRY where TARGET_DOCKER_REPOSITORY is meant)'
         : '';
-}
-
-// EXTERNAL MODULE: ./src/release/tag.ts
-var tag = __nccwpck_require__(3837);
-;// CONCATENATED MODULE: ./src/release/request.ts
-
-
-
-
-
-/** The most releases that `newest:` may ask for. */
-const mostNewest = 100;
-const request_forms = 'latest, a tag such as v1.46.0_2026-05-12, a version such as 1.46, a range such as 1.40..1.43 or 1.40.., newest:3 or catch-up';
-/**
- * Reads one line of `source-tag`. Blanks around it do not count. What has the form of a version is a
- * version, what holds two dots in a row is a range; any other valid tag is taken as it stands.
- * @throws ReleaseError naming the text and the forms that are understood
- */
-function parseTagRequest(line) {
-    const text = line.trim();
-    if (text === '')
-        throw new release_error/* ReleaseError */.K(`An empty line names no release. Write ${request_forms}.`);
-    if (text === 'latest' || text === 'catch-up')
-        return { kind: text, text };
-    const keyword = misspeltKeyword(text);
-    if (keyword !== undefined)
-        throw wrong(text, `did you mean ${keyword}?`);
-    if (/^newest(?:$|:)/i.test(text))
-        return newest(text);
-    if (text.includes('..'))
-        return range(text);
-    const version = (0,tag/* parseVersion */.ot)(text);
-    if (version)
-        return { kind: 'version', text, ...version };
-    return { kind: 'exact', text, tag: exact(text) };
-}
-/** Whether the request may end in more than one release. */
-function couldBeSeveral(request) {
-    switch (request.kind) {
-        case 'range':
-        case 'catch-up':
-            return true;
-        case 'newest':
-            return request.count > 1;
-        case 'latest':
-        case 'exact':
-        case 'version':
-            return false;
-    }
-}
-function misspeltKeyword(text) {
-    const letters = text.toLowerCase().replace(/[\s_-]/g, '');
-    return letters === 'latest' ? 'latest' : letters === 'catchup' ? 'catch-up' : undefined;
-}
-function newest(text) {
-    const digits = /^newest:\s*([1-9]\d{0,2})$/.exec(text)?.[1];
-    const count = Number(digits);
-    if (digits === undefined || count > mostNewest)
-        throw wrong(text, `newest: is followed by a number from 1 to ${mostNewest}, such as newest:3.`);
-    return { kind: 'newest', text, count };
-}
-function range(text) {
-    const [left = '', right = '', ...more] = text.split('..').map(part => part.trim());
-    const [from, to] = [(0,tag/* parseVersion */.ot)(left), (0,tag/* parseVersion */.ot)(right)];
-    const wellFormed = more.length === 0 &&
-        (from !== undefined || left === '') &&
-        (to !== undefined || right === '') &&
-        (from !== undefined || to !== undefined);
-    if (!wellFormed)
-        throw wrong(text, 'a range stands between two versions, such as 1.40..1.43, 1.40.. or ..1.43.');
-    // 1.40.2..1.40 is no mistake: without a patch number the upper end takes in every patch.
-    if (from && to && (0,tag/* compareVersions */.Zy)(from, { ...to, patch: to.patch ?? Infinity }) > 0)
-        throw wrong(text, `${(0,tag/* formatVersion */.qh)(from)} is newer than ${(0,tag/* formatVersion */.qh)(to)}; the older one comes first.`);
-    return { kind: 'range', text, ...(from && { from }), ...(to && { to }) };
-}
-function exact(text) {
-    try {
-        return (0,reference/* parseTag */.ED)(text);
-    }
-    catch (error) {
-        if (!(error instanceof oci_error/* OciError */.M))
-            throw error;
-        const reason = text.includes('@') || /sha\d+:/.test(text) ? 'a digest names no release;' : '';
-        throw wrong(text, `${reason} write ${request_forms}.`.trim());
-    }
-}
-function wrong(text, rule) {
-    return new release_error/* ReleaseError */.K(`${JSON.stringify((0,clean/* clean */.uH)(text, 140))} names no release: ${rule}`);
-}
-
-;// CONCATENATED MODULE: ./src/inputs/not-yet.ts
-/** Values that are understood, but whose capability is still to come. A capability that arrives takes its line away. */
-const notYet = [
-    {
-        input: 'engine',
-        value: 'docker',
-        message: 'the docker engine is not available yet; leave it out, or write registry'
-    },
-    {
-        input: 'referrers',
-        value: 'true',
-        message: 'copying signatures and attestations is not available yet; leave it out, or write false'
-    },
-    {
-        input: 'chart',
-        value: 'true',
-        message: 'mirroring the chart is not available yet; leave it out, or write false'
-    }
-];
-
-;// CONCATENATED MODULE: ./src/inputs/together.ts
-
-
-
-/** Notes what is wrong not with an input by itself but with several together. */
-function checkTogether(checks, { source, target, tags, targetTag }) {
-    if (source && target && sameSide(source, target)) {
-        checks.refuse('target-repository', `source and target are the same, ${target.registry}/${target.repository}; a mirror wants another place to go to`);
-    }
-    if (target && target.repository.split('/').at(-1) !== 'arcdata') {
-        checks.tell('notice', 'target-repository', `${shown(target.repository)} does not end in arcdata; older Arc tools look for the images there and nowhere else`);
-    }
-    if (targetTag !== undefined)
-        checkTargetTag(checks, tags, targetTag);
-    for (const { input, value, message } of notYet) {
-        if ((checks.text(input) ?? '').toLowerCase() === value)
-            checks.refuse(input, message);
-    }
-}
-function sameSide(source, target) {
-    return source.registry === target.registry && source.repository === target.repository;
-}
-function checkTargetTag(checks, tags, targetTag) {
-    const several = tags.find(couldBeSeveral);
-    if (several !== undefined || tags.length > 1) {
-        const asked = several === undefined ? `${tags.length} lines` : shown(several.text);
-        checks.refuse('target-tag', `${shown(targetTag)} can name one release only, and source-tag asks for ${asked}; leave target-tag out, then each release keeps its own tag`);
-        return;
-    }
-    const [only] = tags;
-    const same = only?.kind === 'exact' && only.tag === targetTag;
-    if (only !== undefined && !same) {
-        checks.tell('warning', 'target-tag', `Arc tools expect a release under the tag it has at the source; ${shown(targetTag)} is used all the same`);
-    }
 }
 
 // EXTERNAL MODULE: external "node:os"
@@ -36503,6 +36365,150 @@ function readChoice(text, words) {
         throw new inputs_error/* Refusal */.P(`${shown(text)} is not known; write ${words.join(' or ')}`);
     }
     return word;
+}
+
+// EXTERNAL MODULE: ./src/release/tag.ts
+var tag = __nccwpck_require__(3837);
+;// CONCATENATED MODULE: ./src/release/request.ts
+
+
+
+
+
+/** The most releases that `newest:` may ask for. */
+const mostNewest = 100;
+const request_forms = 'latest, a tag such as v1.46.0_2026-05-12, a version such as 1.46, a range such as 1.40..1.43 or 1.40.., newest:3 or catch-up';
+/**
+ * Reads one line of `source-tag`. Blanks around it do not count. What has the form of a version is a
+ * version, what holds two dots in a row is a range; any other valid tag is taken as it stands.
+ * @throws ReleaseError naming the text and the forms that are understood
+ */
+function parseTagRequest(line) {
+    const text = line.trim();
+    if (text === '')
+        throw new release_error/* ReleaseError */.K(`An empty line names no release. Write ${request_forms}.`);
+    if (text === 'latest' || text === 'catch-up')
+        return { kind: text, text };
+    const keyword = misspeltKeyword(text);
+    if (keyword !== undefined)
+        throw wrong(text, `did you mean ${keyword}?`);
+    if (/^newest(?:$|:)/i.test(text))
+        return newest(text);
+    if (text.includes('..'))
+        return range(text);
+    const version = (0,tag/* parseVersion */.ot)(text);
+    if (version)
+        return { kind: 'version', text, ...version };
+    return { kind: 'exact', text, tag: exact(text) };
+}
+/** Whether the request may end in more than one release. */
+function couldBeSeveral(request) {
+    switch (request.kind) {
+        case 'range':
+        case 'catch-up':
+            return true;
+        case 'newest':
+            return request.count > 1;
+        case 'latest':
+        case 'exact':
+        case 'version':
+            return false;
+    }
+}
+function misspeltKeyword(text) {
+    const letters = text.toLowerCase().replace(/[\s_-]/g, '');
+    return letters === 'latest' ? 'latest' : letters === 'catchup' ? 'catch-up' : undefined;
+}
+function newest(text) {
+    const digits = /^newest:\s*([1-9]\d{0,2})$/.exec(text)?.[1];
+    const count = Number(digits);
+    if (digits === undefined || count > mostNewest)
+        throw wrong(text, `newest: is followed by a number from 1 to ${mostNewest}, such as newest:3.`);
+    return { kind: 'newest', text, count };
+}
+function range(text) {
+    const [left = '', right = '', ...more] = text.split('..').map(part => part.trim());
+    const [from, to] = [(0,tag/* parseVersion */.ot)(left), (0,tag/* parseVersion */.ot)(right)];
+    const wellFormed = more.length === 0 &&
+        (from !== undefined || left === '') &&
+        (to !== undefined || right === '') &&
+        (from !== undefined || to !== undefined);
+    if (!wellFormed)
+        throw wrong(text, 'a range stands between two versions, such as 1.40..1.43, 1.40.. or ..1.43.');
+    // 1.40.2..1.40 is no mistake: without a patch number the upper end takes in every patch.
+    if (from && to && (0,tag/* compareVersions */.Zy)(from, { ...to, patch: to.patch ?? Infinity }) > 0)
+        throw wrong(text, `${(0,tag/* formatVersion */.qh)(from)} is newer than ${(0,tag/* formatVersion */.qh)(to)}; the older one comes first.`);
+    return { kind: 'range', text, ...(from && { from }), ...(to && { to }) };
+}
+function exact(text) {
+    try {
+        return (0,reference/* parseTag */.ED)(text);
+    }
+    catch (error) {
+        if (!(error instanceof oci_error/* OciError */.M))
+            throw error;
+        const reason = text.includes('@') || /sha\d+:/.test(text) ? 'a digest names no release;' : '';
+        throw wrong(text, `${reason} write ${request_forms}.`.trim());
+    }
+}
+function wrong(text, rule) {
+    return new release_error/* ReleaseError */.K(`${JSON.stringify((0,clean/* clean */.uH)(text, 140))} names no release: ${rule}`);
+}
+
+;// CONCATENATED MODULE: ./src/inputs/not-yet.ts
+/** Values that are understood, but whose capability is still to come. A capability that arrives takes its line away. */
+const notYet = [
+    {
+        input: 'engine',
+        value: 'docker',
+        message: 'the docker engine is not available yet; leave it out, or write registry'
+    },
+    {
+        input: 'referrers',
+        value: 'true',
+        message: 'copying signatures and attestations is not available yet; leave it out, or write false'
+    },
+    {
+        input: 'chart',
+        value: 'true',
+        message: 'mirroring the chart is not available yet; leave it out, or write false'
+    }
+];
+
+;// CONCATENATED MODULE: ./src/inputs/together.ts
+
+
+
+/** Notes what is wrong not with an input by itself but with several together. */
+function checkTogether(checks, { source, target, tags, targetTag }) {
+    if (source && target && sameSide(source, target)) {
+        checks.refuse('target-repository', `source and target are the same, ${target.registry}/${target.repository}; a mirror wants another place to go to`);
+    }
+    if (target && target.repository.split('/').at(-1) !== 'arcdata') {
+        checks.tell('notice', 'target-repository', `${shown(target.repository)} does not end in arcdata; older Arc tools look for the images there and nowhere else`);
+    }
+    if (targetTag !== undefined)
+        checkTargetTag(checks, tags, targetTag);
+    for (const { input, value, message } of notYet) {
+        if ((checks.text(input) ?? '').toLowerCase() === value)
+            checks.refuse(input, message);
+    }
+}
+function sameSide(source, target) {
+    return source.registry === target.registry && source.repository === target.repository;
+}
+function checkTargetTag(checks, tags, targetTag) {
+    const several = tags.find(couldBeSeveral);
+    if (several !== undefined || tags.length > 1) {
+        const asked = several === undefined ? `${tags.length} lines` : shown(several.text);
+        checks.refuse('target-tag', `${shown(targetTag)} can name one release only, and source-tag asks for ${asked}; leave target-tag out, then each release keeps its own tag`);
+        return;
+    }
+    const [only] = tags;
+    const same = only?.kind === 'exact' && only.tag === targetTag;
+    if (only !== undefined && !same) {
+        checks.tell('warning', 'target-tag', `Arc tools expect a release under the tag it has at the source; ${shown(targetTag)} is used all the same`);
+    }
 }
 
 ;// CONCATENATED MODULE: ./src/inputs.ts
@@ -39456,7 +39462,7 @@ function at(row, index) {
 /** The chart of the extension, an OCI artifact beside the images; its tag is the chart's version. */
 const chartArtifact = 'arcdataservices-extension';
 /** The most unlisted names of a source's catalogue that are asked for. */
-const mostSiblings = 10;
+const mostSiblings = 1000;
 /**
  * Finds out which images a release has: every listed name is asked for at the source, and what
  * carries the tag without being listed is taken too. Nothing is moved.

@@ -38213,6 +38213,8 @@ class BlobHost {
     }
 }
 async function serve(exchange, { store, refuseAuthorization = true }, signatures, now) {
+    // What is sent to a foreign host has to show in its record, even though it is refused.
+    await exchange.receive(() => undefined);
     if (refuseAuthorization && exchange.header('Authorization') !== undefined) {
         throw new DemoError(400, 'InvalidAuthenticationInfo', 'Authentication information is not given in the correct format.');
     }
@@ -42132,69 +42134,11 @@ function readBase(text, insecure) {
     const url = new URL(text);
     // The host is held to the same rules as a registry's.
     (0,reference/* parseRegistry */.l5)(`${url.protocol}//${url.host}`, host => insecure.has(host));
-    return url.href.replace(/\/+$/, '');
+    return url.href.endsWith('/') ? url.href.slice(0, -1) : url.href;
 }
 
 // EXTERNAL MODULE: ./src/inputs/endpoint.ts
 var endpoint = __nccwpck_require__(9352);
-// EXTERNAL MODULE: ./src/release/request.ts
-var request = __nccwpck_require__(1092);
-;// CONCATENATED MODULE: ./src/inputs/not-yet.ts
-/** Values that are understood, but whose capability is still to come. A capability that arrives takes its line away. */
-const notYet = [
-    {
-        input: 'engine',
-        value: 'docker',
-        message: 'the docker engine is not available yet; leave it out, or write registry'
-    },
-    {
-        input: 'referrers',
-        value: 'true',
-        message: 'copying signatures and attestations is not available yet; leave it out, or write false'
-    },
-    {
-        input: 'chart',
-        value: 'true',
-        message: 'mirroring the chart is not available yet; leave it out, or write false'
-    }
-];
-
-;// CONCATENATED MODULE: ./src/inputs/together.ts
-
-
-
-/** Notes what is wrong not with an input by itself but with several together. */
-function checkTogether(checks, { source, target, tags, targetTag }) {
-    if (source && target && sameSide(source, target)) {
-        checks.refuse('target-repository', `source and target are the same, ${target.registry}/${target.repository}; a mirror wants another place to go to`);
-    }
-    if (target && target.repository.split('/').at(-1) !== 'arcdata') {
-        checks.tell('notice', 'target-repository', `${(0,inputs_checks/* shown */.SP)(target.repository)} does not end in arcdata; older Arc tools look for the images there and nowhere else`);
-    }
-    if (targetTag !== undefined)
-        checkTargetTag(checks, tags, targetTag);
-    for (const { input, value, message } of notYet) {
-        if ((checks.text(input) ?? '').toLowerCase() === value)
-            checks.refuse(input, message);
-    }
-}
-function sameSide(source, target) {
-    return source.registry === target.registry && source.repository === target.repository;
-}
-function checkTargetTag(checks, tags, targetTag) {
-    const several = tags.find(request/* couldBeSeveral */.Zc);
-    if (several !== undefined || tags.length > 1) {
-        const asked = several === undefined ? `${tags.length} lines` : (0,inputs_checks/* shown */.SP)(several.text);
-        checks.refuse('target-tag', `${(0,inputs_checks/* shown */.SP)(targetTag)} can name one release only, and source-tag asks for ${asked}; leave target-tag out, then each release keeps its own tag`);
-        return;
-    }
-    const [only] = tags;
-    const same = only?.kind === 'exact' && only.tag === targetTag;
-    if (only !== undefined && !same) {
-        checks.tell('warning', 'target-tag', `Arc tools expect a release under the tag it has at the source; ${(0,inputs_checks/* shown */.SP)(targetTag)} is used all the same`);
-    }
-}
-
 // EXTERNAL MODULE: external "node:os"
 var external_node_os_ = __nccwpck_require__(8161);
 // EXTERNAL MODULE: ./src/inputs/nearest.ts
@@ -42379,6 +42323,64 @@ function readChoice(text, words) {
 
 // EXTERNAL MODULE: ./src/inputs/secret.ts
 var secret = __nccwpck_require__(3373);
+// EXTERNAL MODULE: ./src/release/request.ts
+var request = __nccwpck_require__(1092);
+;// CONCATENATED MODULE: ./src/inputs/not-yet.ts
+/** Values that are understood, but whose capability is still to come. A capability that arrives takes its line away. */
+const notYet = [
+    {
+        input: 'engine',
+        value: 'docker',
+        message: 'the docker engine is not available yet; leave it out, or write registry'
+    },
+    {
+        input: 'referrers',
+        value: 'true',
+        message: 'copying signatures and attestations is not available yet; leave it out, or write false'
+    },
+    {
+        input: 'chart',
+        value: 'true',
+        message: 'mirroring the chart is not available yet; leave it out, or write false'
+    }
+];
+
+;// CONCATENATED MODULE: ./src/inputs/together.ts
+
+
+
+/** Notes what is wrong not with an input by itself but with several together. */
+function checkTogether(checks, { source, target, tags, targetTag }) {
+    if (source && target && sameSide(source, target)) {
+        checks.refuse('target-repository', `source and target are the same, ${target.registry}/${target.repository}; a mirror wants another place to go to`);
+    }
+    if (target && target.repository.split('/').at(-1) !== 'arcdata') {
+        checks.tell('notice', 'target-repository', `${(0,inputs_checks/* shown */.SP)(target.repository)} does not end in arcdata; older Arc tools look for the images there and nowhere else`);
+    }
+    if (targetTag !== undefined)
+        checkTargetTag(checks, tags, targetTag);
+    for (const { input, value, message } of notYet) {
+        if ((checks.text(input) ?? '').toLowerCase() === value)
+            checks.refuse(input, message);
+    }
+}
+function sameSide(source, target) {
+    return source.registry === target.registry && source.repository === target.repository;
+}
+function checkTargetTag(checks, tags, targetTag) {
+    const several = tags.find(request/* couldBeSeveral */.Zc);
+    if (several !== undefined || tags.length > 1) {
+        const asked = several === undefined ? `${tags.length} lines` : (0,inputs_checks/* shown */.SP)(several.text);
+        checks.refuse('target-tag', `${(0,inputs_checks/* shown */.SP)(targetTag)} can name one release only, and source-tag asks for ${asked}; leave target-tag out, then each release keeps its own tag`);
+        return;
+    }
+    const [only] = tags;
+    const same = only?.kind === 'exact' && only.tag === targetTag;
+    if (only !== undefined && !same) {
+        checks.tell('warning', 'target-tag', `Arc tools expect a release under the tag it has at the source; ${(0,inputs_checks/* shown */.SP)(targetTag)} is used all the same`);
+    }
+}
+
 ;// CONCATENATED MODULE: ./src/inputs.ts
 
 
@@ -42537,7 +42539,8 @@ class Checks {
         if (form === 'secret')
             return given.value;
         // A tag with a line break behind it is another text, perhaps the first line of several.
-        return form === 'tag' ? given.value.replace(/^[ \t]+|[ \t]+$/g, '') : given.value.trim();
+        const broken = /[\r\n]/.test(given.value);
+        return form === 'tag' && broken ? given.value : given.value.trim();
     }
     /** Reads the value, or the default. What the reader refuses becomes a problem. */
     read(name, reader) {
@@ -42817,7 +42820,10 @@ function isGiven(name, value) {
 }
 /** A value without the line ends behind it: what `echo` and editors leave there. */
 function trimLineEnd(value) {
-    return value.replace(/[\r\n]+$/, '');
+    let end = value.length;
+    while (end > 0 && '\r\n'.includes(value.charAt(end - 1)))
+        end--;
+    return value.slice(0, end);
 }
 /** Puts several together; of two values for one input the earlier one counts. */
 function combine(...all) {
@@ -42971,8 +42977,10 @@ function secretsIn(given) {
             embedded(value.trim()).forEach(add);
         }
         else if (mayHoldLogin.test(name)) {
-            for (const [, pair = ''] of value.matchAll(/(\S*)@/g))
-                embedded(pair).forEach(add);
+            for (const word of value.split(/\s/)) {
+                if (word.includes('@'))
+                    embedded(word.slice(0, word.lastIndexOf('@'))).forEach(add);
+            }
         }
     }
     for (const side of ['source', 'target']) {
@@ -47932,7 +47940,7 @@ function faultIn(said) {
     return 'failed';
 }
 const daemonTrouble = /cannot connect to the docker daemon|is the docker daemon running|failed to connect to the docker API|docker daemon socket|docker_engine|error during connect|context ["'].*["'] (?:does not exist|not found)/i;
-const registryTrouble = /unauthorized|denied|forbidden|x509|certificate|no such host|connection refused|timeout|manifest unknown|not found|status: [45]\d\d|toomanyrequests|too many requests|http: server gave HTTP response/i;
+const registryTrouble = /unauthorized|no basic auth|denied|forbidden|x509|certificate|no such host|connection refused|timeout|manifest unknown|not found|status: [45]\d\d|toomanyrequests|too many requests|http: server gave HTTP response/i;
 
 ;// CONCATENATED MODULE: ./src/docker/find.ts
 
