@@ -2,7 +2,8 @@
 export default {
   testMatch: ['<rootDir>/__tests__/**/*.test.ts'],
   extensionsToTreatAsEsm: ['.ts'],
-  transform: {'\\.ts$': '@swc/jest'},
+  // Import attributes are kept: without them, importing JSON is an error soon.
+  transform: {'\\.ts$': ['@swc/jest', {jsc: {experimental: {keepImportAttributes: true}}}]},
   injectGlobals: false,
   restoreMocks: true,
   testTimeout: 60_000,

@@ -7,7 +7,7 @@ import {readInputs} from './inputs.ts';
 import {main} from './main.ts';
 import {post} from './post.ts';
 import {actionsReporter} from './report/actions.ts';
-import {hasFailed, verdict} from './report/verdict.ts';
+import {hasFailed} from './report/verdict.ts';
 import {onCancel} from './run/cancel.ts';
 import {savedUndo} from './run/saved.ts';
 
@@ -29,7 +29,8 @@ if (core.getState('main') === '') {
         core.saveState(name, value);
       })
     });
-    if (hasFailed(record)) core.setFailed(verdict(record).sentence);
+    // What failed has been told, image by image; only the exit code is left to say.
+    if (hasFailed(record)) process.exitCode = core.ExitCode.Failure;
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     core.setFailed(error.message);

@@ -2,7 +2,6 @@ import {readCertificates} from './inputs/ca-file.ts';
 import {Checks} from './inputs/checks.ts';
 import {readDocker} from './inputs/docker.ts';
 import {readEndpoint, readPlainHost, readTag} from './inputs/endpoint.ts';
-import {checkTogether} from './inputs/together.ts';
 import {
   inputsOf,
   placesOf,
@@ -17,7 +16,9 @@ import {readLockFile} from './inputs/path.ts';
 import {readBoolean, readChoice, readNumber} from './inputs/scalar.ts';
 import {maskSecrets} from './inputs/secret.ts';
 import type {Settings} from './inputs/settings.ts';
+import {checkTogether} from './inputs/together.ts';
 import type {Log} from './log.ts';
+import type {ImageSelection} from './release/resolve.ts';
 import {parseTagRequest, type TagRequest} from './release/request.ts';
 
 export type {Endpoint, ImageSelection, Settings} from './inputs/settings.ts';

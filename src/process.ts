@@ -3,6 +3,9 @@ import {access, constants, stat} from 'node:fs/promises';
 import {extname, isAbsolute, join, posix, win32} from 'node:path';
 
 import {clean} from './oci/clean.ts';
+import {endTree, throughShell} from './windows.ts';
+
+export {systemProgram} from './windows.ts';
 
 /** Environment variables, as `process.env` has them. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -64,10 +67,12 @@ const windows = process.platform === 'win32';
 export async function runProcess(command: Command): Promise<Outcome> {
   const {args, signal, grace = defaultGrace, capture = defaultCapture} = command;
   signal?.throwIfAborted();
-  const {file, argv, verbatim} = windows ? batch(command.file, args) : asIs(command.file, args);
-  // spawn is the one call of this kind in the product; it may throw at once or tell later.
+  // It may throw at once or tell later.
   let child: ChildProcess;
   try {
+    const {file, argv, verbatim} = windows
+      ? throughShell(command.file, args)
+      : {file: command.file, argv: args, verbatim: false};
     child = spawn(file, [...argv], {
       env: {...command.env},
       stdio: [command.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
@@ -152,12 +157,7 @@ function tailOf(stream: NodeJS.ReadableStream | null, limit: number): () => stri
 function kill(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): void {
   if (child.pid === undefined) return;
   if (windows) {
-    // Windows has no signals and no groups: the tree is ended by the system's own program.
-    if (child.exitCode !== null) return;
-    const program = win32.join(process.env.SystemRoot ?? 'C:\\Windows', 'System32', 'taskkill.exe');
-    spawn(program, ['/T', '/F', '/PID', String(child.pid)], {stdio: 'ignore', windowsHide: true})
-      .once('error', () => child.kill())
-      .unref();
+    if (child.exitCode === null) endTree(child);
     return;
   }
   try {
@@ -165,29 +165,6 @@ function kill(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): void {
   } catch {
     // The group is gone already.
   }
-}
-
-interface Invocation {
-  readonly file: string;
-  readonly argv: readonly string[];
-  readonly verbatim: boolean;
-}
-
-function asIs(file: string, argv: readonly string[]): Invocation {
-  return {file, argv, verbatim: false};
-}
-
-/**
- * Batch files, as some credential helpers are on Windows, run in cmd.exe only. Nothing that cmd.exe
- * could read as anything but a plain word is let through.
- */
-function batch(file: string, args: readonly string[]): Invocation {
-  if (!/\.(?:cmd|bat)$/i.test(file)) return asIs(file, args);
-  if (/["%!^\r\n]/.test(file) || !args.every(arg => /^[\w.:/\\-]+$/.test(arg))) {
-    throw new ProcessError(file, new Error('a batch file can be given plain words only'));
-  }
-  const shell = win32.join(process.env.SystemRoot ?? 'C:\\Windows', 'System32', 'cmd.exe');
-  return {file: shell, argv: ['/d', '/s', '/c', `""${file}" ${args.join(' ')}"`], verbatim: true};
 }
 
 /**

@@ -1,5 +1,6 @@
 import {addAbortSignal, type Readable} from 'node:stream';
 
+import {trimLineEnd} from '../inputs/given.ts';
 import {mostBytes} from '../inputs/lines.ts';
 import {UsageError} from './error.ts';
 
@@ -7,8 +8,8 @@ import {UsageError} from './error.ts';
 const patience = 300_000;
 
 /**
- * Reads a password to the end of a stream, such as standard input. Its line end is left on: the check
- * of all inputs takes it off.
+ * Reads a password to the end of a stream, such as standard input. The line end
+ * that programs put behind what they write is taken off.
  * @throws UsageError when the stream is a terminal, is empty, too long, or does not end in five minutes
  */
 export async function readPasswordFrom(
@@ -39,5 +40,5 @@ export async function readPasswordFrom(
   }
   if (bytes === 0) throw new UsageError('standard input is empty; a password was to come over it');
   if (bytes > mostBytes) throw new UsageError(`standard input holds more than ${mostBytes} bytes`);
-  return Buffer.concat(chunks).toString();
+  return trimLineEnd(Buffer.concat(chunks).toString());
 }

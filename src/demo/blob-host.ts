@@ -98,6 +98,8 @@ async function serve(
   signatures: ReadonlyMap<string, Signature>,
   now: number
 ): Promise<void> {
+  // What is sent to a foreign host has to show in its record, even though it is refused.
+  await exchange.receive(() => undefined);
   if (refuseAuthorization && exchange.header('Authorization') !== undefined) {
     throw new DemoError(
       400,

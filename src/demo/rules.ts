@@ -23,7 +23,7 @@ export interface AnswerEffect {
 
 /** What a rule does to a request it applies to. */
 export type Effect =
-  // Instead of the registry's own answer. The first of these that applies is the only one.
+  // Instead of the registry's own answer; the first of these that applies is the only one.
   | AnswerEffect
   /** Never an answer; the request's body is not read. */
   | {readonly effect: 'stall'}
@@ -157,12 +157,27 @@ interface LiveRule {
   left: number;
 }
 
+/** Effects that stand in place of the registry's own answer: one a request. */
 const standalone: ReadonlySet<EffectName> = new Set([
   'answer',
   'stall',
   'drop',
   'redirect',
   'sign'
+]);
+
+/** Effects that change an answer, also one that a rule gives. */
+const finishing: ReadonlySet<EffectName> = new Set([
+  'cut-download',
+  'flip',
+  'substitute',
+  'headers',
+  'link',
+  'gzip',
+  'lose-answer',
+  'delay',
+  'close-idle',
+  'close-after'
 ]);
 
 /** The rules of one server. They count themselves down as requests come. */
@@ -181,24 +196,34 @@ export class RuleBook {
   }
 
   /**
-   * The rules that hit this request, in the order in which they were added. An effect that answers
-   * by itself ends the search, so that a later rule keeps its count for the next request.
+   * The rules that hit this request, in the order in which they were added. Of those that stand in
+   * place of an answer only the first hits; a rule that could have no effect beside it does not hit
+   * either, and keeps its count for the next request.
    */
   hits(facts: Facts, now: number): readonly Rule[] {
-    const hits: Rule[] = [];
-    for (const live of this.#live) {
-      const {rule} = live;
-      if (live.left <= 0 || !within(live, now) || !matches(rule.on, facts)) continue;
-      if (live.skip > 0) {
-        live.skip--;
-        continue;
-      }
-      live.left--;
-      hits.push(rule);
-      if (standalone.has(rule.do.effect)) break;
-    }
-    return hits;
+    const candidates = this.#live.filter(
+      live => live.left > 0 && within(live, now) && matches(live.rule.on, facts)
+    );
+    const effectOf = ({rule}: LiveRule) => rule.do.effect;
+    const instead = candidates.filter(live => standalone.has(effectOf(live))).find(spend);
+    const beside = candidates.filter(live => {
+      const effect = effectOf(live);
+      if (standalone.has(effect)) return live === instead;
+      const idle = instead && !(effectOf(instead) === 'answer' && finishing.has(effect));
+      return idle === true && effect !== 'custom' ? false : spend(live);
+    });
+    return beside.map(({rule}) => rule);
   }
+}
+
+/** Counts a match of a rule; true when it hits. */
+function spend(live: LiveRule): boolean {
+  if (live.skip > 0) {
+    live.skip--;
+    return false;
+  }
+  live.left--;
+  return true;
 }
 
 function within({rule, since}: LiveRule, now: number): boolean {

@@ -1,14 +1,14 @@
 import {createHash} from 'node:crypto';
 import {createReadStream} from 'node:fs';
 import {mkdir, mkdtemp, rm} from 'node:fs/promises';
-import {basename, join, win32} from 'node:path';
+import {basename, join} from 'node:path';
 
 import {getExecOutput} from '@actions/exec';
 import {cacheDir, downloadTool, find} from '@actions/tool-cache';
 
 import type {Log} from '../log.ts';
 import {clean} from '../oci/clean.ts';
-import {findProgram} from '../process.ts';
+import {findProgram, systemProgram} from '../process.ts';
 import {DockerError} from './error.ts';
 import {type DockerClient, useDocker} from './find.ts';
 import {type Build, buildFor, type Pin} from './pins.ts';
@@ -178,9 +178,7 @@ async function check(archive: string, pin: Pin, url: string): Promise<void> {
 async function unpack(archive: string, build: Build, to: string): Promise<string> {
   // On Windows it is the system's tar that reads zip; the one that comes with Git does not.
   const tar =
-    build.archive === 'zip'
-      ? win32.join(process.env.SystemRoot ?? 'C:\\Windows', 'System32', 'tar.exe')
-      : await findProgram('tar', process.env);
+    build.archive === 'zip' ? systemProgram('tar.exe') : await findProgram('tar', process.env);
   if (tar === undefined) {
     throw fail('there is no tar program to unpack docker with', 'Install docker on the runner.');
   }

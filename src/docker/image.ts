@@ -1,0 +1,92 @@
+import {clean} from '../oci/clean.ts';
+import {type Digest, parseDigest} from '../oci/digest.ts';
+import {formatReference, type Reference} from '../oci/reference.ts';
+import {answerLimit, parseAnswer, textOf} from './answer.ts';
+import {DockerError} from './error.ts';
+import {type DockerCall, runDocker, succeed} from './run.ts';
+
+/** An image as the daemon has it. */
+export interface LocalImage {
+  readonly id: string;
+  /** `registry/repository@digest`, one for each place it was pulled from or pushed to. */
+  readonly repoDigests: readonly string[];
+  /** Bytes on the daemon's disk, unpacked. */
+  readonly size: number;
+  /** Such as `linux/amd64`. */
+  readonly platform: string;
+}
+
+/** Removing is quick, and is done after a cancel too; in milliseconds. */
+export const removeTimeout = 20_000;
+
+/**
+ * What the daemon knows of an image.
+ * @returns undefined when it has none of that name
+ * @throws DockerError
+ */
+export async function inspect(name: string, call: DockerCall): Promise<LocalImage | undefined> {
+  const args = ['image', 'inspect', '--format', '{{json .}}', name];
+  const outcome = await runDocker(args, call, undefined, answerLimit);
+  if (outcome.exitCode !== 0 && /no such image/i.test(outcome.stderr)) return undefined;
+  const text = outcome.exitCode === 0 ? outcome.stdout : await succeed(args, call, answerLimit);
+  const image = parseAnswer(text, 'docker image inspect');
+  if (typeof image.Id !== 'string' || typeof image.Size !== 'number') {
+    throw new DockerError('failed', `docker told nothing of ${name}`);
+  }
+  const digests = Array.isArray(image.RepoDigests) ? (image.RepoDigests as unknown[]) : [];
+  return {
+    id: image.Id,
+    repoDigests: digests.filter(digest => typeof digest === 'string'),
+    size: image.Size,
+    platform: `${textOf(image.Os)}/${textOf(image.Architecture)}`
+  };
+}
+
+/** Pulls an image by digest. @throws DockerError */
+export async function pull(source: Reference, call: DockerCall, platform?: string): Promise<void> {
+  const which = platform === undefined ? [] : ['--platform', platform];
+  await succeed(['pull', ...which, nameOf(source)], call);
+}
+
+/**
+ * Pushes an image under its tag, and hands back the digest that the target gave it.
+ * @throws DockerError
+ */
+export async function push(target: Reference, call: DockerCall): Promise<Digest> {
+  const name = nameOf(target);
+  const text = await succeed(['push', name], call);
+  // "<tag>: digest: sha256:… size: 1234" is the last thing it says.
+  const last = [...text.matchAll(/^(\S+): digest: (\S+) size: \d+\s*$/gm)].at(-1);
+  if (last?.[1] !== target.tag || last?.[2] === undefined) {
+    throw new DockerError('failed', `docker push ${name} told no digest`);
+  }
+  return parseDigest(last[2]);
+}
+
+/** Takes a name away from the daemon, and what no other name holds. Never throws: it is the last resort. */
+export async function remove(name: string, call: Omit<DockerCall, 'timeout'>): Promise<void> {
+  // Also when the run was cancelled: what was made is removed.
+  const signal = AbortSignal.timeout(removeTimeout);
+  try {
+    await succeed(['image', 'rm', name], {
+      ...call,
+      signal,
+      timeout: removeTimeout
+    });
+  } catch (error) {
+    const {message} = error as Error;
+    if (!/no such image/i.test(message)) {
+      call.log.warning(`${clean(name, 300)} is still at the docker daemon: ${clean(message, 300)}`);
+    }
+  }
+}
+
+/** A reference as docker takes it: by its digest when it has one, else by its tag. */
+export function nameOf(reference: Reference): string {
+  const {registry, repository, tag, digest} = reference;
+  return formatReference(
+    digest === undefined
+      ? {registry, repository, ...(tag !== undefined && {tag})}
+      : {registry, repository, digest}
+  );
+}
