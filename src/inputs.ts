@@ -18,7 +18,6 @@ import {maskSecrets} from './inputs/secret.ts';
 import type {Settings} from './inputs/settings.ts';
 import {checkTogether} from './inputs/together.ts';
 import type {Log} from './log.ts';
-import type {ImageSelection} from './release/resolve.ts';
 import {parseTagRequest, type TagRequest} from './release/request.ts';
 
 export type {Endpoint, ImageSelection, Settings} from './inputs/settings.ts';

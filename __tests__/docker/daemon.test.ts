@@ -7,8 +7,11 @@ import {gzipSync} from 'node:zlib';
 
 import {afterAll, beforeAll, describe, expect, test} from '@jest/globals';
 
-import {askDaemon, checkSpace, inspect, mirrorImageByDocker} from '../../src/docker/engine.ts';
+import {askDaemon, checkSpace} from '../../src/docker/daemon.ts';
+import {fateOf, foresee, mirrorImageByDocker} from '../../src/docker/engine.ts';
 import {findDocker} from '../../src/docker/find.ts';
+import {inspect} from '../../src/docker/image.ts';
+import {type KeptLogin, undoKeptLogin} from '../../src/docker/kept-login.ts';
 import {type Account, signIn} from '../../src/docker/login.ts';
 import {silent} from '../../src/log.ts';
 import {parseDigest} from '../../src/oci/digest.ts';
@@ -41,7 +44,7 @@ async function put(
   const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
   const base = `${url}/v2/${repository}`;
   let to = `${base}/manifests/${tag ?? digest}`;
-  if (!/manifest/.test(mediaType)) {
+  if (!mediaType.includes('manifest')) {
     const opened = await fetch(`${base}/blobs/uploads/`, {method: 'POST'});
     to = `${opened.headers.get('location') ?? ''}&digest=${digest}`;
   }
@@ -122,7 +125,7 @@ wanted('with a real daemon', () => {
   });
 
   test('the right password is accepted, a wrong one refused, a registry out of reach no answer', async () => {
-    await mkdir(join(place.home, '.docker'));
+    await mkdir(join(place.home, '.docker'), {recursive: true});
     const file = join(place.home, '.docker', 'config.json');
     await writeFile(file, '{ "auths": {} }');
     {
@@ -144,6 +147,25 @@ wanted('with a real daemon', () => {
     }
     expect(await readFile(file, 'utf8')).toBe('{ "auths": {} }');
     expect(await readdir(join(place.home, '.docker'))).toEqual(['config.json']);
+    expect(await readdir(place.temp)).toEqual([]);
+  }, 60_000);
+
+  test('a kept login is there for later steps, and leaves no trace', async () => {
+    const file = join(place.home, '.docker', 'config.json');
+    const before = '{"auths": {}, "psFormat": "x"}';
+    await mkdir(join(place.home, '.docker'), {recursive: true});
+    await writeFile(file, before);
+    let state: KeptLogin | undefined;
+    const onKeptLogin = (kept: KeptLogin) => {
+      state = kept;
+    };
+    await (
+      await session([account(locked.host)], {keepLogin: true, onKeptLogin})
+    )[Symbol.asyncDispose]();
+    expect(await readFile(file, 'utf8')).toContain(Buffer.from(`me:${canary}`).toString('base64'));
+    const undo = {runnerTemp: place.temp, env, log: silent, signal: never};
+    await undoKeptLogin(state as unknown as KeptLogin, undo);
+    expect(await readFile(file, 'utf8')).toBe(before);
     expect(await readdir(place.temp)).toEqual([]);
   }, 60_000);
 
@@ -175,7 +197,8 @@ wanted('with a real daemon', () => {
     const tagged = {...target, tag: 'v1.0.0_2021-07-30'};
     const mirrored = await mirrorImageByDocker({...call, source, target: tagged});
     expect(mirrored).toMatchObject({platform: 'linux/amd64', pushed: tagged});
-    expect(mirrored.kept).toBe(mirrored.digest === digest);
+    expect(fateOf({digest}, mirrored.digest).fate).toBe(foresee(info, {}));
+    expect(mirrored.kept).toBe(info.store === 'containerd');
     expect(mirrored.bytes).toBeGreaterThan(2_000);
     const there = await fetch(`${locked.url}/v2/mirror/arc-dns/manifests/${tagged.tag}`, {
       method: 'HEAD',
@@ -213,6 +236,9 @@ wanted('with a real daemon', () => {
       timeout: 60_000
     });
     expect(mirrored).toMatchObject({kept: false, platform: 'linux/arm64'});
+    const info = await askDaemon({docker, env, log: silent, signal: never});
+    const root = {digest, children: manifests.map(({digest: child}) => ({digest: child}))};
+    expect(fateOf(root, mirrored.digest).fate).toBe(foresee(info, root));
     expect(await images()).toBe('');
   }, 120_000);
 

@@ -215,8 +215,8 @@ test.each<[string, InstallOptions, RegExp]>([
   ['an address of a file', {downloadUrl: 'file:///tmp'}, /not an http or https address/],
   ['an address with a secret', {downloadUrl: 'https://u:canary@h/'}, /holds a user name/]
 ])('%s is refused before anything is asked for', async (_, options, message) => {
-  process.env.RUNNER_TEMP = '/nowhere';
-  process.env.RUNNER_TOOL_CACHE = '/nowhere';
+  process.env.RUNNER_TEMP = '/not/here';
+  process.env.RUNNER_TOOL_CACHE = '/not/here';
   const error: unknown = await installDocker({
     platform: 'linux',
     arch: 'x64',

@@ -7,6 +7,7 @@ import {DockerError} from '../../src/docker/error.ts';
 import {dockerEnvironment, faultIn, lastSaid, runDocker, succeed} from '../../src/docker/run.ts';
 import {silent} from '../../src/log.ts';
 import {findProgram, ProcessError, runProcess} from '../../src/process.ts';
+import {systemProgram, throughShell} from '../../src/windows.ts';
 import {describeOnPosix, makePlace, recordedLog} from './fake.ts';
 
 const node = process.execPath;
@@ -72,11 +73,11 @@ test('a child that does not read its input is no failure', async () => {
 });
 
 test('a program that is not there is an error of its own', async () => {
-  const asked = runProcess({file: '/nowhere/docker', args: [], env: {}, timeout: 1_000});
+  const asked = runProcess({file: '/not/here/docker', args: [], env: {}, timeout: 1_000});
   await expect(asked).rejects.toBeInstanceOf(ProcessError);
   await expect(asked).rejects.toMatchObject({code: 'ENOENT'});
   await expect(
-    runDocker([], {docker: '/nowhere/docker', env: {}, log: silent, signal: never, timeout: 1_000})
+    runDocker([], {docker: '/not/here/docker', env: {}, log: silent, signal: never, timeout: 1_000})
   ).rejects.toMatchObject({name: 'DockerError', fault: 'missing'});
 });
 
@@ -164,7 +165,7 @@ describeOnPosix('a program on PATH', () => {
     await writeFile(join(place.home, 'docker'), 'not executable');
     const bin = join(place.directory, 'bin');
     const find = (PATH: string) => findProgram('docker', {PATH});
-    expect(await find(`${place.home}:/nowhere:${bin}`)).toBe(path);
+    expect(await find(`${place.home}:/not/here:${bin}`)).toBe(path);
     expect(await find(`.:${place.home}:`)).toBeUndefined();
     await mkdir(join(place.home, 'b', 'docker'), {recursive: true});
     expect(await find(join(place.home, 'b'))).toBeUndefined();
@@ -179,6 +180,24 @@ test('on Windows the endings of PATHEXT count, and the variables in any case', a
   expect(await findProgram('docker', env, 'win32')).toBe(join(place.home, 'docker.exe'));
   expect(await findProgram('docker.exe', env, 'win32')).toBe(join(place.home, 'docker.exe'));
   expect(await findProgram('podman', env, 'win32')).toBeUndefined();
+});
+
+test('on Windows a batch file gets plain words in cmd.exe, any other program what it is given', () => {
+  const exe = 'C:\\Program Files\\Docker\\docker.exe';
+  expect(throughShell(exe, ['a b', '%PATH%'])).toEqual({
+    file: exe,
+    argv: ['a b', '%PATH%'],
+    verbatim: false
+  });
+  expect(throughShell('C:\\Cloud SDK\\docker-credential-gcloud.cmd', ['get'])).toEqual({
+    file: systemProgram('cmd.exe'),
+    argv: ['/d', '/s', '/c', '""C:\\Cloud SDK\\docker-credential-gcloud.cmd" get"'],
+    verbatim: true
+  });
+  for (const word of ['%PATH%', 'a&b', 'a b', '"', '^']) {
+    expect(() => throughShell('C:\\x.bat', [word])).toThrow('plain words only');
+  }
+  expect(() => throughShell('C:\\%x%\\x.CMD', ['get'])).toThrow('plain words only');
 });
 
 test("docker's environment holds what is on the list, and the given config", () => {
@@ -238,7 +257,7 @@ describeOnPosix('a docker command that must succeed', () => {
     );
     expect(error).toBeInstanceOf(DockerError);
     const {message} = error as DockerError;
-    expect(message).not.toMatch(/^\s*::|##\[|[\u001b\u202e\n]/);
+    expect(message).not.toMatch(/^\s*::|##\[|\p{Cc}|\p{Cf}/u);
     expect(message).toContain('red');
   });
 });

@@ -1,4 +1,5 @@
 import type {RegistryName} from '../oci/reference.ts';
+import type {ImageSelection} from '../release/resolve.ts';
 import type {TagRequest} from '../release/request.ts';
 import type {DockerChoice} from './docker.ts';
 
@@ -11,14 +12,7 @@ export interface Endpoint {
   readonly password?: string;
 }
 
-/** Which images the user wants of a release. */
-export type ImageSelection =
-  | {
-      readonly kind: 'release-set';
-      readonly add: readonly string[];
-      readonly remove: readonly string[];
-    }
-  | {readonly kind: 'exactly'; readonly names: readonly string[]};
+export type {ImageSelection};
 
 /** Everything a run was told, checked. */
 export interface Settings extends DockerChoice {
