@@ -56,17 +56,19 @@ export async function main(settings: Settings, stage: Stage): Promise<RunRecord>
     });
     log.debug(`the docker config of this run is ${docker.configDirectory}`);
 
-    const chosen = await reporter.group('Releases', () =>
+    const choice = await reporter.group('Releases', () =>
       chooseReleases(registries, settings, {log, slots: lanes.control, signal})
     );
 
     const plan = await reporter.group('Plan', async () => {
-      const all = chosen.flatMap(({images}) => images);
-      const made = await makePlan(target, all, lanes.control, signal);
-      reporter.planned(figures(chosen, made));
+      const made = await makePlan(
+        choice.releases.flatMap(({images}) => images),
+        {target, slots: lanes.control, signal, repositories: choice.targetRepositories}
+      );
+      reporter.planned(figures(choice.releases, made));
       return made;
     });
-    const releases = plannedReleases(chosen, plan);
+    const releases = plannedReleases(choice.releases, plan);
     if (settings.dryRun) {
       draft.releases.push(
         ...releases.map(release =>

@@ -4,8 +4,9 @@ import type {Log} from '../log.ts';
 import type {RegistryName} from '../oci/reference.ts';
 import type {Registry} from '../registry/registry.ts';
 import {failureOf, refuseHalf} from './error.ts';
-import type {PlannedImage} from './plan.ts';
+import {pair, type PlannedImage} from './plan.ts';
 import {commitImage, pushTags} from './publish.ts';
+import {proveChecks} from './proof.ts';
 import type {ImageResult, ImageStatus, Moved, ReleaseResult} from './result.ts';
 import type {Lanes} from './schedule.ts';
 import {type Brought, Transfer} from './transfer.ts';
@@ -36,6 +37,7 @@ export interface MirrorOptions {
 export class Mirror {
   readonly #options: MirrorOptions;
   readonly #transfer: Transfer;
+  readonly #landed = new Set<string>();
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
 
@@ -44,7 +46,7 @@ export class Mirror {
     this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
     // Every request listens to it while it lasts.
     setMaxListeners(0, this.#signal);
-    this.#transfer = new Transfer({...options, signal: this.#signal});
+    this.#transfer = new Transfer({...options, landed: this.#landed, signal: this.#signal});
   }
 
   /**
@@ -53,10 +55,16 @@ export class Mirror {
    */
   async release(release: PlannedRelease): Promise<ReleaseResult> {
     const {target, lanes, publish, last} = this.#options;
+    for (const {image, standing} of release.images) {
+      for (const digest of standing.manifests)
+        this.#landed.add(pair(image.target.repository, digest));
+    }
     const context = {
       target,
       slots: lanes.control,
       signal: this.#signal,
+      landed: this.#landed,
+      proven: this.#prove(release),
       arrived: this.#options.arrived,
       repair: (placement: Parameters<Transfer['repair']>[0]) => this.#transfer.repair(placement)
     };
@@ -75,6 +83,15 @@ export class Mirror {
       return this.#result(release, brought, {published: true, changed});
     } catch (error) {
       return this.#result(release, brought, {published: false, changed: false, error});
+    }
+  }
+
+  /** While the first bytes travel. Without a proof, everything is looked at from here. */
+  async #prove({images}: PlannedRelease): Promise<void> {
+    try {
+      await proveChecks(this.#options.target, images, this.#landed, this.#signal);
+    } catch (error) {
+      this.#options.log.debug(`nothing is known of the target's own checks: ${String(error)}`);
     }
   }
 

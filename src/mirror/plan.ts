@@ -19,6 +19,13 @@ export interface Placement {
    */
   readonly way: 'present' | 'copy' | 'mount';
   readonly from?: string;
+  /** The home gets it in this run, so that whoever mounts it may have to wait for more than the blob. */
+  readonly fresh?: boolean;
+  /**
+   * Nobody has asked for this very blob: its repository is not in the registry's catalogue. Should
+   * the catalogue be wrong, opening the upload tells.
+   */
+  readonly presumed?: boolean;
 }
 
 /** What the target has under an image's tag and below it. */
@@ -49,37 +56,49 @@ export interface Plan {
   readonly bytes: Moved;
 }
 
+/** What a plan is made with. */
+export interface PlanOptions {
+  readonly target: Registry;
+  readonly slots: Slots;
+  readonly signal: AbortSignal;
+  /**
+   * The target's repositories as far as its catalogue tells, where that is known: in one that is not
+   * among them there is nothing to ask for.
+   */
+  readonly repositories?: ReadonlySet<string> | undefined;
+}
+
 /**
  * Asks the target what it has, down to every blob, and decides how each blob gets to where it is
  * needed. Each unique blob is read at most once. The home of a blob is the first image that needs
  * it, so that no two images can wait for each other.
  */
-export async function makePlan(
-  target: Registry,
-  images: readonly Image[],
-  slots: Slots,
-  signal: AbortSignal
-): Promise<Plan> {
+export async function makePlan(images: readonly Image[], options: PlanOptions): Promise<Plan> {
+  const {target, slots, signal, repositories} = options;
   const standings = new Map<Image, Standing>();
   const present = new Set<string>();
   const pairs = new Map<string, {repository: string; descriptor: Descriptor}>();
+  const exists = (repository: string) => repositories?.has(repository) !== false;
   for (const {
     target: {repository},
     blobs
   } of images) {
+    if (!exists(repository)) continue;
     for (const descriptor of blobs.values())
       pairs.set(pair(repository, descriptor.digest), {repository, descriptor});
   }
   await Promise.all([
-    ...images.map(async image => {
-      standings.set(image, await ask(target, image, slots, signal));
-    }),
+    ...images
+      .filter(({target: {repository}}) => exists(repository))
+      .map(async image => {
+        standings.set(image, await ask(target, image, slots, signal));
+      }),
     ...[...pairs].map(async ([key, {repository, descriptor}]) => {
       const has = await slots.run(() => hasBlob(target, repository, descriptor, signal));
       if (has === 'present') present.add(key);
     })
   ]);
-  return assign(images, standings, present);
+  return assign(images, {standings, present, exists});
 }
 
 async function ask(
@@ -105,12 +124,17 @@ async function ask(
   return {tagged, manifests};
 }
 
+/** What the target was found to have. */
+export interface Findings {
+  readonly standings: ReadonlyMap<Image, Standing>;
+  /** The blobs that are there, by `pair`. */
+  readonly present: ReadonlySet<string>;
+  /** Whether a repository may hold anything. */
+  readonly exists: (repository: string) => boolean;
+}
+
 /** Decides for each blob and repository how it gets there; pure. */
-export function assign(
-  images: readonly Image[],
-  standings: ReadonlyMap<Image, Standing>,
-  present: ReadonlySet<string>
-): Plan {
+export function assign(images: readonly Image[], {standings, present, exists}: Findings): Plan {
   const made = new Map<string, Placement>();
   // Where each blob is, or will be first.
   const homes = new Map<Digest, string>();
@@ -135,7 +159,14 @@ export function assign(
         bytes.present += descriptor.size;
         return known;
       }
-      const placement = place(image, descriptor, present.has(key), homes);
+      const placement = place(
+        image,
+        descriptor,
+        present.has(key),
+        homes,
+        travelled,
+        !exists(repository)
+      );
       made.set(key, placement);
       bytes[wayBytes[placement.way]] += descriptor.size;
       if (placement.way === 'copy') travelled.add(descriptor.digest);
@@ -166,7 +197,9 @@ function place(
   image: Image,
   descriptor: Descriptor,
   there: boolean,
-  homes: Map<Digest, string>
+  homes: Map<Digest, string>,
+  travelled: ReadonlySet<Digest>,
+  presumed: boolean
 ): Placement {
   const base = {
     descriptor,
@@ -174,10 +207,12 @@ function place(
     targetRepository: image.target.repository
   };
   if (there) return {...base, way: 'present'};
-  const home = homes.get(descriptor.digest);
-  if (home !== undefined) return {...base, way: 'mount', from: home};
+  const from = homes.get(descriptor.digest);
+  if (from !== undefined) {
+    return {...base, way: 'mount', from, fresh: travelled.has(descriptor.digest)};
+  }
   homes.set(descriptor.digest, image.target.repository);
-  return {...base, way: 'copy'};
+  return {...base, way: 'copy', presumed};
 }
 
 /** A blob in a repository, as one word. */

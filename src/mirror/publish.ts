@@ -4,13 +4,18 @@ import {RegistryError} from '../registry/error.ts';
 import {getManifest, putManifest, resolveManifest} from '../registry/manifests.ts';
 import type {Registry} from '../registry/registry.ts';
 import type {Node} from './graph.ts';
-import type {Placement, PlannedImage} from './plan.ts';
+import {pair, type Placement, type PlannedImage} from './plan.ts';
+import {below} from './proof.ts';
 import type {Slots} from './slots.ts';
 
 export interface PublishContext {
   readonly target: Registry;
   readonly slots: Slots;
   readonly signal: AbortSignal;
+  /** What is at the target, by `pair`: manifests are added as they arrive. */
+  readonly landed: Set<string>;
+  /** Resolves when it is known which manifests the registry checks by itself. */
+  readonly proven: Promise<void>;
   /** Told of the bytes of manifests when they arrive. */
   readonly arrived: (bytes: number) => void;
   /** Puts a blob that turned out to be missing in its place. */
@@ -58,6 +63,7 @@ async function heal(planned: PlannedImage, node: Node, context: PublishContext):
   for (let heals = 0; ; heals++) {
     try {
       await putManifest(target, repository, node.descriptor.digest, node, signal);
+      context.landed.add(pair(repository, node.descriptor.digest));
       context.arrived(node.descriptor.size);
       return;
     } catch (error) {
@@ -95,14 +101,24 @@ async function mend(
 
 /**
  * Looks at everything below the root: that a registry took a blob does not mean that it has it.
- * What the plan found present was looked at then.
+ * What the plan found present was looked at then; and where the registry has been seen to refuse
+ * manifests of that type while anything below is missing, its own look is the better one.
  */
 async function verifyBelow(planned: PlannedImage, context: PublishContext): Promise<void> {
-  const {target, slots, signal, repair} = context;
+  const {target, slots, signal, repair, proven} = context;
+  await proven;
   const {repository} = planned.image.target;
+  const {checks} = target.learned;
+  const unchecked = new Set(
+    planned.image.manifests
+      .filter(({descriptor: {mediaType}}) => !checks.has(mediaType))
+      .flatMap(({manifest}) => below(manifest))
+  );
   const has = (placement: Placement) =>
     slots.run(() => hasBlob(target, repository, placement.descriptor, signal));
-  const moved = planned.placements.filter(({way}) => way !== 'present');
+  const moved = planned.placements.filter(
+    ({way, descriptor}) => way !== 'present' && unchecked.has(descriptor.digest)
+  );
   await Promise.all(
     moved.map(async placement => {
       if ((await has(placement)) !== 'absent') return;
@@ -122,6 +138,7 @@ async function verifyBelow(planned: PlannedImage, context: PublishContext): Prom
   );
   await Promise.all(
     planned.image.manifests.slice(0, -1).map(async ({descriptor: {digest}}) => {
+      if (!unchecked.has(digest)) return;
       const there = await slots.run(() => resolveManifest(target, repository, digest, signal));
       if (there === digest) return;
       throw new RegistryError(

@@ -13,6 +13,8 @@ export interface TransferContext {
   readonly lanes: Lanes;
   readonly log: Log;
   readonly signal: AbortSignal;
+  /** What is at the target, by `pair`: added to as it arrives. */
+  readonly landed: Set<string>;
   /** Told of bytes when they arrive for the first time. */
   readonly arrived: (bytes: number) => void;
 }
@@ -154,6 +156,7 @@ export class Transfer {
     this.#outcomes.set(key, outcome);
     void outcome.then(result => {
       if ('error' in result) this.#failures.add(key);
+      else this.#context.landed.add(key);
     });
     return outcome;
   }
@@ -162,7 +165,10 @@ export class Transfer {
     placement: Placement,
     copies: {placement: Placement; settle: (outcome: Outcome) => void}[]
   ): Promise<Outcome> {
-    if (placement.way === 'present') return Promise.resolve({way: 'present'});
+    if (placement.way === 'present') {
+      this.#context.landed.add(pair(placement.targetRepository, placement.descriptor.digest));
+      return Promise.resolve({way: 'present'});
+    }
     if (placement.way === 'copy') {
       const {promise, resolve} = deferred<Outcome>();
       copies.push({placement, settle: resolve});
@@ -183,12 +189,20 @@ export class Transfer {
     }
   }
 
-  async #copy(placement: Placement, session: Session | undefined): Promise<'copied'> {
+  async #copy(placement: Placement, opened: Session | undefined): Promise<'copied' | 'present'> {
     const {source, target, signal, arrived} = this.#context;
     const {sourceRepository, targetRepository, descriptor} = placement;
     const reader = new BlobReader(source, sourceRepository, descriptor, arrived);
     reader.prefetch(signal);
     try {
+      let session = opened;
+      if (placement.presumed === true && session === undefined) {
+        // A mount from itself asks whether the blob is there and opens the upload if not, at once.
+        const {digest} = descriptor;
+        const answer = await mountBlob(target, targetRepository, digest, targetRepository, signal);
+        if (answer === 'mounted') return 'present';
+        session = answer;
+      }
       await new Upload(target, targetRepository, reader, session, signal).run();
     } finally {
       reader.release();
@@ -211,11 +225,16 @@ export class Transfer {
     const again = async (session: Session | undefined) =>
       lanes.large.run(() => this.#copy(placement, session));
     if ('error' in home) throw home.error;
-    if (target.quirks.mountsCommittedOnly && !this.#mountsRefused) await this.#commits.get(from);
+    // Only what came in this run waits for a commit: its home is an earlier image, so that no two
+    // images can wait for each other.
+    const committed = async () => {
+      if (placement.fresh === true) await this.#commits.get(from);
+    };
+    if (target.quirks.mountsCommittedOnly && !this.#mountsRefused) await committed();
     let answer = await take();
     if (answer === 'mounted') return 'mounted';
     if (!this.#mountsRefused && !target.quirks.mountsCommittedOnly) {
-      await this.#commits.get(from);
+      await committed();
       if (answer !== undefined) await cancelUpload(target, targetRepository, answer);
       answer = await take();
       if (answer === 'mounted') return 'mounted';

@@ -4,7 +4,7 @@ import type {Registry} from './registry.ts';
 
 /**
  * The repositories of a registry that begin with `prefix`, or undefined where it does not list them.
- * It may hold names that are dead, and may leave out what the account must not see.
+ * It may hold names that are dead, and may leave out what the account must not see: a hint, no proof.
  * @see https://github.com/distribution/distribution/blob/main/docs/content/spec/api.md#catalog
  */
 export async function listRepositories(
@@ -14,17 +14,18 @@ export async function listRepositories(
 ): Promise<string[] | undefined> {
   try {
     const all = await collect(registry, {
-      path: '/v2/_catalog?n=1000',
+      // Lists are sorted: begin where the prefix begins, and end where it has passed. A registry that
+      // does not know `last` begins at its beginning, and only takes longer.
+      path: `/v2/_catalog?n=1000&last=${encodeURIComponent(prefix)}`,
       needs: [{repository: '', actions: 'pull'}],
       key: 'repositories',
+      until: name => name > prefix && !name.startsWith(prefix),
       signal
     });
     return all?.filter(name => name.startsWith(prefix));
   } catch (error) {
-    if (
-      error instanceof RegistryError &&
-      ['unauthorized', 'denied', 'absent', 'refused', 'corrupt'].includes(error.fault)
-    ) {
+    const faults = ['unauthorized', 'denied', 'absent', 'refused', 'corrupt'];
+    if (error instanceof RegistryError && faults.includes(error.fault)) {
       registry.log.debug(`${registry.name} does not list its repositories: ${error.message}`);
       return undefined;
     }

@@ -112,7 +112,8 @@ export async function putManifest(
   repository: string,
   reference: string,
   {bytes, descriptor}: Pick<FetchedManifest, 'bytes' | 'descriptor'>,
-  signal: AbortSignal
+  signal: AbortSignal,
+  tries: Question['tries'] = 'patient'
 ): Promise<{readonly subjectTaken: boolean}> {
   const {digest, mediaType} = descriptor;
   let answer: Answer;
@@ -126,6 +127,7 @@ export async function putManifest(
         headers: {'Content-Type': mediaType},
         body: bytes,
         commit: true,
+        tries,
         digest,
         signal
       },

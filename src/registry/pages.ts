@@ -13,6 +13,8 @@ interface List {
   readonly needs: readonly Need[];
   /** The property that holds the entries. */
   readonly key: 'tags' | 'repositories';
+  /** Whether an entry lies behind all that is wanted, so that the pages after it are not. */
+  readonly until?: (entry: string) => boolean;
   readonly signal: AbortSignal;
 }
 
@@ -23,7 +25,7 @@ interface List {
  * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
  */
 export async function collect(registry: Registry, list: List): Promise<string[] | undefined> {
-  const {needs, key, signal} = list;
+  const {needs, key, until, signal} = list;
   const entries: string[] = [];
   const seen = new Set<string>();
   let next: URL | undefined = new URL(list.path, registry.origin);
@@ -56,6 +58,7 @@ export async function collect(registry: Registry, list: List): Promise<string[] 
     );
     if (page === undefined) return seen.size === 1 ? undefined : entries;
     for (const entry of page.entries) entries.push(entry);
+    if (until !== undefined && page.entries.some(until)) return entries;
     next = follow(page.link, url, registry);
     if (next !== undefined && (seen.has(next.href) || seen.size >= mostPages)) {
       throw new RegistryError('unsafe', `${registry.name}: the list of ${key} has no end`, {

@@ -89,8 +89,10 @@ export function quirksOf(registry: string): Quirks {
   return {...usual, ...found?.quirks};
 }
 
-/** What a registry has shown in this run; it starts empty. */
+/** What a registry has shown in this run. */
 export interface Learned {
+  /** The media types of manifests that it refuses while anything below them is missing. */
+  readonly checks: Set<string>;
   /** A request with more bytes than this was refused with 413. */
   tooLarge?: number;
   /** HEAD is refused for blobs: GET tells. */

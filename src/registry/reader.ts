@@ -139,7 +139,7 @@ export class BlobReader implements BlobContent {
           )
         );
       }, idle);
-      const settle = (error?: unknown) => {
+      const settle = (error?: Error) => {
         clearTimeout(timer);
         signal.removeEventListener('abort', onAbort);
         sink.off('drain', onDrain);
@@ -154,7 +154,7 @@ export class BlobReader implements BlobContent {
         }
       };
       const onAbort = () => {
-        settle(signal.reason);
+        settle(signal.reason as Error);
       };
       const onDrain = () => {
         timer.refresh();
@@ -176,7 +176,7 @@ export class BlobReader implements BlobContent {
         try {
           this.#hash(piece, cursor.at);
         } catch (error) {
-          settle(error);
+          settle(error as Error);
           return;
         }
         cursor.at += piece.length;

@@ -45,7 +45,7 @@ export interface Question {
   /** A commit, which may take the registry minutes. */
   readonly commit?: boolean;
   /** `once` where the caller has its own way to go on, such as an upload that is under way. */
-  readonly tries?: 'patient' | 'once';
+  readonly tries?: 'patient' | 'once' | undefined;
   /** For messages. */
   readonly digest?: Digest;
   readonly signal: AbortSignal;
@@ -59,7 +59,7 @@ export class Registry {
   readonly name: RegistryName;
   readonly origin: URL;
   readonly quirks: Quirks;
-  readonly learned: Learned = {};
+  readonly learned: Learned = {checks: new Set()};
   readonly log: Log;
   readonly transport: Transport;
   /** Requests sent, retries and redirects included. */

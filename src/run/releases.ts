@@ -29,19 +29,26 @@ interface Surroundings {
   readonly signal: AbortSignal;
 }
 
+/** What was chosen, and what came to light on the way. */
+export interface Choice {
+  /** Oldest first; empty when there is nothing to do, which the log has said why. */
+  readonly releases: readonly ChosenRelease[];
+  /** The target's repositories, where it seemed to be empty and has a catalogue. */
+  readonly targetRepositories?: ReadonlySet<string> | undefined;
+}
+
 /** The image whose tags are the releases. */
 const anchor = 'arc-controller';
 
 /**
  * Chooses the releases from the tags that the source has now, and reads their images.
- * @returns oldest first; empty when there is nothing to do, which the log has said why
  * @throws ReleaseError, RegistryError, MirrorError; nothing has been moved by then
  */
 export async function chooseReleases(
   registries: Registries,
   settings: Settings,
   around: Surroundings
-): Promise<readonly ChosenRelease[]> {
+): Promise<Choice> {
   const {source, target} = registries;
   const {log, slots, signal} = around;
   const {images, tags: requests} = settings;
@@ -54,6 +61,12 @@ export async function chooseReleases(
     listTags(source, within(settings.source.repository, leader), signal),
     listTags(target, within(settings.target.repository, leader), signal)
   ]);
+  // A target without this image is most likely empty: then its catalogue, in one question, saves one
+  // question for each blob.
+  const catalogue =
+    targetTags.length > 0
+      ? undefined
+      : listRepositories(target, `${settings.target.repository}/`, signal).catch(() => undefined);
   const complete = requests.some(({kind}) => kind === 'catch-up')
     ? await newestComplete(registries, settings, targetTags, around)
     : undefined;
@@ -119,7 +132,8 @@ export async function chooseReleases(
     });
     log.info(`${tag}: ${set.images.length} images`);
   }
-  return chosen;
+  const repositories = await catalogue;
+  return {releases: chosen, targetRepositories: repositories && new Set(repositories)};
 }
 
 /** The roots of images: each tag of the source is read once in a run, and by digest from then on. */
