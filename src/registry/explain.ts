@@ -66,6 +66,10 @@ export function explain(
   }
   return make(
     'connection',
-    `the connection to ${host} broke: ${clean(message, 200)}${code === '' ? '' : ` (${code})`}`
+    `the connection to ${host} broke: ${clean(message, 200)}${code === '' ? '' : ` (${code})`}`,
+    // So ends a handshake with some servers that speak plain http, and with some that are overloaded.
+    /before secure TLS connection/.test(message)
+      ? 'If it is meant to be spoken to over plain http, name it in insecure-registries.'
+      : undefined
   );
 }
