@@ -9,7 +9,7 @@ import type {RunRecord} from './report/record.ts';
 import type {Reporter} from './report/reporter.ts';
 import {Draft} from './run/draft.ts';
 import {figures, plannedReleases} from './run/figures.ts';
-import {greet, openRegistries} from './run/registries.ts';
+import {greet, type Network, openRegistries} from './run/registries.ts';
 import {chooseReleases} from './run/releases.ts';
 import {signInDocker} from './run/sign-in.ts';
 import {endOf} from './run/time-limit.ts';
@@ -24,6 +24,8 @@ export interface Stage {
   /** Where what is private to the run may lie for its time. */
   readonly runnerTemp: string;
   readonly undo: Undo;
+  /** Another network than this machine's own. */
+  readonly network?: Network;
 }
 
 /**
@@ -43,6 +45,7 @@ export async function main(settings: Settings, stage: Stage): Promise<RunRecord>
       env,
       log,
       signal,
+      network: stage.network,
       onPressure: () => {
         ease(lanes);
       }

@@ -28,6 +28,8 @@ export interface RegistryOptions {
   readonly actions: Need['actions'];
   /** An HTML 403 is a passing fault here: the front door of a source was seen to block now and then. */
   readonly blocksAtTimes?: boolean;
+  /** What is known of it beforehand; by default its name tells. */
+  readonly quirks?: Quirks;
   /** Told when the registry is overloaded, so that less is asked of it at once. */
   readonly onPressure?: () => void;
 }
@@ -77,7 +79,7 @@ export class Registry {
     this.name = name;
     this.log = log;
     this.transport = transport;
-    this.quirks = quirksOf(name);
+    this.quirks = options.quirks ?? quirksOf(name);
     this.origin = new URL(`${plainHttp ? 'http' : 'https'}://${this.quirks.api ?? name}`);
     this.#gate = new Gate(transport.clock);
     this.#authorizer = new Authorizer({

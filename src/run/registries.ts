@@ -1,14 +1,24 @@
 import type {Settings} from '../inputs.ts';
 import type {Log} from '../log.ts';
 import {within} from '../oci/reference.ts';
+import type {RegistryName} from '../oci/reference.ts';
 import {findCredentials} from '../registry/credentials.ts';
+import type {PatienceOptions} from '../registry/patience.ts';
+import type {Quirks} from '../registry/quirks.ts';
 import {ping, Registry} from '../registry/registry.ts';
-import {Transport} from '../registry/transport.ts';
+import {Transport, type TransportOptions} from '../registry/transport.ts';
 
 /** Both ends of the mirror, over one set of connections. */
 export interface Registries {
   readonly source: Registry;
   readonly target: Registry;
+}
+
+/** The network as a run sees it, where that is another than this machine's: each part may be left out. */
+export interface Network extends Pick<TransportOptions, 'clock' | 'timings' | 'resolve'> {
+  readonly patience?: PatienceOptions;
+  /** What is known of a registry beforehand; by default its name tells. */
+  readonly quirks?: (registry: RegistryName) => Quirks;
 }
 
 /** What opening them needs beside the settings. */
@@ -18,6 +28,7 @@ export interface Surroundings {
   readonly signal: AbortSignal;
   /** Told when a registry says that it is asked for too much at once. */
   readonly onPressure: () => void;
+  readonly network?: Network | undefined;
 }
 
 /**
@@ -28,8 +39,10 @@ export async function openRegistries(
   settings: Settings,
   around: Surroundings
 ): Promise<Registries> {
-  const {log, env, signal, onPressure} = around;
+  const {log, env, signal, onPressure, network = {}} = around;
+  const {patience, quirks, ...parts} = network;
   const transport = new Transport({
+    ...parts,
     ...(settings.ca !== undefined && {ca: settings.ca}),
     secret: value => {
       log.secret(value);
@@ -56,7 +69,9 @@ export async function openRegistries(
       actions: side === 'source' ? 'pull' : 'pull,push',
       // The public source answers from behind a front door that blocks hosted runners now and then.
       blocksAtTimes: side === 'source',
-      onPressure
+      onPressure,
+      ...(patience && {patience}),
+      ...(quirks && {quirks: quirks(registry)})
     });
   };
   return {source: await open('source'), target: await open('target')};
