@@ -34846,7 +34846,7 @@ class DockerError extends Error {
 /* harmony export */   g: () => (/* binding */ useDocker)
 /* harmony export */ });
 /* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(4192);
-/* harmony import */ var _process_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7063);
+/* harmony import */ var _process_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1919);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(5994);
 /* harmony import */ var _run_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(4989);
 
@@ -35179,9 +35179,9 @@ function isPrivateConfig(path, runnerTemp) {
 /* harmony export */   ST: () => (/* binding */ runDocker),
 /* harmony export */   sX: () => (/* binding */ exitOf)
 /* harmony export */ });
-/* unused harmony exports succeed, faultIn */
+/* unused harmony exports succeed, adviceFor, faultIn */
 /* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(4192);
-/* harmony import */ var _process_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7063);
+/* harmony import */ var _process_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1919);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(5994);
 
 
@@ -35247,7 +35247,27 @@ async function succeed(args, call, capture) {
     if (outcome.exitCode === 0)
         return outcome.stdout;
     const said = lastSaid(outcome);
-    throw new DockerError(faultIn(said), `docker ${args.slice(0, 3).join(' ')} failed (${exitOf(outcome)}): ${said}`, faultIn(said) === 'daemon' ? 'Start the docker daemon, or point DOCKER_HOST at one.' : undefined);
+    const [host = ''] = (args.at(-1) ?? '').split('/');
+    throw new DockerError(faultIn(said), `docker ${args.join(' ')} failed (${exitOf(outcome)}): ${said}`, adviceFor(said, host));
+}
+/**
+ * What to do about a failure that docker told in these words, where they say it. What the registry
+ * client was told (a CA, plain http) is not the daemon's: it has to be told by itself.
+ * @param host the registry's name
+ */
+function adviceFor(said, host) {
+    if (daemonTrouble.test(said))
+        return 'Start the docker daemon, or point DOCKER_HOST at one.';
+    if (/x509|certificate/i.test(said)) {
+        return `The docker daemon must believe the registry's CA: put it into /etc/docker/certs.d/${host}/ca.crt on the daemon's own machine; ca-file serves the registry client alone.`;
+    }
+    if (/server gave HTTP response to HTTPS client/i.test(said)) {
+        return `The docker daemon speaks https there: name ${host} under insecure-registries in its daemon.json too, and restart it.`;
+    }
+    if (/no space left on device/i.test(said)) {
+        return 'Make room there (docker system prune), or use engine: registry, which needs no disk.';
+    }
+    return undefined;
 }
 /** The end of a command in words: `exit code 1`. */
 function exitOf({ exitCode }) {
@@ -35295,7 +35315,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6058);
 /* harmony import */ var _inputs_error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1551);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(9795);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(810);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(3904);
 /* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(6661);
 /* harmony import */ var _report_actions_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(9431);
 /* harmony import */ var _report_verdict_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(687);
@@ -35328,8 +35348,9 @@ if (_actions_core__WEBPACK_IMPORTED_MODULE_1__/* .getState */ .Gu('main') === ''
                 _actions_core__WEBPACK_IMPORTED_MODULE_1__/* .saveState */ .LZ(name, value);
             })
         });
+        // What failed has been told, image by image; only the exit code is left to say.
         if ((0,_report_verdict_js__WEBPACK_IMPORTED_MODULE_9__/* .hasFailed */ .WN)(record))
-            _actions_core__WEBPACK_IMPORTED_MODULE_1__/* .setFailed */ .C1((0,_report_verdict_js__WEBPACK_IMPORTED_MODULE_9__/* .verdict */ .WJ)(record).sentence);
+            process.exitCode = _actions_core__WEBPACK_IMPORTED_MODULE_1__/* .ExitCode */ .yU.Failure;
     }
     catch (error) {
         if (!(error instanceof _inputs_error_js__WEBPACK_IMPORTED_MODULE_2__/* .InputError */ .d))
@@ -36638,7 +36659,7 @@ class Refusal extends Error {
 
 /***/ }),
 
-/***/ 810:
+/***/ 3904:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -37522,7 +37543,14 @@ const known = [
         // A single PUT of more than about 20 MB was seen to be answered with 413.
         // https://github.com/goharbor/harbor/issues/21640
         host: /\.azurecr\.(?:io|cn|us|de)$/,
-        quirks: { name: 'ACR', singlePut: 16 * MiB, chunk: 16 * MiB }
+        quirks: {
+            name: 'ACR',
+            singlePut: 16 * MiB,
+            chunk: 16 * MiB,
+            // Manifests are deleted by digest only; tags have an address of their own.
+            // https://learn.microsoft.com/rest/api/containerregistry/dataplane/tag/delete
+            untag: (repository, tag) => `/acr/v1/${repository}/_tags/${tag}`
+        }
     },
     {
         // Chunks with Content-Range above 4 MiB are answered with 416.
@@ -37654,7 +37682,7 @@ class Registry {
     name;
     origin;
     quirks;
-    learned = {};
+    learned = { checks: new Set() };
     log;
     transport;
     /** Requests sent, retries and redirects included. */
@@ -37671,7 +37699,7 @@ class Registry {
         this.name = name;
         this.log = log;
         this.transport = transport;
-        this.quirks = quirksOf(name);
+        this.quirks = options.quirks ?? quirksOf(name);
         this.origin = new URL(`${plainHttp ? 'http' : 'https'}://${this.quirks.api ?? name}`);
         this.#gate = new Gate(transport.clock);
         this.#authorizer = new Authorizer({
@@ -37887,7 +37915,7 @@ function describePath({ path }, origin) {
 async function ping(registry, needs, signal) {
     await registry.locate();
     const question = { method: 'GET', path: '/v2/', needs, expect: [200, 404], signal };
-    const answer = await registry.ask(question, discard);
+    const answer = await registry.ask(question, registry_discard);
     if (answer.status === 200)
         return;
     // Some registries hide /v2/ from those who may still pull; a page of something else is no registry.
@@ -37900,7 +37928,7 @@ async function ping(registry, needs, signal) {
     }
 }
 /** Leaves an answer's body unread, so that its connection can be used again. */
-function discard(answer) {
+function registry_discard(answer) {
     answer.body.resume();
     return answer;
 }
@@ -37928,7 +37956,7 @@ async function getManifest(registry, repository, reference, signal) {
         try {
             return await registry.ask(question, async (answer) => {
                 if (answer.status === 404) {
-                    discard(answer);
+                    registry_discard(answer);
                     return undefined;
                 }
                 const place = { host: registry.name, method: 'GET', path: answer.url.pathname, repository };
@@ -37951,7 +37979,7 @@ async function getManifest(registry, repository, reference, signal) {
 async function headManifest(registry, repository, reference, signal) {
     try {
         const question = manifests_about(registry, 'HEAD', repository, reference, signal);
-        const { status, headers } = await registry.ask(question, discard);
+        const { status, headers } = await registry.ask(question, registry_discard);
         if (status === 404)
             return 'absent';
         const digest = headers['docker-content-digest'];
@@ -37967,7 +37995,7 @@ async function headManifest(registry, repository, reference, signal) {
  * The digest that a tag or digest stands for at the registry: by HEAD, and by GET where HEAD does
  * not tell. Undefined where there is none.
  */
-async function resolveManifest(registry, repository, reference, signal) {
+async function manifests_resolveManifest(registry, repository, reference, signal) {
     const head = await headManifest(registry, repository, reference, signal);
     if (head !== 'absent' && head !== 'unknown' && head.digest !== undefined)
         return head.digest;
@@ -37989,7 +38017,7 @@ async function resolveManifest(registry, repository, reference, signal) {
  * @throws RegistryError; its `entries` name what the registry says is missing below it
  * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-manifests
  */
-async function putManifest(registry, repository, reference, { bytes, descriptor }, signal) {
+async function putManifest(registry, repository, reference, { bytes, descriptor }, signal, tries = 'patient') {
     const { digest, mediaType } = descriptor;
     let answer;
     try {
@@ -38001,14 +38029,15 @@ async function putManifest(registry, repository, reference, { bytes, descriptor 
             headers: { 'Content-Type': mediaType },
             body: bytes,
             commit: true,
+            tries,
             digest,
             signal
-        }, discard);
+        }, registry_discard);
     }
     catch (error) {
         if (!(error instanceof registry_error/* RegistryError */.gl) || !mayStandAlready(error))
             throw error;
-        const there = await resolveManifest(registry, repository, reference, signal);
+        const there = await manifests_resolveManifest(registry, repository, reference, signal);
         if (there !== digest)
             throw error;
         return { subjectTaken: false };
@@ -38090,7 +38119,196 @@ function decode(raw, encoding, expected, fail) {
     }
 }
 
+;// CONCATENATED MODULE: ./src/mirror/plan.ts
+
+
+/**
+ * Asks the target what it has, down to every blob, and decides how each blob gets to where it is
+ * needed. Each unique blob is read at most once. The home of a blob is the first image that needs
+ * it, so that no two images can wait for each other.
+ */
+async function makePlan(images, options) {
+    const { target, slots, signal, repositories } = options;
+    const standings = new Map();
+    const present = new Set();
+    const pairs = new Map();
+    const exists = (repository) => repositories?.has(repository) !== false;
+    for (const { target: { repository }, blobs } of images) {
+        if (!exists(repository))
+            continue;
+        for (const descriptor of blobs.values())
+            pairs.set(pair(repository, descriptor.digest), { repository, descriptor });
+    }
+    await Promise.all([
+        ...images
+            .filter(({ target: { repository } }) => exists(repository))
+            .map(async (image) => {
+            standings.set(image, await ask(target, image, slots, signal));
+        }),
+        ...[...pairs].map(async ([key, { repository, descriptor }]) => {
+            const has = await slots.run(() => hasBlob(target, repository, descriptor, signal));
+            if (has === 'present')
+                present.add(key);
+        })
+    ]);
+    return plan_assign(images, { standings, present, exists });
+}
+async function ask(target, image, slots, signal) {
+    const { repository, tag } = image.target;
+    const tagged = await slots.run(() => manifests_resolveManifest(target, repository, tag, signal));
+    const manifests = new Set();
+    // Only under the right tag does it matter what is there; otherwise all manifests are put anew,
+    // which costs less than asking.
+    if (tagged !== image.root.descriptor.digest)
+        return { tagged, manifests };
+    await Promise.all(image.manifests.map(async ({ descriptor: { digest } }) => {
+        const there = digest === tagged ||
+            (await slots.run(() => manifests_resolveManifest(target, repository, digest, signal))) === digest;
+        if (there)
+            manifests.add(digest);
+    }));
+    return { tagged, manifests };
+}
+/** Decides for each blob and repository how it gets there; pure. */
+function plan_assign(images, { standings, present, exists }) {
+    const made = new Map();
+    // Where each blob is, or will be first.
+    const homes = new Map();
+    for (const { target: { repository }, blobs } of images) {
+        for (const { digest } of blobs.values()) {
+            if (!homes.has(digest) && present.has(pair(repository, digest)))
+                homes.set(digest, repository);
+        }
+    }
+    const travelled = new Set();
+    const planned = images.map((image) => {
+        const { repository } = image.target;
+        const standing = standings.get(image) ?? { tagged: undefined, manifests: new Set() };
+        const bytes = { copied: 0, mounted: 0, present: 0 };
+        const placements = [...image.blobs.values()].map(descriptor => {
+            const key = pair(repository, descriptor.digest);
+            const known = made.get(key);
+            if (known !== undefined) {
+                bytes.present += descriptor.size;
+                return known;
+            }
+            const placement = place(image, descriptor, present.has(key), homes, travelled, !exists(repository));
+            made.set(key, placement);
+            bytes[wayBytes[placement.way]] += descriptor.size;
+            if (placement.way === 'copy')
+                travelled.add(descriptor.digest);
+            return placement;
+        });
+        for (const { descriptor } of image.manifests) {
+            const there = standing.manifests.has(descriptor.digest);
+            bytes[there ? 'present' : 'copied'] += descriptor.size;
+            if (!there)
+                travelled.add(descriptor.digest);
+        }
+        return {
+            image,
+            standing,
+            placements,
+            bytes,
+            complete: bytes.copied + bytes.mounted === 0 &&
+                placements.every(({ way }) => way === 'present') &&
+                standing.tagged === image.root.descriptor.digest
+        };
+    });
+    return { images: planned, pieces: travelled.size, bytes: sum(planned.map(({ bytes }) => bytes)) };
+}
+const wayBytes = { copy: 'copied', mount: 'mounted', present: 'present' };
+function place(image, descriptor, there, homes, travelled, presumed) {
+    const base = {
+        descriptor,
+        sourceRepository: image.source.repository,
+        targetRepository: image.target.repository
+    };
+    if (there)
+        return { ...base, way: 'present' };
+    const from = homes.get(descriptor.digest);
+    if (from !== undefined) {
+        return { ...base, way: 'mount', from, fresh: travelled.has(descriptor.digest) };
+    }
+    homes.set(descriptor.digest, image.target.repository);
+    return { ...base, way: 'copy', presumed };
+}
+/** A blob in a repository, as one word. */
+function pair(repository, digest) {
+    return `${repository}@${digest}`;
+}
+/** Adds up. */
+function sum(all) {
+    return all.reduce((one, other) => ({
+        copied: one.copied + other.copied,
+        mounted: one.mounted + other.mounted,
+        present: one.present + other.present
+    }), { copied: 0, mounted: 0, present: 0 });
+}
+
+;// CONCATENATED MODULE: ./src/mirror/proof.ts
+
+
+
+/** The digests that a manifest names: config and layers, or children. */
+function below(manifest) {
+    const named = manifest.kind === 'image' ? [manifest.config, ...manifest.layers] : manifest.manifests;
+    return named.map(({ digest }) => digest);
+}
+/**
+ * Finds out which types of manifest the registry refuses while something below them is missing, by
+ * putting one of each type, by digest, before what it names is there. A registry that names all of
+ * what is missing has proven that it looks at everything, and looking again from here, blob by blob,
+ * would only repeat it. One that takes the manifest, or refuses it otherwise, has proven nothing.
+ * @param landed what is at the target by now, by `pair`; it grows while this waits for an answer
+ */
+async function proveChecks(target, images, landed, signal) {
+    const needed = new Set(images.flatMap(({ image, placements }) => [
+        ...placements.map(({ descriptor: { digest } }) => pair(image.target.repository, digest)),
+        ...image.manifests.map(({ descriptor: { digest } }) => pair(image.target.repository, digest))
+    ]));
+    // Asked anew each time: bytes arrive meanwhile. Foreign layers are needed nowhere.
+    const missing = (repository, { manifest }) => below(manifest).filter(digest => {
+        const key = pair(repository, digest);
+        return needed.has(key) && !landed.has(key);
+    });
+    const candidates = new Map();
+    for (const { image, standing } of images) {
+        const { repository } = image.target;
+        for (const node of image.manifests) {
+            const { mediaType, digest } = node.descriptor;
+            if (target.learned.checks.has(mediaType) || standing.manifests.has(digest))
+                continue;
+            // The one with the most to miss: then the fewest of it can arrive before the answer. With only
+            // one, looking costs no more than the proof.
+            const best = candidates.get(mediaType);
+            const least = best === undefined ? 1 : missing(best.repository, best.node).length;
+            if (missing(repository, node).length > least)
+                candidates.set(mediaType, { repository, node });
+        }
+    }
+    await Promise.all([...candidates].map(async ([mediaType, { repository, node }]) => {
+        try {
+            await putManifest(target, repository, node.descriptor.digest, node, signal, 'once');
+        }
+        catch (error) {
+            signal.throwIfAborted();
+            if (!(error instanceof registry_error/* RegistryError */.gl))
+                throw error;
+            const named = new Set(error.entries.flatMap(({ digests }) => digests));
+            const left = missing(repository, node);
+            if (error.says('MANIFEST_BLOB_UNKNOWN') &&
+                left.length > 0 &&
+                left.every(one => named.has(one))) {
+                target.learned.checks.add(mediaType);
+            }
+        }
+    }));
+}
+
 ;// CONCATENATED MODULE: ./src/mirror/publish.ts
+
+
 
 
 
@@ -38129,6 +38347,7 @@ async function heal(planned, node, context) {
     for (let heals = 0;; heals++) {
         try {
             await putManifest(target, repository, node.descriptor.digest, node, signal);
+            context.landed.add(pair(repository, node.descriptor.digest));
             context.arrived(node.descriptor.size);
             return;
         }
@@ -38159,13 +38378,19 @@ async function mend(planned, named, { target, signal, repair }, insist) {
 }
 /**
  * Looks at everything below the root: that a registry took a blob does not mean that it has it.
- * What the plan found present was looked at then.
+ * What the plan found present was looked at then; and where the registry has been seen to refuse
+ * manifests of that type while anything below is missing, its own look is the better one.
  */
 async function verifyBelow(planned, context) {
-    const { target, slots, signal, repair } = context;
+    const { target, slots, signal, repair, proven } = context;
+    await proven;
     const { repository } = planned.image.target;
+    const { checks } = target.learned;
+    const unchecked = new Set(planned.image.manifests
+        .filter(({ descriptor: { mediaType } }) => !checks.has(mediaType))
+        .flatMap(({ manifest }) => below(manifest)));
     const has = (placement) => slots.run(() => hasBlob(target, repository, placement.descriptor, signal));
-    const moved = planned.placements.filter(({ way }) => way !== 'present');
+    const moved = planned.placements.filter(({ way, descriptor }) => way !== 'present' && unchecked.has(descriptor.digest));
     await Promise.all(moved.map(async (placement) => {
         if ((await has(placement)) !== 'absent')
             return;
@@ -38180,7 +38405,9 @@ async function verifyBelow(planned, context) {
         });
     }));
     await Promise.all(planned.image.manifests.slice(0, -1).map(async ({ descriptor: { digest } }) => {
-        const there = await slots.run(() => resolveManifest(target, repository, digest, signal));
+        if (!unchecked.has(digest))
+            return;
+        const there = await slots.run(() => manifests_resolveManifest(target, repository, digest, signal));
         if (there === digest)
             return;
         throw new registry_error/* RegistryError */.gl('corrupt', `${target.name}/${repository} took the manifest ${digest} and does not have it`, {
@@ -38227,7 +38454,7 @@ async function pushTag({ image }, { target, signal }) {
     await putManifest(target, repository, tag, image.root, signal);
     const patience = target.patience();
     for (;;) {
-        const now = await resolveManifest(target, repository, tag, signal);
+        const now = await manifests_resolveManifest(target, repository, tag, signal);
         if (now === digest)
             return;
         // Behind some names stand machines that learn of a tag a moment later.
@@ -38504,7 +38731,7 @@ async function mountBlob(registry, repository, digest, from, signal) {
             expect: [201, 202],
             digest,
             signal
-        }, discard);
+        }, registry_discard);
         return answer.status === 201 ? 'mounted' : sessionOf(answer);
     }
     catch (error) {
@@ -38529,7 +38756,7 @@ async function openUpload(registry, repository, digest, signal) {
         expect: [202],
         digest,
         signal
-    }, discard);
+    }, registry_discard);
     return sessionOf(answer);
 }
 /** Tells the registry that an upload will not go on. Best effort: some registries cannot. */
@@ -38542,7 +38769,7 @@ async function cancelUpload(registry, repository, { url }) {
             expect: [200, 202, 204, 404, 405],
             tries: 'once',
             signal: AbortSignal.timeout(2000)
-        }, discard);
+        }, registry_discard);
     }
     catch {
         registry.log.debug(`an upload at ${registry.name}/${repository} could not be cancelled`);
@@ -38767,7 +38994,7 @@ class Upload {
             tries: 'once',
             digest: descriptor.digest,
             signal: this.#signal
-        }, discard);
+        }, registry_discard);
     }
     async #abandon() {
         const session = this.#session;
@@ -38789,126 +39016,6 @@ function sessionOf({ headers, url, status }, before) {
         throw new registry_error/* RegistryError */.gl('corrupt', `${url.host} wants chunks of at least ${(0,clean/* clean */.uH)(String(told), 20)} bytes (${status})`, { host: url.host });
     }
     return { url: next, shortestChunk: Math.max(least, before?.shortestChunk ?? 0) };
-}
-
-;// CONCATENATED MODULE: ./src/mirror/plan.ts
-
-
-/**
- * Asks the target what it has, down to every blob, and decides how each blob gets to where it is
- * needed. Each unique blob is read at most once. The home of a blob is the first image that needs
- * it, so that no two images can wait for each other.
- */
-async function makePlan(target, images, slots, signal) {
-    const standings = new Map();
-    const present = new Set();
-    const pairs = new Map();
-    for (const { target: { repository }, blobs } of images) {
-        for (const descriptor of blobs.values())
-            pairs.set(pair(repository, descriptor.digest), { repository, descriptor });
-    }
-    await Promise.all([
-        ...images.map(async (image) => {
-            standings.set(image, await ask(target, image, slots, signal));
-        }),
-        ...[...pairs].map(async ([key, { repository, descriptor }]) => {
-            const has = await slots.run(() => hasBlob(target, repository, descriptor, signal));
-            if (has === 'present')
-                present.add(key);
-        })
-    ]);
-    return plan_assign(images, standings, present);
-}
-async function ask(target, image, slots, signal) {
-    const { repository, tag } = image.target;
-    const tagged = await slots.run(() => resolveManifest(target, repository, tag, signal));
-    const manifests = new Set();
-    // Only under the right tag does it matter what is there; otherwise all manifests are put anew,
-    // which costs less than asking.
-    if (tagged !== image.root.descriptor.digest)
-        return { tagged, manifests };
-    await Promise.all(image.manifests.map(async ({ descriptor: { digest } }) => {
-        const there = digest === tagged ||
-            (await slots.run(() => resolveManifest(target, repository, digest, signal))) === digest;
-        if (there)
-            manifests.add(digest);
-    }));
-    return { tagged, manifests };
-}
-/** Decides for each blob and repository how it gets there; pure. */
-function plan_assign(images, standings, present) {
-    const made = new Map();
-    // Where each blob is, or will be first.
-    const homes = new Map();
-    for (const { target: { repository }, blobs } of images) {
-        for (const { digest } of blobs.values()) {
-            if (!homes.has(digest) && present.has(pair(repository, digest)))
-                homes.set(digest, repository);
-        }
-    }
-    const travelled = new Set();
-    const planned = images.map((image) => {
-        const { repository } = image.target;
-        const standing = standings.get(image) ?? { tagged: undefined, manifests: new Set() };
-        const bytes = { copied: 0, mounted: 0, present: 0 };
-        const placements = [...image.blobs.values()].map(descriptor => {
-            const key = pair(repository, descriptor.digest);
-            const known = made.get(key);
-            if (known !== undefined) {
-                bytes.present += descriptor.size;
-                return known;
-            }
-            const placement = place(image, descriptor, present.has(key), homes);
-            made.set(key, placement);
-            bytes[wayBytes[placement.way]] += descriptor.size;
-            if (placement.way === 'copy')
-                travelled.add(descriptor.digest);
-            return placement;
-        });
-        for (const { descriptor } of image.manifests) {
-            const there = standing.manifests.has(descriptor.digest);
-            bytes[there ? 'present' : 'copied'] += descriptor.size;
-            if (!there)
-                travelled.add(descriptor.digest);
-        }
-        return {
-            image,
-            standing,
-            placements,
-            bytes,
-            complete: bytes.copied + bytes.mounted === 0 &&
-                placements.every(({ way }) => way === 'present') &&
-                standing.tagged === image.root.descriptor.digest
-        };
-    });
-    return { images: planned, pieces: travelled.size, bytes: sum(planned.map(({ bytes }) => bytes)) };
-}
-const wayBytes = { copy: 'copied', mount: 'mounted', present: 'present' };
-function place(image, descriptor, there, homes) {
-    const base = {
-        descriptor,
-        sourceRepository: image.source.repository,
-        targetRepository: image.target.repository
-    };
-    if (there)
-        return { ...base, way: 'present' };
-    const home = homes.get(descriptor.digest);
-    if (home !== undefined)
-        return { ...base, way: 'mount', from: home };
-    homes.set(descriptor.digest, image.target.repository);
-    return { ...base, way: 'copy' };
-}
-/** A blob in a repository, as one word. */
-function pair(repository, digest) {
-    return `${repository}@${digest}`;
-}
-/** Adds up. */
-function sum(all) {
-    return all.reduce((one, other) => ({
-        copied: one.copied + other.copied,
-        mounted: one.mounted + other.mounted,
-        present: one.present + other.present
-    }), { copied: 0, mounted: 0, present: 0 });
 }
 
 ;// CONCATENATED MODULE: ./src/mirror/slots.ts
@@ -39133,12 +39240,16 @@ class Transfer {
         void outcome.then(result => {
             if ('error' in result)
                 this.#failures.add(key);
+            else
+                this.#context.landed.add(key);
         });
         return outcome;
     }
     #begin(placement, copies) {
-        if (placement.way === 'present')
+        if (placement.way === 'present') {
+            this.#context.landed.add(pair(placement.targetRepository, placement.descriptor.digest));
             return Promise.resolve({ way: 'present' });
+        }
         if (placement.way === 'copy') {
             const { promise, resolve } = deferred();
             copies.push({ placement, settle: resolve });
@@ -39156,12 +39267,21 @@ class Transfer {
             return { error };
         }
     }
-    async #copy(placement, session) {
+    async #copy(placement, opened) {
         const { source, target, signal, arrived } = this.#context;
         const { sourceRepository, targetRepository, descriptor } = placement;
         const reader = new BlobReader(source, sourceRepository, descriptor, arrived);
         reader.prefetch(signal);
         try {
+            let session = opened;
+            if (placement.presumed === true && session === undefined) {
+                // A mount from itself asks whether the blob is there and opens the upload if not, at once.
+                const { digest } = descriptor;
+                const answer = await mountBlob(target, targetRepository, digest, targetRepository, signal);
+                if (answer === 'mounted')
+                    return 'present';
+                session = answer;
+            }
             await new Upload(target, targetRepository, reader, session, signal).run();
         }
         finally {
@@ -39183,13 +39303,19 @@ class Transfer {
         const again = async (session) => lanes.large.run(() => this.#copy(placement, session));
         if ('error' in home)
             throw home.error;
+        // Only what came in this run waits for a commit: its home is an earlier image, so that no two
+        // images can wait for each other.
+        const committed = async () => {
+            if (placement.fresh === true)
+                await this.#commits.get(from);
+        };
         if (target.quirks.mountsCommittedOnly && !this.#mountsRefused)
-            await this.#commits.get(from);
+            await committed();
         let answer = await take();
         if (answer === 'mounted')
             return 'mounted';
         if (!this.#mountsRefused && !target.quirks.mountsCommittedOnly) {
-            await this.#commits.get(from);
+            await committed();
             if (answer !== undefined)
                 await cancelUpload(target, targetRepository, answer);
             answer = await take();
@@ -39220,10 +39346,13 @@ function deferred() {
 
 
 
+
+
 /** Mirrors releases one after the other; what one brought is there for the next. */
 class Mirror {
     #options;
     #transfer;
+    #landed = new Set();
     #stop = new AbortController();
     #signal;
     constructor(options) {
@@ -39231,7 +39360,7 @@ class Mirror {
         this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
         // Every request listens to it while it lasts.
         (0,external_node_events_.setMaxListeners)(0, this.#signal);
-        this.#transfer = new Transfer({ ...options, signal: this.#signal });
+        this.#transfer = new Transfer({ ...options, landed: this.#landed, signal: this.#signal });
     }
     /**
      * Brings a release to the target: all blobs and manifests of all images, then, only if none is
@@ -39239,10 +39368,16 @@ class Mirror {
      */
     async release(release) {
         const { target, lanes, publish, last } = this.#options;
+        for (const { image, standing } of release.images) {
+            for (const digest of standing.manifests)
+                this.#landed.add(pair(image.target.repository, digest));
+        }
         const context = {
             target,
             slots: lanes.control,
             signal: this.#signal,
+            landed: this.#landed,
+            proven: this.#prove(release),
             arrived: this.#options.arrived,
             repair: (placement) => this.#transfer.repair(placement)
         };
@@ -39258,6 +39393,15 @@ class Mirror {
         }
         catch (error) {
             return this.#result(release, brought, { published: false, changed: false, error });
+        }
+    }
+    /** While the first bytes travel. Without a proof, everything is looked at from here. */
+    async #prove({ images }) {
+        try {
+            await proveChecks(this.#options.target, images, this.#landed, this.#signal);
+        }
+        catch (error) {
+            this.#options.log.debug(`nothing is known of the target's own checks: ${String(error)}`);
         }
     }
     /** Why a release did not come to where it should; undefined when it did. */
@@ -39664,8 +39808,8 @@ function plannedReleases(chosen, { images }) {
 
 // EXTERNAL MODULE: ./src/oci/reference.ts
 var reference = __nccwpck_require__(2148);
-// EXTERNAL MODULE: ./src/process.ts + 1 modules
-var src_process = __nccwpck_require__(7063);
+// EXTERNAL MODULE: ./src/process.ts + 2 modules
+var src_process = __nccwpck_require__(1919);
 // EXTERNAL MODULE: ./src/registry/docker-config.ts
 var docker_config = __nccwpck_require__(26);
 ;// CONCATENATED MODULE: ./src/registry/credential-helper.ts
@@ -40121,7 +40265,11 @@ function explain(error, request, names) {
     if (/proxy/i.test(message)) {
         return make('proxy', `the proxy did not let ${host} through: ${(0,clean/* clean */.uH)(message, 200)}`, "Check HTTPS_PROXY, NO_PROXY and the proxy's user and password.");
     }
-    return make('connection', `the connection to ${host} broke: ${(0,clean/* clean */.uH)(message, 200)}${code === '' ? '' : ` (${code})`}`);
+    return make('connection', `the connection to ${host} broke: ${(0,clean/* clean */.uH)(message, 200)}${code === '' ? '' : ` (${code})`}`, 
+    // So ends a handshake with some servers that speak plain http, and with some that are overloaded.
+    /before secure TLS connection/.test(message)
+        ? 'If it is meant to be spoken to over plain http, name it in insecure-registries.'
+        : undefined);
 }
 
 // EXTERNAL MODULE: external "node:dns"
@@ -40351,8 +40499,10 @@ function bodiless(method) {
  * @throws RegistryError when a docker config cannot be understood
  */
 async function openRegistries(settings, around) {
-    const { log, env, signal, onPressure } = around;
+    const { log, env, signal, onPressure, network = {} } = around;
+    const { patience, quirks, ...parts } = network;
     const transport = new Transport({
+        ...parts,
         ...(settings.ca !== undefined && { ca: settings.ca }),
         secret: value => {
             log.secret(value);
@@ -40379,7 +40529,9 @@ async function openRegistries(settings, around) {
             actions: side === 'source' ? 'pull' : 'pull,push',
             // The public source answers from behind a front door that blocks hosted runners now and then.
             blocksAtTimes: side === 'source',
-            onPressure
+            onPressure,
+            ...(patience && { patience }),
+            ...(quirks && { quirks: quirks(registry) })
         });
     };
     return { source: await open('source'), target: await open('target') };
@@ -40528,7 +40680,7 @@ const mostPages = 1000;
  * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
  */
 async function collect(registry, list) {
-    const { needs, key, signal } = list;
+    const { needs, key, until, signal } = list;
     const entries = [];
     const seen = new Set();
     let next = new URL(list.path, registry.origin);
@@ -40544,7 +40696,7 @@ async function collect(registry, list) {
             signal
         }, async (answer) => {
             if (answer.status === 404) {
-                discard(answer);
+                registry_discard(answer);
                 return undefined;
             }
             const place = { host: registry.name, method: 'GET', path: url.pathname };
@@ -40555,6 +40707,8 @@ async function collect(registry, list) {
             return seen.size === 1 ? undefined : entries;
         for (const entry of page.entries)
             entries.push(entry);
+        if (until !== undefined && page.entries.some(until))
+            return entries;
         next = follow(page.link, url, registry);
         if (next !== undefined && (seen.has(next.href) || seen.size >= mostPages)) {
             throw new registry_error/* RegistryError */.gl('unsafe', `${registry.name}: the list of ${key} has no end`, {
@@ -40601,22 +40755,25 @@ function follow(header, from, registry) {
 
 /**
  * The repositories of a registry that begin with `prefix`, or undefined where it does not list them.
- * It may hold names that are dead, and may leave out what the account must not see.
+ * It may hold names that are dead, and may leave out what the account must not see: a hint, no proof.
  * @see https://github.com/distribution/distribution/blob/main/docs/content/spec/api.md#catalog
  */
 async function listRepositories(registry, prefix, signal) {
     try {
         const all = await collect(registry, {
-            path: '/v2/_catalog?n=1000',
+            // Lists are sorted: begin where the prefix begins, and end where it has passed. A registry that
+            // does not know `last` begins at its beginning, and only takes longer.
+            path: `/v2/_catalog?n=1000&last=${encodeURIComponent(prefix)}`,
             needs: [{ repository: '', actions: 'pull' }],
             key: 'repositories',
+            until: name => name > prefix && !name.startsWith(prefix),
             signal
         });
         return all?.filter(name => name.startsWith(prefix));
     }
     catch (error) {
-        if (error instanceof registry_error/* RegistryError */.gl &&
-            ['unauthorized', 'denied', 'absent', 'refused', 'corrupt'].includes(error.fault)) {
+        const faults = ['unauthorized', 'denied', 'absent', 'refused', 'corrupt'];
+        if (error instanceof registry_error/* RegistryError */.gl && faults.includes(error.fault)) {
             registry.log.debug(`${registry.name} does not list its repositories: ${error.message}`);
             return undefined;
         }
@@ -40625,6 +40782,9 @@ async function listRepositories(registry, prefix, signal) {
 }
 
 ;// CONCATENATED MODULE: ./src/registry/tags.ts
+
+
+
 
 /**
  * All tags of a repository, in the registry's order, which means nothing. None where the repository
@@ -40640,6 +40800,32 @@ async function listTags(registry, repository, signal) {
         signal
     });
     return pages ?? [];
+}
+/**
+ * Takes a tag away. The manifest is meant to stay under its other names; a registry was seen to
+ * delete it too, so whoever needs it looks at it afterwards.
+ * @returns whether the tag is gone; many registries do not let tags be deleted
+ * @throws the signal's reason
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#deleting-tags
+ */
+async function removeTag(registry, repository, tag, signal) {
+    try {
+        await registry.ask({
+            method: 'DELETE',
+            path: registry.quirks.untag?.(repository, tag) ?? `/v2/${repository}/manifests/${tag}`,
+            needs: [{ repository, actions: 'delete' }],
+            expect: [200, 202, 204, 404],
+            tries: 'once',
+            signal
+        }, discard);
+        return (await resolveManifest(registry, repository, tag, signal)) === undefined;
+    }
+    catch (error) {
+        if (!(error instanceof RegistryError))
+            throw error;
+        registry.log.debug(`the tag stays: ${error.message}`);
+        return false;
+    }
 }
 
 ;// CONCATENATED MODULE: ./src/release/channel.ts
@@ -40831,7 +41017,6 @@ function either(texts) {
 const releases_anchor = 'arc-controller';
 /**
  * Chooses the releases from the tags that the source has now, and reads their images.
- * @returns oldest first; empty when there is nothing to do, which the log has said why
  * @throws ReleaseError, RegistryError, MirrorError; nothing has been moved by then
  */
 async function chooseReleases(registries, settings, around) {
@@ -40846,6 +41031,11 @@ async function chooseReleases(registries, settings, around) {
         listTags(source, (0,reference/* within */.ux)(settings.source.repository, leader), signal),
         listTags(target, (0,reference/* within */.ux)(settings.target.repository, leader), signal)
     ]);
+    // A target without this image is most likely empty: then its catalogue, in one question, saves one
+    // question for each blob.
+    const catalogue = targetTags.length > 0
+        ? undefined
+        : listRepositories(target, `${settings.target.repository}/`, signal).catch(() => undefined);
     const complete = requests.some(({ kind }) => kind === 'catch-up')
         ? await newestComplete(registries, settings, targetTags, around)
         : undefined;
@@ -40904,7 +41094,8 @@ async function chooseReleases(registries, settings, around) {
         });
         log.info(`${tag}: ${set.images.length} images`);
     }
-    return chosen;
+    const repositories = await catalogue;
+    return { releases: chosen, targetRepositories: repositories && new Set(repositories) };
 }
 /** The roots of images: each tag of the source is read once in a run, and by digest from then on. */
 class Roots {
@@ -40969,7 +41160,7 @@ async function newestComplete({ target }, settings, targetTags, { slots, signal 
     const newestFirst = targetTags.filter(release_tag/* isStable */.MQ).sort((one, other) => (0,release_tag/* compareTags */.bb)(other, one));
     for (const tag of newestFirst) {
         const core = (0,catalog/* imageSet */.i)(tag).filter(({ role }) => role === 'core');
-        const there = await Promise.all(core.map(({ name }) => slots.run(() => resolveManifest(target, (0,reference/* within */.ux)(settings.target.repository, name), tag, signal))));
+        const there = await Promise.all(core.map(({ name }) => slots.run(() => manifests_resolveManifest(target, (0,reference/* within */.ux)(settings.target.repository, name), tag, signal))));
         if (there.every(digest => digest !== undefined))
             return tag;
     }
@@ -42012,9 +42203,7 @@ async function check(archive, pin, url) {
 /** Takes the client alone out of the archive; hands back the directory it is in. */
 async function unpack(archive, build, to) {
     // On Windows it is the system's tar that reads zip; the one that comes with Git does not.
-    const tar = build.archive === 'zip'
-        ? external_node_path_.win32.join(process.env.SystemRoot ?? 'C:\\Windows', 'System32', 'tar.exe')
-        : await (0,src_process/* findProgram */.Kp)('tar', process.env);
+    const tar = build.archive === 'zip' ? (0,src_process/* systemProgram */.CA)('tar.exe') : await (0,src_process/* findProgram */.Kp)('tar', process.env);
     if (tar === undefined) {
         throw fail('there is no tar program to unpack docker with', 'Install docker on the runner.');
     }
@@ -42282,6 +42471,7 @@ async function main(settings, stage) {
                 env,
                 log,
                 signal,
+                network: stage.network,
                 onPressure: () => {
                     ease(lanes);
                 }
@@ -42293,14 +42483,13 @@ async function main(settings, stage) {
                 return await signInDocker(settings, { env, log, signal, runnerTemp, undo });
             }), true);
             log.debug(`the docker config of this run is ${docker.configDirectory}`);
-            const chosen = await reporter.group('Releases', () => chooseReleases(registries, settings, { log, slots: lanes.control, signal }));
+            const choice = await reporter.group('Releases', () => chooseReleases(registries, settings, { log, slots: lanes.control, signal }));
             const plan = await reporter.group('Plan', async () => {
-                const all = chosen.flatMap(({ images }) => images);
-                const made = await makePlan(target, all, lanes.control, signal);
-                reporter.planned(figures(chosen, made));
+                const made = await makePlan(choice.releases.flatMap(({ images }) => images), { target, slots: lanes.control, signal, repositories: choice.targetRepositories });
+                reporter.planned(figures(choice.releases, made));
                 return made;
             });
-            const releases = plannedReleases(chosen, plan);
+            const releases = plannedReleases(choice.releases, plan);
             if (settings.dryRun) {
                 draft.releases.push(...releases.map(release => plannedResult(release, { source: source.name, target: target.name })));
                 return draft.finish();
@@ -42626,7 +42815,7 @@ async function post({ env, log, runnerTemp, state }) {
 
 /***/ }),
 
-/***/ 7063:
+/***/ 1919:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -42634,7 +42823,8 @@ async function post({ env, log, runnerTemp, state }) {
 __nccwpck_require__.d(__webpack_exports__, {
   yI: () => (/* binding */ ProcessError),
   Kp: () => (/* binding */ findProgram),
-  R3: () => (/* binding */ runProcess)
+  R3: () => (/* binding */ runProcess),
+  CA: () => (/* reexport */ systemProgram)
 });
 
 ;// CONCATENATED MODULE: external "node:child_process"
@@ -42645,7 +42835,41 @@ var promises_ = __nccwpck_require__(1455);
 var external_node_path_ = __nccwpck_require__(6760);
 // EXTERNAL MODULE: ./src/oci/clean.ts
 var clean = __nccwpck_require__(4192);
+;// CONCATENATED MODULE: ./src/windows.ts
+
+
+/** A program of Windows itself, by its place: what PATH would find may be another. */
+function systemProgram(name) {
+    return external_node_path_.win32.join(process.env.SystemRoot ?? 'C:\\Windows', 'System32', name);
+}
+/**
+ * How a program is started on Windows: as it is, but batch files, as some credential helpers are,
+ * run in cmd.exe only. Nothing that cmd.exe could read as anything but a plain word is let through.
+ * @throws Error when a batch file were given more than plain words
+ */
+function throughShell(file, args) {
+    if (!/\.(?:cmd|bat)$/i.test(file))
+        return { file, argv: args, verbatim: false };
+    if (/["%!^\r\n]/.test(file) || !args.every(arg => /^[\w.:/\\-]+$/.test(arg))) {
+        throw new Error('a batch file can be given plain words only');
+    }
+    return {
+        file: systemProgram('cmd.exe'),
+        argv: ['/d', '/s', '/c', `""${file}" ${args.join(' ')}"`],
+        verbatim: true
+    };
+}
+/** Ends a child with its children: Windows has no signals and no process groups. */
+function endTree(child) {
+    const args = ['/T', '/F', '/PID', String(child.pid)];
+    (0,external_node_child_process_namespaceObject.spawn)(systemProgram('taskkill.exe'), args, { stdio: 'ignore', windowsHide: true })
+        .once('error', () => child.kill())
+        .unref();
+}
+
 ;// CONCATENATED MODULE: ./src/process.ts
+
+
 
 
 
@@ -42676,10 +42900,12 @@ const windows = process.platform === 'win32';
 async function runProcess(command) {
     const { args, signal, grace = defaultGrace, capture = defaultCapture } = command;
     signal?.throwIfAborted();
-    const { file, argv, verbatim } = windows ? batch(command.file, args) : asIs(command.file, args);
-    // spawn is the one call of this kind in the product; it may throw at once or tell later.
+    // It may throw at once or tell later.
     let child;
     try {
+        const { file, argv, verbatim } = windows
+            ? throughShell(command.file, args)
+            : { file: command.file, argv: args, verbatim: false };
         child = (0,external_node_child_process_namespaceObject.spawn)(file, [...argv], {
             env: { ...command.env },
             stdio: [command.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
@@ -42764,13 +42990,8 @@ function kill(child, signal) {
     if (child.pid === undefined)
         return;
     if (windows) {
-        // Windows has no signals and no groups: the tree is ended by the system's own program.
-        if (child.exitCode !== null)
-            return;
-        const program = external_node_path_.win32.join(process.env.SystemRoot ?? 'C:\\Windows', 'System32', 'taskkill.exe');
-        (0,external_node_child_process_namespaceObject.spawn)(program, ['/T', '/F', '/PID', String(child.pid)], { stdio: 'ignore', windowsHide: true })
-            .once('error', () => child.kill())
-            .unref();
+        if (child.exitCode === null)
+            endTree(child);
         return;
     }
     try {
@@ -42779,22 +43000,6 @@ function kill(child, signal) {
     catch {
         // The group is gone already.
     }
-}
-function asIs(file, argv) {
-    return { file, argv, verbatim: false };
-}
-/**
- * Batch files, as some credential helpers are on Windows, run in cmd.exe only. Nothing that cmd.exe
- * could read as anything but a plain word is let through.
- */
-function batch(file, args) {
-    if (!/\.(?:cmd|bat)$/i.test(file))
-        return asIs(file, args);
-    if (/["%!^\r\n]/.test(file) || !args.every(arg => /^[\w.:/\\-]+$/.test(arg))) {
-        throw new ProcessError(file, new Error('a batch file can be given plain words only'));
-    }
-    const shell = external_node_path_.win32.join(process.env.SystemRoot ?? 'C:\\Windows', 'System32', 'cmd.exe');
-    return { file: shell, argv: ['/d', '/s', '/c', `""${file}" ${args.join(' ')}"`], verbatim: true };
 }
 /**
  * Where a program lies on the PATH of `env`, on Windows with the endings of PATHEXT. Only absolute
@@ -46221,6 +46426,7 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("util");
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
+  yU: () => (/* binding */ ExitCode),
   Yz: () => (/* binding */ core_debug),
   N4: () => (/* binding */ endGroup),
   z3: () => (/* binding */ error),
@@ -46236,7 +46442,7 @@ __nccwpck_require__.d(__webpack_exports__, {
   $e: () => (/* binding */ warning)
 });
 
-// UNUSED EXPORTS: ExitCode, addPath, exportVariable, getBooleanInput, getIDToken, getInput, getMultilineInput, group, isDebug, markdownSummary, platform, setCommandEcho, toPlatformPath, toPosixPath, toWin32Path
+// UNUSED EXPORTS: addPath, exportVariable, getBooleanInput, getIDToken, getInput, getMultilineInput, group, isDebug, markdownSummary, platform, setCommandEcho, toPlatformPath, toPosixPath, toWin32Path
 
 // EXTERNAL MODULE: external "os"
 var external_os_ = __nccwpck_require__(857);

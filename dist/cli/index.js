@@ -36748,7 +36748,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _inputs_error_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(1551);
 /* harmony import */ var _inputs_given_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(2604);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(3805);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(9867);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(2496);
 /* harmony import */ var _report_terminal_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(9236);
 /* harmony import */ var _report_verdict_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(687);
 /* harmony import */ var _run_cancel_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(2735);
@@ -37881,12 +37881,26 @@ function decode(path) {
 }
 
 ;// CONCATENATED MODULE: ./src/demo/rules.ts
+/** Effects that stand in place of the registry's own answer: one a request. */
 const standalone = new Set([
     'answer',
     'stall',
     'drop',
     'redirect',
     'sign'
+]);
+/** Effects that change an answer, also one that a rule gives. */
+const finishing = new Set([
+    'cut-download',
+    'flip',
+    'substitute',
+    'headers',
+    'link',
+    'gzip',
+    'lose-answer',
+    'delay',
+    'close-idle',
+    'close-after'
 ]);
 /** The rules of one server. They count themselves down as requests come. */
 class RuleBook {
@@ -37901,26 +37915,32 @@ class RuleBook {
         this.#live = [];
     }
     /**
-     * The rules that hit this request, in the order in which they were added. An effect that answers
-     * by itself ends the search, so that a later rule keeps its count for the next request.
+     * The rules that hit this request, in the order in which they were added. Of those that stand in
+     * place of an answer only the first hits; a rule that could have no effect beside it does not hit
+     * either, and keeps its count for the next request.
      */
     hits(facts, now) {
-        const hits = [];
-        for (const live of this.#live) {
-            const { rule } = live;
-            if (live.left <= 0 || !within(live, now) || !matches(rule.on, facts))
-                continue;
-            if (live.skip > 0) {
-                live.skip--;
-                continue;
-            }
-            live.left--;
-            hits.push(rule);
-            if (standalone.has(rule.do.effect))
-                break;
-        }
-        return hits;
+        const candidates = this.#live.filter(live => live.left > 0 && within(live, now) && matches(live.rule.on, facts));
+        const effectOf = ({ rule }) => rule.do.effect;
+        const instead = candidates.filter(live => standalone.has(effectOf(live))).find(spend);
+        const beside = candidates.filter(live => {
+            const effect = effectOf(live);
+            if (standalone.has(effect))
+                return live === instead;
+            const idle = instead && !(effectOf(instead) === 'answer' && finishing.has(effect));
+            return idle === true && effect !== 'custom' ? false : spend(live);
+        });
+        return beside.map(({ rule }) => rule);
     }
+}
+/** Counts a match of a rule; true when it hits. */
+function spend(live) {
+    if (live.skip > 0) {
+        live.skip--;
+        return false;
+    }
+    live.left--;
+    return true;
 }
 function within({ rule, since }, now) {
     if (rule.window === undefined)
@@ -39877,8 +39897,8 @@ class LayerMaker {
 var given = __nccwpck_require__(2604);
 // EXTERNAL MODULE: ./src/inputs.ts + 8 modules
 var inputs = __nccwpck_require__(3805);
-// EXTERNAL MODULE: ./src/main.ts + 77 modules
-var main = __nccwpck_require__(9867);
+// EXTERNAL MODULE: ./src/main.ts + 79 modules
+var main = __nccwpck_require__(2496);
 // EXTERNAL MODULE: ./src/report/verdict.ts
 var verdict = __nccwpck_require__(687);
 ;// CONCATENATED MODULE: ./src/cli/demo.ts
@@ -40130,21 +40150,23 @@ function lines(term, meaning, width) {
 /* harmony export */ });
 /* harmony import */ var node_stream__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7075);
 /* harmony import */ var node_stream__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_stream__WEBPACK_IMPORTED_MODULE_0__);
-/* harmony import */ var _inputs_lines_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(5010);
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2836);
+/* harmony import */ var _inputs_given_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2604);
+/* harmony import */ var _inputs_lines_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(5010);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(2836);
+
 
 
 
 /** How long a password may be waited for, in milliseconds: time enough to unlock a safe by hand. */
 const patience = 300_000;
 /**
- * Reads a password to the end of a stream, such as standard input. Its line end is left on: the check
- * of all inputs takes it off.
+ * Reads a password to the end of a stream, such as standard input. The line end
+ * that programs put behind what they write is taken off.
  * @throws UsageError when the stream is a terminal, is empty, too long, or does not end in five minutes
  */
 async function readPasswordFrom(stream, milliseconds = patience) {
     if (stream.isTTY === true) {
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .UsageError */ .e('a password was to come over standard input, but nothing is piped into it; leave the flag out to be asked');
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .UsageError */ .e('a password was to come over standard input, but nothing is piped into it; leave the flag out to be asked');
     }
     const late = AbortSignal.timeout(milliseconds);
     const chunks = [];
@@ -40153,7 +40175,7 @@ async function readPasswordFrom(stream, milliseconds = patience) {
         for await (const chunk of (0,node_stream__WEBPACK_IMPORTED_MODULE_0__.addAbortSignal)(late, stream)) {
             const piece = Buffer.from(chunk);
             bytes += piece.length;
-            if (bytes > _inputs_lines_js__WEBPACK_IMPORTED_MODULE_1__/* .mostBytes */ .j$)
+            if (bytes > _inputs_lines_js__WEBPACK_IMPORTED_MODULE_2__/* .mostBytes */ .j$)
                 break;
             chunks.push(piece);
         }
@@ -40163,13 +40185,13 @@ async function readPasswordFrom(stream, milliseconds = patience) {
             ? 'did not end in time'
             : `could not be read (${error.code ?? 'no reason told'})`;
         // Without a cause: an error of a stream may hold what went through it.
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .UsageError */ .e(`the password on standard input ${reason}`);
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .UsageError */ .e(`the password on standard input ${reason}`);
     }
     if (bytes === 0)
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .UsageError */ .e('standard input is empty; a password was to come over it');
-    if (bytes > _inputs_lines_js__WEBPACK_IMPORTED_MODULE_1__/* .mostBytes */ .j$)
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .UsageError */ .e(`standard input holds more than ${_inputs_lines_js__WEBPACK_IMPORTED_MODULE_1__/* .mostBytes */ .j$} bytes`);
-    return Buffer.concat(chunks).toString();
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .UsageError */ .e('standard input is empty; a password was to come over it');
+    if (bytes > _inputs_lines_js__WEBPACK_IMPORTED_MODULE_2__/* .mostBytes */ .j$)
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .UsageError */ .e(`standard input holds more than ${_inputs_lines_js__WEBPACK_IMPORTED_MODULE_2__/* .mostBytes */ .j$} bytes`);
+    return (0,_inputs_given_js__WEBPACK_IMPORTED_MODULE_1__/* .trimLineEnd */ .wx)(Buffer.concat(chunks).toString());
 }
 
 
@@ -43223,7 +43245,7 @@ function isInputName(text) {
 
 /***/ }),
 
-/***/ 9867:
+/***/ 2496:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -43239,7 +43261,7 @@ var oci_clean = __nccwpck_require__(4192);
 ;// CONCATENATED MODULE: ./src/registry/error.ts
 
 /** A failure at a registry, as data: what, where, how often tried, and what to do. All text is clean. */
-class RegistryError extends Error {
+class error_RegistryError extends Error {
     name = 'RegistryError';
     fault;
     /** How many times it was tried. */
@@ -43284,7 +43306,7 @@ class RegistryError extends Error {
     }
     /** The same failure, seen from further away. */
     as(fault, message, more = {}) {
-        const seen = new RegistryError(fault, message, { ...this.#facts, ...more });
+        const seen = new error_RegistryError(fault, message, { ...this.#facts, ...more });
         seen.attempts = this.attempts;
         return seen;
     }
@@ -43345,7 +43367,7 @@ class MirrorError extends Error {
 }
 /** Any error as what a report says of it. */
 function failureOf(error) {
-    if (error instanceof RegistryError) {
+    if (error instanceof error_RegistryError) {
         const { message, advice, host, repository, digest, status, attempts } = error;
         return {
             message,
@@ -43393,7 +43415,7 @@ async function hasBlob(registry, repository, { digest, size }, signal) {
         return judge(answer, size);
     }
     catch (error) {
-        if (!(error instanceof RegistryError))
+        if (!(error instanceof error_RegistryError))
             throw error;
         if (error.status === 405 && registry.learned.headRefused !== true) {
             registry.learned.headRefused = true;
@@ -43433,7 +43455,7 @@ async function openBlob(registry, repository, { digest, size }, { offset, end },
         const { status, headers } = answer;
         const fail = (text) => {
             answer.body.destroy();
-            return new RegistryError('corrupt', `${registry.name}/${repository}@${digest}: ${text}`, {
+            return new error_RegistryError('corrupt', `${registry.name}/${repository}@${digest}: ${text}`, {
                 host: registry.name,
                 repository,
                 digest
@@ -43488,7 +43510,7 @@ function readBody(body, limit, idle, place) {
         let size = 0;
         const timer = setTimeout(() => {
             body.destroy();
-            reject(new RegistryError('stalled', `${place.host}: its answer stopped for ${idle / 1000} s`, place));
+            reject(new error_RegistryError('stalled', `${place.host}: its answer stopped for ${idle / 1000} s`, place));
         }, idle);
         body.on('data', (piece) => {
             timer.refresh();
@@ -43496,7 +43518,7 @@ function readBody(body, limit, idle, place) {
             if (size > limit) {
                 clearTimeout(timer);
                 body.destroy();
-                reject(new RegistryError('corrupt', `${place.host}: its answer is larger than ${limit} bytes`, place));
+                reject(new error_RegistryError('corrupt', `${place.host}: its answer is larger than ${limit} bytes`, place));
                 return;
             }
             pieces.push(piece);
@@ -43507,12 +43529,12 @@ function readBody(body, limit, idle, place) {
         });
         body.on('close', () => {
             clearTimeout(timer);
-            reject(new RegistryError('connection', `${place.host}: its answer broke off after ${size} bytes`, place));
+            reject(new error_RegistryError('connection', `${place.host}: its answer broke off after ${size} bytes`, place));
         });
         body.on('error', (cause) => {
             clearTimeout(timer);
             const text = `${place.host}: its answer broke off after ${size} bytes (${(0,oci_clean/* clean */.uH)(cause.message, 100)})`;
-            reject(new RegistryError('connection', text, { ...place, cause }));
+            reject(new error_RegistryError('connection', text, { ...place, cause }));
         });
     });
 }
@@ -43721,7 +43743,7 @@ function basic({ username, password }) {
  * @see https://github.com/advisories/GHSA-28r5-37g7-p6mp
  */
 function judgeRealm(text, { origin, credentials }) {
-    const refuse = (rule) => new RegistryError('unsafe', `${origin.host} asks for a token from ${(0,oci_clean/* clean */.uH)(bare(text), 160)}: ${rule}`, {
+    const refuse = (rule) => new error_RegistryError('unsafe', `${origin.host} asks for a token from ${(0,oci_clean/* clean */.uH)(bare(text), 160)}: ${rule}`, {
         host: origin.host,
         advice: "Nothing was sent there. Look into the registry's or its proxy's configuration (external URL)."
     });
@@ -43767,7 +43789,7 @@ async function readToken(answer, context, log) {
     const { transport, credentials, origin } = context;
     const { status, headers, url } = answer;
     const place = { host: url.host, method: 'GET', path: url.pathname };
-    const fail = (fault, text, advice) => new RegistryError(fault, `the token server of ${origin.host} (${url.host}) ${text}`, {
+    const fail = (fault, text, advice) => new error_RegistryError(fault, `the token server of ${origin.host} (${url.host}) ${text}`, {
         ...place,
         status,
         ...(advice !== undefined && { advice })
@@ -43782,7 +43804,7 @@ async function readToken(answer, context, log) {
         // Nobody's token server sends a password on: not followed.
         if (status >= 300 && status < 400)
             throw fail('unsafe', `answers with a redirect (${status}), which is not followed`);
-        throw new RegistryError(faultOf(status), `the token server of ${origin.host} (${url.host}) answers ${status}`, {
+        throw new error_RegistryError(faultOf(status), `the token server of ${origin.host} (${url.host}) answers ${status}`, {
             ...place,
             status,
             ...retryAfterOf(headers['retry-after'], transport.clock.date())
@@ -43871,7 +43893,7 @@ class Authorizer {
             if (this.#challenge?.scheme === 'bearer')
                 return this.#tokens.delete(scopesOf(needs).join(' '));
             const asked = known.map(({ scheme }) => scheme).join(', ');
-            throw new RegistryError('unauthorized', `${origin.host} answers 401 and ${asked === '' ? 'does not say how to sign in' : `asks for ${asked}, which is not spoken here`}`, {
+            throw new error_RegistryError('unauthorized', `${origin.host} answers 401 and ${asked === '' ? 'does not say how to sign in' : `asks for ${asked}, which is not spoken here`}`, {
                 host: origin.host,
                 status: 401,
                 advice: 'Basic and Bearer are understood; check what stands in front of the registry.'
@@ -44053,7 +44075,14 @@ const known = [
         // A single PUT of more than about 20 MB was seen to be answered with 413.
         // https://github.com/goharbor/harbor/issues/21640
         host: /\.azurecr\.(?:io|cn|us|de)$/,
-        quirks: { name: 'ACR', singlePut: 16 * MiB, chunk: 16 * MiB }
+        quirks: {
+            name: 'ACR',
+            singlePut: 16 * MiB,
+            chunk: 16 * MiB,
+            // Manifests are deleted by digest only; tags have an address of their own.
+            // https://learn.microsoft.com/rest/api/containerregistry/dataplane/tag/delete
+            untag: (repository, tag) => `/acr/v1/${repository}/_tags/${tag}`
+        }
     },
     {
         // Chunks with Content-Range above 4 MiB are answered with 416.
@@ -44105,7 +44134,7 @@ const mostHops = 5;
  * @throws RegistryError of the kind unsafe
  */
 function judgeRedirect(location, from) {
-    const refuse = (rule) => new RegistryError('unsafe', `${from.host} redirects ${rule}`, {
+    const refuse = (rule) => new error_RegistryError('unsafe', `${from.host} redirects ${rule}`, {
         host: from.host,
         path: from.pathname
     });
@@ -44130,15 +44159,15 @@ function judgeRedirect(location, from) {
 function judgeLocation(location, request) {
     const facts = { host: request.host, path: request.pathname };
     if (location === undefined || location === '' || !URL.canParse(location, request.href)) {
-        throw new RegistryError('corrupt', `${request.host} opened an upload but did not say where it goes on`, facts);
+        throw new error_RegistryError('corrupt', `${request.host} opened an upload but did not say where it goes on`, facts);
     }
     const url = new URL(location, request);
     if (url.hostname !== request.hostname) {
-        throw new RegistryError('unsafe', `${request.host} wants the upload to go on at ${(0,oci_clean/* clean */.uH)(url.host, 120)}, another host; nothing was sent there`, { ...facts, advice: "Set the registry's external URL to the name that is used here." });
+        throw new error_RegistryError('unsafe', `${request.host} wants the upload to go on at ${(0,oci_clean/* clean */.uH)(url.host, 120)}, another host; nothing was sent there`, { ...facts, advice: "Set the registry's external URL to the name that is used here." });
     }
     const defaulted = url.port === '';
     if (url.origin !== request.origin && !defaulted) {
-        throw new RegistryError('unsafe', `${request.host} wants the upload to go on at ${(0,oci_clean/* clean */.uH)(url.host, 120)}, another port; nothing was sent there`, facts);
+        throw new error_RegistryError('unsafe', `${request.host} wants the upload to go on at ${(0,oci_clean/* clean */.uH)(url.host, 120)}, another port; nothing was sent there`, facts);
     }
     const here = new URL(request.origin);
     here.pathname = url.pathname;
@@ -44156,7 +44185,7 @@ function judgeAddress(registry, own) {
         const reach = reachOf(address);
         if (reach === 'public' || (reach === 'private' && inside))
             return;
-        throw new RegistryError('unsafe', `${registry} names a host at ${(0,oci_clean/* clean */.uH)(address, 60)}, an address that it has no business to send anyone to`, { host: registry, advice: 'Nothing was sent there.' });
+        throw new error_RegistryError('unsafe', `${registry} names a host at ${(0,oci_clean/* clean */.uH)(address, 60)}, an address that it has no business to send anyone to`, { host: registry, advice: 'Nothing was sent there.' });
     };
 }
 /** Judges a literal address in a URL; names are judged when they are looked up. */
@@ -44185,7 +44214,7 @@ class Registry {
     name;
     origin;
     quirks;
-    learned = {};
+    learned = { checks: new Set() };
     log;
     transport;
     /** Requests sent, retries and redirects included. */
@@ -44202,7 +44231,7 @@ class Registry {
         this.name = name;
         this.log = log;
         this.transport = transport;
-        this.quirks = quirksOf(name);
+        this.quirks = options.quirks ?? quirksOf(name);
         this.origin = new URL(`${plainHttp ? 'http' : 'https'}://${this.quirks.api ?? name}`);
         this.#gate = new Gate(transport.clock);
         this.#authorizer = new Authorizer({
@@ -44247,7 +44276,7 @@ class Registry {
             }
             catch (error) {
                 question.signal.throwIfAborted();
-                if (!(error instanceof RegistryError))
+                if (!(error instanceof error_RegistryError))
                     throw error;
                 const failure = this.#placed(error, question);
                 if (failure.fault === 'throttled' || failure.fault === 'server')
@@ -44335,7 +44364,7 @@ class Registry {
                 return answer;
             answer.body.resume();
             if (hop >= mostHops) {
-                throw new RegistryError('unsafe', `${this.name} redirects more than ${mostHops} times in a row`, { host: this.name });
+                throw new error_RegistryError('unsafe', `${this.name} redirects more than ${mostHops} times in a row`, { host: this.name });
             }
             url = judgeRedirect(answer.headers.location, url);
         }
@@ -44368,7 +44397,7 @@ class Registry {
         // Behind a redirect, a 403 is a signed address that has expired: the registry gives a new one.
         const expired = redirected && status >= 400 && status < 500;
         const blocked = page && status === 403 && this.#options.blocksAtTimes === true;
-        return new RegistryError(expired || blocked ? 'server' : faultOf(status), `${question.method} ${describePath(question, this.origin)}: ${where} answers ${status}${page ? ' with an HTML page' : said}`, {
+        return new error_RegistryError(expired || blocked ? 'server' : faultOf(status), `${question.method} ${describePath(question, this.origin)}: ${where} answers ${status}${page ? ' with an HTML page' : said}`, {
             host: url.host,
             status,
             entries,
@@ -44418,12 +44447,12 @@ function describePath({ path }, origin) {
 async function ping(registry, needs, signal) {
     await registry.locate();
     const question = { method: 'GET', path: '/v2/', needs, expect: [200, 404], signal };
-    const answer = await registry.ask(question, discard);
+    const answer = await registry.ask(question, registry_discard);
     if (answer.status === 200)
         return;
     // Some registries hide /v2/ from those who may still pull; a page of something else is no registry.
     if ((0,media_type/* baseType */.wV)(answer.headers['content-type']) === 'text/html') {
-        throw new RegistryError('refused', `${registry.name} answers, but it is no registry: GET /v2/ is 404 with an HTML page`, {
+        throw new error_RegistryError('refused', `${registry.name} answers, but it is no registry: GET /v2/ is 404 with an HTML page`, {
             host: registry.name,
             status: 404,
             advice: 'Check the name; a path such as /registry does not belong into it.'
@@ -44431,7 +44460,7 @@ async function ping(registry, needs, signal) {
     }
 }
 /** Leaves an answer's body unread, so that its connection can be used again. */
-function discard(answer) {
+function registry_discard(answer) {
     answer.body.resume();
     return answer;
 }
@@ -44459,7 +44488,7 @@ async function getManifest(registry, repository, reference, signal) {
         try {
             return await registry.ask(question, async (answer) => {
                 if (answer.status === 404) {
-                    discard(answer);
+                    registry_discard(answer);
                     return undefined;
                 }
                 const place = { host: registry.name, method: 'GET', path: answer.url.pathname, repository };
@@ -44469,7 +44498,7 @@ async function getManifest(registry, repository, reference, signal) {
             });
         }
         catch (error) {
-            const corrupt = error instanceof RegistryError && error.fault === 'corrupt';
+            const corrupt = error instanceof error_RegistryError && error.fault === 'corrupt';
             if (!corrupt || tries >= mostCorrupt)
                 throw error;
             registry.log.debug(`${error.message}; asked for again`);
@@ -44482,7 +44511,7 @@ async function getManifest(registry, repository, reference, signal) {
 async function headManifest(registry, repository, reference, signal) {
     try {
         const question = manifests_about(registry, 'HEAD', repository, reference, signal);
-        const { status, headers } = await registry.ask(question, discard);
+        const { status, headers } = await registry.ask(question, registry_discard);
         if (status === 404)
             return 'absent';
         const digest = headers['docker-content-digest'];
@@ -44498,7 +44527,7 @@ async function headManifest(registry, repository, reference, signal) {
  * The digest that a tag or digest stands for at the registry: by HEAD, and by GET where HEAD does
  * not tell. Undefined where there is none.
  */
-async function resolveManifest(registry, repository, reference, signal) {
+async function manifests_resolveManifest(registry, repository, reference, signal) {
     const head = await headManifest(registry, repository, reference, signal);
     if (head !== 'absent' && head !== 'unknown' && head.digest !== undefined)
         return head.digest;
@@ -44520,7 +44549,7 @@ async function resolveManifest(registry, repository, reference, signal) {
  * @throws RegistryError; its `entries` name what the registry says is missing below it
  * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-manifests
  */
-async function putManifest(registry, repository, reference, { bytes, descriptor }, signal) {
+async function putManifest(registry, repository, reference, { bytes, descriptor }, signal, tries = 'patient') {
     const { digest, mediaType } = descriptor;
     let answer;
     try {
@@ -44532,14 +44561,15 @@ async function putManifest(registry, repository, reference, { bytes, descriptor 
             headers: { 'Content-Type': mediaType },
             body: bytes,
             commit: true,
+            tries,
             digest,
             signal
-        }, discard);
+        }, registry_discard);
     }
     catch (error) {
-        if (!(error instanceof RegistryError) || !mayStandAlready(error))
+        if (!(error instanceof error_RegistryError) || !mayStandAlready(error))
             throw error;
-        const there = await resolveManifest(registry, repository, reference, signal);
+        const there = await manifests_resolveManifest(registry, repository, reference, signal);
         if (there !== digest)
             throw error;
         return { subjectTaken: false };
@@ -44548,7 +44578,7 @@ async function putManifest(registry, repository, reference, { bytes, descriptor 
     if ((0,oci_digest/* isDigest */.Bc)(echoed) && (0,oci_digest/* algorithmOf */.Hy)(echoed) === (0,oci_digest/* algorithmOf */.Hy)(digest) && echoed !== digest) {
         const stored = await getManifest(registry, repository, reference, signal);
         if (stored?.descriptor.digest !== digest) {
-            throw new RegistryError('corrupt', `${registry.name} took ${digest} and says that it stored ${echoed}`, {
+            throw new error_RegistryError('corrupt', `${registry.name} took ${digest} and says that it stored ${echoed}`, {
                 host: registry.name,
                 repository,
                 digest
@@ -44566,7 +44596,7 @@ function mayStandAlready({ status, entries }) {
 }
 /** A plain no to a question about existence, from which nothing follows. */
 function isRefusal(error) {
-    return error instanceof RegistryError && ['denied', 'refused'].includes(error.fault);
+    return error instanceof error_RegistryError && ['denied', 'refused'].includes(error.fault);
 }
 function manifests_about(registry, method, repository, reference, signal) {
     return {
@@ -44581,7 +44611,7 @@ function manifests_about(registry, method, repository, reference, signal) {
 }
 function read(raw, { headers }, reference, place) {
     const wanted = (0,oci_digest/* isDigest */.Bc)(reference) ? reference : undefined;
-    const fail = (text) => new RegistryError('corrupt', `${place.host}/${place.repository}@${wanted ?? reference}: ${text}`, {
+    const fail = (text) => new error_RegistryError('corrupt', `${place.host}/${place.repository}@${wanted ?? reference}: ${text}`, {
         ...place,
         digest: wanted
     });
@@ -44621,7 +44651,196 @@ function decode(raw, encoding, expected, fail) {
     }
 }
 
+;// CONCATENATED MODULE: ./src/mirror/plan.ts
+
+
+/**
+ * Asks the target what it has, down to every blob, and decides how each blob gets to where it is
+ * needed. Each unique blob is read at most once. The home of a blob is the first image that needs
+ * it, so that no two images can wait for each other.
+ */
+async function makePlan(images, options) {
+    const { target, slots, signal, repositories } = options;
+    const standings = new Map();
+    const present = new Set();
+    const pairs = new Map();
+    const exists = (repository) => repositories?.has(repository) !== false;
+    for (const { target: { repository }, blobs } of images) {
+        if (!exists(repository))
+            continue;
+        for (const descriptor of blobs.values())
+            pairs.set(pair(repository, descriptor.digest), { repository, descriptor });
+    }
+    await Promise.all([
+        ...images
+            .filter(({ target: { repository } }) => exists(repository))
+            .map(async (image) => {
+            standings.set(image, await ask(target, image, slots, signal));
+        }),
+        ...[...pairs].map(async ([key, { repository, descriptor }]) => {
+            const has = await slots.run(() => hasBlob(target, repository, descriptor, signal));
+            if (has === 'present')
+                present.add(key);
+        })
+    ]);
+    return plan_assign(images, { standings, present, exists });
+}
+async function ask(target, image, slots, signal) {
+    const { repository, tag } = image.target;
+    const tagged = await slots.run(() => manifests_resolveManifest(target, repository, tag, signal));
+    const manifests = new Set();
+    // Only under the right tag does it matter what is there; otherwise all manifests are put anew,
+    // which costs less than asking.
+    if (tagged !== image.root.descriptor.digest)
+        return { tagged, manifests };
+    await Promise.all(image.manifests.map(async ({ descriptor: { digest } }) => {
+        const there = digest === tagged ||
+            (await slots.run(() => manifests_resolveManifest(target, repository, digest, signal))) === digest;
+        if (there)
+            manifests.add(digest);
+    }));
+    return { tagged, manifests };
+}
+/** Decides for each blob and repository how it gets there; pure. */
+function plan_assign(images, { standings, present, exists }) {
+    const made = new Map();
+    // Where each blob is, or will be first.
+    const homes = new Map();
+    for (const { target: { repository }, blobs } of images) {
+        for (const { digest } of blobs.values()) {
+            if (!homes.has(digest) && present.has(pair(repository, digest)))
+                homes.set(digest, repository);
+        }
+    }
+    const travelled = new Set();
+    const planned = images.map((image) => {
+        const { repository } = image.target;
+        const standing = standings.get(image) ?? { tagged: undefined, manifests: new Set() };
+        const bytes = { copied: 0, mounted: 0, present: 0 };
+        const placements = [...image.blobs.values()].map(descriptor => {
+            const key = pair(repository, descriptor.digest);
+            const known = made.get(key);
+            if (known !== undefined) {
+                bytes.present += descriptor.size;
+                return known;
+            }
+            const placement = place(image, descriptor, present.has(key), homes, travelled, !exists(repository));
+            made.set(key, placement);
+            bytes[wayBytes[placement.way]] += descriptor.size;
+            if (placement.way === 'copy')
+                travelled.add(descriptor.digest);
+            return placement;
+        });
+        for (const { descriptor } of image.manifests) {
+            const there = standing.manifests.has(descriptor.digest);
+            bytes[there ? 'present' : 'copied'] += descriptor.size;
+            if (!there)
+                travelled.add(descriptor.digest);
+        }
+        return {
+            image,
+            standing,
+            placements,
+            bytes,
+            complete: bytes.copied + bytes.mounted === 0 &&
+                placements.every(({ way }) => way === 'present') &&
+                standing.tagged === image.root.descriptor.digest
+        };
+    });
+    return { images: planned, pieces: travelled.size, bytes: sum(planned.map(({ bytes }) => bytes)) };
+}
+const wayBytes = { copy: 'copied', mount: 'mounted', present: 'present' };
+function place(image, descriptor, there, homes, travelled, presumed) {
+    const base = {
+        descriptor,
+        sourceRepository: image.source.repository,
+        targetRepository: image.target.repository
+    };
+    if (there)
+        return { ...base, way: 'present' };
+    const from = homes.get(descriptor.digest);
+    if (from !== undefined) {
+        return { ...base, way: 'mount', from, fresh: travelled.has(descriptor.digest) };
+    }
+    homes.set(descriptor.digest, image.target.repository);
+    return { ...base, way: 'copy', presumed };
+}
+/** A blob in a repository, as one word. */
+function pair(repository, digest) {
+    return `${repository}@${digest}`;
+}
+/** Adds up. */
+function sum(all) {
+    return all.reduce((one, other) => ({
+        copied: one.copied + other.copied,
+        mounted: one.mounted + other.mounted,
+        present: one.present + other.present
+    }), { copied: 0, mounted: 0, present: 0 });
+}
+
+;// CONCATENATED MODULE: ./src/mirror/proof.ts
+
+
+
+/** The digests that a manifest names: config and layers, or children. */
+function below(manifest) {
+    const named = manifest.kind === 'image' ? [manifest.config, ...manifest.layers] : manifest.manifests;
+    return named.map(({ digest }) => digest);
+}
+/**
+ * Finds out which types of manifest the registry refuses while something below them is missing, by
+ * putting one of each type, by digest, before what it names is there. A registry that names all of
+ * what is missing has proven that it looks at everything, and looking again from here, blob by blob,
+ * would only repeat it. One that takes the manifest, or refuses it otherwise, has proven nothing.
+ * @param landed what is at the target by now, by `pair`; it grows while this waits for an answer
+ */
+async function proveChecks(target, images, landed, signal) {
+    const needed = new Set(images.flatMap(({ image, placements }) => [
+        ...placements.map(({ descriptor: { digest } }) => pair(image.target.repository, digest)),
+        ...image.manifests.map(({ descriptor: { digest } }) => pair(image.target.repository, digest))
+    ]));
+    // Asked anew each time: bytes arrive meanwhile. Foreign layers are needed nowhere.
+    const missing = (repository, { manifest }) => below(manifest).filter(digest => {
+        const key = pair(repository, digest);
+        return needed.has(key) && !landed.has(key);
+    });
+    const candidates = new Map();
+    for (const { image, standing } of images) {
+        const { repository } = image.target;
+        for (const node of image.manifests) {
+            const { mediaType, digest } = node.descriptor;
+            if (target.learned.checks.has(mediaType) || standing.manifests.has(digest))
+                continue;
+            // The one with the most to miss: then the fewest of it can arrive before the answer. With only
+            // one, looking costs no more than the proof.
+            const best = candidates.get(mediaType);
+            const least = best === undefined ? 1 : missing(best.repository, best.node).length;
+            if (missing(repository, node).length > least)
+                candidates.set(mediaType, { repository, node });
+        }
+    }
+    await Promise.all([...candidates].map(async ([mediaType, { repository, node }]) => {
+        try {
+            await putManifest(target, repository, node.descriptor.digest, node, signal, 'once');
+        }
+        catch (error) {
+            signal.throwIfAborted();
+            if (!(error instanceof error_RegistryError))
+                throw error;
+            const named = new Set(error.entries.flatMap(({ digests }) => digests));
+            const left = missing(repository, node);
+            if (error.says('MANIFEST_BLOB_UNKNOWN') &&
+                left.length > 0 &&
+                left.every(one => named.has(one))) {
+                target.learned.checks.add(mediaType);
+            }
+        }
+    }));
+}
+
 ;// CONCATENATED MODULE: ./src/mirror/publish.ts
+
+
 
 
 
@@ -44660,11 +44879,12 @@ async function heal(planned, node, context) {
     for (let heals = 0;; heals++) {
         try {
             await putManifest(target, repository, node.descriptor.digest, node, signal);
+            context.landed.add(pair(repository, node.descriptor.digest));
             context.arrived(node.descriptor.size);
             return;
         }
         catch (error) {
-            if (!(error instanceof RegistryError) || heals >= mostHeals)
+            if (!(error instanceof error_RegistryError) || heals >= mostHeals)
                 throw error;
             if (!error.says('MANIFEST_BLOB_UNKNOWN', 'BLOB_UNKNOWN', 'MANIFEST_UNKNOWN'))
                 throw error;
@@ -44690,20 +44910,26 @@ async function mend(planned, named, { target, signal, repair }, insist) {
 }
 /**
  * Looks at everything below the root: that a registry took a blob does not mean that it has it.
- * What the plan found present was looked at then.
+ * What the plan found present was looked at then; and where the registry has been seen to refuse
+ * manifests of that type while anything below is missing, its own look is the better one.
  */
 async function verifyBelow(planned, context) {
-    const { target, slots, signal, repair } = context;
+    const { target, slots, signal, repair, proven } = context;
+    await proven;
     const { repository } = planned.image.target;
+    const { checks } = target.learned;
+    const unchecked = new Set(planned.image.manifests
+        .filter(({ descriptor: { mediaType } }) => !checks.has(mediaType))
+        .flatMap(({ manifest }) => below(manifest)));
     const has = (placement) => slots.run(() => hasBlob(target, repository, placement.descriptor, signal));
-    const moved = planned.placements.filter(({ way }) => way !== 'present');
+    const moved = planned.placements.filter(({ way, descriptor }) => way !== 'present' && unchecked.has(descriptor.digest));
     await Promise.all(moved.map(async (placement) => {
         if ((await has(placement)) !== 'absent')
             return;
         await repair(placement);
         if ((await has(placement)) !== 'absent')
             return;
-        throw new RegistryError('corrupt', `${target.name}/${repository} took ${placement.descriptor.digest} twice and does not have it`, {
+        throw new error_RegistryError('corrupt', `${target.name}/${repository} took ${placement.descriptor.digest} twice and does not have it`, {
             host: target.name,
             repository,
             digest: placement.descriptor.digest,
@@ -44711,10 +44937,12 @@ async function verifyBelow(planned, context) {
         });
     }));
     await Promise.all(planned.image.manifests.slice(0, -1).map(async ({ descriptor: { digest } }) => {
-        const there = await slots.run(() => resolveManifest(target, repository, digest, signal));
+        if (!unchecked.has(digest))
+            return;
+        const there = await slots.run(() => manifests_resolveManifest(target, repository, digest, signal));
         if (there === digest)
             return;
-        throw new RegistryError('corrupt', `${target.name}/${repository} took the manifest ${digest} and does not have it`, {
+        throw new error_RegistryError('corrupt', `${target.name}/${repository} took the manifest ${digest} and does not have it`, {
             host: target.name,
             repository,
             digest
@@ -44758,12 +44986,12 @@ async function pushTag({ image }, { target, signal }) {
     await putManifest(target, repository, tag, image.root, signal);
     const patience = target.patience();
     for (;;) {
-        const now = await resolveManifest(target, repository, tag, signal);
+        const now = await manifests_resolveManifest(target, repository, tag, signal);
         if (now === digest)
             return;
         // Behind some names stand machines that learn of a tag a moment later.
         const text = `${target.name}/${repository}:${tag} was put to ${digest}, but reads ${now ?? 'as absent'}`;
-        const late = new RegistryError('server', text, { host: target.name, repository, digest });
+        const late = new error_RegistryError('server', text, { host: target.name, repository, digest });
         if (patience.tries >= 4)
             throw late;
         await target.recover(patience, late, signal);
@@ -44851,7 +45079,7 @@ class BlobReader {
             catch (error) {
                 signal.throwIfAborted();
                 at = cursor.at;
-                if (!(error instanceof RegistryError) || !isPassing(error) || sink.destroyed)
+                if (!(error instanceof error_RegistryError) || !isPassing(error) || sink.destroyed)
                     throw error;
                 if (at - earned >= progress) {
                     patience = this.#registry.patience();
@@ -44988,7 +45216,7 @@ class BlobReader {
     #failure(fault, text, cause) {
         const { name: host } = this.#registry;
         const { digest } = this.descriptor;
-        return new RegistryError(fault, `${host}/${this.#repository}@${digest}: ${text}`, {
+        return new error_RegistryError(fault, `${host}/${this.#repository}@${digest}: ${text}`, {
             host,
             method: 'GET',
             repository: this.#repository,
@@ -45035,12 +45263,12 @@ async function mountBlob(registry, repository, digest, from, signal) {
             expect: [201, 202],
             digest,
             signal
-        }, discard);
+        }, registry_discard);
         return answer.status === 201 ? 'mounted' : sessionOf(answer);
     }
     catch (error) {
         // Whatever a registry has against a mount, it may still take an upload.
-        if (error instanceof RegistryError && error.fault !== 'unsafe') {
+        if (error instanceof error_RegistryError && error.fault !== 'unsafe') {
             registry.log.debug(`not mounted: ${error.message}`);
             return undefined;
         }
@@ -45060,7 +45288,7 @@ async function openUpload(registry, repository, digest, signal) {
         expect: [202],
         digest,
         signal
-    }, discard);
+    }, registry_discard);
     return sessionOf(answer);
 }
 /** Tells the registry that an upload will not go on. Best effort: some registries cannot. */
@@ -45073,7 +45301,7 @@ async function cancelUpload(registry, repository, { url }) {
             expect: [200, 202, 204, 404, 405],
             tries: 'once',
             signal: AbortSignal.timeout(2000)
-        }, discard);
+        }, registry_discard);
     }
     catch {
         registry.log.debug(`an upload at ${registry.name}/${repository} could not be cancelled`);
@@ -45117,7 +45345,7 @@ class Upload {
             catch (error) {
                 await this.#abandon();
                 this.#signal.throwIfAborted();
-                if (!(error instanceof RegistryError))
+                if (!(error instanceof error_RegistryError))
                     throw error;
                 failures++;
                 error.attempts = failures;
@@ -45145,7 +45373,7 @@ class Upload {
         }
         catch (failure) {
             this.#signal.throwIfAborted();
-            if (failure instanceof RegistryError)
+            if (failure instanceof error_RegistryError)
                 return false;
             throw failure;
         }
@@ -45198,7 +45426,7 @@ class Upload {
         const answer = await this.#ask('PUT', url, [200, 201, 202, 204], part, { commit: true });
         const echoed = answer.headers['docker-content-digest'];
         if ((0,oci_digest/* isDigest */.Bc)(echoed) && (0,oci_digest/* algorithmOf */.Hy)(echoed) === (0,oci_digest/* algorithmOf */.Hy)(digest) && echoed !== digest) {
-            throw new RegistryError('corrupt', `${this.#registry.name} stored ${echoed} instead of ${digest}`, {
+            throw new error_RegistryError('corrupt', `${this.#registry.name} stored ${echoed} instead of ${digest}`, {
                 host: this.#registry.name,
                 repository: this.#repository,
                 digest
@@ -45212,7 +45440,7 @@ class Upload {
         const has = await hasBlob(this.#registry, this.#repository, this.#content.descriptor, this.#signal);
         if (has !== 'absent')
             return;
-        throw new RegistryError('server', `${this.#registry.name} took the upload of ${digest}, but does not have it`, {
+        throw new error_RegistryError('server', `${this.#registry.name} took the upload of ${digest}, but does not have it`, {
             host: this.#registry.name,
             repository: this.#repository,
             digest
@@ -45240,7 +45468,7 @@ class Upload {
             }
             catch (error) {
                 this.#signal.throwIfAborted();
-                if (!(error instanceof RegistryError) || error.status === 413)
+                if (!(error instanceof error_RegistryError) || error.status === 413)
                     throw error;
                 const resumable = error.status === 416 ||
                     error.fault === 'connection' ||
@@ -45270,7 +45498,7 @@ class Upload {
             return { at, session: sessionOf(answer, session) };
         }
         catch (error) {
-            if (error instanceof RegistryError)
+            if (error instanceof error_RegistryError)
                 return undefined;
             throw error;
         }
@@ -45298,7 +45526,7 @@ class Upload {
             tries: 'once',
             digest: descriptor.digest,
             signal: this.#signal
-        }, discard);
+        }, registry_discard);
     }
     async #abandon() {
         const session = this.#session;
@@ -45317,129 +45545,9 @@ function sessionOf({ headers, url, status }, before) {
     const told = headers['oci-chunk-min-length'];
     const least = typeof told === 'string' && /^\d{1,12}$/.test(told) ? Number(told) : 0;
     if (least > 1024 * 1024 * 1024) {
-        throw new RegistryError('corrupt', `${url.host} wants chunks of at least ${(0,oci_clean/* clean */.uH)(String(told), 20)} bytes (${status})`, { host: url.host });
+        throw new error_RegistryError('corrupt', `${url.host} wants chunks of at least ${(0,oci_clean/* clean */.uH)(String(told), 20)} bytes (${status})`, { host: url.host });
     }
     return { url: next, shortestChunk: Math.max(least, before?.shortestChunk ?? 0) };
-}
-
-;// CONCATENATED MODULE: ./src/mirror/plan.ts
-
-
-/**
- * Asks the target what it has, down to every blob, and decides how each blob gets to where it is
- * needed. Each unique blob is read at most once. The home of a blob is the first image that needs
- * it, so that no two images can wait for each other.
- */
-async function makePlan(target, images, slots, signal) {
-    const standings = new Map();
-    const present = new Set();
-    const pairs = new Map();
-    for (const { target: { repository }, blobs } of images) {
-        for (const descriptor of blobs.values())
-            pairs.set(pair(repository, descriptor.digest), { repository, descriptor });
-    }
-    await Promise.all([
-        ...images.map(async (image) => {
-            standings.set(image, await ask(target, image, slots, signal));
-        }),
-        ...[...pairs].map(async ([key, { repository, descriptor }]) => {
-            const has = await slots.run(() => hasBlob(target, repository, descriptor, signal));
-            if (has === 'present')
-                present.add(key);
-        })
-    ]);
-    return plan_assign(images, standings, present);
-}
-async function ask(target, image, slots, signal) {
-    const { repository, tag } = image.target;
-    const tagged = await slots.run(() => resolveManifest(target, repository, tag, signal));
-    const manifests = new Set();
-    // Only under the right tag does it matter what is there; otherwise all manifests are put anew,
-    // which costs less than asking.
-    if (tagged !== image.root.descriptor.digest)
-        return { tagged, manifests };
-    await Promise.all(image.manifests.map(async ({ descriptor: { digest } }) => {
-        const there = digest === tagged ||
-            (await slots.run(() => resolveManifest(target, repository, digest, signal))) === digest;
-        if (there)
-            manifests.add(digest);
-    }));
-    return { tagged, manifests };
-}
-/** Decides for each blob and repository how it gets there; pure. */
-function plan_assign(images, standings, present) {
-    const made = new Map();
-    // Where each blob is, or will be first.
-    const homes = new Map();
-    for (const { target: { repository }, blobs } of images) {
-        for (const { digest } of blobs.values()) {
-            if (!homes.has(digest) && present.has(pair(repository, digest)))
-                homes.set(digest, repository);
-        }
-    }
-    const travelled = new Set();
-    const planned = images.map((image) => {
-        const { repository } = image.target;
-        const standing = standings.get(image) ?? { tagged: undefined, manifests: new Set() };
-        const bytes = { copied: 0, mounted: 0, present: 0 };
-        const placements = [...image.blobs.values()].map(descriptor => {
-            const key = pair(repository, descriptor.digest);
-            const known = made.get(key);
-            if (known !== undefined) {
-                bytes.present += descriptor.size;
-                return known;
-            }
-            const placement = place(image, descriptor, present.has(key), homes);
-            made.set(key, placement);
-            bytes[wayBytes[placement.way]] += descriptor.size;
-            if (placement.way === 'copy')
-                travelled.add(descriptor.digest);
-            return placement;
-        });
-        for (const { descriptor } of image.manifests) {
-            const there = standing.manifests.has(descriptor.digest);
-            bytes[there ? 'present' : 'copied'] += descriptor.size;
-            if (!there)
-                travelled.add(descriptor.digest);
-        }
-        return {
-            image,
-            standing,
-            placements,
-            bytes,
-            complete: bytes.copied + bytes.mounted === 0 &&
-                placements.every(({ way }) => way === 'present') &&
-                standing.tagged === image.root.descriptor.digest
-        };
-    });
-    return { images: planned, pieces: travelled.size, bytes: sum(planned.map(({ bytes }) => bytes)) };
-}
-const wayBytes = { copy: 'copied', mount: 'mounted', present: 'present' };
-function place(image, descriptor, there, homes) {
-    const base = {
-        descriptor,
-        sourceRepository: image.source.repository,
-        targetRepository: image.target.repository
-    };
-    if (there)
-        return { ...base, way: 'present' };
-    const home = homes.get(descriptor.digest);
-    if (home !== undefined)
-        return { ...base, way: 'mount', from: home };
-    homes.set(descriptor.digest, image.target.repository);
-    return { ...base, way: 'copy' };
-}
-/** A blob in a repository, as one word. */
-function pair(repository, digest) {
-    return `${repository}@${digest}`;
-}
-/** Adds up. */
-function sum(all) {
-    return all.reduce((one, other) => ({
-        copied: one.copied + other.copied,
-        mounted: one.mounted + other.mounted,
-        present: one.present + other.present
-    }), { copied: 0, mounted: 0, present: 0 });
 }
 
 ;// CONCATENATED MODULE: ./src/mirror/slots.ts
@@ -45664,12 +45772,16 @@ class Transfer {
         void outcome.then(result => {
             if ('error' in result)
                 this.#failures.add(key);
+            else
+                this.#context.landed.add(key);
         });
         return outcome;
     }
     #begin(placement, copies) {
-        if (placement.way === 'present')
+        if (placement.way === 'present') {
+            this.#context.landed.add(pair(placement.targetRepository, placement.descriptor.digest));
             return Promise.resolve({ way: 'present' });
+        }
         if (placement.way === 'copy') {
             const { promise, resolve } = deferred();
             copies.push({ placement, settle: resolve });
@@ -45687,12 +45799,21 @@ class Transfer {
             return { error };
         }
     }
-    async #copy(placement, session) {
+    async #copy(placement, opened) {
         const { source, target, signal, arrived } = this.#context;
         const { sourceRepository, targetRepository, descriptor } = placement;
         const reader = new BlobReader(source, sourceRepository, descriptor, arrived);
         reader.prefetch(signal);
         try {
+            let session = opened;
+            if (placement.presumed === true && session === undefined) {
+                // A mount from itself asks whether the blob is there and opens the upload if not, at once.
+                const { digest } = descriptor;
+                const answer = await mountBlob(target, targetRepository, digest, targetRepository, signal);
+                if (answer === 'mounted')
+                    return 'present';
+                session = answer;
+            }
             await new Upload(target, targetRepository, reader, session, signal).run();
         }
         finally {
@@ -45714,13 +45835,19 @@ class Transfer {
         const again = async (session) => lanes.large.run(() => this.#copy(placement, session));
         if ('error' in home)
             throw home.error;
+        // Only what came in this run waits for a commit: its home is an earlier image, so that no two
+        // images can wait for each other.
+        const committed = async () => {
+            if (placement.fresh === true)
+                await this.#commits.get(from);
+        };
         if (target.quirks.mountsCommittedOnly && !this.#mountsRefused)
-            await this.#commits.get(from);
+            await committed();
         let answer = await take();
         if (answer === 'mounted')
             return 'mounted';
         if (!this.#mountsRefused && !target.quirks.mountsCommittedOnly) {
-            await this.#commits.get(from);
+            await committed();
             if (answer !== undefined)
                 await cancelUpload(target, targetRepository, answer);
             answer = await take();
@@ -45733,7 +45860,7 @@ class Transfer {
 }
 /** Errors after which nothing else at that registry will go well either. */
 function isHopeless(error) {
-    if (!(error instanceof RegistryError))
+    if (!(error instanceof error_RegistryError))
         return false;
     return (['unauthorized', 'address', 'certificate', 'proxy'].includes(error.fault) ||
         error.status === 507);
@@ -45751,10 +45878,13 @@ function deferred() {
 
 
 
+
+
 /** Mirrors releases one after the other; what one brought is there for the next. */
 class Mirror {
     #options;
     #transfer;
+    #landed = new Set();
     #stop = new AbortController();
     #signal;
     constructor(options) {
@@ -45762,7 +45892,7 @@ class Mirror {
         this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
         // Every request listens to it while it lasts.
         (0,external_node_events_.setMaxListeners)(0, this.#signal);
-        this.#transfer = new Transfer({ ...options, signal: this.#signal });
+        this.#transfer = new Transfer({ ...options, landed: this.#landed, signal: this.#signal });
     }
     /**
      * Brings a release to the target: all blobs and manifests of all images, then, only if none is
@@ -45770,10 +45900,16 @@ class Mirror {
      */
     async release(release) {
         const { target, lanes, publish, last } = this.#options;
+        for (const { image, standing } of release.images) {
+            for (const digest of standing.manifests)
+                this.#landed.add(pair(image.target.repository, digest));
+        }
         const context = {
             target,
             slots: lanes.control,
             signal: this.#signal,
+            landed: this.#landed,
+            proven: this.#prove(release),
             arrived: this.#options.arrived,
             repair: (placement) => this.#transfer.repair(placement)
         };
@@ -45789,6 +45925,15 @@ class Mirror {
         }
         catch (error) {
             return this.#result(release, brought, { published: false, changed: false, error });
+        }
+    }
+    /** While the first bytes travel. Without a proof, everything is looked at from here. */
+    async #prove({ images }) {
+        try {
+            await proveChecks(this.#options.target, images, this.#landed, this.#signal);
+        }
+        catch (error) {
+            this.#options.log.debug(`nothing is known of the target's own checks: ${String(error)}`);
         }
     }
     /** Why a release did not come to where it should; undefined when it did. */
@@ -46201,7 +46346,41 @@ const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createReq
 var promises_ = __nccwpck_require__(1455);
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __nccwpck_require__(6760);
+;// CONCATENATED MODULE: ./src/windows.ts
+
+
+/** A program of Windows itself, by its place: what PATH would find may be another. */
+function systemProgram(name) {
+    return external_node_path_.win32.join(process.env.SystemRoot ?? 'C:\\Windows', 'System32', name);
+}
+/**
+ * How a program is started on Windows: as it is, but batch files, as some credential helpers are,
+ * run in cmd.exe only. Nothing that cmd.exe could read as anything but a plain word is let through.
+ * @throws Error when a batch file were given more than plain words
+ */
+function throughShell(file, args) {
+    if (!/\.(?:cmd|bat)$/i.test(file))
+        return { file, argv: args, verbatim: false };
+    if (/["%!^\r\n]/.test(file) || !args.every(arg => /^[\w.:/\\-]+$/.test(arg))) {
+        throw new Error('a batch file can be given plain words only');
+    }
+    return {
+        file: systemProgram('cmd.exe'),
+        argv: ['/d', '/s', '/c', `""${file}" ${args.join(' ')}"`],
+        verbatim: true
+    };
+}
+/** Ends a child with its children: Windows has no signals and no process groups. */
+function endTree(child) {
+    const args = ['/T', '/F', '/PID', String(child.pid)];
+    (0,external_node_child_process_namespaceObject.spawn)(systemProgram('taskkill.exe'), args, { stdio: 'ignore', windowsHide: true })
+        .once('error', () => child.kill())
+        .unref();
+}
+
 ;// CONCATENATED MODULE: ./src/process.ts
+
+
 
 
 
@@ -46232,10 +46411,12 @@ const windows = process.platform === 'win32';
 async function runProcess(command) {
     const { args, signal, grace = defaultGrace, capture = defaultCapture } = command;
     signal?.throwIfAborted();
-    const { file, argv, verbatim } = windows ? batch(command.file, args) : asIs(command.file, args);
-    // spawn is the one call of this kind in the product; it may throw at once or tell later.
+    // It may throw at once or tell later.
     let child;
     try {
+        const { file, argv, verbatim } = windows
+            ? throughShell(command.file, args)
+            : { file: command.file, argv: args, verbatim: false };
         child = (0,external_node_child_process_namespaceObject.spawn)(file, [...argv], {
             env: { ...command.env },
             stdio: [command.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
@@ -46320,13 +46501,8 @@ function kill(child, signal) {
     if (child.pid === undefined)
         return;
     if (windows) {
-        // Windows has no signals and no groups: the tree is ended by the system's own program.
-        if (child.exitCode !== null)
-            return;
-        const program = external_node_path_.win32.join(process.env.SystemRoot ?? 'C:\\Windows', 'System32', 'taskkill.exe');
-        (0,external_node_child_process_namespaceObject.spawn)(program, ['/T', '/F', '/PID', String(child.pid)], { stdio: 'ignore', windowsHide: true })
-            .once('error', () => child.kill())
-            .unref();
+        if (child.exitCode === null)
+            endTree(child);
         return;
     }
     try {
@@ -46335,22 +46511,6 @@ function kill(child, signal) {
     catch {
         // The group is gone already.
     }
-}
-function asIs(file, argv) {
-    return { file, argv, verbatim: false };
-}
-/**
- * Batch files, as some credential helpers are on Windows, run in cmd.exe only. Nothing that cmd.exe
- * could read as anything but a plain word is let through.
- */
-function batch(file, args) {
-    if (!/\.(?:cmd|bat)$/i.test(file))
-        return asIs(file, args);
-    if (/["%!^\r\n]/.test(file) || !args.every(arg => /^[\w.:/\\-]+$/.test(arg))) {
-        throw new ProcessError(file, new Error('a batch file can be given plain words only'));
-    }
-    const shell = external_node_path_.win32.join(process.env.SystemRoot ?? 'C:\\Windows', 'System32', 'cmd.exe');
-    return { file: shell, argv: ['/d', '/s', '/c', `""${file}" ${args.join(' ')}"`], verbatim: true };
 }
 /**
  * Where a program lies on the PATH of `env`, on Windows with the endings of PATHEXT. Only absolute
@@ -46435,7 +46595,7 @@ async function readDockerConfig(path, host) {
         text = await (0,promises_.readFile)(path, 'utf8');
     }
     catch (error) {
-        if (error instanceof RegistryError)
+        if (error instanceof error_RegistryError)
             throw error;
         const { code } = error;
         if (code === 'ENOENT' || code === 'ENOTDIR')
@@ -46510,7 +46670,7 @@ function docker_config_dockerServer(registry) {
 }
 /** That a docker config cannot be used, and why; its content is never told. */
 function unreadable(from, host, why) {
-    return new RegistryError('unauthorized', `the docker config in ${(0,oci_clean/* clean */.uH)(from, 300)} cannot be used for ${host}: ${why}`, {
+    return new error_RegistryError('unauthorized', `the docker config in ${(0,oci_clean/* clean */.uH)(from, 300)} cannot be used for ${host}: ${why}`, {
         host,
         advice: `Mend ${(0,oci_clean/* clean */.uH)(from, 300)}, or give user name and password as inputs.`
     });
@@ -46654,7 +46814,7 @@ async function fromHelpers(config, query) {
         if (!(error instanceof HelperError))
             throw error;
         if (own !== undefined || signedIn.length > 0) {
-            throw new RegistryError('unauthorized', `the credentials for ${registry} could not be had: ${error.message}; ${(0,oci_clean/* clean */.uH)(config.from, 300)} names it`, {
+            throw new error_RegistryError('unauthorized', `the credentials for ${registry} could not be had: ${error.message}; ${(0,oci_clean/* clean */.uH)(config.from, 300)} names it`, {
                 host: registry,
                 advice: `Mend the helper or ${(0,oci_clean/* clean */.uH)(config.from, 300)}, or give user name and password as inputs.`,
                 cause: error
@@ -46952,13 +47112,13 @@ const unreachable = {
  * Errors that are understood already pass through.
  */
 function explain(error, request, names) {
-    if (error instanceof RegistryError)
+    if (error instanceof error_RegistryError)
         return error;
     const { url, method } = request;
     const { code = '', message } = error;
     const place = { host: url.host, method, path: url.pathname, cause: error };
     const host = url.port === '' ? `${url.host}:${url.protocol === 'https:' ? 443 : 80}` : url.host;
-    const make = (fault, text, advice) => new RegistryError(fault, text, { ...place, ...(advice !== undefined && { advice }) });
+    const make = (fault, text, advice) => new error_RegistryError(fault, text, { ...place, ...(advice !== undefined && { advice }) });
     const reason = unreachable[code];
     if (reason !== undefined) {
         names.forget(hostOf(url));
@@ -46973,7 +47133,11 @@ function explain(error, request, names) {
     if (/proxy/i.test(message)) {
         return make('proxy', `the proxy did not let ${host} through: ${(0,oci_clean/* clean */.uH)(message, 200)}`, "Check HTTPS_PROXY, NO_PROXY and the proxy's user and password.");
     }
-    return make('connection', `the connection to ${host} broke: ${(0,oci_clean/* clean */.uH)(message, 200)}${code === '' ? '' : ` (${code})`}`);
+    return make('connection', `the connection to ${host} broke: ${(0,oci_clean/* clean */.uH)(message, 200)}${code === '' ? '' : ` (${code})`}`, 
+    // So ends a handshake with some servers that speak plain http, and with some that are overloaded.
+    /before secure TLS connection/.test(message)
+        ? 'If it is meant to be spoken to over plain http, name it in insecure-registries.'
+        : undefined);
 }
 
 // EXTERNAL MODULE: external "node:dns"
@@ -47184,7 +47348,7 @@ class Exchange {
         this.#timer = setTimeout(() => {
             const seconds = Math.round(milliseconds / 100) / 10;
             const place = { host: url.host, method, path: url.pathname };
-            this.#request?.destroy(new RegistryError('stalled', `${url.host}: ${what} within ${seconds} s`, place));
+            this.#request?.destroy(new error_RegistryError('stalled', `${url.host}: ${what} within ${seconds} s`, place));
         }, milliseconds);
     }
 }
@@ -47203,8 +47367,10 @@ function bodiless(method) {
  * @throws RegistryError when a docker config cannot be understood
  */
 async function openRegistries(settings, around) {
-    const { log, env, signal, onPressure } = around;
+    const { log, env, signal, onPressure, network = {} } = around;
+    const { patience, quirks, ...parts } = network;
     const transport = new Transport({
+        ...parts,
         ...(settings.ca !== undefined && { ca: settings.ca }),
         secret: value => {
             log.secret(value);
@@ -47231,7 +47397,9 @@ async function openRegistries(settings, around) {
             actions: side === 'source' ? 'pull' : 'pull,push',
             // The public source answers from behind a front door that blocks hosted runners now and then.
             blocksAtTimes: side === 'source',
-            onPressure
+            onPressure,
+            ...(patience && { patience }),
+            ...(quirks && { quirks: quirks(registry) })
         });
     };
     return { source: await open('source'), target: await open('target') };
@@ -47312,7 +47480,7 @@ async function readImage(source, request, fetched, slots, signal) {
             }
             if (found.descriptor.size !== child.size ||
                 found.descriptor.mediaType !== child.mediaType) {
-                throw new RegistryError('corrupt', `${source.name}/${repository}@${child.digest} is not what its index says`, {
+                throw new error_RegistryError('corrupt', `${source.name}/${repository}@${child.digest} is not what its index says`, {
                     host: source.name,
                     repository,
                     digest: child.digest
@@ -47378,7 +47546,7 @@ const mostPages = 1000;
  * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
  */
 async function collect(registry, list) {
-    const { needs, key, signal } = list;
+    const { needs, key, until, signal } = list;
     const entries = [];
     const seen = new Set();
     let next = new URL(list.path, registry.origin);
@@ -47394,7 +47562,7 @@ async function collect(registry, list) {
             signal
         }, async (answer) => {
             if (answer.status === 404) {
-                discard(answer);
+                registry_discard(answer);
                 return undefined;
             }
             const place = { host: registry.name, method: 'GET', path: url.pathname };
@@ -47405,9 +47573,11 @@ async function collect(registry, list) {
             return seen.size === 1 ? undefined : entries;
         for (const entry of page.entries)
             entries.push(entry);
+        if (until !== undefined && page.entries.some(until))
+            return entries;
         next = follow(page.link, url, registry);
         if (next !== undefined && (seen.has(next.href) || seen.size >= mostPages)) {
-            throw new RegistryError('unsafe', `${registry.name}: the list of ${key} has no end`, {
+            throw new error_RegistryError('unsafe', `${registry.name}: the list of ${key} has no end`, {
                 host: registry.name,
                 path: url.pathname
             });
@@ -47427,7 +47597,7 @@ function parse(body, key, place) {
     catch {
         // Said below.
     }
-    throw new RegistryError('corrupt', `${place.host}: the list of ${key} is not one`, place);
+    throw new error_RegistryError('corrupt', `${place.host}: the list of ${key} is not one`, place);
 }
 /** @see https://www.rfc-editor.org/rfc/rfc8288#section-3 */
 function follow(header, from, registry) {
@@ -47438,7 +47608,7 @@ function follow(header, from, registry) {
     const url = new URL(target, from);
     // Behind a proxy the registry may not know its own scheme and port: the path is what counts.
     if (url.hostname !== from.hostname) {
-        throw new RegistryError('unsafe', `${registry.name}: the list goes on at another host, which is not followed`, {
+        throw new error_RegistryError('unsafe', `${registry.name}: the list goes on at another host, which is not followed`, {
             host: registry.name,
             path: from.pathname
         });
@@ -47451,22 +47621,25 @@ function follow(header, from, registry) {
 
 /**
  * The repositories of a registry that begin with `prefix`, or undefined where it does not list them.
- * It may hold names that are dead, and may leave out what the account must not see.
+ * It may hold names that are dead, and may leave out what the account must not see: a hint, no proof.
  * @see https://github.com/distribution/distribution/blob/main/docs/content/spec/api.md#catalog
  */
 async function listRepositories(registry, prefix, signal) {
     try {
         const all = await collect(registry, {
-            path: '/v2/_catalog?n=1000',
+            // Lists are sorted: begin where the prefix begins, and end where it has passed. A registry that
+            // does not know `last` begins at its beginning, and only takes longer.
+            path: `/v2/_catalog?n=1000&last=${encodeURIComponent(prefix)}`,
             needs: [{ repository: '', actions: 'pull' }],
             key: 'repositories',
+            until: name => name > prefix && !name.startsWith(prefix),
             signal
         });
         return all?.filter(name => name.startsWith(prefix));
     }
     catch (error) {
-        if (error instanceof RegistryError &&
-            ['unauthorized', 'denied', 'absent', 'refused', 'corrupt'].includes(error.fault)) {
+        const faults = ['unauthorized', 'denied', 'absent', 'refused', 'corrupt'];
+        if (error instanceof error_RegistryError && faults.includes(error.fault)) {
             registry.log.debug(`${registry.name} does not list its repositories: ${error.message}`);
             return undefined;
         }
@@ -47475,6 +47648,9 @@ async function listRepositories(registry, prefix, signal) {
 }
 
 ;// CONCATENATED MODULE: ./src/registry/tags.ts
+
+
+
 
 /**
  * All tags of a repository, in the registry's order, which means nothing. None where the repository
@@ -47490,6 +47666,32 @@ async function listTags(registry, repository, signal) {
         signal
     });
     return pages ?? [];
+}
+/**
+ * Takes a tag away. The manifest is meant to stay under its other names; a registry was seen to
+ * delete it too, so whoever needs it looks at it afterwards.
+ * @returns whether the tag is gone; many registries do not let tags be deleted
+ * @throws the signal's reason
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#deleting-tags
+ */
+async function removeTag(registry, repository, tag, signal) {
+    try {
+        await registry.ask({
+            method: 'DELETE',
+            path: registry.quirks.untag?.(repository, tag) ?? `/v2/${repository}/manifests/${tag}`,
+            needs: [{ repository, actions: 'delete' }],
+            expect: [200, 202, 204, 404],
+            tries: 'once',
+            signal
+        }, discard);
+        return (await resolveManifest(registry, repository, tag, signal)) === undefined;
+    }
+    catch (error) {
+        if (!(error instanceof RegistryError))
+            throw error;
+        registry.log.debug(`the tag stays: ${error.message}`);
+        return false;
+    }
 }
 
 ;// CONCATENATED MODULE: ./src/release/channel.ts
@@ -47681,7 +47883,6 @@ function either(texts) {
 const releases_anchor = 'arc-controller';
 /**
  * Chooses the releases from the tags that the source has now, and reads their images.
- * @returns oldest first; empty when there is nothing to do, which the log has said why
  * @throws ReleaseError, RegistryError, MirrorError; nothing has been moved by then
  */
 async function chooseReleases(registries, settings, around) {
@@ -47696,6 +47897,11 @@ async function chooseReleases(registries, settings, around) {
         listTags(source, (0,reference/* within */.ux)(settings.source.repository, leader), signal),
         listTags(target, (0,reference/* within */.ux)(settings.target.repository, leader), signal)
     ]);
+    // A target without this image is most likely empty: then its catalogue, in one question, saves one
+    // question for each blob.
+    const catalogue = targetTags.length > 0
+        ? undefined
+        : listRepositories(target, `${settings.target.repository}/`, signal).catch(() => undefined);
     const complete = requests.some(({ kind }) => kind === 'catch-up')
         ? await newestComplete(registries, settings, targetTags, around)
         : undefined;
@@ -47754,7 +47960,8 @@ async function chooseReleases(registries, settings, around) {
         });
         log.info(`${tag}: ${set.images.length} images`);
     }
-    return chosen;
+    const repositories = await catalogue;
+    return { releases: chosen, targetRepositories: repositories && new Set(repositories) };
 }
 /** The roots of images: each tag of the source is read once in a run, and by digest from then on. */
 class Roots {
@@ -47773,7 +47980,7 @@ class Roots {
         }
         catch (error) {
             // Some registries say "no access" of what does not exist; which of both it is, nobody can tell.
-            const hidden = error instanceof RegistryError && ['denied', 'unauthorized'].includes(error.fault);
+            const hidden = error instanceof error_RegistryError && ['denied', 'unauthorized'].includes(error.fault);
             if (!hidden)
                 throw error;
             this.#around.log.debug(`${name}:${tag} counts as absent: ${error.message}`);
@@ -47819,7 +48026,7 @@ async function newestComplete({ target }, settings, targetTags, { slots, signal 
     const newestFirst = targetTags.filter(release_tag/* isStable */.MQ).sort((one, other) => (0,release_tag/* compareTags */.bb)(other, one));
     for (const tag of newestFirst) {
         const core = (0,catalog/* imageSet */.i)(tag).filter(({ role }) => role === 'core');
-        const there = await Promise.all(core.map(({ name }) => slots.run(() => resolveManifest(target, (0,reference/* within */.ux)(settings.target.repository, name), tag, signal))));
+        const there = await Promise.all(core.map(({ name }) => slots.run(() => manifests_resolveManifest(target, (0,reference/* within */.ux)(settings.target.repository, name), tag, signal))));
         if (there.every(digest => digest !== undefined))
             return tag;
     }
@@ -47906,7 +48113,27 @@ async function succeed(args, call, capture) {
     if (outcome.exitCode === 0)
         return outcome.stdout;
     const said = lastSaid(outcome);
-    throw new DockerError(faultIn(said), `docker ${args.slice(0, 3).join(' ')} failed (${exitOf(outcome)}): ${said}`, faultIn(said) === 'daemon' ? 'Start the docker daemon, or point DOCKER_HOST at one.' : undefined);
+    const [host = ''] = (args.at(-1) ?? '').split('/');
+    throw new DockerError(faultIn(said), `docker ${args.join(' ')} failed (${exitOf(outcome)}): ${said}`, adviceFor(said, host));
+}
+/**
+ * What to do about a failure that docker told in these words, where they say it. What the registry
+ * client was told (a CA, plain http) is not the daemon's: it has to be told by itself.
+ * @param host the registry's name
+ */
+function adviceFor(said, host) {
+    if (daemonTrouble.test(said))
+        return 'Start the docker daemon, or point DOCKER_HOST at one.';
+    if (/x509|certificate/i.test(said)) {
+        return `The docker daemon must believe the registry's CA: put it into /etc/docker/certs.d/${host}/ca.crt on the daemon's own machine; ca-file serves the registry client alone.`;
+    }
+    if (/server gave HTTP response to HTTPS client/i.test(said)) {
+        return `The docker daemon speaks https there: name ${host} under insecure-registries in its daemon.json too, and restart it.`;
+    }
+    if (/no space left on device/i.test(said)) {
+        return 'Make room there (docker system prune), or use engine: registry, which needs no disk.';
+    }
+    return undefined;
 }
 /** The end of a command in words: `exit code 1`. */
 function exitOf({ exitCode }) {
@@ -51936,9 +52163,7 @@ async function check(archive, pin, url) {
 /** Takes the client alone out of the archive; hands back the directory it is in. */
 async function unpack(archive, build, to) {
     // On Windows it is the system's tar that reads zip; the one that comes with Git does not.
-    const tar = build.archive === 'zip'
-        ? external_node_path_.win32.join(process.env.SystemRoot ?? 'C:\\Windows', 'System32', 'tar.exe')
-        : await findProgram('tar', process.env);
+    const tar = build.archive === 'zip' ? systemProgram('tar.exe') : await findProgram('tar', process.env);
     if (tar === undefined) {
         throw fail('there is no tar program to unpack docker with', 'Install docker on the runner.');
     }
@@ -52440,6 +52665,7 @@ async function main(settings, stage) {
                 env,
                 log,
                 signal,
+                network: stage.network,
                 onPressure: () => {
                     ease(lanes);
                 }
@@ -52451,14 +52677,13 @@ async function main(settings, stage) {
                 return await signInDocker(settings, { env, log, signal, runnerTemp, undo });
             }), true);
             log.debug(`the docker config of this run is ${docker.configDirectory}`);
-            const chosen = await reporter.group('Releases', () => chooseReleases(registries, settings, { log, slots: lanes.control, signal }));
+            const choice = await reporter.group('Releases', () => chooseReleases(registries, settings, { log, slots: lanes.control, signal }));
             const plan = await reporter.group('Plan', async () => {
-                const all = chosen.flatMap(({ images }) => images);
-                const made = await makePlan(target, all, lanes.control, signal);
-                reporter.planned(figures(chosen, made));
+                const made = await makePlan(choice.releases.flatMap(({ images }) => images), { target, slots: lanes.control, signal, repositories: choice.targetRepositories });
+                reporter.planned(figures(choice.releases, made));
                 return made;
             });
-            const releases = plannedReleases(chosen, plan);
+            const releases = plannedReleases(choice.releases, plan);
             if (settings.dryRun) {
                 draft.releases.push(...releases.map(release => plannedResult(release, { source: source.name, target: target.name })));
                 return draft.finish();

@@ -7,7 +7,16 @@ import {formatReference, type Reference} from '../oci/reference.ts';
 import type {Environment} from '../process.ts';
 import type {DaemonInfo} from './daemon.ts';
 import {DockerError} from './error.ts';
-import {inspect, type LocalImage, nameOf, pull, push, remove, removeTimeout} from './image.ts';
+import {
+  inspect,
+  type LocalImage,
+  nameOf,
+  pull,
+  push,
+  type Pushed,
+  remove,
+  removeTimeout
+} from './image.ts';
 import {type DockerCall, succeed} from './run.ts';
 
 /**
@@ -42,17 +51,22 @@ export interface MirrorByDocker {
 }
 
 /** What came of it. */
-export interface MirroredByDocker {
-  /** The digest that the target gave. */
-  readonly digest: Digest;
+export interface MirroredByDocker extends Pushed {
   /** Whether it is the source's. */
   readonly kept: boolean;
   /** Bytes on the daemon's disk, unpacked, while it was there. */
   readonly bytes: number;
   /** Such as `linux/amd64`. */
   readonly platform: string;
+  /** The layers' digests, unpacked, from the base upwards. */
+  readonly diffIds: readonly string[];
   /** Where it was pushed to, with the tag. */
   readonly pushed: Reference;
+}
+
+/** A tag that no other run has, and that nobody takes for a release: those begin with `v`. */
+export function stagingTag(): string {
+  return `mirror-${randomBytes(12).toString('hex')}`;
 }
 
 /**
@@ -93,7 +107,7 @@ export async function mirrorImageByDocker(options: MirrorByDocker): Promise<Mirr
   const to = {
     registry: target.registry,
     repository: target.repository,
-    tag: target.tag ?? `mirror-${randomBytes(12).toString('hex')}`
+    tag: target.tag ?? stagingTag()
   };
   const sourceName = nameOf(from);
   const targetName = nameOf(to);
@@ -107,15 +121,17 @@ export async function mirrorImageByDocker(options: MirrorByDocker): Promise<Mirr
     if (image === undefined) throw new DockerError('failed', `docker lost ${sourceName}`);
     gained.add(targetName);
     await succeed(['tag', sourceName, targetName], call());
-    const digest = await push(to, call());
+    const {digest, ways} = await push(to, call());
     // By its push the image has got the target's digest as one more name.
     const pushedName = nameOf({registry: to.registry, repository: to.repository, digest});
     if (!image.repoDigests.some(name => sameName(name, pushedName))) gained.add(pushedName);
     return {
       digest,
+      ways,
       kept: digest === source.digest,
       bytes: image.size,
       platform: image.platform,
+      diffIds: image.diffIds,
       pushed: to
     };
   } finally {

@@ -14,6 +14,19 @@ export interface LocalImage {
   readonly size: number;
   /** Such as `linux/amd64`. */
   readonly platform: string;
+  /** The layers' digests, unpacked, from the base upwards; empty where the daemon does not tell. */
+  readonly diffIds: readonly string[];
+}
+
+/** How a layer came to the target: sent, taken over from another repository, or there already. */
+export type LayerWay = 'copied' | 'mounted' | 'present';
+
+/** What docker said of a push. */
+export interface Pushed {
+  /** The digest that the target gave. */
+  readonly digest: Digest;
+  /** By the first twelve hex digits of a layer: of its diff id (classic store) or its digest (containerd). */
+  readonly ways: ReadonlyMap<string, LayerWay>;
 }
 
 /** Removing is quick, and is done after a cancel too; in milliseconds. */
@@ -38,8 +51,14 @@ export async function inspect(name: string, call: DockerCall): Promise<LocalImag
     id: image.Id,
     repoDigests: digests.filter(digest => typeof digest === 'string'),
     size: image.Size,
-    platform: `${textOf(image.Os)}/${textOf(image.Architecture)}`
+    platform: `${textOf(image.Os)}/${textOf(image.Architecture)}`,
+    diffIds: diffIdsIn(image.RootFS)
   };
+}
+
+function diffIdsIn(rootfs: unknown): readonly string[] {
+  const {Layers: layers} = (rootfs ?? {}) as {Layers?: unknown};
+  return Array.isArray(layers) ? layers.filter(layer => typeof layer === 'string') : [];
 }
 
 /** Pulls an image by digest. @throws DockerError */
@@ -49,10 +68,10 @@ export async function pull(source: Reference, call: DockerCall, platform?: strin
 }
 
 /**
- * Pushes an image under its tag, and hands back the digest that the target gave it.
+ * Pushes an image under its tag, and hands back what docker said of it.
  * @throws DockerError
  */
-export async function push(target: Reference, call: DockerCall): Promise<Digest> {
+export async function push(target: Reference, call: DockerCall): Promise<Pushed> {
   const name = nameOf(target);
   const text = await succeed(['push', name], call);
   // "<tag>: digest: sha256:… size: 1234" is the last thing it says.
@@ -60,8 +79,15 @@ export async function push(target: Reference, call: DockerCall): Promise<Digest>
   if (last?.[1] !== target.tag || last?.[2] === undefined) {
     throw new DockerError('failed', `docker push ${name} told no digest`);
   }
-  return parseDigest(last[2]);
+  const layers = text.matchAll(/^([0-9a-f]{12}): (Pushed|Mounted from|Layer already exists)\b/gm);
+  const ways = new Map([...layers].map(([, id = '', said = '']) => [id, wayOf[said] ?? 'copied']));
+  return {digest: parseDigest(last[2]), ways};
 }
+
+const wayOf: Readonly<Record<string, LayerWay>> = {
+  'Mounted from': 'mounted',
+  'Layer already exists': 'present'
+};
 
 /** Takes a name away from the daemon, and what no other name holds. Never throws: it is the last resort. */
 export async function remove(name: string, call: Omit<DockerCall, 'timeout'>): Promise<void> {

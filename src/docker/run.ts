@@ -107,11 +107,31 @@ export async function succeed(
   const outcome = await runDocker(args, call, undefined, capture);
   if (outcome.exitCode === 0) return outcome.stdout;
   const said = lastSaid(outcome);
+  const [host = ''] = (args.at(-1) ?? '').split('/');
   throw new DockerError(
     faultIn(said),
-    `docker ${args.slice(0, 3).join(' ')} failed (${exitOf(outcome)}): ${said}`,
-    faultIn(said) === 'daemon' ? 'Start the docker daemon, or point DOCKER_HOST at one.' : undefined
+    `docker ${args.join(' ')} failed (${exitOf(outcome)}): ${said}`,
+    adviceFor(said, host)
   );
+}
+
+/**
+ * What to do about a failure that docker told in these words, where they say it. What the registry
+ * client was told (a CA, plain http) is not the daemon's: it has to be told by itself.
+ * @param host the registry's name
+ */
+export function adviceFor(said: string, host: string): string | undefined {
+  if (daemonTrouble.test(said)) return 'Start the docker daemon, or point DOCKER_HOST at one.';
+  if (/x509|certificate/i.test(said)) {
+    return `The docker daemon must believe the registry's CA: put it into /etc/docker/certs.d/${host}/ca.crt on the daemon's own machine; ca-file serves the registry client alone.`;
+  }
+  if (/server gave HTTP response to HTTPS client/i.test(said)) {
+    return `The docker daemon speaks https there: name ${host} under insecure-registries in its daemon.json too, and restart it.`;
+  }
+  if (/no space left on device/i.test(said)) {
+    return 'Make room there (docker system prune), or use engine: registry, which needs no disk.';
+  }
+  return undefined;
 }
 
 /** The end of a command in words: `exit code 1`. */

@@ -6,7 +6,7 @@ import {basic, fetchToken, type Scope, type Token, type TokenContext} from './to
 /** A repository and what is to be done there. */
 export interface Need {
   readonly repository: string;
-  readonly actions: 'pull' | 'pull,push';
+  readonly actions: 'pull' | 'pull,push' | 'delete';
 }
 
 /**

@@ -14,6 +14,8 @@ export interface Quirks {
   readonly chunk: number;
   /** Blobs can be mounted only from repositories in which a manifest names them already. */
   readonly mountsCommittedOnly: boolean;
+  /** Where a tag is taken away, when not by the specification's way. */
+  readonly untag?: (repository: string, tag: string) => string;
   /** What a missing repository means here, for the message. */
   readonly repositoryAdvice?: string;
 }
@@ -46,7 +48,14 @@ const known: readonly Known[] = [
     // A single PUT of more than about 20 MB was seen to be answered with 413.
     // https://github.com/goharbor/harbor/issues/21640
     host: /\.azurecr\.(?:io|cn|us|de)$/,
-    quirks: {name: 'ACR', singlePut: 16 * MiB, chunk: 16 * MiB}
+    quirks: {
+      name: 'ACR',
+      singlePut: 16 * MiB,
+      chunk: 16 * MiB,
+      // Manifests are deleted by digest only; tags have an address of their own.
+      // https://learn.microsoft.com/rest/api/containerregistry/dataplane/tag/delete
+      untag: (repository, tag) => `/acr/v1/${repository}/_tags/${tag}`
+    }
   },
   {
     // Chunks with Content-Range above 4 MiB are answered with 416.

@@ -1,5 +1,7 @@
+import {RegistryError} from './error.ts';
+import {resolveManifest} from './manifests.ts';
 import {collect} from './pages.ts';
-import type {Registry} from './registry.ts';
+import {discard, type Registry} from './registry.ts';
 
 /**
  * All tags of a repository, in the registry's order, which means nothing. None where the repository
@@ -19,4 +21,37 @@ export async function listTags(
     signal
   });
   return pages ?? [];
+}
+
+/**
+ * Takes a tag away. The manifest is meant to stay under its other names; a registry was seen to
+ * delete it too, so whoever needs it looks at it afterwards.
+ * @returns whether the tag is gone; many registries do not let tags be deleted
+ * @throws the signal's reason
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#deleting-tags
+ */
+export async function removeTag(
+  registry: Registry,
+  repository: string,
+  tag: string,
+  signal: AbortSignal
+): Promise<boolean> {
+  try {
+    await registry.ask(
+      {
+        method: 'DELETE',
+        path: registry.quirks.untag?.(repository, tag) ?? `/v2/${repository}/manifests/${tag}`,
+        needs: [{repository, actions: 'delete'}],
+        expect: [200, 202, 204, 404],
+        tries: 'once',
+        signal
+      },
+      discard
+    );
+    return (await resolveManifest(registry, repository, tag, signal)) === undefined;
+  } catch (error) {
+    if (!(error instanceof RegistryError)) throw error;
+    registry.log.debug(`the tag stays: ${error.message}`);
+    return false;
+  }
 }
