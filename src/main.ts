@@ -7,6 +7,7 @@ import {ease, openLanes} from './mirror/schedule.ts';
 import {publishOrder} from './release/resolve.ts';
 import type {RunRecord} from './report/record.ts';
 import type {Reporter} from './report/reporter.ts';
+import {DockerEngine} from './run/docker-engine.ts';
 import {Draft} from './run/draft.ts';
 import {figures, plannedReleases} from './run/figures.ts';
 import {greet, type Network, openRegistries} from './run/registries.ts';
@@ -55,7 +56,7 @@ export async function main(settings: Settings, stage: Stage): Promise<RunRecord>
 
     await using docker = await reporter.group('Sign in', async () => {
       await greet(registries, settings, log, signal);
-      return await signInDocker(settings, {env, log, signal, runnerTemp, undo});
+      return await signInDocker(settings, registries, {env, log, signal, runnerTemp, undo});
     });
     log.debug(`the docker config of this run is ${docker.configDirectory}`);
 
@@ -82,22 +83,21 @@ export async function main(settings: Settings, stage: Stage): Promise<RunRecord>
     }
 
     using progress = reporter.progress(plan.bytes.copied);
-    const mirror = new Mirror({
-      source,
-      target,
-      lanes,
-      log,
-      signal,
-      publish: settings.publish,
+    const options = {
+      ...{source, target, lanes, log, signal, publish: settings.publish},
       last: publishOrder(['arc-bootstrapper', 'arc-controller']),
-      arrived: bytes => {
+      arrived: (bytes: number) => {
         progress.moved(bytes);
       }
-    });
+    };
+    const engine =
+      docker.ready === undefined
+        ? new Mirror(options)
+        : await DockerEngine.open(plan, {...options, docker: docker.ready, env, settings});
     for (const release of releases) {
-      const result = await reporter.group(`Mirror ${release.tag}`, () => mirror.release(release));
+      const result = await reporter.group(`Mirror ${release.tag}`, () => engine.release(release));
       draft.releases.push(result);
-      const failure = mirror.failure(result);
+      const failure = engine.failure(result);
       // Upgrades go from one release to the next: a later one is of no use without this one.
       if (failure !== undefined) throw failure;
     }

@@ -16,6 +16,8 @@ export interface Account {
   readonly registry: RegistryName;
   readonly username: string;
   readonly password: string;
+  /** Whether a kept login is for this one too; it is when absent. */
+  readonly keep?: boolean;
 }
 
 /**
@@ -57,6 +59,8 @@ export interface DockerSession extends AsyncDisposable {
   readonly configDirectory: string;
   /** Undefined when there is none that can be used. */
   readonly client: DockerClient | undefined;
+  /** Why there is none. */
+  readonly reason?: DockerError;
   /** One an account, in their order. */
   readonly answers: readonly SignInAnswer[];
 }
@@ -89,7 +93,9 @@ export async function signIn(options: SignInOptions): Promise<DockerSession> {
       );
     }
     if (options.keepLogin === true && !(client instanceof DockerError)) {
-      const good = accounts.filter((_, index) => answers[index]?.outcome === 'accepted');
+      const good = accounts.filter(
+        (account, index) => account.keep !== false && answers[index]?.outcome === 'accepted'
+      );
       kept = await beforeKeptLogin(
         good.map(({registry}) => registry),
         configDirectory,
@@ -100,7 +106,7 @@ export async function signIn(options: SignInOptions): Promise<DockerSession> {
     }
     return {
       configDirectory,
-      client: client instanceof DockerError ? undefined : client,
+      ...(client instanceof DockerError ? {client: undefined, reason: client} : {client}),
       answers,
       async [Symbol.asyncDispose]() {
         // What undoes a kept login lies there, until post.

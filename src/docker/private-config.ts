@@ -2,8 +2,9 @@ import {randomBytes} from 'node:crypto';
 import {lstat, mkdir, readFile, rm, symlink, writeFile} from 'node:fs/promises';
 import {basename, dirname, join, resolve} from 'node:path';
 
+import type {RegistryName} from '../oci/reference.ts';
 import type {Environment} from '../process.ts';
-import {dockerConfigFile} from '../registry/docker-config.ts';
+import {dockerConfigFile, dockerServer} from '../registry/docker-config.ts';
 import {DockerError} from './error.ts';
 
 const namePattern = /^arcdata-mirror-docker-[0-9a-f]{32}$/;
@@ -51,6 +52,23 @@ export async function makePrivateConfig({
     );
   }
   return directory;
+}
+
+/**
+ * Puts an identity token into a private config, as docker itself writes down one that a registry gave
+ * it: docker login takes none.
+ * @see https://github.com/docker/cli/blob/master/cli/config/types/authconfig.go
+ */
+export async function keepIdentityToken(
+  directory: string,
+  registry: RegistryName,
+  token: string
+): Promise<void> {
+  const file = join(directory, 'config.json');
+  const config = JSON.parse(await readFile(file, 'utf8')) as {auths?: object};
+  const auth = Buffer.from('00000000-0000-0000-0000-000000000000:').toString('base64');
+  const auths = {...config.auths, [dockerServer(registry)]: {auth, identitytoken: token}};
+  await writeFile(file, JSON.stringify({...config, auths}), {mode: 0o600});
 }
 
 /** The job's context, with its store linked into `directory`; a broken config is the client's to tell of. */

@@ -7,11 +7,6 @@ export const notYet: readonly {
   readonly message: string;
 }[] = [
   {
-    input: 'engine',
-    value: 'docker',
-    message: 'the docker engine is not available yet; leave it out, or write registry'
-  },
-  {
     input: 'referrers',
     value: 'true',
     message:

@@ -1,5 +1,6 @@
 import {couldBeSeveral, type TagRequest} from '../release/request.ts';
 import {type Checks, shown} from './checks.ts';
+import {dockerCannot} from './docker-cannot.ts';
 import {notYet} from './not-yet.ts';
 import type {Endpoint} from './settings.ts';
 
@@ -27,7 +28,8 @@ export function checkTogether(checks: Checks, {source, target, tags, targetTag}:
     );
   }
   if (targetTag !== undefined) checkTargetTag(checks, tags, targetTag);
-  for (const {input, value, message} of notYet) {
+  const docker = checks.text('engine') === 'docker';
+  for (const {input, value, message} of docker ? [...notYet, ...dockerCannot] : notYet) {
     if ((checks.text(input) ?? '').toLowerCase() === value) checks.refuse(input, message);
   }
 }

@@ -32,6 +32,17 @@ export interface ImageFailure {
   readonly attempts?: number;
 }
 
+/** What a docker daemon made of an image that went through it. */
+export interface ThroughDocker {
+  /**
+   * `kept`, the digest is the source's; `one-platform`, of an index one manifest arrived, unchanged;
+   * `rewritten`, the daemon made another manifest of the same content.
+   */
+  readonly fate: 'kept' | 'one-platform' | 'rewritten';
+  /** What travelled, such as `linux/amd64`; of an index nothing else did unless it was kept. */
+  readonly platform: string;
+}
+
 /** One image of one release. */
 export interface ImageResult {
   /** The release's tag at the source. */
@@ -40,7 +51,10 @@ export interface ImageResult {
   readonly name: string;
   readonly source: Reference;
   readonly target: Reference;
-  /** The root's digest, the same on both sides; absent when it was never learnt. */
+  /**
+   * The root's digest at the target; absent when it was never learnt. The source's is the same, or
+   * stands in `source` where docker has changed it.
+   */
   readonly digest?: Digest;
   /** The root's media type; absent when it was never read. */
   readonly mediaType?: string;
@@ -52,6 +66,8 @@ export interface ImageResult {
   readonly bytes: Moved;
   /** From the first byte of this image to its last, in milliseconds. */
   readonly milliseconds: number;
+  /** Absent where no daemon was between. */
+  readonly throughDocker?: ThroughDocker;
   readonly error?: ImageFailure;
 }
 

@@ -91,8 +91,26 @@ export async function resolveManifest(
 ): Promise<Digest | undefined> {
   const head = await headManifest(registry, repository, reference, signal);
   if (head !== 'absent' && head !== 'unknown' && head.digest !== undefined) return head.digest;
-  // Some registries answer HEAD with 404 where GET finds it, but only a tag is worth the second look.
-  if (head === 'absent' && isDigest(reference)) return undefined;
+  if (head === 'absent') {
+    if (isDigest(reference)) return undefined;
+    // Some registries answer HEAD with 404 where GET finds it. The first one tells for all.
+    registry.learned.headTells ??= byGet(registry, repository, reference, signal)
+      .then(digest => digest === undefined)
+      .catch((error: unknown) => {
+        registry.learned.headTells = undefined;
+        throw error;
+      });
+    if (await registry.learned.headTells) return undefined;
+  }
+  return await byGet(registry, repository, reference, signal);
+}
+
+async function byGet(
+  registry: Registry,
+  repository: string,
+  reference: string,
+  signal: AbortSignal
+): Promise<Digest | undefined> {
   try {
     return (await getManifest(registry, repository, reference, signal))?.descriptor.digest;
   } catch (error) {

@@ -104,8 +104,8 @@ export interface Learned {
   readonly checks: Set<string>;
   /** A request with more bytes than this was refused with 413. */
   tooLarge?: number;
+  /** Whether a 404 to HEAD means that there is no such tag, as it should. */
+  headTells?: Promise<boolean> | undefined;
   /** HEAD is refused for blobs: GET tells. */
   headRefused?: boolean;
-  /** Whole-blob uploads have failed so often that chunks are used. */
-  chunked?: boolean;
 }

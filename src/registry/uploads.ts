@@ -114,6 +114,7 @@ export class Upload {
   readonly #content: BlobContent;
   readonly #signal: AbortSignal;
   #session: Session | undefined;
+  #chunked = false;
   /** Bytes of the last request with a body. */
   #sent = 0;
 
@@ -164,7 +165,8 @@ export class Upload {
         const verdict = this.#judge(error);
         if (verdict === 'corrupt' && ++corrupt > mostCorrupt) throw error;
         if (verdict === 'final') throw error;
-        if (failures >= 2 && verdict === 'passing') registry.learned.chunked = true;
+        // Broken twice in one piece: from now on, a break costs a chunk and not the blob.
+        if (failures >= 2 && verdict === 'passing') this.#chunked = true;
         if (verdict === 'passing') await registry.recover(patience, error, this.#signal);
         registry.log.debug(`${error.message}; the upload starts again`);
       }
@@ -216,7 +218,7 @@ export class Upload {
     const {learned, quirks} = this.#registry;
     const {descriptor} = this.#content;
     const {size, digest} = descriptor;
-    const inChunks = learned.tooLarge !== undefined || learned.chunked === true;
+    const inChunks = learned.tooLarge !== undefined || this.#chunked;
     if (inChunks && size > this.#chunk()) {
       await this.#commit(await this.#patchChunks(session), digest);
     } else if (size <= quirks.singlePut) {

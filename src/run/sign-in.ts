@@ -1,6 +1,12 @@
 import type {Settings} from '../inputs.ts';
 import type {Log} from '../log.ts';
-import {type Account, type DockerSession, signIn} from '../docker/login.ts';
+import {askDaemon, type DaemonInfo} from '../docker/daemon.ts';
+import {DockerError} from '../docker/error.ts';
+import type {InstallOptions} from '../docker/install.ts';
+import {type Account, type DockerSession, signIn, type SignInAnswer} from '../docker/login.ts';
+import {keepIdentityToken} from '../docker/private-config.ts';
+import {adviceFor} from '../docker/run.ts';
+import type {Registries} from './registries.ts';
 import type {Undo} from './undo.ts';
 
 interface Surroundings {
@@ -11,26 +17,39 @@ interface Surroundings {
   readonly undo: Undo;
 }
 
+/** Docker, ready to carry images: signed in wherever it is needed, with a daemon that answers. */
+export interface ReadyDocker {
+  /** The client, an absolute path. */
+  readonly path: string;
+  readonly configDirectory: string;
+  readonly daemon: DaemonInfo;
+}
+
+/** Docker, signed in; `ready` where it is the engine. */
+export interface SignedIn extends DockerSession {
+  readonly ready?: ReadyDocker;
+}
+
 /**
- * Signs docker in wherever a name and password were given. The registry client has made its own
- * handshake with the same credentials by now, so a docker that cannot answer is said and passed over.
+ * Signs docker in. The registry client has made its own handshake by now. Where that moves the
+ * images, only the accounts of the inputs are signed in, and a docker that cannot answer is said and
+ * passed over. Where docker is the engine it signs in with whatever the registry client found, and
+ * its own yes is needed.
+ * @throws DockerError when docker is the engine and cannot be
  */
 export async function signInDocker(
   settings: Settings,
+  registries: Registries,
   around: Surroundings
-): Promise<DockerSession> {
-  const {env, log, signal, runnerTemp, undo} = around;
-  const accounts = [settings.source, settings.target].flatMap(
-    ({registry, username, password}): Account[] =>
-      username === undefined || password === undefined ? [] : [{registry, username, password}]
-  );
+): Promise<SignedIn> {
+  const {undo} = around;
+  const install = installation(settings, around.env);
   const session = await signIn({
-    accounts,
-    runnerTemp,
-    env,
-    log,
-    signal,
+    ...around,
+    accounts:
+      settings.engine === 'docker' ? foundAccounts(settings, registries) : givenAccounts(settings),
     keepLogin: settings.keepLogin,
+    ...(install !== undefined && {install}),
     onDirectory: path => {
       undo.directory(path);
     },
@@ -38,16 +57,99 @@ export async function signInDocker(
       undo.keptLogin(state);
     }
   });
-  for (const {registry, outcome, reason} of session.answers) {
-    if (outcome === 'accepted') log.info(`docker is signed in at ${registry}`);
-    else if (outcome === 'refused')
-      log.warning(
-        `docker was refused at ${registry}: ${reason}; the registry client's own handshake was accepted, and it moves the images`
-      );
-    else
-      log.info(
-        `docker could not sign in at ${registry}: ${reason}; the registry client's own handshake decides`
-      );
+  if (settings.engine !== 'docker') {
+    for (const answer of session.answers) tell(answer, around.log);
+    return session;
   }
-  return session;
+  try {
+    return {...session, ready: await readyFor(session, registries, around)};
+  } catch (error) {
+    await session[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/**
+ * Whether a client may be installed where the machine has none: only where docker has something to do
+ * that nobody else can, and only where a runner has a place for tools.
+ */
+function installation(settings: Settings, env: NodeJS.ProcessEnv): InstallOptions | undefined {
+  const {engine, keepLogin, dockerVersion, dockerSha256, dockerDownloadUrl} = settings;
+  if ((engine !== 'docker' && !keepLogin) || (env.RUNNER_TOOL_CACHE ?? '') === '') return undefined;
+  return {
+    ...(dockerVersion !== undefined && {version: dockerVersion}),
+    ...(dockerSha256 !== undefined && {sha256: dockerSha256}),
+    ...(dockerDownloadUrl !== undefined && {downloadUrl: dockerDownloadUrl})
+  };
+}
+
+function givenAccounts({source, target}: Settings): readonly Account[] {
+  return [source, target].flatMap(({registry, username, password}) =>
+    username === undefined || password === undefined ? [] : [{registry, username, password}]
+  );
+}
+
+/** What the registry client found, wherever: the private config of docker knows of no other place. */
+function foundAccounts(settings: Settings, {source, target}: Registries): readonly Account[] {
+  const given = new Set(givenAccounts(settings).map(({registry}) => registry));
+  return [source, target].flatMap(({name, credentials}) =>
+    credentials.kind === 'password'
+      ? [
+          {
+            registry: name,
+            username: credentials.username,
+            password: credentials.password,
+            // What the job's config has, it has already.
+            keep: given.has(name)
+          }
+        ]
+      : []
+  );
+}
+
+function tell({registry, outcome, reason}: SignInAnswer, log: Log): void {
+  if (outcome === 'accepted') log.info(`docker is signed in at ${registry}`);
+  else if (outcome === 'refused')
+    log.warning(
+      `docker was refused at ${registry}: ${reason}; the registry client's own handshake was accepted, and it moves the images`
+    );
+  else
+    log.info(
+      `docker could not sign in at ${registry}: ${reason}; the registry client's own handshake decides`
+    );
+}
+
+async function readyFor(
+  {client, answers, configDirectory, reason}: DockerSession,
+  {source, target}: Registries,
+  {env, log, signal}: Surroundings
+): Promise<ReadyDocker> {
+  if (client === undefined) {
+    throw new DockerError(
+      'missing',
+      `engine: docker cannot be used: ${reason?.message ?? 'there is no docker client'}`,
+      reason?.advice ?? 'Install docker, or use engine: registry, which needs none.'
+    );
+  }
+  for (const {registry, outcome, reason: why} of answers) {
+    if (outcome !== 'accepted') {
+      throw new DockerError(
+        'registry',
+        `docker ${outcome === 'refused' ? 'was refused' : 'could not sign in'} at ${registry}: ${why}`,
+        adviceFor(why, registry) ??
+          "The docker engine needs docker's own sign-in: see why it was not had, or use engine: registry."
+      );
+    }
+    log.info(`docker is signed in at ${registry}`);
+  }
+  for (const {name, credentials} of [source, target]) {
+    if (credentials.kind !== 'identity-token') continue;
+    await keepIdentityToken(configDirectory, name, credentials.token);
+    log.info(`docker goes to ${name} with the token from ${credentials.from}`);
+  }
+  const daemon = await askDaemon({docker: client.path, configDirectory, env, log, signal});
+  log.info(
+    `docker ${client.version}, daemon ${daemon.version} with the ${daemon.store} image store (${daemon.driver})`
+  );
+  return {path: client.path, configDirectory, daemon};
 }

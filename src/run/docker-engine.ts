@@ -1,0 +1,358 @@
+import type {Settings} from '../inputs.ts';
+import {checkSpace} from '../docker/daemon.ts';
+import {
+  fateOf,
+  foresee,
+  mirrorImageByDocker,
+  type MirroredByDocker,
+  stagingTag
+} from '../docker/engine.ts';
+import {DockerError} from '../docker/error.ts';
+import {failureOf, MirrorError, refuseHalf} from '../mirror/error.ts';
+import type {Image, Node} from '../mirror/graph.ts';
+import type {MirrorOptions, PlannedRelease} from '../mirror/mirror.ts';
+import type {Plan, PlannedImage} from '../mirror/plan.ts';
+import {pushTags} from '../mirror/publish.ts';
+import type {ImageResult, Moved, ReleaseResult, ThroughDocker} from '../mirror/result.ts';
+import {Slots} from '../mirror/slots.ts';
+import {formatPlatform} from '../oci/platform.ts';
+import {getManifest, resolveManifest} from '../registry/manifests.ts';
+import {blobsThere, bytesOf, contentOf} from './pushed.ts';
+import type {ReadyDocker} from './sign-in.ts';
+import {removeStaging, type Staged} from './staging.ts';
+
+/** What the docker engine needs beside what the registry engine takes. */
+export interface DockerEngineOptions extends Omit<MirrorOptions, 'publish'> {
+  readonly docker: ReadyDocker;
+  readonly env: NodeJS.ProcessEnv;
+  readonly settings: Pick<Settings, 'concurrency' | 'timeout'>;
+}
+
+/**
+ * So many images at once: a daemon has three downloads and five uploads under way, of all images
+ * together. https://docs.docker.com/reference/cli/dockerd/
+ */
+const mostAtOnce = 4;
+/** Layers are packed about 2.5 to 1; packed and unpacked they lie on the disk together for a while. */
+const unpacking = 3;
+/** The part of a run's time that one image may take: a daemon that hangs must not take all of it. */
+const imageShare = 3;
+
+/** An image that has been through the daemon, and is at the target under the staging tag. */
+interface Arrived {
+  readonly planned: PlannedImage;
+  readonly bytes: Moved;
+  readonly milliseconds: number;
+  readonly attempts: number;
+  readonly pushed?: Node;
+  readonly throughDocker?: ThroughDocker;
+  readonly error?: unknown;
+}
+
+/**
+ * Mirrors releases through a docker daemon. Docker pushes by tag only: so every image goes up under a
+ * tag that nobody else has, and when all of a release are there and have been looked at, the registry
+ * client gives them their own tags, in the order that a release is published in.
+ */
+export class DockerEngine {
+  readonly #options: DockerEngineOptions;
+  readonly #stop = new AbortController();
+  readonly #signal: AbortSignal;
+  readonly #tag = stagingTag();
+  readonly #slots: Slots;
+  #staged: Staged[] = [];
+
+  private constructor(options: DockerEngineOptions) {
+    this.#options = options;
+    this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
+    const most = Math.min(mostAtOnce, options.settings.concurrency ?? mostAtOnce);
+    this.#slots = new Slots(most, most);
+  }
+
+  /**
+   * Says what will become of the digests, and sees that the daemon's disk has room for what is there
+   * at once.
+   * @throws DockerError `space`
+   */
+  static async open(plan: Plan, options: DockerEngineOptions): Promise<DockerEngine> {
+    const {log, env, docker} = options;
+    const {daemon} = docker;
+    const engine = new DockerEngine(options);
+    const due = plan.images.filter(({complete}) => !complete);
+    const sizes = due.map(({image}) => sizeAtDaemon(image)).sort((one, other) => other - one);
+    const atOnce = sizes.slice(0, engine.#slots.most).reduce((sum, size) => sum + size, 0);
+    await checkSpace(atOnce * unpacking, daemon, env);
+    if (due.length > 0) {
+      log.info(
+        foresee(daemon, {}) === 'kept'
+          ? "the daemon's image store keeps digests; of an index one platform travels, which has another digest"
+          : "the daemon's image store packs layers anew: most digests will be others than the source's, and of an index one platform travels"
+      );
+    }
+    const again = due.filter(({standing}) => standing.tagged !== undefined).length;
+    if (again > 0) {
+      log.info(
+        `${again} images stand at the target with other digests than the source's, as docker may have left them; they are sent again`
+      );
+    }
+    return engine;
+  }
+
+  /**
+   * Brings a release to the target, all of it or nothing that anybody would see. What failed is in
+   * the result; it does not throw for that.
+   */
+  async release(release: PlannedRelease): Promise<ReleaseResult> {
+    const due = release.images.filter(({complete}) => !complete);
+    try {
+      const arrived = await this.#bring(due);
+      if (arrived.some(({error}) => error !== undefined)) return this.#result(release, arrived);
+      try {
+        const changed = await this.#publish(arrived);
+        return this.#result(release, arrived, {published: true, changed});
+      } catch (error) {
+        return this.#result(
+          release,
+          arrived.map(one => ({...one, error}))
+        );
+      }
+    } finally {
+      const staged = this.#staged;
+      this.#staged = [];
+      await removeStaging(this.#options, staged, this.#tag);
+    }
+  }
+
+  /** Why a release did not come to where it should; undefined when it did. */
+  failure({tag, images, published}: ReleaseResult): Error | undefined {
+    const failed = images.filter(({status}) => status === 'failed').map(({name}) => name);
+    return published ? undefined : refuseHalf(tag, failed);
+  }
+
+  /** Largest first; what failed is tried once more when the rest is done. */
+  async #bring(due: readonly PlannedImage[]): Promise<readonly Arrived[]> {
+    const sorted = [...due].sort((one, other) => other.image.size - one.image.size);
+    const first = await this.#pass(sorted, 1);
+    const failed = first.filter(({error}) => error !== undefined && !isFinal(error));
+    if (failed.length === 0 || this.#signal.aborted) return first;
+    this.#options.log.info(
+      `${failed.length} of ${due.length} images failed; they are tried once more`
+    );
+    const second = await this.#pass(
+      failed.map(({planned}) => planned),
+      2
+    );
+    const again = new Map(second.map(one => [one.planned, one]));
+    return first.map(one => again.get(one.planned) ?? one);
+  }
+
+  #pass(due: readonly PlannedImage[], attempts: number): Promise<readonly Arrived[]> {
+    return Promise.all(due.map(planned => this.#slots.run(() => this.#attempt(planned, attempts))));
+  }
+
+  async #attempt(planned: PlannedImage, attempts: number): Promise<Arrived> {
+    const started = performance.now();
+    const since = () => performance.now() - started;
+    try {
+      const came = await this.#through(planned);
+      this.#options.arrived(planned.bytes.copied);
+      return {planned, ...came, milliseconds: since(), attempts};
+    } catch (error) {
+      if (isHopeless(error)) this.#stop.abort(error);
+      const bytes = {copied: 0, mounted: 0, present: 0};
+      return {planned, bytes, milliseconds: since(), attempts, error};
+    }
+  }
+
+  /** Through the daemon to the staging tag, and a look at what is there then. */
+  async #through({
+    image
+  }: PlannedImage): Promise<Pick<Arrived, 'pushed' | 'bytes' | 'throughDocker'>> {
+    const {source, target, docker, env, log, settings} = this.#options;
+    const {repository} = image.target;
+    const root = image.root.descriptor;
+    const mirrored = await mirrorImageByDocker({
+      docker: docker.path,
+      configDirectory: docker.configDirectory,
+      env,
+      log,
+      signal: this.#signal,
+      source: {registry: source.name, repository: image.source.repository, digest: root.digest},
+      target: {registry: target.name, repository, tag: this.#tag},
+      ...platformOf(image),
+      timeout: settings.timeout / imageShare
+    });
+    this.#staged.push({repository, digest: mirrored.digest});
+    const fetched = await getManifest(target, repository, mirrored.digest, this.#signal);
+    if (fetched === undefined) {
+      throw new MirrorError(
+        `${target.name}/${repository} took ${mirrored.digest} from docker and does not have it`,
+        "Look into the registry's storage and its replicas."
+      );
+    }
+    const throughDocker = judge(image, mirrored, contentOf(fetched));
+    await blobsThere(image, fetched, this.#options, this.#signal);
+    log.info(`${image.name}: ${said(throughDocker)}`);
+    return {
+      pushed: {...fetched, children: []},
+      bytes: bytesOf(image, fetched, mirrored),
+      throughDocker
+    };
+  }
+
+  /** @returns whether any tag was created or moved */
+  async #publish(arrived: readonly Arrived[]): Promise<boolean> {
+    const {target, last, lanes} = this.#options;
+    const context = {target, slots: lanes.control, signal: this.#signal};
+    const images = await Promise.all(
+      arrived.map(async ({planned, pushed}): Promise<PlannedImage> => {
+        if (pushed === undefined) throw new TypeError('an image was not pushed');
+        const {image} = planned;
+        const {repository, tag} = image.target;
+        const tagged = await lanes.control.run(() =>
+          resolveManifest(target, repository, tag, this.#signal)
+        );
+        return {
+          ...planned,
+          image: {...image, root: pushed},
+          standing: {...planned.standing, tagged}
+        };
+      })
+    );
+    const changed = await pushTags(images, last, context);
+    for (const {image} of images) {
+      const {repository, tag} = image.target;
+      const {digest} = image.root.descriptor;
+      const staged = this.#staged.find(one => one.repository === repository);
+      if (staged !== undefined) staged.published = {tag, manifest: image.root};
+      this.#options.log.debug(`${repository}:${tag} stands for ${digest}`);
+    }
+    return changed;
+  }
+
+  #result(
+    {tag, targetTag, missing, images}: PlannedRelease,
+    arrived: readonly Arrived[],
+    end: {published: boolean; changed: boolean} = {published: false, changed: false}
+  ): ReleaseResult {
+    const known = new Map(arrived.map(one => [one.planned, one]));
+    const results = images.map(planned => this.#imageResult(planned, known.get(planned), end));
+    return {tag, targetTag, missing, images: results, ...end};
+  }
+
+  #imageResult(
+    {image, bytes}: PlannedImage,
+    arrived: Arrived | undefined,
+    {published}: {published: boolean}
+  ): ImageResult {
+    const {source, target} = this.#options;
+    const root = image.root.descriptor;
+    const {digest, mediaType} = arrived?.pushed?.descriptor ?? root;
+    const error = arrived?.error;
+    const moved = published ? 'copied' : 'staged';
+    return {
+      release: image.release,
+      name: image.name,
+      source: {registry: source.name, ...image.source, digest: root.digest},
+      target: {registry: target.name, ...image.target, digest},
+      digest,
+      mediaType,
+      platforms: image.platforms,
+      status: arrived === undefined ? 'present' : error === undefined ? moved : 'failed',
+      size: image.size,
+      bytes: arrived?.bytes ?? bytes,
+      milliseconds: Math.round(arrived?.milliseconds ?? 0),
+      ...(arrived?.throughDocker !== undefined && {throughDocker: arrived.throughDocker}),
+      ...(error !== undefined && {
+        error: {
+          host: error instanceof DockerError && /^docker pull /.test(error.message) ? source.name : target.name,
+          repository: image.target.repository,
+          digest: root.digest,
+          attempts: arrived?.attempts ?? 1,
+          ...failureOf(error)
+        }
+      })
+    };
+  }
+}
+
+/** Arc runs on this platform: where an index has it, that is the one to travel. */
+const wanted = 'linux/amd64';
+
+function platformOf(image: Image): {platform?: string} {
+  const isIndex = image.root.manifest.kind === 'index';
+  return isIndex && image.platforms.includes(wanted) ? {platform: wanted} : {};
+}
+
+/** Bytes of the largest image below the root, packed: one platform is what a daemon gets. */
+function sizeAtDaemon({manifests}: Image): number {
+  const sizes = manifests.map(({manifest}) =>
+    manifest.kind === 'index'
+      ? 0
+      : [manifest.config, ...manifest.layers].reduce((sum, {size}) => sum + size, 0)
+  );
+  return Math.max(0, ...sizes);
+}
+
+/**
+ * What became of the image. A rewritten manifest must hold the config of one of the source's, and
+ * with it the same unpacked layers: else the daemon pushed something else.
+ */
+function judge(
+  image: Image,
+  {digest, platform}: MirroredByDocker,
+  config: string | undefined
+): ThroughDocker {
+  const leaves = image.manifests.filter(({manifest}) => manifest.kind === 'image');
+  const names = new Map(
+    image.manifests.flatMap(({manifest}) =>
+      manifest.kind === 'image'
+        ? []
+        : manifest.manifests.flatMap(child =>
+            child.platform === undefined
+              ? []
+              : [[child.digest, formatPlatform(child.platform)] as const]
+          )
+    )
+  );
+  const children = leaves
+    .filter(leaf => leaf !== image.root)
+    .map(({descriptor}) => {
+      const name = names.get(descriptor.digest);
+      return {digest: descriptor.digest, ...(name !== undefined && {platform: name})};
+    });
+  const root = {digest: image.root.descriptor.digest};
+  const {fate, platform: known} = fateOf(children.length > 0 ? {...root, children} : root, digest);
+  if (fate !== 'rewritten') return {fate, platform: known ?? platform};
+  const same = leaves.find(
+    ({manifest}) => manifest.kind === 'image' && manifest.config.digest === config
+  );
+  if (same === undefined) {
+    throw new MirrorError(
+      `docker made ${digest} of ${image.name}, which is another image than any that ${root.digest} names`,
+      'Use engine: registry, which changes nothing.'
+    );
+  }
+  return {fate, platform: names.get(same.descriptor.digest) ?? platform};
+}
+
+function said({fate, platform}: ThroughDocker): string {
+  if (fate === 'kept') return 'pushed, with its digest';
+  return fate === 'rewritten'
+    ? `pushed for ${platform}, with a digest of docker's`
+    : `pushed for ${platform} alone`;
+}
+
+/** Failures after which no other image will fare better: the rest is not tried. */
+function isHopeless(error: unknown): boolean {
+  return error instanceof DockerError && ['missing', 'daemon', 'space'].includes(error.fault);
+}
+
+/** Failures for which another try has no point. */
+function isFinal(error: unknown): boolean {
+  return (
+    isHopeless(error) ||
+    error instanceof MirrorError ||
+    (error instanceof DockerError && error.fault === 'timeout')
+  );
+}
