@@ -35093,7 +35093,8 @@ async function replace(path, text) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   EO: () => (/* binding */ isPrivateConfig),
 /* harmony export */   I_: () => (/* binding */ removePrivateConfig),
-/* harmony export */   YV: () => (/* binding */ makePrivateConfig)
+/* harmony export */   YV: () => (/* binding */ makePrivateConfig),
+/* harmony export */   jU: () => (/* binding */ keepIdentityToken)
 /* harmony export */ });
 /* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7598);
 /* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_crypto__WEBPACK_IMPORTED_MODULE_0__);
@@ -35128,6 +35129,18 @@ async function makePrivateConfig({ runnerTemp, env, onDirectory }) {
         throw new _error_js__WEBPACK_IMPORTED_MODULE_4__/* .DockerError */ .B('config', `a private docker config cannot be made in ${runnerTemp}: ${error.message}`, 'See that the directory exists, can be written to and has space left.', error);
     }
     return directory;
+}
+/**
+ * Puts an identity token into a private config, as docker itself writes down one that a registry gave
+ * it: docker login takes none.
+ * @see https://github.com/docker/cli/blob/master/cli/config/types/authconfig.go
+ */
+async function keepIdentityToken(directory, registry, token) {
+    const file = (0,node_path__WEBPACK_IMPORTED_MODULE_2__.join)(directory, 'config.json');
+    const config = JSON.parse(await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.readFile)(file, 'utf8'));
+    const auth = Buffer.from('00000000-0000-0000-0000-000000000000:').toString('base64');
+    const auths = { ...config.auths, [(0,_registry_docker_config_js__WEBPACK_IMPORTED_MODULE_3__/* .dockerServer */ .kU)(registry)]: { auth, identitytoken: token } };
+    await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.writeFile)(file, JSON.stringify({ ...config, auths }), { mode: 0o600 });
 }
 /** The job's context, with its store linked into `directory`; a broken config is the client's to tell of. */
 async function contextOf(env, directory) {
@@ -35176,10 +35189,12 @@ function isPrivateConfig(path, runnerTemp) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   K_: () => (/* binding */ lastSaid),
 /* harmony export */   O9: () => (/* binding */ dockerEnvironment),
+/* harmony export */   Py: () => (/* binding */ succeed),
 /* harmony export */   ST: () => (/* binding */ runDocker),
+/* harmony export */   cp: () => (/* binding */ adviceFor),
 /* harmony export */   sX: () => (/* binding */ exitOf)
 /* harmony export */ });
-/* unused harmony exports succeed, adviceFor, faultIn */
+/* unused harmony export faultIn */
 /* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(4192);
 /* harmony import */ var _process_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1919);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(5994);
@@ -35248,7 +35263,7 @@ async function succeed(args, call, capture) {
         return outcome.stdout;
     const said = lastSaid(outcome);
     const [host = ''] = (args.at(-1) ?? '').split('/');
-    throw new DockerError(faultIn(said), `docker ${args.join(' ')} failed (${exitOf(outcome)}): ${said}`, adviceFor(said, host));
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .DockerError */ .B(faultIn(said), `docker ${args.join(' ')} failed (${exitOf(outcome)}): ${said}`, adviceFor(said, host));
 }
 /**
  * What to do about a failure that docker told in these words, where they say it. What the registry
@@ -35314,8 +35329,8 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var node_os__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_os__WEBPACK_IMPORTED_MODULE_0__);
 /* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6058);
 /* harmony import */ var _inputs_error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1551);
-/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(9795);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(3904);
+/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(852);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(759);
 /* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(6661);
 /* harmony import */ var _report_actions_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(9431);
 /* harmony import */ var _report_verdict_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(687);
@@ -35370,7 +35385,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 9795:
+/***/ 852:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -36476,14 +36491,29 @@ function wrong(text, rule) {
     return new release_error/* ReleaseError */.K(`${JSON.stringify((0,clean/* clean */.uH)(text, 140))} names no release: ${rule}`);
 }
 
+;// CONCATENATED MODULE: ./src/inputs/docker-cannot.ts
+/** What docker would lose of what was asked for: with `engine: docker` these values are refused. */
+const dockerCannot = [
+    {
+        input: 'publish',
+        value: 'false',
+        message: 'cannot be had with engine: docker, which pushes by tag only; leave one of the two out'
+    },
+    {
+        input: 'referrers',
+        value: 'true',
+        message: 'cannot be had with engine: docker: signatures and attestations belong to digests, which docker changes; leave one of the two out'
+    },
+    {
+        input: 'chart',
+        value: 'true',
+        message: 'cannot be had with engine: docker, which carries images and no charts; leave one of the two out'
+    }
+];
+
 ;// CONCATENATED MODULE: ./src/inputs/not-yet.ts
 /** Values that are understood, but whose capability is still to come. A capability that arrives takes its line away. */
 const notYet = [
-    {
-        input: 'engine',
-        value: 'docker',
-        message: 'the docker engine is not available yet; leave it out, or write registry'
-    },
     {
         input: 'referrers',
         value: 'true',
@@ -36500,6 +36530,7 @@ const notYet = [
 
 
 
+
 /** Notes what is wrong not with an input by itself but with several together. */
 function checkTogether(checks, { source, target, tags, targetTag }) {
     if (source && target && sameSide(source, target)) {
@@ -36510,7 +36541,8 @@ function checkTogether(checks, { source, target, tags, targetTag }) {
     }
     if (targetTag !== undefined)
         checkTargetTag(checks, tags, targetTag);
-    for (const { input, value, message } of notYet) {
+    const docker = checks.text('engine') === 'docker';
+    for (const { input, value, message } of docker ? [...notYet, ...dockerCannot] : notYet) {
         if ((checks.text(input) ?? '').toLowerCase() === value)
             checks.refuse(input, message);
     }
@@ -36659,7 +36691,7 @@ class Refusal extends Error {
 
 /***/ }),
 
-/***/ 3904:
+/***/ 759:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -37915,7 +37947,7 @@ function describePath({ path }, origin) {
 async function ping(registry, needs, signal) {
     await registry.locate();
     const question = { method: 'GET', path: '/v2/', needs, expect: [200, 404], signal };
-    const answer = await registry.ask(question, registry_discard);
+    const answer = await registry.ask(question, discard);
     if (answer.status === 200)
         return;
     // Some registries hide /v2/ from those who may still pull; a page of something else is no registry.
@@ -37928,7 +37960,7 @@ async function ping(registry, needs, signal) {
     }
 }
 /** Leaves an answer's body unread, so that its connection can be used again. */
-function registry_discard(answer) {
+function discard(answer) {
     answer.body.resume();
     return answer;
 }
@@ -37956,7 +37988,7 @@ async function getManifest(registry, repository, reference, signal) {
         try {
             return await registry.ask(question, async (answer) => {
                 if (answer.status === 404) {
-                    registry_discard(answer);
+                    discard(answer);
                     return undefined;
                 }
                 const place = { host: registry.name, method: 'GET', path: answer.url.pathname, repository };
@@ -37979,7 +38011,7 @@ async function getManifest(registry, repository, reference, signal) {
 async function headManifest(registry, repository, reference, signal) {
     try {
         const question = manifests_about(registry, 'HEAD', repository, reference, signal);
-        const { status, headers } = await registry.ask(question, registry_discard);
+        const { status, headers } = await registry.ask(question, discard);
         if (status === 404)
             return 'absent';
         const digest = headers['docker-content-digest'];
@@ -37995,13 +38027,26 @@ async function headManifest(registry, repository, reference, signal) {
  * The digest that a tag or digest stands for at the registry: by HEAD, and by GET where HEAD does
  * not tell. Undefined where there is none.
  */
-async function manifests_resolveManifest(registry, repository, reference, signal) {
+async function resolveManifest(registry, repository, reference, signal) {
     const head = await headManifest(registry, repository, reference, signal);
     if (head !== 'absent' && head !== 'unknown' && head.digest !== undefined)
         return head.digest;
-    // Some registries answer HEAD with 404 where GET finds it, but only a tag is worth the second look.
-    if (head === 'absent' && (0,oci_digest/* isDigest */.Bc)(reference))
-        return undefined;
+    if (head === 'absent') {
+        if ((0,oci_digest/* isDigest */.Bc)(reference))
+            return undefined;
+        // Some registries answer HEAD with 404 where GET finds it. The first one tells for all.
+        registry.learned.headTells ??= byGet(registry, repository, reference, signal)
+            .then(digest => digest === undefined)
+            .catch((error) => {
+            registry.learned.headTells = undefined;
+            throw error;
+        });
+        if (await registry.learned.headTells)
+            return undefined;
+    }
+    return await byGet(registry, repository, reference, signal);
+}
+async function byGet(registry, repository, reference, signal) {
     try {
         return (await getManifest(registry, repository, reference, signal))?.descriptor.digest;
     }
@@ -38032,12 +38077,12 @@ async function putManifest(registry, repository, reference, { bytes, descriptor 
             tries,
             digest,
             signal
-        }, registry_discard);
+        }, discard);
     }
     catch (error) {
         if (!(error instanceof registry_error/* RegistryError */.gl) || !mayStandAlready(error))
             throw error;
-        const there = await manifests_resolveManifest(registry, repository, reference, signal);
+        const there = await resolveManifest(registry, repository, reference, signal);
         if (there !== digest)
             throw error;
         return { subjectTaken: false };
@@ -38155,7 +38200,7 @@ async function makePlan(images, options) {
 }
 async function ask(target, image, slots, signal) {
     const { repository, tag } = image.target;
-    const tagged = await slots.run(() => manifests_resolveManifest(target, repository, tag, signal));
+    const tagged = await slots.run(() => resolveManifest(target, repository, tag, signal));
     const manifests = new Set();
     // Only under the right tag does it matter what is there; otherwise all manifests are put anew,
     // which costs less than asking.
@@ -38163,7 +38208,7 @@ async function ask(target, image, slots, signal) {
         return { tagged, manifests };
     await Promise.all(image.manifests.map(async ({ descriptor: { digest } }) => {
         const there = digest === tagged ||
-            (await slots.run(() => manifests_resolveManifest(target, repository, digest, signal))) === digest;
+            (await slots.run(() => resolveManifest(target, repository, digest, signal))) === digest;
         if (there)
             manifests.add(digest);
     }));
@@ -38407,7 +38452,7 @@ async function verifyBelow(planned, context) {
     await Promise.all(planned.image.manifests.slice(0, -1).map(async ({ descriptor: { digest } }) => {
         if (!unchecked.has(digest))
             return;
-        const there = await slots.run(() => manifests_resolveManifest(target, repository, digest, signal));
+        const there = await slots.run(() => resolveManifest(target, repository, digest, signal));
         if (there === digest)
             return;
         throw new registry_error/* RegistryError */.gl('corrupt', `${target.name}/${repository} took the manifest ${digest} and does not have it`, {
@@ -38454,7 +38499,7 @@ async function pushTag({ image }, { target, signal }) {
     await putManifest(target, repository, tag, image.root, signal);
     const patience = target.patience();
     for (;;) {
-        const now = await manifests_resolveManifest(target, repository, tag, signal);
+        const now = await resolveManifest(target, repository, tag, signal);
         if (now === digest)
             return;
         // Behind some names stand machines that learn of a tag a moment later.
@@ -38731,7 +38776,7 @@ async function mountBlob(registry, repository, digest, from, signal) {
             expect: [201, 202],
             digest,
             signal
-        }, registry_discard);
+        }, discard);
         return answer.status === 201 ? 'mounted' : sessionOf(answer);
     }
     catch (error) {
@@ -38756,7 +38801,7 @@ async function openUpload(registry, repository, digest, signal) {
         expect: [202],
         digest,
         signal
-    }, registry_discard);
+    }, discard);
     return sessionOf(answer);
 }
 /** Tells the registry that an upload will not go on. Best effort: some registries cannot. */
@@ -38769,7 +38814,7 @@ async function cancelUpload(registry, repository, { url }) {
             expect: [200, 202, 204, 404, 405],
             tries: 'once',
             signal: AbortSignal.timeout(2000)
-        }, registry_discard);
+        }, discard);
     }
     catch {
         registry.log.debug(`an upload at ${registry.name}/${repository} could not be cancelled`);
@@ -38782,6 +38827,7 @@ class Upload {
     #content;
     #signal;
     #session;
+    #chunked = false;
     /** Bytes of the last request with a body. */
     #sent = 0;
     constructor(registry, repository, content, session, signal) {
@@ -38824,8 +38870,9 @@ class Upload {
                     throw error;
                 if (verdict === 'final')
                     throw error;
+                // Broken twice in one piece: from now on, a break costs a chunk and not the blob.
                 if (failures >= 2 && verdict === 'passing')
-                    registry.learned.chunked = true;
+                    this.#chunked = true;
                 if (verdict === 'passing')
                     await registry.recover(patience, error, this.#signal);
                 registry.log.debug(`${error.message}; the upload starts again`);
@@ -38874,7 +38921,7 @@ class Upload {
         const { learned, quirks } = this.#registry;
         const { descriptor } = this.#content;
         const { size, digest } = descriptor;
-        const inChunks = learned.tooLarge !== undefined || learned.chunked === true;
+        const inChunks = learned.tooLarge !== undefined || this.#chunked;
         if (inChunks && size > this.#chunk()) {
             await this.#commit(await this.#patchChunks(session), digest);
         }
@@ -38994,7 +39041,7 @@ class Upload {
             tries: 'once',
             digest: descriptor.digest,
             signal: this.#signal
-        }, registry_discard);
+        }, discard);
     }
     async #abandon() {
         const session = this.#session;
@@ -39742,6 +39789,793 @@ function are(names) {
     return names.length > 1 ? 'are' : 'is';
 }
 
+// EXTERNAL MODULE: external "node:fs/promises"
+var promises_ = __nccwpck_require__(1455);
+// EXTERNAL MODULE: ./src/docker/error.ts
+var docker_error = __nccwpck_require__(5994);
+;// CONCATENATED MODULE: ./src/docker/answer.ts
+
+
+/** The daemon's answers about itself and its images are larger than what commands print; in bytes. */
+const answerLimit = 1024 * 1024;
+/** Reads what docker answered with `{{json .}}`. @throws DockerError */
+function parseAnswer(text, what) {
+    try {
+        const parsed = JSON.parse(text);
+        if (typeof parsed === 'object' && parsed !== null)
+            return parsed;
+    }
+    catch {
+        // Told below.
+    }
+    throw new docker_error/* DockerError */.B('failed', `${what} did not answer in JSON`);
+}
+/** A text of such an answer, clean. */
+function textOf(value) {
+    return typeof value === 'string' ? (0,clean/* clean */.uH)(value, 200) : 'unknown';
+}
+
+// EXTERNAL MODULE: ./src/docker/run.ts
+var run = __nccwpck_require__(4989);
+;// CONCATENATED MODULE: ./src/docker/daemon.ts
+
+
+
+
+/** In milliseconds. */
+const infoTimeout = 30_000;
+/**
+ * Asks the daemon about itself.
+ * @throws DockerError `daemon` when it does not answer
+ */
+async function askDaemon(call) {
+    const text = await (0,run/* succeed */.Py)(['info', '--format', '{{json .}}'], { ...call, timeout: infoTimeout }, answerLimit);
+    const info = parseAnswer(text, 'docker info');
+    const [said] = Array.isArray(info.ServerErrors) ? info.ServerErrors : [];
+    if (said !== undefined || typeof info.DockerRootDir !== 'string' || info.DockerRootDir === '') {
+        throw new docker_error/* DockerError */.B('daemon', `the docker daemon does not answer: ${typeof said === 'string' ? said : 'it told nothing of itself'}`, 'Start the docker daemon, or point DOCKER_HOST at one.');
+    }
+    const containerd = JSON.stringify(info.DriverStatus ?? []).includes('io.containerd.snapshotter');
+    return {
+        version: textOf(info.ServerVersion),
+        store: containerd ? 'containerd' : 'classic',
+        driver: textOf(info.Driver),
+        dataRoot: info.DockerRootDir,
+        platform: `${textOf(info.OSType)}/${textOf(info.Architecture)}`
+    };
+}
+/**
+ * How many bytes are free where the daemon keeps its data. Undefined where that cannot be known:
+ * the daemon is on another machine, or its directory is out of sight.
+ */
+async function freeSpace(info, env) {
+    const host = env.DOCKER_HOST ?? '';
+    if (host !== '' && !/^(?:unix|npipe):/.test(host))
+        return undefined;
+    // With containerd's store the images may lie with containerd instead.
+    const places = info.store === 'containerd' ? [info.dataRoot, '/var/lib/containerd'] : [info.dataRoot];
+    const free = await Promise.all(places.map(async (place) => {
+        const { bavail, bsize } = await (0,promises_.statfs)(place);
+        return bavail * bsize;
+    })).catch(() => []);
+    return free.length === 0 ? undefined : Math.min(...free);
+}
+/**
+ * Checks that `bytes` more find room at the daemon.
+ * @returns the free bytes, undefined where they cannot be known
+ * @throws DockerError `space`
+ */
+async function checkSpace(bytes, info, env) {
+    const free = await freeSpace(info, env);
+    if (free !== undefined && free < bytes) {
+        throw new docker_error/* DockerError */.B('space', `the docker daemon needs ${bytes} bytes in ${info.dataRoot}, and ${free} are free`, 'Make room there (docker system prune), or use engine: registry, which needs no disk.');
+    }
+    return free;
+}
+
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(7598);
+// EXTERNAL MODULE: ./src/oci/reference.ts
+var oci_reference = __nccwpck_require__(2148);
+;// CONCATENATED MODULE: ./src/docker/image.ts
+
+
+
+
+
+
+/** Removing is quick, and is done after a cancel too; in milliseconds. */
+const removeTimeout = 20_000;
+/**
+ * What the daemon knows of an image.
+ * @returns undefined when it has none of that name
+ * @throws DockerError
+ */
+async function inspect(name, call) {
+    const args = ['image', 'inspect', '--format', '{{json .}}', name];
+    const outcome = await (0,run/* runDocker */.ST)(args, call, undefined, answerLimit);
+    if (outcome.exitCode !== 0 && /no such image/i.test(outcome.stderr))
+        return undefined;
+    const text = outcome.exitCode === 0 ? outcome.stdout : await (0,run/* succeed */.Py)(args, call, answerLimit);
+    const image = parseAnswer(text, 'docker image inspect');
+    if (typeof image.Id !== 'string' || typeof image.Size !== 'number') {
+        throw new docker_error/* DockerError */.B('failed', `docker told nothing of ${name}`);
+    }
+    const digests = Array.isArray(image.RepoDigests) ? image.RepoDigests : [];
+    return {
+        id: image.Id,
+        repoDigests: digests.filter(digest => typeof digest === 'string'),
+        size: image.Size,
+        platform: `${textOf(image.Os)}/${textOf(image.Architecture)}`,
+        diffIds: diffIdsIn(image.RootFS)
+    };
+}
+function diffIdsIn(rootfs) {
+    const { Layers: layers } = (rootfs ?? {});
+    return Array.isArray(layers) ? layers.filter(layer => typeof layer === 'string') : [];
+}
+/** Pulls an image by digest. @throws DockerError */
+async function pull(source, call, platform) {
+    const which = platform === undefined ? [] : ['--platform', platform];
+    await (0,run/* succeed */.Py)(['pull', ...which, nameOf(source)], call);
+}
+/**
+ * Pushes an image under its tag, and hands back what docker said of it.
+ * @throws DockerError
+ */
+async function push(target, call) {
+    const name = nameOf(target);
+    const text = await (0,run/* succeed */.Py)(['push', name], call);
+    // "<tag>: digest: sha256:… size: 1234" is the last thing it says.
+    const last = [...text.matchAll(/^(\S+): digest: (\S+) size: \d+\s*$/gm)].at(-1);
+    if (last?.[1] !== target.tag || last?.[2] === undefined) {
+        throw new docker_error/* DockerError */.B('failed', `docker push ${name} told no digest`);
+    }
+    const layers = text.matchAll(/^([0-9a-f]{12}): (Pushed|Mounted from|Layer already exists)\b/gm);
+    const ways = new Map([...layers].map(([, id = '', said = '']) => [id, wayOf[said] ?? 'copied']));
+    return { digest: (0,oci_digest/* parseDigest */.m)(last[2]), ways };
+}
+const wayOf = {
+    'Mounted from': 'mounted',
+    'Layer already exists': 'present'
+};
+/** Takes a name away from the daemon, and what no other name holds. Never throws: it is the last resort. */
+async function remove(name, call) {
+    // Also when the run was cancelled: what was made is removed.
+    const signal = AbortSignal.timeout(removeTimeout);
+    try {
+        await (0,run/* succeed */.Py)(['image', 'rm', name], {
+            ...call,
+            signal,
+            timeout: removeTimeout
+        });
+    }
+    catch (error) {
+        const { message } = error;
+        if (!/no such image/i.test(message)) {
+            call.log.warning(`${(0,clean/* clean */.uH)(name, 300)} is still at the docker daemon: ${(0,clean/* clean */.uH)(message, 300)}`);
+        }
+    }
+}
+/** A reference as docker takes it: by its digest when it has one, else by its tag. */
+function nameOf(reference) {
+    const { registry, repository, tag, digest } = reference;
+    return (0,oci_reference/* formatReference */.FH)(digest === undefined
+        ? { registry, repository, ...(tag !== undefined && { tag }) }
+        : { registry, repository, digest });
+}
+
+;// CONCATENATED MODULE: ./src/docker/engine.ts
+
+
+
+
+
+
+/** A tag that no other run has, and that nobody takes for a release: those begin with `v`. */
+function stagingTag() {
+    return `mirror-${(0,external_node_crypto_.randomBytes)(12).toString('hex')}`;
+}
+/**
+ * What to expect of an image before it is pulled. The classic store may keep a digest by luck; that
+ * it does not is the rule.
+ * @see https://docs.docker.com/engine/storage/containerd/
+ */
+function foresee({ store }, root) {
+    if (store === 'classic')
+        return 'rewritten';
+    return root.children === undefined ? 'kept' : 'one-platform';
+}
+/** What became of an image, by the digest that the target gave it. */
+function fateOf(root, pushed) {
+    if (pushed === root.digest)
+        return { fate: 'kept' };
+    const child = root.children?.find(({ digest }) => digest === pushed);
+    if (child === undefined)
+        return { fate: 'rewritten' };
+    return { fate: 'one-platform', ...(child.platform !== undefined && { platform: child.platform }) };
+}
+/**
+ * Mirrors one image through the daemon: pulled by digest, named, pushed, removed. What the daemon had
+ * before under the same names it has afterwards.
+ * @throws DockerError, the signal's reason; whatever happens, what was made is removed
+ */
+async function mirrorImageByDocker(options) {
+    const { source, target, platform, timeout, log } = options;
+    if (source.digest === undefined) {
+        throw new docker_error/* DockerError */.B('failed', `${(0,oci_reference/* formatReference */.FH)(source)} has no digest to pull it by`);
+    }
+    const ends = performance.now() + timeout;
+    // Each command may take what is left of the image's time.
+    const call = () => ({
+        ...options,
+        timeout: Math.max(1, ends - performance.now())
+    });
+    const from = { registry: source.registry, repository: source.repository, digest: source.digest };
+    const to = {
+        registry: target.registry,
+        repository: target.repository,
+        tag: target.tag ?? stagingTag()
+    };
+    const sourceName = nameOf(from);
+    const targetName = nameOf(to);
+    const had = await inspect(sourceName, call());
+    const held = await inspect(targetName, call());
+    const gained = new Set();
+    try {
+        if (had === undefined)
+            gained.add(sourceName);
+        await pull(from, call(), platform);
+        const image = await inspect(sourceName, call());
+        if (image === undefined)
+            throw new docker_error/* DockerError */.B('failed', `docker lost ${sourceName}`);
+        gained.add(targetName);
+        await (0,run/* succeed */.Py)(['tag', sourceName, targetName], call());
+        const { digest, ways } = await push(to, call());
+        // By its push the image has got the target's digest as one more name.
+        const pushedName = nameOf({ registry: to.registry, repository: to.repository, digest });
+        if (!image.repoDigests.some(name => sameName(name, pushedName)))
+            gained.add(pushedName);
+        return {
+            digest,
+            ways,
+            kept: digest === source.digest,
+            bytes: image.size,
+            platform: image.platform,
+            diffIds: image.diffIds,
+            pushed: to
+        };
+    }
+    finally {
+        // Last made, first removed.
+        for (const name of [...gained].reverse())
+            await remove(name, options);
+        if (held !== undefined)
+            await giveBack(held, targetName, options, log);
+    }
+}
+/** A name that the daemon had for another image goes back to that. */
+async function giveBack(held, name, options, log) {
+    const signal = AbortSignal.timeout(removeTimeout);
+    await (0,run/* succeed */.Py)(['tag', held.id, name], { ...options, signal, timeout: removeTimeout }).catch((error) => {
+        log.warning(`${(0,clean/* clean */.uH)(name, 300)} does not name what it did at the docker daemon: ${(0,clean/* clean */.uH)(error.message, 300)}`);
+    });
+}
+/** Docker leaves its own registry away when it tells a name. */
+function sameName(one, other) {
+    const full = (name) => name.replace(/^docker\.io\/(?:library\/)?/, '');
+    return full(one) === full(other);
+}
+
+;// CONCATENATED MODULE: ./src/oci/platform.ts
+/** `linux/arm64/v8` */
+function formatPlatform({ os, architecture, variant }) {
+    return variant === undefined ? `${os}/${architecture}` : `${os}/${architecture}/${variant}`;
+}
+
+;// CONCATENATED MODULE: ./src/run/pushed.ts
+
+
+
+
+/** The digest of an image's config: what it names is the same content, however its layers are packed. */
+function contentOf({ manifest }) {
+    return manifest.kind === 'image' ? manifest.config.digest : undefined;
+}
+/**
+ * Looks at everything below a manifest that docker pushed. Of an index that it kept, all of the
+ * source's.
+ * @throws RegistryError `corrupt` when something is not there
+ */
+async function blobsThere(image, { manifest }, { target, lanes }, signal) {
+    const { repository } = image.target;
+    const absent = (digest) => new registry_error/* RegistryError */.gl('corrupt', `${target.name}/${repository} was sent ${String(digest)} by docker and does not have it`, {
+        host: target.name,
+        repository,
+        digest,
+        advice: "Look into the registry's storage and its replicas."
+    });
+    const blobs = manifest.kind === 'image'
+        ? [manifest.config, ...manifest.layers].filter(blob => !isForeign(blob))
+        : [...image.blobs.values()];
+    const children = manifest.kind === 'image' ? [] : image.manifests.slice(0, -1);
+    await Promise.all([
+        ...blobs.map(async (blob) => {
+            const has = await lanes.control.run(() => hasBlob(target, repository, blob, signal));
+            if (has === 'absent')
+                throw absent(blob.digest);
+        }),
+        ...children.map(async ({ descriptor: { digest } }) => {
+            const there = await lanes.control.run(() => resolveManifest(target, repository, digest, signal));
+            if (there !== digest)
+                throw absent(digest);
+        })
+    ]);
+}
+/** The bytes that the target got, layer by layer as docker told; what it did not tell of was sent. */
+function bytesOf(image, { manifest, descriptor }, { ways, diffIds }) {
+    if (manifest.kind === 'index')
+        return { copied: image.size, mounted: 0, present: 0 };
+    const bytes = { copied: descriptor.size + manifest.config.size, mounted: 0, present: 0 };
+    manifest.layers.forEach((layer, i) => {
+        if (isForeign(layer))
+            return;
+        const way = ways.get(shortOf(layer.digest)) ?? ways.get(shortOf(diffIds[i] ?? '')) ?? 'copied';
+        bytes[way] += layer.size;
+    });
+    return bytes;
+}
+/** As docker shortens a digest. */
+function shortOf(digest) {
+    return digest.slice(digest.indexOf(':') + 1).slice(0, 12);
+}
+
+;// CONCATENATED MODULE: ./src/registry/pages.ts
+
+
+
+/** The most bytes of a page. */
+const largestPage = 8 * 1024 * 1024;
+/** The most pages; with a thousand entries each, more than any registry was seen to have. */
+const mostPages = 1000;
+/**
+ * All entries of a list that comes in pages, or undefined where there is no such list. A `Link` is
+ * followed only within the registry, never twice to the same page, and only so many times.
+ * @throws RegistryError
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
+ */
+async function collect(registry, list) {
+    const { needs, key, until, signal } = list;
+    const entries = [];
+    const seen = new Set();
+    let next = new URL(list.path, registry.origin);
+    while (next !== undefined) {
+        const url = next;
+        seen.add(url.href);
+        const page = await registry.ask({
+            method: 'GET',
+            path: url,
+            needs,
+            expect: [200, 404],
+            headers: { Accept: 'application/json' },
+            signal
+        }, async (answer) => {
+            if (answer.status === 404) {
+                discard(answer);
+                return undefined;
+            }
+            const place = { host: registry.name, method: 'GET', path: url.pathname };
+            const body = await readBody(answer.body, largestPage, registry.transport.timings.idle, place);
+            return { entries: parse(body, key, place), link: answer.headers.link };
+        });
+        if (page === undefined)
+            return seen.size === 1 ? undefined : entries;
+        for (const entry of page.entries)
+            entries.push(entry);
+        if (until !== undefined && page.entries.some(until))
+            return entries;
+        next = follow(page.link, url, registry);
+        if (next !== undefined && (seen.has(next.href) || seen.size >= mostPages)) {
+            throw new registry_error/* RegistryError */.gl('unsafe', `${registry.name}: the list of ${key} has no end`, {
+                host: registry.name,
+                path: url.pathname
+            });
+        }
+    }
+    return entries;
+}
+function parse(body, key, place) {
+    try {
+        const value = JSON.parse(body.toString('utf8'))[key];
+        // Without a tag, some registries say null.
+        if (value === null || value === undefined)
+            return [];
+        if (Array.isArray(value))
+            return value.filter(entry => typeof entry === 'string');
+    }
+    catch {
+        // Said below.
+    }
+    throw new registry_error/* RegistryError */.gl('corrupt', `${place.host}: the list of ${key} is not one`, place);
+}
+/** @see https://www.rfc-editor.org/rfc/rfc8288#section-3 */
+function follow(header, from, registry) {
+    const text = Array.isArray(header) ? header.join(', ') : (header ?? '');
+    const target = /<([^<>]*)>\s*(?:;\s*[^;,]+)*;\s*rel="?next"?/i.exec(text)?.[1];
+    if (target === undefined || !URL.canParse(target, from.href))
+        return undefined;
+    const url = new URL(target, from);
+    // Behind a proxy the registry may not know its own scheme and port: the path is what counts.
+    if (url.hostname !== from.hostname) {
+        throw new registry_error/* RegistryError */.gl('unsafe', `${registry.name}: the list goes on at another host, which is not followed`, {
+            host: registry.name,
+            path: from.pathname
+        });
+    }
+    return new URL(url.pathname + url.search, registry.origin);
+}
+
+;// CONCATENATED MODULE: ./src/registry/tags.ts
+
+
+
+
+/**
+ * All tags of a repository, in the registry's order, which means nothing. None where the repository
+ * is not known.
+ * @throws RegistryError
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
+ */
+async function listTags(registry, repository, signal) {
+    const pages = await collect(registry, {
+        path: `/v2/${repository}/tags/list?n=1000`,
+        needs: [{ repository, actions: registry.actions }],
+        key: 'tags',
+        signal
+    });
+    return pages ?? [];
+}
+/**
+ * Takes a tag away. The manifest is meant to stay under its other names; a registry was seen to
+ * delete it too, so whoever needs it looks at it afterwards.
+ * @returns whether the tag is gone; many registries do not let tags be deleted
+ * @throws the signal's reason
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#deleting-tags
+ */
+async function removeTag(registry, repository, tag, signal) {
+    try {
+        await registry.ask({
+            method: 'DELETE',
+            path: registry.quirks.untag?.(repository, tag) ?? `/v2/${repository}/manifests/${tag}`,
+            needs: [{ repository, actions: 'delete' }],
+            expect: [200, 202, 204, 404],
+            tries: 'once',
+            signal
+        }, discard);
+        return (await resolveManifest(registry, repository, tag, signal)) === undefined;
+    }
+    catch (error) {
+        if (!(error instanceof registry_error/* RegistryError */.gl))
+            throw error;
+        registry.log.debug(`the tag stays: ${error.message}`);
+        return false;
+    }
+}
+
+;// CONCATENATED MODULE: ./src/run/staging.ts
+
+
+/** For all of them, in milliseconds; after a cancel there is little time. */
+const usualTime = 120_000;
+const cancelledTime = 4_000;
+/**
+ * Takes the staging tags away, one after the other, as far as the registry lets that be done; what
+ * stays is said. A registry was seen to delete the manifest with any of its tags: then the tag that
+ * counts is put back at once, and the other staging tags stay. Never throws.
+ */
+async function removeStaging({ target, log, signal }, staged, tag) {
+    const limit = AbortSignal.timeout(signal.aborted ? cancelledTime : usualTime);
+    const all = [...new Map(staged.map(one => [one.repository, one])).values()];
+    let removed = 0;
+    let harm = '';
+    try {
+        for (const { repository, published } of all) {
+            if (!(await removeTag(target, repository, tag, limit)))
+                break;
+            removed++;
+            if (published === undefined)
+                continue;
+            const { digest } = published.manifest.descriptor;
+            if ((await resolveManifest(target, repository, published.tag, limit)) === digest)
+                continue;
+            await putManifest(target, repository, published.tag, published.manifest, limit);
+            harm = ', since it deletes more than the tag';
+            break;
+        }
+    }
+    catch (error) {
+        log.debug(`staging tags: ${String(error)}`);
+    }
+    const left = all.length - removed;
+    if (left === 0)
+        return;
+    log.notice(`${left === 1 ? 'One image keeps' : `${left} images keep`} the tag ${tag} at ${target.name} under which docker pushed: the registry does not let it be taken away${harm}. Arc takes no notice of it, and it may be deleted.`);
+}
+
+;// CONCATENATED MODULE: ./src/run/docker-engine.ts
+
+
+
+
+
+
+
+
+
+
+/**
+ * So many images at once: a daemon has three downloads and five uploads under way, of all images
+ * together. https://docs.docker.com/reference/cli/dockerd/
+ */
+const mostAtOnce = 4;
+/** Layers are packed about 2.5 to 1; packed and unpacked they lie on the disk together for a while. */
+const unpacking = 3;
+/** The part of a run's time that one image may take: a daemon that hangs must not take all of it. */
+const imageShare = 3;
+/**
+ * Mirrors releases through a docker daemon. Docker pushes by tag only: so every image goes up under a
+ * tag that nobody else has, and when all of a release are there and have been looked at, the registry
+ * client gives them their own tags, in the order that a release is published in.
+ */
+class DockerEngine {
+    #options;
+    #stop = new AbortController();
+    #signal;
+    #tag = stagingTag();
+    #slots;
+    #staged = [];
+    constructor(options) {
+        this.#options = options;
+        this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
+        const most = Math.min(mostAtOnce, options.settings.concurrency ?? mostAtOnce);
+        this.#slots = new Slots(most, most);
+    }
+    /**
+     * Says what will become of the digests, and sees that the daemon's disk has room for what is there
+     * at once.
+     * @throws DockerError `space`
+     */
+    static async open(plan, options) {
+        const { log, env, docker } = options;
+        const { daemon } = docker;
+        const engine = new DockerEngine(options);
+        const due = plan.images.filter(({ complete }) => !complete);
+        const sizes = due.map(({ image }) => sizeAtDaemon(image)).sort((one, other) => other - one);
+        const atOnce = sizes.slice(0, engine.#slots.most).reduce((sum, size) => sum + size, 0);
+        await checkSpace(atOnce * unpacking, daemon, env);
+        if (due.length > 0) {
+            log.info(foresee(daemon, {}) === 'kept'
+                ? "the daemon's image store keeps digests; of an index one platform travels, which has another digest"
+                : "the daemon's image store packs layers anew: most digests will be others than the source's, and of an index one platform travels");
+        }
+        const again = due.filter(({ standing }) => standing.tagged !== undefined).length;
+        if (again > 0) {
+            log.info(`${again} images stand at the target with other digests than the source's, as docker may have left them; they are sent again`);
+        }
+        return engine;
+    }
+    /**
+     * Brings a release to the target, all of it or nothing that anybody would see. What failed is in
+     * the result; it does not throw for that.
+     */
+    async release(release) {
+        const due = release.images.filter(({ complete }) => !complete);
+        try {
+            const arrived = await this.#bring(due);
+            if (arrived.some(({ error }) => error !== undefined))
+                return this.#result(release, arrived);
+            try {
+                const changed = await this.#publish(arrived);
+                return this.#result(release, arrived, { published: true, changed });
+            }
+            catch (error) {
+                return this.#result(release, arrived.map(one => ({ ...one, error })));
+            }
+        }
+        finally {
+            const staged = this.#staged;
+            this.#staged = [];
+            await removeStaging(this.#options, staged, this.#tag);
+        }
+    }
+    /** Why a release did not come to where it should; undefined when it did. */
+    failure({ tag, images, published }) {
+        const failed = images.filter(({ status }) => status === 'failed').map(({ name }) => name);
+        return published ? undefined : refuseHalf(tag, failed);
+    }
+    /** Largest first; what failed is tried once more when the rest is done. */
+    async #bring(due) {
+        const sorted = [...due].sort((one, other) => other.image.size - one.image.size);
+        const first = await this.#pass(sorted, 1);
+        const failed = first.filter(({ error }) => error !== undefined && !isFinal(error));
+        if (failed.length === 0 || this.#signal.aborted)
+            return first;
+        this.#options.log.info(`${failed.length} of ${due.length} images failed; they are tried once more`);
+        const second = await this.#pass(failed.map(({ planned }) => planned), 2);
+        const again = new Map(second.map(one => [one.planned, one]));
+        return first.map(one => again.get(one.planned) ?? one);
+    }
+    #pass(due, attempts) {
+        return Promise.all(due.map(planned => this.#slots.run(() => this.#attempt(planned, attempts))));
+    }
+    async #attempt(planned, attempts) {
+        const started = performance.now();
+        const since = () => performance.now() - started;
+        try {
+            const came = await this.#through(planned);
+            this.#options.arrived(planned.bytes.copied);
+            return { planned, ...came, milliseconds: since(), attempts };
+        }
+        catch (error) {
+            if (docker_engine_isHopeless(error))
+                this.#stop.abort(error);
+            const bytes = { copied: 0, mounted: 0, present: 0 };
+            return { planned, bytes, milliseconds: since(), attempts, error };
+        }
+    }
+    /** Through the daemon to the staging tag, and a look at what is there then. */
+    async #through({ image }) {
+        const { source, target, docker, env, log, settings } = this.#options;
+        const { repository } = image.target;
+        const root = image.root.descriptor;
+        const mirrored = await mirrorImageByDocker({
+            docker: docker.path,
+            configDirectory: docker.configDirectory,
+            env,
+            log,
+            signal: this.#signal,
+            source: { registry: source.name, repository: image.source.repository, digest: root.digest },
+            target: { registry: target.name, repository, tag: this.#tag },
+            ...platformOf(image),
+            timeout: settings.timeout / imageShare
+        });
+        this.#staged.push({ repository, digest: mirrored.digest });
+        const fetched = await getManifest(target, repository, mirrored.digest, this.#signal);
+        if (fetched === undefined) {
+            throw new MirrorError(`${target.name}/${repository} took ${mirrored.digest} from docker and does not have it`, "Look into the registry's storage and its replicas.");
+        }
+        const throughDocker = docker_engine_judge(image, mirrored, contentOf(fetched));
+        await blobsThere(image, fetched, this.#options, this.#signal);
+        log.info(`${image.name}: ${said(throughDocker)}`);
+        return {
+            pushed: { ...fetched, children: [] },
+            bytes: bytesOf(image, fetched, mirrored),
+            throughDocker
+        };
+    }
+    /** @returns whether any tag was created or moved */
+    async #publish(arrived) {
+        const { target, last, lanes } = this.#options;
+        const context = { target, slots: lanes.control, signal: this.#signal };
+        const images = await Promise.all(arrived.map(async ({ planned, pushed }) => {
+            if (pushed === undefined)
+                throw new TypeError('an image was not pushed');
+            const { image } = planned;
+            const { repository, tag } = image.target;
+            const tagged = await lanes.control.run(() => resolveManifest(target, repository, tag, this.#signal));
+            return {
+                ...planned,
+                image: { ...image, root: pushed },
+                standing: { ...planned.standing, tagged }
+            };
+        }));
+        const changed = await pushTags(images, last, context);
+        for (const { image } of images) {
+            const { repository, tag } = image.target;
+            const { digest } = image.root.descriptor;
+            const staged = this.#staged.find(one => one.repository === repository);
+            if (staged !== undefined)
+                staged.published = { tag, manifest: image.root };
+            this.#options.log.debug(`${repository}:${tag} stands for ${digest}`);
+        }
+        return changed;
+    }
+    #result({ tag, targetTag, missing, images }, arrived, end = { published: false, changed: false }) {
+        const known = new Map(arrived.map(one => [one.planned, one]));
+        const results = images.map(planned => this.#imageResult(planned, known.get(planned), end));
+        return { tag, targetTag, missing, images: results, ...end };
+    }
+    #imageResult({ image, bytes }, arrived, { published }) {
+        const { source, target } = this.#options;
+        const root = image.root.descriptor;
+        const { digest, mediaType } = arrived?.pushed?.descriptor ?? root;
+        const error = arrived?.error;
+        const moved = published ? 'copied' : 'staged';
+        return {
+            release: image.release,
+            name: image.name,
+            source: { registry: source.name, ...image.source, digest: root.digest },
+            target: { registry: target.name, ...image.target, digest },
+            digest,
+            mediaType,
+            platforms: image.platforms,
+            status: arrived === undefined ? 'present' : error === undefined ? moved : 'failed',
+            size: image.size,
+            bytes: arrived?.bytes ?? bytes,
+            milliseconds: Math.round(arrived?.milliseconds ?? 0),
+            ...(arrived?.throughDocker !== undefined && { throughDocker: arrived.throughDocker }),
+            ...(error !== undefined && {
+                error: {
+                    host: error instanceof docker_error/* DockerError */.B && /^docker pull /.test(error.message)
+                        ? source.name
+                        : target.name,
+                    repository: image.target.repository,
+                    digest: root.digest,
+                    attempts: arrived?.attempts ?? 1,
+                    ...failureOf(error)
+                }
+            })
+        };
+    }
+}
+/** Arc runs on this platform: where an index has it, that is the one to travel. */
+const wanted = 'linux/amd64';
+function platformOf(image) {
+    const isIndex = image.root.manifest.kind === 'index';
+    return isIndex && image.platforms.includes(wanted) ? { platform: wanted } : {};
+}
+/** Bytes of the largest image below the root, packed: one platform is what a daemon gets. */
+function sizeAtDaemon({ manifests }) {
+    const sizes = manifests.map(({ manifest }) => manifest.kind === 'index'
+        ? 0
+        : [manifest.config, ...manifest.layers].reduce((sum, { size }) => sum + size, 0));
+    return Math.max(0, ...sizes);
+}
+/**
+ * What became of the image. A rewritten manifest must hold the config of one of the source's, and
+ * with it the same unpacked layers: else the daemon pushed something else.
+ */
+function docker_engine_judge(image, { digest, platform }, config) {
+    const leaves = image.manifests.filter(({ manifest }) => manifest.kind === 'image');
+    const names = new Map(image.manifests.flatMap(({ manifest }) => manifest.kind === 'image'
+        ? []
+        : manifest.manifests.flatMap(child => child.platform === undefined
+            ? []
+            : [[child.digest, formatPlatform(child.platform)]])));
+    const children = leaves
+        .filter(leaf => leaf !== image.root)
+        .map(({ descriptor }) => {
+        const name = names.get(descriptor.digest);
+        return { digest: descriptor.digest, ...(name !== undefined && { platform: name }) };
+    });
+    const root = { digest: image.root.descriptor.digest };
+    const { fate, platform: known } = fateOf(children.length > 0 ? { ...root, children } : root, digest);
+    if (fate !== 'rewritten')
+        return { fate, platform: known ?? platform };
+    const same = leaves.find(({ manifest }) => manifest.kind === 'image' && manifest.config.digest === config);
+    if (same === undefined) {
+        throw new MirrorError(`docker made ${digest} of ${image.name}, which is another image than any that ${root.digest} names`, 'Use engine: registry, which changes nothing.');
+    }
+    return { fate, platform: names.get(same.descriptor.digest) ?? platform };
+}
+function said({ fate, platform }) {
+    if (fate === 'kept')
+        return 'pushed, with its digest';
+    return fate === 'rewritten'
+        ? `pushed for ${platform}, with a digest of docker's`
+        : `pushed for ${platform} alone`;
+}
+/** Failures after which no other image will fare better: the rest is not tried. */
+function docker_engine_isHopeless(error) {
+    return error instanceof docker_error/* DockerError */.B && ['missing', 'daemon', 'space'].includes(error.fault);
+}
+/** Failures for which another try has no point. */
+function isFinal(error) {
+    return (docker_engine_isHopeless(error) ||
+        error instanceof MirrorError ||
+        (error instanceof docker_error/* DockerError */.B && error.fault === 'timeout'));
+}
+
 ;// CONCATENATED MODULE: ./src/run/draft.ts
 
 /** The record of a run while it is being written. */
@@ -39806,8 +40640,6 @@ function plannedReleases(chosen, { images }) {
     }));
 }
 
-// EXTERNAL MODULE: ./src/oci/reference.ts
-var reference = __nccwpck_require__(2148);
 // EXTERNAL MODULE: ./src/process.ts + 2 modules
 var src_process = __nccwpck_require__(1919);
 // EXTERNAL MODULE: ./src/registry/docker-config.ts
@@ -39844,7 +40676,7 @@ async function askHelper(name, server, { env, log, signal }) {
     if (file === undefined)
         throw new HelperError(`${program} is not on PATH`);
     log.debug(`asking ${(0,clean/* clean */.uH)(file, 200)} for ${(0,clean/* clean */.uH)(server, 200)}`);
-    const outcome = await run(file, server, env, signal);
+    const outcome = await credential_helper_run(file, server, env, signal);
     if (outcome.timedOut)
         throw new HelperError(`${program} did not answer within 15 s`);
     if (outcome.exitCode !== 0) {
@@ -39868,7 +40700,7 @@ async function askHelper(name, server, { env, log, signal }) {
     }
     return username === '' && secret === '' ? undefined : { username, secret };
 }
-async function run(file, server, env, signal) {
+async function credential_helper_run(file, server, env, signal) {
     const theirs = Object.fromEntries(Object.entries(env).filter(([key]) => !ours.test(key)));
     try {
         return await (0,src_process/* runProcess */.R3)({
@@ -40208,7 +41040,7 @@ function extra() {
 }
 
 ;// CONCATENATED MODULE: external "node:timers/promises"
-const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
+const external_node_timers_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
 ;// CONCATENATED MODULE: ./src/registry/clock.ts
 
 /** The machine's own clock. Token lifetimes and budgets use the monotonic side: wall clocks jump. */
@@ -40217,7 +41049,7 @@ const systemClock = {
     date: () => Date.now(),
     sleep: async (milliseconds, signal) => {
         try {
-            await (0,promises_namespaceObject.setTimeout)(milliseconds, undefined, { signal });
+            await (0,external_node_timers_promises_namespaceObject.setTimeout)(milliseconds, undefined, { signal });
         }
         catch (error) {
             signal.throwIfAborted();
@@ -40543,7 +41375,7 @@ async function openRegistries(settings, around) {
  */
 async function greet({ source, target }, settings, log, signal) {
     const greetOne = async (registry, repository) => {
-        await ping(registry, [{ repository: (0,reference/* within */.ux)(repository, 'arc-controller'), actions: registry.actions }], signal);
+        await ping(registry, [{ repository: (0,oci_reference/* within */.ux)(repository, 'arc-controller'), actions: registry.actions }], signal);
         const { kind, from } = registry.credentials;
         log.info(`${registry.name} answers, ${kind === 'anonymous' ? 'without credentials' : `with the credentials from ${from}`}`);
         if (kind === 'anonymous')
@@ -40563,12 +41395,6 @@ async function greet({ source, target }, settings, log, signal) {
     if (second !== undefined)
         log.warning(second.message);
     throw first;
-}
-
-;// CONCATENATED MODULE: ./src/oci/platform.ts
-/** `linux/arm64/v8` */
-function formatPlatform({ os, architecture, variant }) {
-    return variant === undefined ? `${os}/${architecture}` : `${os}/${architecture}/${variant}`;
 }
 
 ;// CONCATENATED MODULE: ./src/mirror/graph.ts
@@ -40665,91 +41491,6 @@ function measure(request, root, registry) {
     };
 }
 
-;// CONCATENATED MODULE: ./src/registry/pages.ts
-
-
-
-/** The most bytes of a page. */
-const largestPage = 8 * 1024 * 1024;
-/** The most pages; with a thousand entries each, more than any registry was seen to have. */
-const mostPages = 1000;
-/**
- * All entries of a list that comes in pages, or undefined where there is no such list. A `Link` is
- * followed only within the registry, never twice to the same page, and only so many times.
- * @throws RegistryError
- * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
- */
-async function collect(registry, list) {
-    const { needs, key, until, signal } = list;
-    const entries = [];
-    const seen = new Set();
-    let next = new URL(list.path, registry.origin);
-    while (next !== undefined) {
-        const url = next;
-        seen.add(url.href);
-        const page = await registry.ask({
-            method: 'GET',
-            path: url,
-            needs,
-            expect: [200, 404],
-            headers: { Accept: 'application/json' },
-            signal
-        }, async (answer) => {
-            if (answer.status === 404) {
-                registry_discard(answer);
-                return undefined;
-            }
-            const place = { host: registry.name, method: 'GET', path: url.pathname };
-            const body = await readBody(answer.body, largestPage, registry.transport.timings.idle, place);
-            return { entries: parse(body, key, place), link: answer.headers.link };
-        });
-        if (page === undefined)
-            return seen.size === 1 ? undefined : entries;
-        for (const entry of page.entries)
-            entries.push(entry);
-        if (until !== undefined && page.entries.some(until))
-            return entries;
-        next = follow(page.link, url, registry);
-        if (next !== undefined && (seen.has(next.href) || seen.size >= mostPages)) {
-            throw new registry_error/* RegistryError */.gl('unsafe', `${registry.name}: the list of ${key} has no end`, {
-                host: registry.name,
-                path: url.pathname
-            });
-        }
-    }
-    return entries;
-}
-function parse(body, key, place) {
-    try {
-        const value = JSON.parse(body.toString('utf8'))[key];
-        // Without a tag, some registries say null.
-        if (value === null || value === undefined)
-            return [];
-        if (Array.isArray(value))
-            return value.filter(entry => typeof entry === 'string');
-    }
-    catch {
-        // Said below.
-    }
-    throw new registry_error/* RegistryError */.gl('corrupt', `${place.host}: the list of ${key} is not one`, place);
-}
-/** @see https://www.rfc-editor.org/rfc/rfc8288#section-3 */
-function follow(header, from, registry) {
-    const text = Array.isArray(header) ? header.join(', ') : (header ?? '');
-    const target = /<([^<>]*)>\s*(?:;\s*[^;,]+)*;\s*rel="?next"?/i.exec(text)?.[1];
-    if (target === undefined || !URL.canParse(target, from.href))
-        return undefined;
-    const url = new URL(target, from);
-    // Behind a proxy the registry may not know its own scheme and port: the path is what counts.
-    if (url.hostname !== from.hostname) {
-        throw new registry_error/* RegistryError */.gl('unsafe', `${registry.name}: the list goes on at another host, which is not followed`, {
-            host: registry.name,
-            path: from.pathname
-        });
-    }
-    return new URL(url.pathname + url.search, registry.origin);
-}
-
 ;// CONCATENATED MODULE: ./src/registry/catalog.ts
 
 
@@ -40778,53 +41519,6 @@ async function listRepositories(registry, prefix, signal) {
             return undefined;
         }
         throw error;
-    }
-}
-
-;// CONCATENATED MODULE: ./src/registry/tags.ts
-
-
-
-
-/**
- * All tags of a repository, in the registry's order, which means nothing. None where the repository
- * is not known.
- * @throws RegistryError
- * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
- */
-async function listTags(registry, repository, signal) {
-    const pages = await collect(registry, {
-        path: `/v2/${repository}/tags/list?n=1000`,
-        needs: [{ repository, actions: registry.actions }],
-        key: 'tags',
-        signal
-    });
-    return pages ?? [];
-}
-/**
- * Takes a tag away. The manifest is meant to stay under its other names; a registry was seen to
- * delete it too, so whoever needs it looks at it afterwards.
- * @returns whether the tag is gone; many registries do not let tags be deleted
- * @throws the signal's reason
- * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#deleting-tags
- */
-async function removeTag(registry, repository, tag, signal) {
-    try {
-        await registry.ask({
-            method: 'DELETE',
-            path: registry.quirks.untag?.(repository, tag) ?? `/v2/${repository}/manifests/${tag}`,
-            needs: [{ repository, actions: 'delete' }],
-            expect: [200, 202, 204, 404],
-            tries: 'once',
-            signal
-        }, discard);
-        return (await resolveManifest(registry, repository, tag, signal)) === undefined;
-    }
-    catch (error) {
-        if (!(error instanceof RegistryError))
-            throw error;
-        registry.log.debug(`the tag stays: ${error.message}`);
-        return false;
     }
 }
 
@@ -41028,8 +41722,8 @@ async function chooseReleases(registries, settings, around) {
         ? (images.names[0] ?? releases_anchor)
         : releases_anchor;
     const [live, targetTags] = await Promise.all([
-        listTags(source, (0,reference/* within */.ux)(settings.source.repository, leader), signal),
-        listTags(target, (0,reference/* within */.ux)(settings.target.repository, leader), signal)
+        listTags(source, (0,oci_reference/* within */.ux)(settings.source.repository, leader), signal),
+        listTags(target, (0,oci_reference/* within */.ux)(settings.target.repository, leader), signal)
     ]);
     // A target without this image is most likely empty: then its catalogue, in one question, saves one
     // question for each blob.
@@ -41054,7 +41748,7 @@ async function chooseReleases(registries, settings, around) {
     }
     const odd = confusing(targetTags, live);
     if (odd.length > 0) {
-        log.warning(`${target.name}/${(0,reference/* within */.ux)(settings.target.repository, leader)} has tags that Arc's upgrade check will take for releases: ${odd.slice(0, 5).join(', ')}${odd.length > 5 ? ', …' : ''}`);
+        log.warning(`${target.name}/${(0,oci_reference/* within */.ux)(settings.target.repository, leader)} has tags that Arc's upgrade check will take for releases: ${odd.slice(0, 5).join(', ')}${odd.length > 5 ? ', …' : ''}`);
     }
     for (const tag of selection.tags) {
         refusePreRelease({
@@ -41085,9 +41779,9 @@ async function chooseReleases(registries, settings, around) {
             images: await Promise.all(set.images.map(({ name, tag: imageTag }) => roots.read({
                 release: tag,
                 name,
-                source: { repository: (0,reference/* within */.ux)(settings.source.repository, name), tag: imageTag },
+                source: { repository: (0,oci_reference/* within */.ux)(settings.source.repository, name), tag: imageTag },
                 target: {
-                    repository: (0,reference/* within */.ux)(settings.target.repository, name),
+                    repository: (0,oci_reference/* within */.ux)(settings.target.repository, name),
                     tag: imageTag === tag ? targetTag : imageTag
                 }
             })))
@@ -41110,7 +41804,7 @@ class Roots {
     }
     async has(name, tag) {
         try {
-            return (await this.#fetch((0,reference/* within */.ux)(this.#repository, name), tag)) !== undefined;
+            return (await this.#fetch((0,oci_reference/* within */.ux)(this.#repository, name), tag)) !== undefined;
         }
         catch (error) {
             // Some registries say "no access" of what does not exist; which of both it is, nobody can tell.
@@ -41160,7 +41854,7 @@ async function newestComplete({ target }, settings, targetTags, { slots, signal 
     const newestFirst = targetTags.filter(release_tag/* isStable */.MQ).sort((one, other) => (0,release_tag/* compareTags */.bb)(other, one));
     for (const tag of newestFirst) {
         const core = (0,catalog/* imageSet */.i)(tag).filter(({ role }) => role === 'core');
-        const there = await Promise.all(core.map(({ name }) => slots.run(() => manifests_resolveManifest(target, (0,reference/* within */.ux)(settings.target.repository, name), tag, signal))));
+        const there = await Promise.all(core.map(({ name }) => slots.run(() => resolveManifest(target, (0,oci_reference/* within */.ux)(settings.target.repository, name), tag, signal))));
         if (there.every(digest => digest !== undefined))
             return tag;
     }
@@ -41169,14 +41863,8 @@ async function newestComplete({ target }, settings, targetTags, { slots, signal 
 
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __nccwpck_require__(6760);
-// EXTERNAL MODULE: ./src/docker/error.ts
-var docker_error = __nccwpck_require__(5994);
 // EXTERNAL MODULE: ./src/docker/find.ts
 var find = __nccwpck_require__(1321);
-// EXTERNAL MODULE: external "node:crypto"
-var external_node_crypto_ = __nccwpck_require__(7598);
-// EXTERNAL MODULE: external "node:fs/promises"
-var promises_ = __nccwpck_require__(1455);
 // EXTERNAL MODULE: ./node_modules/@actions/exec/lib/exec.js + 2 modules
 var lib_exec = __nccwpck_require__(5260);
 // EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 8 modules
@@ -42076,8 +42764,6 @@ function buildFor(platform, arch) {
     return builds[`${platform} ${arch}`];
 }
 
-// EXTERNAL MODULE: ./src/docker/run.ts
-var docker_run = __nccwpck_require__(4989);
 ;// CONCATENATED MODULE: ./src/docker/install.ts
 
 
@@ -42209,7 +42895,7 @@ async function unpack(archive, build, to) {
     }
     await (0,promises_.mkdir)(to, { recursive: true });
     // Silent and with an environment of its own: the toolkit would show the command, and hand on the inputs.
-    const { exitCode, stderr } = await (0,lib_exec/* getExecOutput */.H)(`"${tar}"`, ['-x', '-f', archive, '-C', to, build.client], { silent: true, ignoreReturnCode: true, env: (0,docker_run/* dockerEnvironment */.O9)(process.env) });
+    const { exitCode, stderr } = await (0,lib_exec/* getExecOutput */.H)(`"${tar}"`, ['-x', '-f', archive, '-C', to, build.client], { silent: true, ignoreReturnCode: true, env: (0,run/* dockerEnvironment */.O9)(process.env) });
     if (exitCode !== 0) {
         throw fail(`the archive of docker could not be unpacked (exit code ${exitCode}): ${(0,clean/* clean */.uH)(stderr, 200)}`, 'See whether it holds docker/docker, as the archives of Docker do.');
     }
@@ -42257,14 +42943,14 @@ async function signIn(options) {
                 : await login(account, client, configDirectory, options));
         }
         if (options.keepLogin === true && !(client instanceof docker_error/* DockerError */.B)) {
-            const good = accounts.filter((_, index) => answers[index]?.outcome === 'accepted');
+            const good = accounts.filter((account, index) => account.keep !== false && answers[index]?.outcome === 'accepted');
             kept = await (0,kept_login/* beforeKeptLogin */.t)(good.map(({ registry }) => registry), configDirectory, env);
             options.onKeptLogin?.(kept);
             await keep(good, kept, client, options);
         }
         return {
             configDirectory,
-            client: client instanceof docker_error/* DockerError */.B ? undefined : client,
+            ...(client instanceof docker_error/* DockerError */.B ? { client: undefined, reason: client } : { client }),
             answers,
             async [Symbol.asyncDispose]() {
                 // What undoes a kept login lies there, until post.
@@ -42310,7 +42996,7 @@ async function login({ registry, username, password }, client, configDirectory, 
     const call = { docker: client.path, configDirectory, env, log, signal, timeout };
     const args = ['login', '--username', username, '--password-stdin', (0,docker_config/* dockerServer */.kU)(registry)];
     try {
-        const outcome = await (0,docker_run/* runDocker */.ST)(args, call, password);
+        const outcome = await (0,run/* runDocker */.ST)(args, call, password);
         if (outcome.exitCode === 0)
             return { registry, outcome: 'accepted', reason: '' };
         return login_judge({ registry, username, password }, outcome);
@@ -42324,8 +43010,8 @@ async function login({ registry, username, password }, client, configDirectory, 
 /** Where docker's words leave a doubt, nothing is said about the credentials. */
 function login_judge({ registry, username, password }, outcome) {
     const basic = Buffer.from(`${username}:${password}`, 'utf8').toString('base64');
-    const said = (0,docker_run/* lastSaid */.K_)(outcome, [password, basic]);
-    const reason = `docker login failed (${(0,docker_run/* exitOf */.sX)(outcome)}): ${said}`;
+    const said = (0,run/* lastSaid */.K_)(outcome, [password, basic]);
+    const reason = `docker login failed (${(0,run/* exitOf */.sX)(outcome)}): ${said}`;
     // A registry's name may hold any of the words.
     const words = said.replaceAll(registry, '');
     const refused = !elsewhere.test(words) && wrong.test(words);
@@ -42354,20 +43040,25 @@ async function keep(accounts, kept, client, options) {
 
 ;// CONCATENATED MODULE: ./src/run/sign-in.ts
 
+
+
+
+
 /**
- * Signs docker in wherever a name and password were given. The registry client has made its own
- * handshake with the same credentials by now, so a docker that cannot answer is said and passed over.
+ * Signs docker in. The registry client has made its own handshake by now. Where that moves the
+ * images, only the accounts of the inputs are signed in, and a docker that cannot answer is said and
+ * passed over. Where docker is the engine it signs in with whatever the registry client found, and
+ * its own yes is needed.
+ * @throws DockerError when docker is the engine and cannot be
  */
-async function signInDocker(settings, around) {
-    const { env, log, signal, runnerTemp, undo } = around;
-    const accounts = [settings.source, settings.target].flatMap(({ registry, username, password }) => username === undefined || password === undefined ? [] : [{ registry, username, password }]);
+async function signInDocker(settings, registries, around) {
+    const { undo } = around;
+    const install = installation(settings, around.env);
     const session = await signIn({
-        accounts,
-        runnerTemp,
-        env,
-        log,
-        signal,
+        ...around,
+        accounts: settings.engine === 'docker' ? foundAccounts(settings, registries) : givenAccounts(settings),
         keepLogin: settings.keepLogin,
+        ...(install !== undefined && { install }),
         onDirectory: path => {
             undo.directory(path);
         },
@@ -42375,15 +43066,79 @@ async function signInDocker(settings, around) {
             undo.keptLogin(state);
         }
     });
-    for (const { registry, outcome, reason } of session.answers) {
-        if (outcome === 'accepted')
-            log.info(`docker is signed in at ${registry}`);
-        else if (outcome === 'refused')
-            log.warning(`docker was refused at ${registry}: ${reason}; the registry client's own handshake was accepted, and it moves the images`);
-        else
-            log.info(`docker could not sign in at ${registry}: ${reason}; the registry client's own handshake decides`);
+    if (settings.engine !== 'docker') {
+        for (const answer of session.answers)
+            tell(answer, around.log);
+        return session;
     }
-    return session;
+    try {
+        return { ...session, ready: await readyFor(session, registries, around) };
+    }
+    catch (error) {
+        await session[Symbol.asyncDispose]();
+        throw error;
+    }
+}
+/**
+ * Whether a client may be installed where the machine has none: only where docker has something to do
+ * that nobody else can, and only where a runner has a place for tools.
+ */
+function installation(settings, env) {
+    const { engine, keepLogin, dockerVersion, dockerSha256, dockerDownloadUrl } = settings;
+    if ((engine !== 'docker' && !keepLogin) || (env.RUNNER_TOOL_CACHE ?? '') === '')
+        return undefined;
+    return {
+        ...(dockerVersion !== undefined && { version: dockerVersion }),
+        ...(dockerSha256 !== undefined && { sha256: dockerSha256 }),
+        ...(dockerDownloadUrl !== undefined && { downloadUrl: dockerDownloadUrl })
+    };
+}
+function givenAccounts({ source, target }) {
+    return [source, target].flatMap(({ registry, username, password }) => username === undefined || password === undefined ? [] : [{ registry, username, password }]);
+}
+/** What the registry client found, wherever: the private config of docker knows of no other place. */
+function foundAccounts(settings, { source, target }) {
+    const given = new Set(givenAccounts(settings).map(({ registry }) => registry));
+    return [source, target].flatMap(({ name, credentials }) => credentials.kind === 'password'
+        ? [
+            {
+                registry: name,
+                username: credentials.username,
+                password: credentials.password,
+                // What the job's config has, it has already.
+                keep: given.has(name)
+            }
+        ]
+        : []);
+}
+function tell({ registry, outcome, reason }, log) {
+    if (outcome === 'accepted')
+        log.info(`docker is signed in at ${registry}`);
+    else if (outcome === 'refused')
+        log.warning(`docker was refused at ${registry}: ${reason}; the registry client's own handshake was accepted, and it moves the images`);
+    else
+        log.info(`docker could not sign in at ${registry}: ${reason}; the registry client's own handshake decides`);
+}
+async function readyFor({ client, answers, configDirectory, reason }, { source, target }, { env, log, signal }) {
+    if (client === undefined) {
+        throw new docker_error/* DockerError */.B('missing', `engine: docker cannot be used: ${reason?.message ?? 'there is no docker client'}`, reason?.advice ?? 'Install docker, or use engine: registry, which needs none.');
+    }
+    for (const { registry, outcome, reason: why } of answers) {
+        if (outcome !== 'accepted') {
+            throw new docker_error/* DockerError */.B('registry', `docker ${outcome === 'refused' ? 'was refused' : 'could not sign in'} at ${registry}: ${why}`, (0,run/* adviceFor */.cp)(why, registry) ??
+                "The docker engine needs docker's own sign-in: see why it was not had, or use engine: registry.");
+        }
+        log.info(`docker is signed in at ${registry}`);
+    }
+    for (const { name, credentials } of [source, target]) {
+        if (credentials.kind !== 'identity-token')
+            continue;
+        await (0,private_config/* keepIdentityToken */.jU)(configDirectory, name, credentials.token);
+        log.info(`docker goes to ${name} with the token from ${credentials.from}`);
+    }
+    const daemon = await askDaemon({ docker: client.path, configDirectory, env, log, signal });
+    log.info(`docker ${client.version}, daemon ${daemon.version} with the ${daemon.store} image store (${daemon.driver})`);
+    return { path: client.path, configDirectory, daemon };
 }
 
 // EXTERNAL MODULE: ./src/run/time-limit.ts
@@ -42452,6 +43207,7 @@ var __disposeResources = (undefined && undefined.__disposeResources) || (functio
 
 
 
+
 /**
  * Mirrors what the settings ask for, and reports it. It does not throw: whatever goes wrong is in
  * the record, and has been reported.
@@ -42480,7 +43236,7 @@ async function main(settings, stage) {
             draft.registries = registries;
             const docker = __addDisposableResource(env_1, await reporter.group('Sign in', async () => {
                 await greet(registries, settings, log, signal);
-                return await signInDocker(settings, { env, log, signal, runnerTemp, undo });
+                return await signInDocker(settings, registries, { env, log, signal, runnerTemp, undo });
             }), true);
             log.debug(`the docker config of this run is ${docker.configDirectory}`);
             const choice = await reporter.group('Releases', () => chooseReleases(registries, settings, { log, slots: lanes.control, signal }));
@@ -42495,22 +43251,20 @@ async function main(settings, stage) {
                 return draft.finish();
             }
             const progress = __addDisposableResource(env_1, reporter.progress(plan.bytes.copied), false);
-            const mirror = new Mirror({
-                source,
-                target,
-                lanes,
-                log,
-                signal,
-                publish: settings.publish,
+            const options = {
+                ...{ source, target, lanes, log, signal, publish: settings.publish },
                 last: publishOrder(['arc-bootstrapper', 'arc-controller']),
-                arrived: bytes => {
+                arrived: (bytes) => {
                     progress.moved(bytes);
                 }
-            });
+            };
+            const engine = docker.ready === undefined
+                ? new Mirror(options)
+                : await DockerEngine.open(plan, { ...options, docker: docker.ready, env, settings });
             for (const release of releases) {
-                const result = await reporter.group(`Mirror ${release.tag}`, () => mirror.release(release));
+                const result = await reporter.group(`Mirror ${release.tag}`, () => engine.release(release));
                 draft.releases.push(result);
-                const failure = mirror.failure(result);
+                const failure = engine.failure(result);
                 // Upgrades go from one release to the next: a later one is of no use without this one.
                 if (failure !== undefined)
                     throw failure;
@@ -43896,6 +44650,7 @@ class fields_Fields {
 
 
 
+
 /** A larger lock file is not read, in characters; sixty releases take about one million. */
 const largestLockFile = (/* unused pure expression or super */ null && (32 * 1024 * 1024));
 /** The lock file of a record. It holds references, digests and numbers: no message, no secret. */
@@ -43954,17 +44709,22 @@ function lockRelease({ tag, targetTag, published, missing, images }) {
 }
 function lockImage(image) {
     const { name, source, target, digest, mediaType, size, status, bytes, platforms } = image;
+    const { throughDocker } = image;
     const pin = digest !== undefined && { digest };
+    const sourcePin = digest !== undefined && { digest: source.digest ?? digest };
     return {
         name: (0,oci_clean/* clean */.uH)(name),
-        source: (0,oci_clean/* clean */.uH)((0,oci_reference/* formatReference */.FH)({ ...source, ...pin }), longestText),
+        source: (0,oci_clean/* clean */.uH)((0,oci_reference/* formatReference */.FH)({ ...source, ...sourcePin }), longestText),
         target: (0,oci_clean/* clean */.uH)((0,oci_reference/* formatReference */.FH)({ ...target, ...pin }), longestText),
         ...pin,
         ...(mediaType !== undefined && { mediaType: (0,oci_clean/* clean */.uH)(mediaType) }),
         size,
         status,
         bytes: { copied: bytes.copied, mounted: bytes.mounted, present: bytes.present },
-        platforms: platforms.map(platform => (0,oci_clean/* clean */.uH)(platform, 100))
+        platforms: platforms.map(platform => (0,oci_clean/* clean */.uH)(platform, 100)),
+        ...(throughDocker !== undefined && {
+            throughDocker: { fate: throughDocker.fate, platform: (0,oci_clean/* clean */.uH)(throughDocker.platform, 100) }
+        })
     };
 }
 /**
@@ -44018,6 +44778,7 @@ function readImage(value, where) {
         throw new ReportError(`${where}.digest is not a digest`);
     }
     const bytes = new Fields(image.raw('bytes'), `${where}.bytes`);
+    const throughDocker = readThroughDocker(image.raw('throughDocker'), `${where}.throughDocker`);
     const read = {
         name: image.text('name'),
         source: image.text('source'),
@@ -44031,16 +44792,30 @@ function readImage(value, where) {
             mounted: bytes.count('mounted'),
             present: bytes.count('present')
         },
-        platforms: image.texts('platforms')
+        platforms: image.texts('platforms'),
+        ...(throughDocker && { throughDocker })
     };
+    const kept = keepsDigest(throughDocker?.fate);
     for (const side of ['source', 'target']) {
         const pinned = /@(.*)$/.exec(read[side])?.[1];
-        if (pinned !== read.digest) {
+        const own = kept || side === 'target';
+        if (own ? pinned !== read.digest : !isDigest(pinned) || pinned === read.digest) {
             throw new ReportError(`${where}.${side} does not end in the image's digest`);
         }
     }
     bytes.end();
     image.end();
+    return read;
+}
+function readThroughDocker(value, where) {
+    if (value === undefined)
+        return undefined;
+    const fields = new Fields(value, where);
+    const read = {
+        fate: fields.oneOf('fate', ['kept', 'one-platform', 'rewritten']),
+        platform: fields.text('platform')
+    };
+    fields.end();
     return read;
 }
 
@@ -44121,7 +44896,7 @@ function rowOf(image, redactor) {
     return {
         release: (0,oci_clean/* clean */.uH)(release),
         name: (0,oci_clean/* clean */.uH)(name),
-        source: shown(source, digest),
+        source: shown(source, source.digest ?? digest),
         target: shown(target, digest),
         ...pin,
         status,
@@ -44350,6 +45125,8 @@ function savedLine({ copied, mounted, present }, planned) {
     return `${(0,report_bytes/* formatBytes */.z3)(saved)} of ${(0,report_bytes/* formatBytes */.z3)(total)} (${share} %) ${planned ? 'need not' : 'did not have to'} travel`;
 }
 
+// EXTERNAL MODULE: ./src/report/fate.ts
+var fate = __nccwpck_require__(8298);
 ;// CONCATENATED MODULE: ./src/report/markdown.ts
 
 const entities = {
@@ -44397,6 +45174,7 @@ function details(heading, body, open) {
 }
 
 ;// CONCATENATED MODULE: ./src/report/summary.ts
+
 
 
 
@@ -44528,6 +45306,7 @@ function failedFirst(a, b) {
 function summary_rowOf(image, name) {
     const { digest, size, bytes, milliseconds, status } = image;
     const some = (value) => (value === 0 ? '' : (0,report_bytes/* formatBytes */.z3)(value));
+    const mark = (0,fate/* fateMark */.qd)(image);
     return [
         name(image.name),
         digest === undefined ? '' : code((0,oci_digest/* hexOf */.ZD)(digest).slice(0, 12)),
@@ -44536,7 +45315,7 @@ function summary_rowOf(image, name) {
         some(bytes.mounted),
         some(bytes.present),
         milliseconds === 0 ? '' : (0,duration/* formatDuration */.a)(milliseconds),
-        statusSigns[status]
+        statusSigns[status] + (mark === '' ? '' : `<br>${escapeMarkdown(mark)}`)
     ];
 }
 function chartOf(record) {
@@ -44740,6 +45519,52 @@ function two(value) {
 
 /***/ }),
 
+/***/ 8298:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   qd: () => (/* binding */ fateMark),
+/* harmony export */   uN: () => (/* binding */ fateSentence)
+/* harmony export */ });
+/* unused harmony export keepsDigest */
+/* harmony import */ var _lines_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2365);
+
+/** What docker made of one image, behind its status; empty where it is as it was at the source. */
+function fateMark({ throughDocker, platforms }) {
+    if (throughDocker === undefined || throughDocker.fate === 'kept')
+        return '';
+    const { fate, platform } = throughDocker;
+    const parts = [
+        ...(fate === 'rewritten' ? ['digest rewritten'] : []),
+        ...(fate === 'one-platform' || platforms.length > 0 ? [`${platform} only`] : [])
+    ];
+    return parts.join(', ');
+}
+/** What docker made of all images; undefined where none went through it. */
+function fateSentence(images) {
+    const through = images.filter(({ throughDocker }) => throughDocker !== undefined);
+    if (through.length === 0)
+        return undefined;
+    const count = (fate) => through.filter(({ throughDocker }) => throughDocker?.fate === fate).length;
+    const cut = through.filter(image => image.throughDocker?.fate !== 'kept' && image.platforms.length > 0);
+    const only = [...new Set(cut.map(({ throughDocker }) => throughDocker?.platform ?? ''))].sort();
+    return [
+        `Through the docker daemon: ${(0,_lines_js__WEBPACK_IMPORTED_MODULE_0__/* .plural */ .LS)(count('kept'), 'digest')} kept, ${count('rewritten')} rewritten`,
+        ...(cut.length === 0
+            ? []
+            : [
+                `of ${(0,_lines_js__WEBPACK_IMPORTED_MODULE_0__/* .plural */ .LS)(cut.length, 'image')} for several platforms only ${only.join(' and ')} travelled`
+            ])
+    ].join('; ');
+}
+/** Whether source and target have the same digest, as they do unless docker changed it. */
+function keepsDigest(fate) {
+    return fate === undefined || fate === 'kept';
+}
+
+
+/***/ }),
+
 /***/ 2365:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
@@ -44823,25 +45648,32 @@ function releaseSpan(tags) {
 /* harmony export */   e9: () => (/* binding */ failures),
 /* harmony export */   ik: () => (/* binding */ place)
 /* harmony export */ });
-/* harmony import */ var _bytes_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2661);
-/* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(6132);
-/* harmony import */ var _lines_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2365);
-/* harmony import */ var _plan_line_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2534);
+/* harmony import */ var _bytes_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(2661);
+/* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(6132);
+/* harmony import */ var _fate_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8298);
+/* harmony import */ var _lines_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2365);
+/* harmony import */ var _plan_line_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2534);
+
 
 
 
 
 /** Judges a run by its record alone; says nothing that the record does not hold. */
 function verdict(record) {
+    const { outcome, sentence } = judge(record);
+    const fate = (0,_fate_js__WEBPACK_IMPORTED_MODULE_0__/* .fateSentence */ .uN)(record.releases.flatMap(({ images }) => images));
+    return { outcome, sentence: fate === undefined ? sentence : `${sentence} ${fate}.` };
+}
+function judge(record) {
     const { releases, dryRun, publish } = record;
     if (hasFailed(record))
         return { outcome: 'failed', sentence: failureSentence(record) };
     const all = releases.flatMap(({ images }) => images);
-    const what = `${(0,_lines_js__WEBPACK_IMPORTED_MODULE_0__/* .plural */ .LS)(all.length, 'image')} of ${(0,_plan_line_js__WEBPACK_IMPORTED_MODULE_1__/* .releaseSpan */ .I)(releases.map(({ tag }) => tag))}`;
+    const what = `${(0,_lines_js__WEBPACK_IMPORTED_MODULE_1__/* .plural */ .LS)(all.length, 'image')} of ${(0,_plan_line_js__WEBPACK_IMPORTED_MODULE_2__/* .releaseSpan */ .I)(releases.map(({ tag }) => tag))}`;
     const moved = totals(all);
-    const bytes = (verb = '') => `${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_2__/* .formatBytes */ .z3)(moved.copied)} ${verb}copied, ${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_2__/* .formatBytes */ .z3)(moved.mounted)} ${verb}mounted, ${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_2__/* .formatBytes */ .z3)(moved.present)} already there`;
+    const bytes = (verb = '') => `${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_3__/* .formatBytes */ .z3)(moved.copied)} ${verb}copied, ${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_3__/* .formatBytes */ .z3)(moved.mounted)} ${verb}mounted, ${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_3__/* .formatBytes */ .z3)(moved.present)} already there`;
     const target = place(record.target);
-    const time = (0,_duration_js__WEBPACK_IMPORTED_MODULE_3__/* .formatDuration */ .a)(record.finishedAt.getTime() - record.startedAt.getTime());
+    const time = (0,_duration_js__WEBPACK_IMPORTED_MODULE_4__/* .formatDuration */ .a)(record.finishedAt.getTime() - record.startedAt.getTime());
     if (releases.length === 0)
         return { outcome: 'nothing', sentence: 'There was nothing to mirror.' };
     if (dryRun) {
@@ -44863,7 +45695,7 @@ function verdict(record) {
     if (moved.copied + moved.mounted > 0) {
         return {
             outcome: 'repaired',
-            sentence: `Repaired ${what} at ${target} in ${time}: ${bytes()}. No tag had to change.`
+            sentence: `${record.engine === 'docker' ? 'Sent again' : 'Repaired'} ${what} at ${target} in ${time}: ${bytes()}. No tag had to change.`
         };
     }
     return {
@@ -44914,7 +45746,7 @@ function circumstances(error) {
         ...(repository === undefined ? [] : [`repository ${repository}`]),
         ...(digest === undefined ? [] : [`digest ${digest}`]),
         ...(status === undefined ? [] : [`status ${status}`]),
-        ...(attempts === undefined ? [] : [(0,_lines_js__WEBPACK_IMPORTED_MODULE_0__/* .plural */ .LS)(attempts, 'attempt')])
+        ...(attempts === undefined ? [] : [(0,_lines_js__WEBPACK_IMPORTED_MODULE_1__/* .plural */ .LS)(attempts, 'attempt')])
     ];
 }
 function failureSentence(record) {
@@ -44923,13 +45755,13 @@ function failureSentence(record) {
     const whole = published(record);
     if (whole.length > 0) {
         const isAre = whole.length === 1 ? 'is' : 'are';
-        parts.push(`${(0,_plan_line_js__WEBPACK_IMPORTED_MODULE_1__/* .releaseSpan */ .I)(whole.map(({ tag }) => tag))} ${isAre} whole at ${place(record.target)}`);
+        parts.push(`${(0,_plan_line_js__WEBPACK_IMPORTED_MODULE_2__/* .releaseSpan */ .I)(whole.map(({ tag }) => tag))} ${isAre} whole at ${place(record.target)}`);
     }
     for (const release of releases.filter(({ published }) => !published)) {
         const bad = release.images.filter(({ status }) => status === 'failed').length;
         const fate = publish && !dryRun ? 'was not published' : 'is not whole';
         if (bad > 0) {
-            parts.push(`${release.tag} ${fate}: ${bad} of ${(0,_lines_js__WEBPACK_IMPORTED_MODULE_0__/* .plural */ .LS)(release.images.length, 'image')} failed`);
+            parts.push(`${release.tag} ${fate}: ${bad} of ${(0,_lines_js__WEBPACK_IMPORTED_MODULE_1__/* .plural */ .LS)(release.images.length, 'image')} failed`);
         }
         else if (publish && !dryRun) {
             parts.push(`${release.tag} ${fate}`);

@@ -36747,8 +36747,8 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _cli_version_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(3985);
 /* harmony import */ var _inputs_error_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(1551);
 /* harmony import */ var _inputs_given_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(2604);
-/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(3805);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(2496);
+/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(8424);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(666);
 /* harmony import */ var _report_terminal_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(9236);
 /* harmony import */ var _report_verdict_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(687);
 /* harmony import */ var _run_cancel_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(2735);
@@ -39895,10 +39895,10 @@ class LayerMaker {
 
 // EXTERNAL MODULE: ./src/inputs/given.ts
 var given = __nccwpck_require__(2604);
-// EXTERNAL MODULE: ./src/inputs.ts + 8 modules
-var inputs = __nccwpck_require__(3805);
-// EXTERNAL MODULE: ./src/main.ts + 79 modules
-var main = __nccwpck_require__(2496);
+// EXTERNAL MODULE: ./src/inputs.ts + 9 modules
+var inputs = __nccwpck_require__(8424);
+// EXTERNAL MODULE: ./src/main.ts + 86 modules
+var main = __nccwpck_require__(666);
 // EXTERNAL MODULE: ./src/report/verdict.ts
 var verdict = __nccwpck_require__(687);
 ;// CONCATENATED MODULE: ./src/cli/demo.ts
@@ -41941,7 +41941,7 @@ const { /* version */ "rE": version } = package_namespaceObject;
 
 /***/ }),
 
-/***/ 3805:
+/***/ 8424:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -42347,14 +42347,29 @@ function readChoice(text, words) {
 var secret = __nccwpck_require__(3373);
 // EXTERNAL MODULE: ./src/release/request.ts
 var request = __nccwpck_require__(1092);
+;// CONCATENATED MODULE: ./src/inputs/docker-cannot.ts
+/** What docker would lose of what was asked for: with `engine: docker` these values are refused. */
+const dockerCannot = [
+    {
+        input: 'publish',
+        value: 'false',
+        message: 'cannot be had with engine: docker, which pushes by tag only; leave one of the two out'
+    },
+    {
+        input: 'referrers',
+        value: 'true',
+        message: 'cannot be had with engine: docker: signatures and attestations belong to digests, which docker changes; leave one of the two out'
+    },
+    {
+        input: 'chart',
+        value: 'true',
+        message: 'cannot be had with engine: docker, which carries images and no charts; leave one of the two out'
+    }
+];
+
 ;// CONCATENATED MODULE: ./src/inputs/not-yet.ts
 /** Values that are understood, but whose capability is still to come. A capability that arrives takes its line away. */
 const notYet = [
-    {
-        input: 'engine',
-        value: 'docker',
-        message: 'the docker engine is not available yet; leave it out, or write registry'
-    },
     {
         input: 'referrers',
         value: 'true',
@@ -42371,6 +42386,7 @@ const notYet = [
 
 
 
+
 /** Notes what is wrong not with an input by itself but with several together. */
 function checkTogether(checks, { source, target, tags, targetTag }) {
     if (source && target && sameSide(source, target)) {
@@ -42381,7 +42397,8 @@ function checkTogether(checks, { source, target, tags, targetTag }) {
     }
     if (targetTag !== undefined)
         checkTargetTag(checks, tags, targetTag);
-    for (const { input, value, message } of notYet) {
+    const docker = checks.text('engine') === 'docker';
+    for (const { input, value, message } of docker ? [...notYet, ...dockerCannot] : notYet) {
         if ((checks.text(input) ?? '').toLowerCase() === value)
             checks.refuse(input, message);
     }
@@ -43245,7 +43262,7 @@ function isInputName(text) {
 
 /***/ }),
 
-/***/ 2496:
+/***/ 666:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -43261,7 +43278,7 @@ var oci_clean = __nccwpck_require__(4192);
 ;// CONCATENATED MODULE: ./src/registry/error.ts
 
 /** A failure at a registry, as data: what, where, how often tried, and what to do. All text is clean. */
-class error_RegistryError extends Error {
+class RegistryError extends Error {
     name = 'RegistryError';
     fault;
     /** How many times it was tried. */
@@ -43306,7 +43323,7 @@ class error_RegistryError extends Error {
     }
     /** The same failure, seen from further away. */
     as(fault, message, more = {}) {
-        const seen = new error_RegistryError(fault, message, { ...this.#facts, ...more });
+        const seen = new RegistryError(fault, message, { ...this.#facts, ...more });
         seen.attempts = this.attempts;
         return seen;
     }
@@ -43367,7 +43384,7 @@ class MirrorError extends Error {
 }
 /** Any error as what a report says of it. */
 function failureOf(error) {
-    if (error instanceof error_RegistryError) {
+    if (error instanceof RegistryError) {
         const { message, advice, host, repository, digest, status, attempts } = error;
         return {
             message,
@@ -43415,7 +43432,7 @@ async function hasBlob(registry, repository, { digest, size }, signal) {
         return judge(answer, size);
     }
     catch (error) {
-        if (!(error instanceof error_RegistryError))
+        if (!(error instanceof RegistryError))
             throw error;
         if (error.status === 405 && registry.learned.headRefused !== true) {
             registry.learned.headRefused = true;
@@ -43455,7 +43472,7 @@ async function openBlob(registry, repository, { digest, size }, { offset, end },
         const { status, headers } = answer;
         const fail = (text) => {
             answer.body.destroy();
-            return new error_RegistryError('corrupt', `${registry.name}/${repository}@${digest}: ${text}`, {
+            return new RegistryError('corrupt', `${registry.name}/${repository}@${digest}: ${text}`, {
                 host: registry.name,
                 repository,
                 digest
@@ -43510,7 +43527,7 @@ function readBody(body, limit, idle, place) {
         let size = 0;
         const timer = setTimeout(() => {
             body.destroy();
-            reject(new error_RegistryError('stalled', `${place.host}: its answer stopped for ${idle / 1000} s`, place));
+            reject(new RegistryError('stalled', `${place.host}: its answer stopped for ${idle / 1000} s`, place));
         }, idle);
         body.on('data', (piece) => {
             timer.refresh();
@@ -43518,7 +43535,7 @@ function readBody(body, limit, idle, place) {
             if (size > limit) {
                 clearTimeout(timer);
                 body.destroy();
-                reject(new error_RegistryError('corrupt', `${place.host}: its answer is larger than ${limit} bytes`, place));
+                reject(new RegistryError('corrupt', `${place.host}: its answer is larger than ${limit} bytes`, place));
                 return;
             }
             pieces.push(piece);
@@ -43529,12 +43546,12 @@ function readBody(body, limit, idle, place) {
         });
         body.on('close', () => {
             clearTimeout(timer);
-            reject(new error_RegistryError('connection', `${place.host}: its answer broke off after ${size} bytes`, place));
+            reject(new RegistryError('connection', `${place.host}: its answer broke off after ${size} bytes`, place));
         });
         body.on('error', (cause) => {
             clearTimeout(timer);
             const text = `${place.host}: its answer broke off after ${size} bytes (${(0,oci_clean/* clean */.uH)(cause.message, 100)})`;
-            reject(new error_RegistryError('connection', text, { ...place, cause }));
+            reject(new RegistryError('connection', text, { ...place, cause }));
         });
     });
 }
@@ -43743,7 +43760,7 @@ function basic({ username, password }) {
  * @see https://github.com/advisories/GHSA-28r5-37g7-p6mp
  */
 function judgeRealm(text, { origin, credentials }) {
-    const refuse = (rule) => new error_RegistryError('unsafe', `${origin.host} asks for a token from ${(0,oci_clean/* clean */.uH)(bare(text), 160)}: ${rule}`, {
+    const refuse = (rule) => new RegistryError('unsafe', `${origin.host} asks for a token from ${(0,oci_clean/* clean */.uH)(bare(text), 160)}: ${rule}`, {
         host: origin.host,
         advice: "Nothing was sent there. Look into the registry's or its proxy's configuration (external URL)."
     });
@@ -43789,7 +43806,7 @@ async function readToken(answer, context, log) {
     const { transport, credentials, origin } = context;
     const { status, headers, url } = answer;
     const place = { host: url.host, method: 'GET', path: url.pathname };
-    const fail = (fault, text, advice) => new error_RegistryError(fault, `the token server of ${origin.host} (${url.host}) ${text}`, {
+    const fail = (fault, text, advice) => new RegistryError(fault, `the token server of ${origin.host} (${url.host}) ${text}`, {
         ...place,
         status,
         ...(advice !== undefined && { advice })
@@ -43804,7 +43821,7 @@ async function readToken(answer, context, log) {
         // Nobody's token server sends a password on: not followed.
         if (status >= 300 && status < 400)
             throw fail('unsafe', `answers with a redirect (${status}), which is not followed`);
-        throw new error_RegistryError(faultOf(status), `the token server of ${origin.host} (${url.host}) answers ${status}`, {
+        throw new RegistryError(faultOf(status), `the token server of ${origin.host} (${url.host}) answers ${status}`, {
             ...place,
             status,
             ...retryAfterOf(headers['retry-after'], transport.clock.date())
@@ -43893,7 +43910,7 @@ class Authorizer {
             if (this.#challenge?.scheme === 'bearer')
                 return this.#tokens.delete(scopesOf(needs).join(' '));
             const asked = known.map(({ scheme }) => scheme).join(', ');
-            throw new error_RegistryError('unauthorized', `${origin.host} answers 401 and ${asked === '' ? 'does not say how to sign in' : `asks for ${asked}, which is not spoken here`}`, {
+            throw new RegistryError('unauthorized', `${origin.host} answers 401 and ${asked === '' ? 'does not say how to sign in' : `asks for ${asked}, which is not spoken here`}`, {
                 host: origin.host,
                 status: 401,
                 advice: 'Basic and Bearer are understood; check what stands in front of the registry.'
@@ -44134,7 +44151,7 @@ const mostHops = 5;
  * @throws RegistryError of the kind unsafe
  */
 function judgeRedirect(location, from) {
-    const refuse = (rule) => new error_RegistryError('unsafe', `${from.host} redirects ${rule}`, {
+    const refuse = (rule) => new RegistryError('unsafe', `${from.host} redirects ${rule}`, {
         host: from.host,
         path: from.pathname
     });
@@ -44159,15 +44176,15 @@ function judgeRedirect(location, from) {
 function judgeLocation(location, request) {
     const facts = { host: request.host, path: request.pathname };
     if (location === undefined || location === '' || !URL.canParse(location, request.href)) {
-        throw new error_RegistryError('corrupt', `${request.host} opened an upload but did not say where it goes on`, facts);
+        throw new RegistryError('corrupt', `${request.host} opened an upload but did not say where it goes on`, facts);
     }
     const url = new URL(location, request);
     if (url.hostname !== request.hostname) {
-        throw new error_RegistryError('unsafe', `${request.host} wants the upload to go on at ${(0,oci_clean/* clean */.uH)(url.host, 120)}, another host; nothing was sent there`, { ...facts, advice: "Set the registry's external URL to the name that is used here." });
+        throw new RegistryError('unsafe', `${request.host} wants the upload to go on at ${(0,oci_clean/* clean */.uH)(url.host, 120)}, another host; nothing was sent there`, { ...facts, advice: "Set the registry's external URL to the name that is used here." });
     }
     const defaulted = url.port === '';
     if (url.origin !== request.origin && !defaulted) {
-        throw new error_RegistryError('unsafe', `${request.host} wants the upload to go on at ${(0,oci_clean/* clean */.uH)(url.host, 120)}, another port; nothing was sent there`, facts);
+        throw new RegistryError('unsafe', `${request.host} wants the upload to go on at ${(0,oci_clean/* clean */.uH)(url.host, 120)}, another port; nothing was sent there`, facts);
     }
     const here = new URL(request.origin);
     here.pathname = url.pathname;
@@ -44185,7 +44202,7 @@ function judgeAddress(registry, own) {
         const reach = reachOf(address);
         if (reach === 'public' || (reach === 'private' && inside))
             return;
-        throw new error_RegistryError('unsafe', `${registry} names a host at ${(0,oci_clean/* clean */.uH)(address, 60)}, an address that it has no business to send anyone to`, { host: registry, advice: 'Nothing was sent there.' });
+        throw new RegistryError('unsafe', `${registry} names a host at ${(0,oci_clean/* clean */.uH)(address, 60)}, an address that it has no business to send anyone to`, { host: registry, advice: 'Nothing was sent there.' });
     };
 }
 /** Judges a literal address in a URL; names are judged when they are looked up. */
@@ -44276,7 +44293,7 @@ class Registry {
             }
             catch (error) {
                 question.signal.throwIfAborted();
-                if (!(error instanceof error_RegistryError))
+                if (!(error instanceof RegistryError))
                     throw error;
                 const failure = this.#placed(error, question);
                 if (failure.fault === 'throttled' || failure.fault === 'server')
@@ -44364,7 +44381,7 @@ class Registry {
                 return answer;
             answer.body.resume();
             if (hop >= mostHops) {
-                throw new error_RegistryError('unsafe', `${this.name} redirects more than ${mostHops} times in a row`, { host: this.name });
+                throw new RegistryError('unsafe', `${this.name} redirects more than ${mostHops} times in a row`, { host: this.name });
             }
             url = judgeRedirect(answer.headers.location, url);
         }
@@ -44397,7 +44414,7 @@ class Registry {
         // Behind a redirect, a 403 is a signed address that has expired: the registry gives a new one.
         const expired = redirected && status >= 400 && status < 500;
         const blocked = page && status === 403 && this.#options.blocksAtTimes === true;
-        return new error_RegistryError(expired || blocked ? 'server' : faultOf(status), `${question.method} ${describePath(question, this.origin)}: ${where} answers ${status}${page ? ' with an HTML page' : said}`, {
+        return new RegistryError(expired || blocked ? 'server' : faultOf(status), `${question.method} ${describePath(question, this.origin)}: ${where} answers ${status}${page ? ' with an HTML page' : said}`, {
             host: url.host,
             status,
             entries,
@@ -44447,12 +44464,12 @@ function describePath({ path }, origin) {
 async function ping(registry, needs, signal) {
     await registry.locate();
     const question = { method: 'GET', path: '/v2/', needs, expect: [200, 404], signal };
-    const answer = await registry.ask(question, registry_discard);
+    const answer = await registry.ask(question, discard);
     if (answer.status === 200)
         return;
     // Some registries hide /v2/ from those who may still pull; a page of something else is no registry.
     if ((0,media_type/* baseType */.wV)(answer.headers['content-type']) === 'text/html') {
-        throw new error_RegistryError('refused', `${registry.name} answers, but it is no registry: GET /v2/ is 404 with an HTML page`, {
+        throw new RegistryError('refused', `${registry.name} answers, but it is no registry: GET /v2/ is 404 with an HTML page`, {
             host: registry.name,
             status: 404,
             advice: 'Check the name; a path such as /registry does not belong into it.'
@@ -44460,7 +44477,7 @@ async function ping(registry, needs, signal) {
     }
 }
 /** Leaves an answer's body unread, so that its connection can be used again. */
-function registry_discard(answer) {
+function discard(answer) {
     answer.body.resume();
     return answer;
 }
@@ -44488,7 +44505,7 @@ async function getManifest(registry, repository, reference, signal) {
         try {
             return await registry.ask(question, async (answer) => {
                 if (answer.status === 404) {
-                    registry_discard(answer);
+                    discard(answer);
                     return undefined;
                 }
                 const place = { host: registry.name, method: 'GET', path: answer.url.pathname, repository };
@@ -44498,7 +44515,7 @@ async function getManifest(registry, repository, reference, signal) {
             });
         }
         catch (error) {
-            const corrupt = error instanceof error_RegistryError && error.fault === 'corrupt';
+            const corrupt = error instanceof RegistryError && error.fault === 'corrupt';
             if (!corrupt || tries >= mostCorrupt)
                 throw error;
             registry.log.debug(`${error.message}; asked for again`);
@@ -44511,7 +44528,7 @@ async function getManifest(registry, repository, reference, signal) {
 async function headManifest(registry, repository, reference, signal) {
     try {
         const question = manifests_about(registry, 'HEAD', repository, reference, signal);
-        const { status, headers } = await registry.ask(question, registry_discard);
+        const { status, headers } = await registry.ask(question, discard);
         if (status === 404)
             return 'absent';
         const digest = headers['docker-content-digest'];
@@ -44527,13 +44544,26 @@ async function headManifest(registry, repository, reference, signal) {
  * The digest that a tag or digest stands for at the registry: by HEAD, and by GET where HEAD does
  * not tell. Undefined where there is none.
  */
-async function manifests_resolveManifest(registry, repository, reference, signal) {
+async function resolveManifest(registry, repository, reference, signal) {
     const head = await headManifest(registry, repository, reference, signal);
     if (head !== 'absent' && head !== 'unknown' && head.digest !== undefined)
         return head.digest;
-    // Some registries answer HEAD with 404 where GET finds it, but only a tag is worth the second look.
-    if (head === 'absent' && (0,oci_digest/* isDigest */.Bc)(reference))
-        return undefined;
+    if (head === 'absent') {
+        if ((0,oci_digest/* isDigest */.Bc)(reference))
+            return undefined;
+        // Some registries answer HEAD with 404 where GET finds it. The first one tells for all.
+        registry.learned.headTells ??= byGet(registry, repository, reference, signal)
+            .then(digest => digest === undefined)
+            .catch((error) => {
+            registry.learned.headTells = undefined;
+            throw error;
+        });
+        if (await registry.learned.headTells)
+            return undefined;
+    }
+    return await byGet(registry, repository, reference, signal);
+}
+async function byGet(registry, repository, reference, signal) {
     try {
         return (await getManifest(registry, repository, reference, signal))?.descriptor.digest;
     }
@@ -44564,12 +44594,12 @@ async function putManifest(registry, repository, reference, { bytes, descriptor 
             tries,
             digest,
             signal
-        }, registry_discard);
+        }, discard);
     }
     catch (error) {
-        if (!(error instanceof error_RegistryError) || !mayStandAlready(error))
+        if (!(error instanceof RegistryError) || !mayStandAlready(error))
             throw error;
-        const there = await manifests_resolveManifest(registry, repository, reference, signal);
+        const there = await resolveManifest(registry, repository, reference, signal);
         if (there !== digest)
             throw error;
         return { subjectTaken: false };
@@ -44578,7 +44608,7 @@ async function putManifest(registry, repository, reference, { bytes, descriptor 
     if ((0,oci_digest/* isDigest */.Bc)(echoed) && (0,oci_digest/* algorithmOf */.Hy)(echoed) === (0,oci_digest/* algorithmOf */.Hy)(digest) && echoed !== digest) {
         const stored = await getManifest(registry, repository, reference, signal);
         if (stored?.descriptor.digest !== digest) {
-            throw new error_RegistryError('corrupt', `${registry.name} took ${digest} and says that it stored ${echoed}`, {
+            throw new RegistryError('corrupt', `${registry.name} took ${digest} and says that it stored ${echoed}`, {
                 host: registry.name,
                 repository,
                 digest
@@ -44596,7 +44626,7 @@ function mayStandAlready({ status, entries }) {
 }
 /** A plain no to a question about existence, from which nothing follows. */
 function isRefusal(error) {
-    return error instanceof error_RegistryError && ['denied', 'refused'].includes(error.fault);
+    return error instanceof RegistryError && ['denied', 'refused'].includes(error.fault);
 }
 function manifests_about(registry, method, repository, reference, signal) {
     return {
@@ -44611,7 +44641,7 @@ function manifests_about(registry, method, repository, reference, signal) {
 }
 function read(raw, { headers }, reference, place) {
     const wanted = (0,oci_digest/* isDigest */.Bc)(reference) ? reference : undefined;
-    const fail = (text) => new error_RegistryError('corrupt', `${place.host}/${place.repository}@${wanted ?? reference}: ${text}`, {
+    const fail = (text) => new RegistryError('corrupt', `${place.host}/${place.repository}@${wanted ?? reference}: ${text}`, {
         ...place,
         digest: wanted
     });
@@ -44687,7 +44717,7 @@ async function makePlan(images, options) {
 }
 async function ask(target, image, slots, signal) {
     const { repository, tag } = image.target;
-    const tagged = await slots.run(() => manifests_resolveManifest(target, repository, tag, signal));
+    const tagged = await slots.run(() => resolveManifest(target, repository, tag, signal));
     const manifests = new Set();
     // Only under the right tag does it matter what is there; otherwise all manifests are put anew,
     // which costs less than asking.
@@ -44695,7 +44725,7 @@ async function ask(target, image, slots, signal) {
         return { tagged, manifests };
     await Promise.all(image.manifests.map(async ({ descriptor: { digest } }) => {
         const there = digest === tagged ||
-            (await slots.run(() => manifests_resolveManifest(target, repository, digest, signal))) === digest;
+            (await slots.run(() => resolveManifest(target, repository, digest, signal))) === digest;
         if (there)
             manifests.add(digest);
     }));
@@ -44825,7 +44855,7 @@ async function proveChecks(target, images, landed, signal) {
         }
         catch (error) {
             signal.throwIfAborted();
-            if (!(error instanceof error_RegistryError))
+            if (!(error instanceof RegistryError))
                 throw error;
             const named = new Set(error.entries.flatMap(({ digests }) => digests));
             const left = missing(repository, node);
@@ -44884,7 +44914,7 @@ async function heal(planned, node, context) {
             return;
         }
         catch (error) {
-            if (!(error instanceof error_RegistryError) || heals >= mostHeals)
+            if (!(error instanceof RegistryError) || heals >= mostHeals)
                 throw error;
             if (!error.says('MANIFEST_BLOB_UNKNOWN', 'BLOB_UNKNOWN', 'MANIFEST_UNKNOWN'))
                 throw error;
@@ -44929,7 +44959,7 @@ async function verifyBelow(planned, context) {
         await repair(placement);
         if ((await has(placement)) !== 'absent')
             return;
-        throw new error_RegistryError('corrupt', `${target.name}/${repository} took ${placement.descriptor.digest} twice and does not have it`, {
+        throw new RegistryError('corrupt', `${target.name}/${repository} took ${placement.descriptor.digest} twice and does not have it`, {
             host: target.name,
             repository,
             digest: placement.descriptor.digest,
@@ -44939,10 +44969,10 @@ async function verifyBelow(planned, context) {
     await Promise.all(planned.image.manifests.slice(0, -1).map(async ({ descriptor: { digest } }) => {
         if (!unchecked.has(digest))
             return;
-        const there = await slots.run(() => manifests_resolveManifest(target, repository, digest, signal));
+        const there = await slots.run(() => resolveManifest(target, repository, digest, signal));
         if (there === digest)
             return;
-        throw new error_RegistryError('corrupt', `${target.name}/${repository} took the manifest ${digest} and does not have it`, {
+        throw new RegistryError('corrupt', `${target.name}/${repository} took the manifest ${digest} and does not have it`, {
             host: target.name,
             repository,
             digest
@@ -44986,12 +45016,12 @@ async function pushTag({ image }, { target, signal }) {
     await putManifest(target, repository, tag, image.root, signal);
     const patience = target.patience();
     for (;;) {
-        const now = await manifests_resolveManifest(target, repository, tag, signal);
+        const now = await resolveManifest(target, repository, tag, signal);
         if (now === digest)
             return;
         // Behind some names stand machines that learn of a tag a moment later.
         const text = `${target.name}/${repository}:${tag} was put to ${digest}, but reads ${now ?? 'as absent'}`;
-        const late = new error_RegistryError('server', text, { host: target.name, repository, digest });
+        const late = new RegistryError('server', text, { host: target.name, repository, digest });
         if (patience.tries >= 4)
             throw late;
         await target.recover(patience, late, signal);
@@ -45079,7 +45109,7 @@ class BlobReader {
             catch (error) {
                 signal.throwIfAborted();
                 at = cursor.at;
-                if (!(error instanceof error_RegistryError) || !isPassing(error) || sink.destroyed)
+                if (!(error instanceof RegistryError) || !isPassing(error) || sink.destroyed)
                     throw error;
                 if (at - earned >= progress) {
                     patience = this.#registry.patience();
@@ -45216,7 +45246,7 @@ class BlobReader {
     #failure(fault, text, cause) {
         const { name: host } = this.#registry;
         const { digest } = this.descriptor;
-        return new error_RegistryError(fault, `${host}/${this.#repository}@${digest}: ${text}`, {
+        return new RegistryError(fault, `${host}/${this.#repository}@${digest}: ${text}`, {
             host,
             method: 'GET',
             repository: this.#repository,
@@ -45263,12 +45293,12 @@ async function mountBlob(registry, repository, digest, from, signal) {
             expect: [201, 202],
             digest,
             signal
-        }, registry_discard);
+        }, discard);
         return answer.status === 201 ? 'mounted' : sessionOf(answer);
     }
     catch (error) {
         // Whatever a registry has against a mount, it may still take an upload.
-        if (error instanceof error_RegistryError && error.fault !== 'unsafe') {
+        if (error instanceof RegistryError && error.fault !== 'unsafe') {
             registry.log.debug(`not mounted: ${error.message}`);
             return undefined;
         }
@@ -45288,7 +45318,7 @@ async function openUpload(registry, repository, digest, signal) {
         expect: [202],
         digest,
         signal
-    }, registry_discard);
+    }, discard);
     return sessionOf(answer);
 }
 /** Tells the registry that an upload will not go on. Best effort: some registries cannot. */
@@ -45301,7 +45331,7 @@ async function cancelUpload(registry, repository, { url }) {
             expect: [200, 202, 204, 404, 405],
             tries: 'once',
             signal: AbortSignal.timeout(2000)
-        }, registry_discard);
+        }, discard);
     }
     catch {
         registry.log.debug(`an upload at ${registry.name}/${repository} could not be cancelled`);
@@ -45314,6 +45344,7 @@ class Upload {
     #content;
     #signal;
     #session;
+    #chunked = false;
     /** Bytes of the last request with a body. */
     #sent = 0;
     constructor(registry, repository, content, session, signal) {
@@ -45345,7 +45376,7 @@ class Upload {
             catch (error) {
                 await this.#abandon();
                 this.#signal.throwIfAborted();
-                if (!(error instanceof error_RegistryError))
+                if (!(error instanceof RegistryError))
                     throw error;
                 failures++;
                 error.attempts = failures;
@@ -45356,8 +45387,9 @@ class Upload {
                     throw error;
                 if (verdict === 'final')
                     throw error;
+                // Broken twice in one piece: from now on, a break costs a chunk and not the blob.
                 if (failures >= 2 && verdict === 'passing')
-                    registry.learned.chunked = true;
+                    this.#chunked = true;
                 if (verdict === 'passing')
                     await registry.recover(patience, error, this.#signal);
                 registry.log.debug(`${error.message}; the upload starts again`);
@@ -45373,7 +45405,7 @@ class Upload {
         }
         catch (failure) {
             this.#signal.throwIfAborted();
-            if (failure instanceof error_RegistryError)
+            if (failure instanceof RegistryError)
                 return false;
             throw failure;
         }
@@ -45406,7 +45438,7 @@ class Upload {
         const { learned, quirks } = this.#registry;
         const { descriptor } = this.#content;
         const { size, digest } = descriptor;
-        const inChunks = learned.tooLarge !== undefined || learned.chunked === true;
+        const inChunks = learned.tooLarge !== undefined || this.#chunked;
         if (inChunks && size > this.#chunk()) {
             await this.#commit(await this.#patchChunks(session), digest);
         }
@@ -45426,7 +45458,7 @@ class Upload {
         const answer = await this.#ask('PUT', url, [200, 201, 202, 204], part, { commit: true });
         const echoed = answer.headers['docker-content-digest'];
         if ((0,oci_digest/* isDigest */.Bc)(echoed) && (0,oci_digest/* algorithmOf */.Hy)(echoed) === (0,oci_digest/* algorithmOf */.Hy)(digest) && echoed !== digest) {
-            throw new error_RegistryError('corrupt', `${this.#registry.name} stored ${echoed} instead of ${digest}`, {
+            throw new RegistryError('corrupt', `${this.#registry.name} stored ${echoed} instead of ${digest}`, {
                 host: this.#registry.name,
                 repository: this.#repository,
                 digest
@@ -45440,7 +45472,7 @@ class Upload {
         const has = await hasBlob(this.#registry, this.#repository, this.#content.descriptor, this.#signal);
         if (has !== 'absent')
             return;
-        throw new error_RegistryError('server', `${this.#registry.name} took the upload of ${digest}, but does not have it`, {
+        throw new RegistryError('server', `${this.#registry.name} took the upload of ${digest}, but does not have it`, {
             host: this.#registry.name,
             repository: this.#repository,
             digest
@@ -45468,7 +45500,7 @@ class Upload {
             }
             catch (error) {
                 this.#signal.throwIfAborted();
-                if (!(error instanceof error_RegistryError) || error.status === 413)
+                if (!(error instanceof RegistryError) || error.status === 413)
                     throw error;
                 const resumable = error.status === 416 ||
                     error.fault === 'connection' ||
@@ -45498,7 +45530,7 @@ class Upload {
             return { at, session: sessionOf(answer, session) };
         }
         catch (error) {
-            if (error instanceof error_RegistryError)
+            if (error instanceof RegistryError)
                 return undefined;
             throw error;
         }
@@ -45526,7 +45558,7 @@ class Upload {
             tries: 'once',
             digest: descriptor.digest,
             signal: this.#signal
-        }, registry_discard);
+        }, discard);
     }
     async #abandon() {
         const session = this.#session;
@@ -45545,7 +45577,7 @@ function sessionOf({ headers, url, status }, before) {
     const told = headers['oci-chunk-min-length'];
     const least = typeof told === 'string' && /^\d{1,12}$/.test(told) ? Number(told) : 0;
     if (least > 1024 * 1024 * 1024) {
-        throw new error_RegistryError('corrupt', `${url.host} wants chunks of at least ${(0,oci_clean/* clean */.uH)(String(told), 20)} bytes (${status})`, { host: url.host });
+        throw new RegistryError('corrupt', `${url.host} wants chunks of at least ${(0,oci_clean/* clean */.uH)(String(told), 20)} bytes (${status})`, { host: url.host });
     }
     return { url: next, shortestChunk: Math.max(least, before?.shortestChunk ?? 0) };
 }
@@ -45860,7 +45892,7 @@ class Transfer {
 }
 /** Errors after which nothing else at that registry will go well either. */
 function isHopeless(error) {
-    if (!(error instanceof error_RegistryError))
+    if (!(error instanceof RegistryError))
         return false;
     return (['unauthorized', 'address', 'certificate', 'proxy'].includes(error.fault) ||
         error.status === 507);
@@ -46274,76 +46306,47 @@ function are(names) {
     return names.length > 1 ? 'are' : 'is';
 }
 
-;// CONCATENATED MODULE: ./src/run/draft.ts
-
-/** The record of a run while it is being written. */
-class Draft {
-    releases = [];
-    /** Set when the registries are known, for their counts. */
-    registries;
-    #settings;
-    #startedAt = new Date();
-    #failure;
-    constructor(settings) {
-        this.#settings = settings;
-    }
-    /** The run failed; the first failure is the one that is told. */
-    fail(error) {
-        this.#failure ??= failureOf(error);
-    }
-    /** The record, as it stands now. */
-    finish() {
-        const { source, target, engine, dryRun, publish, lockFile } = this.#settings;
-        return {
-            startedAt: this.#startedAt,
-            finishedAt: new Date(),
-            source: { registry: source.registry, repository: source.repository },
-            target: { registry: target.registry, repository: target.repository },
-            engine,
-            dryRun,
-            publish,
-            releases: this.releases,
-            lockFile,
-            ...(this.#failure !== undefined && { failure: this.#failure }),
-            // ru_maxrss counts in kibibytes on every platform that Node reports it for.
-            peakMemory: process.resourceUsage().maxRSS * 1024,
-            requests: {
-                source: this.registries?.source.requests ?? 0,
-                target: this.registries?.target.requests ?? 0
-            }
-        };
-    }
-}
-
-;// CONCATENATED MODULE: ./src/run/figures.ts
-/** What the plan line says. */
-function figures(chosen, plan) {
-    return {
-        releases: chosen.map(({ tag }) => tag),
-        images: plan.images.length,
-        blobsToCopy: plan.pieces,
-        bytesToCopy: plan.bytes.copied,
-        bytesToMount: plan.bytes.mounted,
-        bytesPresent: plan.bytes.present
-    };
-}
-/** The releases with the plan's images, in the same order. */
-function plannedReleases(chosen, { images }) {
-    const planned = new Map(images.map(one => [one.image, one]));
-    return chosen.map(({ tag, targetTag, missing, images: own }) => ({
-        tag,
-        targetTag,
-        missing,
-        images: own.flatMap(image => planned.get(image) ?? [])
-    }));
-}
-
-// EXTERNAL MODULE: ./src/oci/reference.ts
-var reference = __nccwpck_require__(2148);
-;// CONCATENATED MODULE: external "node:child_process"
-const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
 // EXTERNAL MODULE: external "node:fs/promises"
 var promises_ = __nccwpck_require__(1455);
+;// CONCATENATED MODULE: ./src/docker/error.ts
+
+/** A failure of docker or around it: what failed, and what to do next. All text is clean. */
+class error_DockerError extends Error {
+    name = 'DockerError';
+    fault;
+    /** What to do next, one sentence. */
+    advice;
+    constructor(fault, message, advice, cause) {
+        super((0,oci_clean/* clean */.uH)(message, 1000), cause === undefined ? undefined : { cause });
+        this.fault = fault;
+        this.advice = advice === undefined ? undefined : (0,oci_clean/* clean */.uH)(advice, 1000);
+    }
+}
+
+;// CONCATENATED MODULE: ./src/docker/answer.ts
+
+
+/** The daemon's answers about itself and its images are larger than what commands print; in bytes. */
+const answerLimit = 1024 * 1024;
+/** Reads what docker answered with `{{json .}}`. @throws DockerError */
+function parseAnswer(text, what) {
+    try {
+        const parsed = JSON.parse(text);
+        if (typeof parsed === 'object' && parsed !== null)
+            return parsed;
+    }
+    catch {
+        // Told below.
+    }
+    throw new error_DockerError('failed', `${what} did not answer in JSON`);
+}
+/** A text of such an answer, clean. */
+function textOf(value) {
+    return typeof value === 'string' ? (0,oci_clean/* clean */.uH)(value, 200) : 'unknown';
+}
+
+;// CONCATENATED MODULE: external "node:child_process"
+const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __nccwpck_require__(6760);
 ;// CONCATENATED MODULE: ./src/windows.ts
@@ -46557,6 +46560,948 @@ function variable(env, name) {
     return key === undefined ? undefined : env[key];
 }
 
+;// CONCATENATED MODULE: ./src/docker/run.ts
+
+
+
+/** What docker needs to find its way: itself, its daemon, proxies, the keyrings of its helpers. */
+const allowed = new Set(`PATH PATHEXT HOME USERPROFILE HOMEDRIVE HOMEPATH APPDATA LOCALAPPDATA PROGRAMDATA PROGRAMFILES
+  SYSTEMROOT SYSTEMDRIVE WINDIR COMSPEC TMPDIR TEMP TMP LANG LC_ALL USER USERNAME LOGNAME
+  DOCKER_HOST DOCKER_CONTEXT DOCKER_TLS DOCKER_TLS_VERIFY DOCKER_CERT_PATH DOCKER_API_VERSION DOCKER_CONFIG
+  HTTP_PROXY HTTPS_PROXY NO_PROXY ALL_PROXY SSL_CERT_FILE SSL_CERT_DIR XDG_RUNTIME_DIR SSH_AUTH_SOCK
+  DBUS_SESSION_BUS_ADDRESS GNUPGHOME PASSWORD_STORE_DIR RUNNER_TRACKING_ID`.split(/\s+/));
+/**
+ * The environment of every docker command: what is on the list and nothing else, so that no input,
+ * token or password of the step is in it. By RUNNER_TRACKING_ID the runner finds what a killed step
+ * left running.
+ */
+function dockerEnvironment(env, configDirectory) {
+    const kept = Object.entries(env).filter((entry) => entry[1] !== undefined && allowed.has(entry[0].toUpperCase()));
+    return {
+        ...Object.fromEntries(kept),
+        ...(configDirectory !== undefined && { DOCKER_CONFIG: configDirectory }),
+        // Advertisements of the client's, and questions to servers that nobody asked for.
+        DOCKER_CLI_HINTS: 'false'
+    };
+}
+/**
+ * Runs one docker command; the one place where that is done. What docker printed is handed back,
+ * never shown as it is.
+ * @param stdin the only way that a secret may take
+ * @throws DockerError (`missing`, `timeout`), the signal's reason; a non-zero exit is handed back
+ */
+async function run_runDocker(args, call, stdin, capture) {
+    const { docker, configDirectory, env, log, signal, timeout } = call;
+    const shown = (0,oci_clean/* clean */.uH)(`docker ${args.join(' ')}`, 300);
+    log.debug(shown);
+    let outcome;
+    try {
+        outcome = await runProcess({
+            file: docker,
+            args,
+            env: dockerEnvironment(env, configDirectory),
+            timeout,
+            signal,
+            ...(stdin !== undefined && { stdin }),
+            ...(capture !== undefined && { capture })
+        });
+    }
+    catch (error) {
+        if (!(error instanceof ProcessError))
+            throw error;
+        throw new error_DockerError('missing', error.message, 'Install a docker client that runs on this machine.', error);
+    }
+    if (outcome.timedOut) {
+        throw new error_DockerError('timeout', `${shown} did not end within ${Math.round(timeout / 1000)} s and was stopped`, 'See whether the docker daemon answers (docker info), and look at its log.');
+    }
+    return outcome;
+}
+/**
+ * Runs a docker command that must succeed, and hands back its standard output.
+ * @throws DockerError with the last lines of what docker said on any non-zero exit
+ */
+async function succeed(args, call, capture) {
+    const outcome = await run_runDocker(args, call, undefined, capture);
+    if (outcome.exitCode === 0)
+        return outcome.stdout;
+    const said = lastSaid(outcome);
+    const [host = ''] = (args.at(-1) ?? '').split('/');
+    throw new error_DockerError(faultIn(said), `docker ${args.join(' ')} failed (${exitOf(outcome)}): ${said}`, adviceFor(said, host));
+}
+/**
+ * What to do about a failure that docker told in these words, where they say it. What the registry
+ * client was told (a CA, plain http) is not the daemon's: it has to be told by itself.
+ * @param host the registry's name
+ */
+function adviceFor(said, host) {
+    if (daemonTrouble.test(said))
+        return 'Start the docker daemon, or point DOCKER_HOST at one.';
+    if (/x509|certificate/i.test(said)) {
+        return `The docker daemon must believe the registry's CA: put it into /etc/docker/certs.d/${host}/ca.crt on the daemon's own machine; ca-file serves the registry client alone.`;
+    }
+    if (/server gave HTTP response to HTTPS client/i.test(said)) {
+        return `The docker daemon speaks https there: name ${host} under insecure-registries in its daemon.json too, and restart it.`;
+    }
+    if (/no space left on device/i.test(said)) {
+        return 'Make room there (docker system prune), or use engine: registry, which needs no disk.';
+    }
+    return undefined;
+}
+/** The end of a command in words: `exit code 1`. */
+function exitOf({ exitCode }) {
+    return exitCode === null ? 'ended by a signal' : `exit code ${exitCode}`;
+}
+/**
+ * The last of what docker said, clean and on one line, its error output first; `secrets` are taken
+ * out before the cut.
+ */
+function lastSaid(outcome, secrets = []) {
+    const text = outcome.stderr.trim() === '' ? outcome.stdout : outcome.stderr;
+    const redacted = secrets
+        .filter(secret => secret !== '')
+        .reduce((rest, secret) => rest.replaceAll(secret, '***'), text);
+    const lines = redacted
+        .split(/\r?\n|\r/)
+        .map(line => line.trim())
+        .filter(line => line !== '' && !noise.test(line));
+    return (0,oci_clean/* clean */.uH)(lines.slice(-4).join(' '), 400) || 'it said nothing';
+}
+/** What docker prints at every login, whatever comes of it. */
+const noise = /^WARNING! (?:Your (?:password|credentials) |Using --password)|^Configure a credential helper|^https:\/\/docs\.docker\.com\/|^See 'docker .*--help'/;
+/** What kind of failure docker's own words tell of. */
+function faultIn(said) {
+    if (daemonTrouble.test(said))
+        return 'daemon';
+    if (/no space left on device/i.test(said))
+        return 'space';
+    if (registryTrouble.test(said))
+        return 'registry';
+    return 'failed';
+}
+const daemonTrouble = /cannot connect to the docker daemon|is the docker daemon running|failed to connect to the docker API|docker daemon socket|docker_engine|error during connect|context ["'].*["'] (?:does not exist|not found)/i;
+const registryTrouble = /unauthorized|no basic auth|denied|forbidden|x509|certificate|no such host|connection refused|timeout|manifest unknown|not found|status: [45]\d\d|toomanyrequests|too many requests|http: server gave HTTP response/i;
+
+;// CONCATENATED MODULE: ./src/docker/daemon.ts
+
+
+
+
+/** In milliseconds. */
+const infoTimeout = 30_000;
+/**
+ * Asks the daemon about itself.
+ * @throws DockerError `daemon` when it does not answer
+ */
+async function askDaemon(call) {
+    const text = await succeed(['info', '--format', '{{json .}}'], { ...call, timeout: infoTimeout }, answerLimit);
+    const info = parseAnswer(text, 'docker info');
+    const [said] = Array.isArray(info.ServerErrors) ? info.ServerErrors : [];
+    if (said !== undefined || typeof info.DockerRootDir !== 'string' || info.DockerRootDir === '') {
+        throw new error_DockerError('daemon', `the docker daemon does not answer: ${typeof said === 'string' ? said : 'it told nothing of itself'}`, 'Start the docker daemon, or point DOCKER_HOST at one.');
+    }
+    const containerd = JSON.stringify(info.DriverStatus ?? []).includes('io.containerd.snapshotter');
+    return {
+        version: textOf(info.ServerVersion),
+        store: containerd ? 'containerd' : 'classic',
+        driver: textOf(info.Driver),
+        dataRoot: info.DockerRootDir,
+        platform: `${textOf(info.OSType)}/${textOf(info.Architecture)}`
+    };
+}
+/**
+ * How many bytes are free where the daemon keeps its data. Undefined where that cannot be known:
+ * the daemon is on another machine, or its directory is out of sight.
+ */
+async function freeSpace(info, env) {
+    const host = env.DOCKER_HOST ?? '';
+    if (host !== '' && !/^(?:unix|npipe):/.test(host))
+        return undefined;
+    // With containerd's store the images may lie with containerd instead.
+    const places = info.store === 'containerd' ? [info.dataRoot, '/var/lib/containerd'] : [info.dataRoot];
+    const free = await Promise.all(places.map(async (place) => {
+        const { bavail, bsize } = await (0,promises_.statfs)(place);
+        return bavail * bsize;
+    })).catch(() => []);
+    return free.length === 0 ? undefined : Math.min(...free);
+}
+/**
+ * Checks that `bytes` more find room at the daemon.
+ * @returns the free bytes, undefined where they cannot be known
+ * @throws DockerError `space`
+ */
+async function checkSpace(bytes, info, env) {
+    const free = await freeSpace(info, env);
+    if (free !== undefined && free < bytes) {
+        throw new error_DockerError('space', `the docker daemon needs ${bytes} bytes in ${info.dataRoot}, and ${free} are free`, 'Make room there (docker system prune), or use engine: registry, which needs no disk.');
+    }
+    return free;
+}
+
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(7598);
+// EXTERNAL MODULE: ./src/oci/reference.ts
+var oci_reference = __nccwpck_require__(2148);
+;// CONCATENATED MODULE: ./src/docker/image.ts
+
+
+
+
+
+
+/** Removing is quick, and is done after a cancel too; in milliseconds. */
+const removeTimeout = 20_000;
+/**
+ * What the daemon knows of an image.
+ * @returns undefined when it has none of that name
+ * @throws DockerError
+ */
+async function inspect(name, call) {
+    const args = ['image', 'inspect', '--format', '{{json .}}', name];
+    const outcome = await run_runDocker(args, call, undefined, answerLimit);
+    if (outcome.exitCode !== 0 && /no such image/i.test(outcome.stderr))
+        return undefined;
+    const text = outcome.exitCode === 0 ? outcome.stdout : await succeed(args, call, answerLimit);
+    const image = parseAnswer(text, 'docker image inspect');
+    if (typeof image.Id !== 'string' || typeof image.Size !== 'number') {
+        throw new error_DockerError('failed', `docker told nothing of ${name}`);
+    }
+    const digests = Array.isArray(image.RepoDigests) ? image.RepoDigests : [];
+    return {
+        id: image.Id,
+        repoDigests: digests.filter(digest => typeof digest === 'string'),
+        size: image.Size,
+        platform: `${textOf(image.Os)}/${textOf(image.Architecture)}`,
+        diffIds: diffIdsIn(image.RootFS)
+    };
+}
+function diffIdsIn(rootfs) {
+    const { Layers: layers } = (rootfs ?? {});
+    return Array.isArray(layers) ? layers.filter(layer => typeof layer === 'string') : [];
+}
+/** Pulls an image by digest. @throws DockerError */
+async function pull(source, call, platform) {
+    const which = platform === undefined ? [] : ['--platform', platform];
+    await succeed(['pull', ...which, nameOf(source)], call);
+}
+/**
+ * Pushes an image under its tag, and hands back what docker said of it.
+ * @throws DockerError
+ */
+async function push(target, call) {
+    const name = nameOf(target);
+    const text = await succeed(['push', name], call);
+    // "<tag>: digest: sha256:… size: 1234" is the last thing it says.
+    const last = [...text.matchAll(/^(\S+): digest: (\S+) size: \d+\s*$/gm)].at(-1);
+    if (last?.[1] !== target.tag || last?.[2] === undefined) {
+        throw new error_DockerError('failed', `docker push ${name} told no digest`);
+    }
+    const layers = text.matchAll(/^([0-9a-f]{12}): (Pushed|Mounted from|Layer already exists)\b/gm);
+    const ways = new Map([...layers].map(([, id = '', said = '']) => [id, wayOf[said] ?? 'copied']));
+    return { digest: (0,oci_digest/* parseDigest */.m)(last[2]), ways };
+}
+const wayOf = {
+    'Mounted from': 'mounted',
+    'Layer already exists': 'present'
+};
+/** Takes a name away from the daemon, and what no other name holds. Never throws: it is the last resort. */
+async function remove(name, call) {
+    // Also when the run was cancelled: what was made is removed.
+    const signal = AbortSignal.timeout(removeTimeout);
+    try {
+        await succeed(['image', 'rm', name], {
+            ...call,
+            signal,
+            timeout: removeTimeout
+        });
+    }
+    catch (error) {
+        const { message } = error;
+        if (!/no such image/i.test(message)) {
+            call.log.warning(`${(0,oci_clean/* clean */.uH)(name, 300)} is still at the docker daemon: ${(0,oci_clean/* clean */.uH)(message, 300)}`);
+        }
+    }
+}
+/** A reference as docker takes it: by its digest when it has one, else by its tag. */
+function nameOf(reference) {
+    const { registry, repository, tag, digest } = reference;
+    return (0,oci_reference/* formatReference */.FH)(digest === undefined
+        ? { registry, repository, ...(tag !== undefined && { tag }) }
+        : { registry, repository, digest });
+}
+
+;// CONCATENATED MODULE: ./src/docker/engine.ts
+
+
+
+
+
+
+/** A tag that no other run has, and that nobody takes for a release: those begin with `v`. */
+function stagingTag() {
+    return `mirror-${(0,external_node_crypto_.randomBytes)(12).toString('hex')}`;
+}
+/**
+ * What to expect of an image before it is pulled. The classic store may keep a digest by luck; that
+ * it does not is the rule.
+ * @see https://docs.docker.com/engine/storage/containerd/
+ */
+function foresee({ store }, root) {
+    if (store === 'classic')
+        return 'rewritten';
+    return root.children === undefined ? 'kept' : 'one-platform';
+}
+/** What became of an image, by the digest that the target gave it. */
+function fateOf(root, pushed) {
+    if (pushed === root.digest)
+        return { fate: 'kept' };
+    const child = root.children?.find(({ digest }) => digest === pushed);
+    if (child === undefined)
+        return { fate: 'rewritten' };
+    return { fate: 'one-platform', ...(child.platform !== undefined && { platform: child.platform }) };
+}
+/**
+ * Mirrors one image through the daemon: pulled by digest, named, pushed, removed. What the daemon had
+ * before under the same names it has afterwards.
+ * @throws DockerError, the signal's reason; whatever happens, what was made is removed
+ */
+async function mirrorImageByDocker(options) {
+    const { source, target, platform, timeout, log } = options;
+    if (source.digest === undefined) {
+        throw new error_DockerError('failed', `${(0,oci_reference/* formatReference */.FH)(source)} has no digest to pull it by`);
+    }
+    const ends = performance.now() + timeout;
+    // Each command may take what is left of the image's time.
+    const call = () => ({
+        ...options,
+        timeout: Math.max(1, ends - performance.now())
+    });
+    const from = { registry: source.registry, repository: source.repository, digest: source.digest };
+    const to = {
+        registry: target.registry,
+        repository: target.repository,
+        tag: target.tag ?? stagingTag()
+    };
+    const sourceName = nameOf(from);
+    const targetName = nameOf(to);
+    const had = await inspect(sourceName, call());
+    const held = await inspect(targetName, call());
+    const gained = new Set();
+    try {
+        if (had === undefined)
+            gained.add(sourceName);
+        await pull(from, call(), platform);
+        const image = await inspect(sourceName, call());
+        if (image === undefined)
+            throw new error_DockerError('failed', `docker lost ${sourceName}`);
+        gained.add(targetName);
+        await succeed(['tag', sourceName, targetName], call());
+        const { digest, ways } = await push(to, call());
+        // By its push the image has got the target's digest as one more name.
+        const pushedName = nameOf({ registry: to.registry, repository: to.repository, digest });
+        if (!image.repoDigests.some(name => sameName(name, pushedName)))
+            gained.add(pushedName);
+        return {
+            digest,
+            ways,
+            kept: digest === source.digest,
+            bytes: image.size,
+            platform: image.platform,
+            diffIds: image.diffIds,
+            pushed: to
+        };
+    }
+    finally {
+        // Last made, first removed.
+        for (const name of [...gained].reverse())
+            await remove(name, options);
+        if (held !== undefined)
+            await giveBack(held, targetName, options, log);
+    }
+}
+/** A name that the daemon had for another image goes back to that. */
+async function giveBack(held, name, options, log) {
+    const signal = AbortSignal.timeout(removeTimeout);
+    await succeed(['tag', held.id, name], { ...options, signal, timeout: removeTimeout }).catch((error) => {
+        log.warning(`${(0,oci_clean/* clean */.uH)(name, 300)} does not name what it did at the docker daemon: ${(0,oci_clean/* clean */.uH)(error.message, 300)}`);
+    });
+}
+/** Docker leaves its own registry away when it tells a name. */
+function sameName(one, other) {
+    const full = (name) => name.replace(/^docker\.io\/(?:library\/)?/, '');
+    return full(one) === full(other);
+}
+
+// EXTERNAL MODULE: ./src/oci/platform.ts
+var oci_platform = __nccwpck_require__(1890);
+// EXTERNAL MODULE: ./src/oci/descriptor.ts
+var oci_descriptor = __nccwpck_require__(7592);
+;// CONCATENATED MODULE: ./src/run/pushed.ts
+
+
+
+
+/** The digest of an image's config: what it names is the same content, however its layers are packed. */
+function contentOf({ manifest }) {
+    return manifest.kind === 'image' ? manifest.config.digest : undefined;
+}
+/**
+ * Looks at everything below a manifest that docker pushed. Of an index that it kept, all of the
+ * source's.
+ * @throws RegistryError `corrupt` when something is not there
+ */
+async function blobsThere(image, { manifest }, { target, lanes }, signal) {
+    const { repository } = image.target;
+    const absent = (digest) => new RegistryError('corrupt', `${target.name}/${repository} was sent ${String(digest)} by docker and does not have it`, {
+        host: target.name,
+        repository,
+        digest,
+        advice: "Look into the registry's storage and its replicas."
+    });
+    const blobs = manifest.kind === 'image'
+        ? [manifest.config, ...manifest.layers].filter(blob => !(0,oci_descriptor/* isForeign */.j)(blob))
+        : [...image.blobs.values()];
+    const children = manifest.kind === 'image' ? [] : image.manifests.slice(0, -1);
+    await Promise.all([
+        ...blobs.map(async (blob) => {
+            const has = await lanes.control.run(() => hasBlob(target, repository, blob, signal));
+            if (has === 'absent')
+                throw absent(blob.digest);
+        }),
+        ...children.map(async ({ descriptor: { digest } }) => {
+            const there = await lanes.control.run(() => resolveManifest(target, repository, digest, signal));
+            if (there !== digest)
+                throw absent(digest);
+        })
+    ]);
+}
+/** The bytes that the target got, layer by layer as docker told; what it did not tell of was sent. */
+function bytesOf(image, { manifest, descriptor }, { ways, diffIds }) {
+    if (manifest.kind === 'index')
+        return { copied: image.size, mounted: 0, present: 0 };
+    const bytes = { copied: descriptor.size + manifest.config.size, mounted: 0, present: 0 };
+    manifest.layers.forEach((layer, i) => {
+        if ((0,oci_descriptor/* isForeign */.j)(layer))
+            return;
+        const way = ways.get(shortOf(layer.digest)) ?? ways.get(shortOf(diffIds[i] ?? '')) ?? 'copied';
+        bytes[way] += layer.size;
+    });
+    return bytes;
+}
+/** As docker shortens a digest. */
+function shortOf(digest) {
+    return digest.slice(digest.indexOf(':') + 1).slice(0, 12);
+}
+
+;// CONCATENATED MODULE: ./src/registry/pages.ts
+
+
+
+/** The most bytes of a page. */
+const largestPage = 8 * 1024 * 1024;
+/** The most pages; with a thousand entries each, more than any registry was seen to have. */
+const mostPages = 1000;
+/**
+ * All entries of a list that comes in pages, or undefined where there is no such list. A `Link` is
+ * followed only within the registry, never twice to the same page, and only so many times.
+ * @throws RegistryError
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
+ */
+async function collect(registry, list) {
+    const { needs, key, until, signal } = list;
+    const entries = [];
+    const seen = new Set();
+    let next = new URL(list.path, registry.origin);
+    while (next !== undefined) {
+        const url = next;
+        seen.add(url.href);
+        const page = await registry.ask({
+            method: 'GET',
+            path: url,
+            needs,
+            expect: [200, 404],
+            headers: { Accept: 'application/json' },
+            signal
+        }, async (answer) => {
+            if (answer.status === 404) {
+                discard(answer);
+                return undefined;
+            }
+            const place = { host: registry.name, method: 'GET', path: url.pathname };
+            const body = await readBody(answer.body, largestPage, registry.transport.timings.idle, place);
+            return { entries: parse(body, key, place), link: answer.headers.link };
+        });
+        if (page === undefined)
+            return seen.size === 1 ? undefined : entries;
+        for (const entry of page.entries)
+            entries.push(entry);
+        if (until !== undefined && page.entries.some(until))
+            return entries;
+        next = follow(page.link, url, registry);
+        if (next !== undefined && (seen.has(next.href) || seen.size >= mostPages)) {
+            throw new RegistryError('unsafe', `${registry.name}: the list of ${key} has no end`, {
+                host: registry.name,
+                path: url.pathname
+            });
+        }
+    }
+    return entries;
+}
+function parse(body, key, place) {
+    try {
+        const value = JSON.parse(body.toString('utf8'))[key];
+        // Without a tag, some registries say null.
+        if (value === null || value === undefined)
+            return [];
+        if (Array.isArray(value))
+            return value.filter(entry => typeof entry === 'string');
+    }
+    catch {
+        // Said below.
+    }
+    throw new RegistryError('corrupt', `${place.host}: the list of ${key} is not one`, place);
+}
+/** @see https://www.rfc-editor.org/rfc/rfc8288#section-3 */
+function follow(header, from, registry) {
+    const text = Array.isArray(header) ? header.join(', ') : (header ?? '');
+    const target = /<([^<>]*)>\s*(?:;\s*[^;,]+)*;\s*rel="?next"?/i.exec(text)?.[1];
+    if (target === undefined || !URL.canParse(target, from.href))
+        return undefined;
+    const url = new URL(target, from);
+    // Behind a proxy the registry may not know its own scheme and port: the path is what counts.
+    if (url.hostname !== from.hostname) {
+        throw new RegistryError('unsafe', `${registry.name}: the list goes on at another host, which is not followed`, {
+            host: registry.name,
+            path: from.pathname
+        });
+    }
+    return new URL(url.pathname + url.search, registry.origin);
+}
+
+;// CONCATENATED MODULE: ./src/registry/tags.ts
+
+
+
+
+/**
+ * All tags of a repository, in the registry's order, which means nothing. None where the repository
+ * is not known.
+ * @throws RegistryError
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
+ */
+async function listTags(registry, repository, signal) {
+    const pages = await collect(registry, {
+        path: `/v2/${repository}/tags/list?n=1000`,
+        needs: [{ repository, actions: registry.actions }],
+        key: 'tags',
+        signal
+    });
+    return pages ?? [];
+}
+/**
+ * Takes a tag away. The manifest is meant to stay under its other names; a registry was seen to
+ * delete it too, so whoever needs it looks at it afterwards.
+ * @returns whether the tag is gone; many registries do not let tags be deleted
+ * @throws the signal's reason
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#deleting-tags
+ */
+async function removeTag(registry, repository, tag, signal) {
+    try {
+        await registry.ask({
+            method: 'DELETE',
+            path: registry.quirks.untag?.(repository, tag) ?? `/v2/${repository}/manifests/${tag}`,
+            needs: [{ repository, actions: 'delete' }],
+            expect: [200, 202, 204, 404],
+            tries: 'once',
+            signal
+        }, discard);
+        return (await resolveManifest(registry, repository, tag, signal)) === undefined;
+    }
+    catch (error) {
+        if (!(error instanceof RegistryError))
+            throw error;
+        registry.log.debug(`the tag stays: ${error.message}`);
+        return false;
+    }
+}
+
+;// CONCATENATED MODULE: ./src/run/staging.ts
+
+
+/** For all of them, in milliseconds; after a cancel there is little time. */
+const usualTime = 120_000;
+const cancelledTime = 4_000;
+/**
+ * Takes the staging tags away, one after the other, as far as the registry lets that be done; what
+ * stays is said. A registry was seen to delete the manifest with any of its tags: then the tag that
+ * counts is put back at once, and the other staging tags stay. Never throws.
+ */
+async function removeStaging({ target, log, signal }, staged, tag) {
+    const limit = AbortSignal.timeout(signal.aborted ? cancelledTime : usualTime);
+    const all = [...new Map(staged.map(one => [one.repository, one])).values()];
+    let removed = 0;
+    let harm = '';
+    try {
+        for (const { repository, published } of all) {
+            if (!(await removeTag(target, repository, tag, limit)))
+                break;
+            removed++;
+            if (published === undefined)
+                continue;
+            const { digest } = published.manifest.descriptor;
+            if ((await resolveManifest(target, repository, published.tag, limit)) === digest)
+                continue;
+            await putManifest(target, repository, published.tag, published.manifest, limit);
+            harm = ', since it deletes more than the tag';
+            break;
+        }
+    }
+    catch (error) {
+        log.debug(`staging tags: ${String(error)}`);
+    }
+    const left = all.length - removed;
+    if (left === 0)
+        return;
+    log.notice(`${left === 1 ? 'One image keeps' : `${left} images keep`} the tag ${tag} at ${target.name} under which docker pushed: the registry does not let it be taken away${harm}. Arc takes no notice of it, and it may be deleted.`);
+}
+
+;// CONCATENATED MODULE: ./src/run/docker-engine.ts
+
+
+
+
+
+
+
+
+
+
+/**
+ * So many images at once: a daemon has three downloads and five uploads under way, of all images
+ * together. https://docs.docker.com/reference/cli/dockerd/
+ */
+const mostAtOnce = 4;
+/** Layers are packed about 2.5 to 1; packed and unpacked they lie on the disk together for a while. */
+const unpacking = 3;
+/** The part of a run's time that one image may take: a daemon that hangs must not take all of it. */
+const imageShare = 3;
+/**
+ * Mirrors releases through a docker daemon. Docker pushes by tag only: so every image goes up under a
+ * tag that nobody else has, and when all of a release are there and have been looked at, the registry
+ * client gives them their own tags, in the order that a release is published in.
+ */
+class DockerEngine {
+    #options;
+    #stop = new AbortController();
+    #signal;
+    #tag = stagingTag();
+    #slots;
+    #staged = [];
+    constructor(options) {
+        this.#options = options;
+        this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
+        const most = Math.min(mostAtOnce, options.settings.concurrency ?? mostAtOnce);
+        this.#slots = new Slots(most, most);
+    }
+    /**
+     * Says what will become of the digests, and sees that the daemon's disk has room for what is there
+     * at once.
+     * @throws DockerError `space`
+     */
+    static async open(plan, options) {
+        const { log, env, docker } = options;
+        const { daemon } = docker;
+        const engine = new DockerEngine(options);
+        const due = plan.images.filter(({ complete }) => !complete);
+        const sizes = due.map(({ image }) => sizeAtDaemon(image)).sort((one, other) => other - one);
+        const atOnce = sizes.slice(0, engine.#slots.most).reduce((sum, size) => sum + size, 0);
+        await checkSpace(atOnce * unpacking, daemon, env);
+        if (due.length > 0) {
+            log.info(foresee(daemon, {}) === 'kept'
+                ? "the daemon's image store keeps digests; of an index one platform travels, which has another digest"
+                : "the daemon's image store packs layers anew: most digests will be others than the source's, and of an index one platform travels");
+        }
+        const again = due.filter(({ standing }) => standing.tagged !== undefined).length;
+        if (again > 0) {
+            log.info(`${again} images stand at the target with other digests than the source's, as docker may have left them; they are sent again`);
+        }
+        return engine;
+    }
+    /**
+     * Brings a release to the target, all of it or nothing that anybody would see. What failed is in
+     * the result; it does not throw for that.
+     */
+    async release(release) {
+        const due = release.images.filter(({ complete }) => !complete);
+        try {
+            const arrived = await this.#bring(due);
+            if (arrived.some(({ error }) => error !== undefined))
+                return this.#result(release, arrived);
+            try {
+                const changed = await this.#publish(arrived);
+                return this.#result(release, arrived, { published: true, changed });
+            }
+            catch (error) {
+                return this.#result(release, arrived.map(one => ({ ...one, error })));
+            }
+        }
+        finally {
+            const staged = this.#staged;
+            this.#staged = [];
+            await removeStaging(this.#options, staged, this.#tag);
+        }
+    }
+    /** Why a release did not come to where it should; undefined when it did. */
+    failure({ tag, images, published }) {
+        const failed = images.filter(({ status }) => status === 'failed').map(({ name }) => name);
+        return published ? undefined : refuseHalf(tag, failed);
+    }
+    /** Largest first; what failed is tried once more when the rest is done. */
+    async #bring(due) {
+        const sorted = [...due].sort((one, other) => other.image.size - one.image.size);
+        const first = await this.#pass(sorted, 1);
+        const failed = first.filter(({ error }) => error !== undefined && !isFinal(error));
+        if (failed.length === 0 || this.#signal.aborted)
+            return first;
+        this.#options.log.info(`${failed.length} of ${due.length} images failed; they are tried once more`);
+        const second = await this.#pass(failed.map(({ planned }) => planned), 2);
+        const again = new Map(second.map(one => [one.planned, one]));
+        return first.map(one => again.get(one.planned) ?? one);
+    }
+    #pass(due, attempts) {
+        return Promise.all(due.map(planned => this.#slots.run(() => this.#attempt(planned, attempts))));
+    }
+    async #attempt(planned, attempts) {
+        const started = performance.now();
+        const since = () => performance.now() - started;
+        try {
+            const came = await this.#through(planned);
+            this.#options.arrived(planned.bytes.copied);
+            return { planned, ...came, milliseconds: since(), attempts };
+        }
+        catch (error) {
+            if (docker_engine_isHopeless(error))
+                this.#stop.abort(error);
+            const bytes = { copied: 0, mounted: 0, present: 0 };
+            return { planned, bytes, milliseconds: since(), attempts, error };
+        }
+    }
+    /** Through the daemon to the staging tag, and a look at what is there then. */
+    async #through({ image }) {
+        const { source, target, docker, env, log, settings } = this.#options;
+        const { repository } = image.target;
+        const root = image.root.descriptor;
+        const mirrored = await mirrorImageByDocker({
+            docker: docker.path,
+            configDirectory: docker.configDirectory,
+            env,
+            log,
+            signal: this.#signal,
+            source: { registry: source.name, repository: image.source.repository, digest: root.digest },
+            target: { registry: target.name, repository, tag: this.#tag },
+            ...platformOf(image),
+            timeout: settings.timeout / imageShare
+        });
+        this.#staged.push({ repository, digest: mirrored.digest });
+        const fetched = await getManifest(target, repository, mirrored.digest, this.#signal);
+        if (fetched === undefined) {
+            throw new MirrorError(`${target.name}/${repository} took ${mirrored.digest} from docker and does not have it`, "Look into the registry's storage and its replicas.");
+        }
+        const throughDocker = docker_engine_judge(image, mirrored, contentOf(fetched));
+        await blobsThere(image, fetched, this.#options, this.#signal);
+        log.info(`${image.name}: ${said(throughDocker)}`);
+        return {
+            pushed: { ...fetched, children: [] },
+            bytes: bytesOf(image, fetched, mirrored),
+            throughDocker
+        };
+    }
+    /** @returns whether any tag was created or moved */
+    async #publish(arrived) {
+        const { target, last, lanes } = this.#options;
+        const context = { target, slots: lanes.control, signal: this.#signal };
+        const images = await Promise.all(arrived.map(async ({ planned, pushed }) => {
+            if (pushed === undefined)
+                throw new TypeError('an image was not pushed');
+            const { image } = planned;
+            const { repository, tag } = image.target;
+            const tagged = await lanes.control.run(() => resolveManifest(target, repository, tag, this.#signal));
+            return {
+                ...planned,
+                image: { ...image, root: pushed },
+                standing: { ...planned.standing, tagged }
+            };
+        }));
+        const changed = await pushTags(images, last, context);
+        for (const { image } of images) {
+            const { repository, tag } = image.target;
+            const { digest } = image.root.descriptor;
+            const staged = this.#staged.find(one => one.repository === repository);
+            if (staged !== undefined)
+                staged.published = { tag, manifest: image.root };
+            this.#options.log.debug(`${repository}:${tag} stands for ${digest}`);
+        }
+        return changed;
+    }
+    #result({ tag, targetTag, missing, images }, arrived, end = { published: false, changed: false }) {
+        const known = new Map(arrived.map(one => [one.planned, one]));
+        const results = images.map(planned => this.#imageResult(planned, known.get(planned), end));
+        return { tag, targetTag, missing, images: results, ...end };
+    }
+    #imageResult({ image, bytes }, arrived, { published }) {
+        const { source, target } = this.#options;
+        const root = image.root.descriptor;
+        const { digest, mediaType } = arrived?.pushed?.descriptor ?? root;
+        const error = arrived?.error;
+        const moved = published ? 'copied' : 'staged';
+        return {
+            release: image.release,
+            name: image.name,
+            source: { registry: source.name, ...image.source, digest: root.digest },
+            target: { registry: target.name, ...image.target, digest },
+            digest,
+            mediaType,
+            platforms: image.platforms,
+            status: arrived === undefined ? 'present' : error === undefined ? moved : 'failed',
+            size: image.size,
+            bytes: arrived?.bytes ?? bytes,
+            milliseconds: Math.round(arrived?.milliseconds ?? 0),
+            ...(arrived?.throughDocker !== undefined && { throughDocker: arrived.throughDocker }),
+            ...(error !== undefined && {
+                error: {
+                    host: error instanceof error_DockerError && /^docker pull /.test(error.message)
+                        ? source.name
+                        : target.name,
+                    repository: image.target.repository,
+                    digest: root.digest,
+                    attempts: arrived?.attempts ?? 1,
+                    ...failureOf(error)
+                }
+            })
+        };
+    }
+}
+/** Arc runs on this platform: where an index has it, that is the one to travel. */
+const wanted = 'linux/amd64';
+function platformOf(image) {
+    const isIndex = image.root.manifest.kind === 'index';
+    return isIndex && image.platforms.includes(wanted) ? { platform: wanted } : {};
+}
+/** Bytes of the largest image below the root, packed: one platform is what a daemon gets. */
+function sizeAtDaemon({ manifests }) {
+    const sizes = manifests.map(({ manifest }) => manifest.kind === 'index'
+        ? 0
+        : [manifest.config, ...manifest.layers].reduce((sum, { size }) => sum + size, 0));
+    return Math.max(0, ...sizes);
+}
+/**
+ * What became of the image. A rewritten manifest must hold the config of one of the source's, and
+ * with it the same unpacked layers: else the daemon pushed something else.
+ */
+function docker_engine_judge(image, { digest, platform }, config) {
+    const leaves = image.manifests.filter(({ manifest }) => manifest.kind === 'image');
+    const names = new Map(image.manifests.flatMap(({ manifest }) => manifest.kind === 'image'
+        ? []
+        : manifest.manifests.flatMap(child => child.platform === undefined
+            ? []
+            : [[child.digest, (0,oci_platform/* formatPlatform */.B)(child.platform)]])));
+    const children = leaves
+        .filter(leaf => leaf !== image.root)
+        .map(({ descriptor }) => {
+        const name = names.get(descriptor.digest);
+        return { digest: descriptor.digest, ...(name !== undefined && { platform: name }) };
+    });
+    const root = { digest: image.root.descriptor.digest };
+    const { fate, platform: known } = fateOf(children.length > 0 ? { ...root, children } : root, digest);
+    if (fate !== 'rewritten')
+        return { fate, platform: known ?? platform };
+    const same = leaves.find(({ manifest }) => manifest.kind === 'image' && manifest.config.digest === config);
+    if (same === undefined) {
+        throw new MirrorError(`docker made ${digest} of ${image.name}, which is another image than any that ${root.digest} names`, 'Use engine: registry, which changes nothing.');
+    }
+    return { fate, platform: names.get(same.descriptor.digest) ?? platform };
+}
+function said({ fate, platform }) {
+    if (fate === 'kept')
+        return 'pushed, with its digest';
+    return fate === 'rewritten'
+        ? `pushed for ${platform}, with a digest of docker's`
+        : `pushed for ${platform} alone`;
+}
+/** Failures after which no other image will fare better: the rest is not tried. */
+function docker_engine_isHopeless(error) {
+    return error instanceof error_DockerError && ['missing', 'daemon', 'space'].includes(error.fault);
+}
+/** Failures for which another try has no point. */
+function isFinal(error) {
+    return (docker_engine_isHopeless(error) ||
+        error instanceof MirrorError ||
+        (error instanceof error_DockerError && error.fault === 'timeout'));
+}
+
+;// CONCATENATED MODULE: ./src/run/draft.ts
+
+/** The record of a run while it is being written. */
+class Draft {
+    releases = [];
+    /** Set when the registries are known, for their counts. */
+    registries;
+    #settings;
+    #startedAt = new Date();
+    #failure;
+    constructor(settings) {
+        this.#settings = settings;
+    }
+    /** The run failed; the first failure is the one that is told. */
+    fail(error) {
+        this.#failure ??= failureOf(error);
+    }
+    /** The record, as it stands now. */
+    finish() {
+        const { source, target, engine, dryRun, publish, lockFile } = this.#settings;
+        return {
+            startedAt: this.#startedAt,
+            finishedAt: new Date(),
+            source: { registry: source.registry, repository: source.repository },
+            target: { registry: target.registry, repository: target.repository },
+            engine,
+            dryRun,
+            publish,
+            releases: this.releases,
+            lockFile,
+            ...(this.#failure !== undefined && { failure: this.#failure }),
+            // ru_maxrss counts in kibibytes on every platform that Node reports it for.
+            peakMemory: process.resourceUsage().maxRSS * 1024,
+            requests: {
+                source: this.registries?.source.requests ?? 0,
+                target: this.registries?.target.requests ?? 0
+            }
+        };
+    }
+}
+
+;// CONCATENATED MODULE: ./src/run/figures.ts
+/** What the plan line says. */
+function figures(chosen, plan) {
+    return {
+        releases: chosen.map(({ tag }) => tag),
+        images: plan.images.length,
+        blobsToCopy: plan.pieces,
+        bytesToCopy: plan.bytes.copied,
+        bytesToMount: plan.bytes.mounted,
+        bytesPresent: plan.bytes.present
+    };
+}
+/** The releases with the plan's images, in the same order. */
+function plannedReleases(chosen, { images }) {
+    const planned = new Map(images.map(one => [one.image, one]));
+    return chosen.map(({ tag, targetTag, missing, images: own }) => ({
+        tag,
+        targetTag,
+        missing,
+        images: own.flatMap(image => planned.get(image) ?? [])
+    }));
+}
+
 // EXTERNAL MODULE: external "node:os"
 var external_node_os_ = __nccwpck_require__(8161);
 ;// CONCATENATED MODULE: ./src/registry/docker-config.ts
@@ -46595,7 +47540,7 @@ async function readDockerConfig(path, host) {
         text = await (0,promises_.readFile)(path, 'utf8');
     }
     catch (error) {
-        if (error instanceof error_RegistryError)
+        if (error instanceof RegistryError)
             throw error;
         const { code } = error;
         if (code === 'ENOENT' || code === 'ENOTDIR')
@@ -46645,7 +47590,7 @@ function registryOfKey(key) {
     if (host === undefined)
         return undefined;
     try {
-        return (0,reference/* parseRegistry */.l5)(scheme?.toLowerCase() === 'http' ? host.replace(/:80$/, '') : host);
+        return (0,oci_reference/* parseRegistry */.l5)(scheme?.toLowerCase() === 'http' ? host.replace(/:80$/, '') : host);
     }
     catch {
         return undefined;
@@ -46670,7 +47615,7 @@ function docker_config_dockerServer(registry) {
 }
 /** That a docker config cannot be used, and why; its content is never told. */
 function unreadable(from, host, why) {
-    return new error_RegistryError('unauthorized', `the docker config in ${(0,oci_clean/* clean */.uH)(from, 300)} cannot be used for ${host}: ${why}`, {
+    return new RegistryError('unauthorized', `the docker config in ${(0,oci_clean/* clean */.uH)(from, 300)} cannot be used for ${host}: ${why}`, {
         host,
         advice: `Mend ${(0,oci_clean/* clean */.uH)(from, 300)}, or give user name and password as inputs.`
     });
@@ -46814,7 +47759,7 @@ async function fromHelpers(config, query) {
         if (!(error instanceof HelperError))
             throw error;
         if (own !== undefined || signedIn.length > 0) {
-            throw new error_RegistryError('unauthorized', `the credentials for ${registry} could not be had: ${error.message}; ${(0,oci_clean/* clean */.uH)(config.from, 300)} names it`, {
+            throw new RegistryError('unauthorized', `the credentials for ${registry} could not be had: ${error.message}; ${(0,oci_clean/* clean */.uH)(config.from, 300)} names it`, {
                 host: registry,
                 advice: `Mend the helper or ${(0,oci_clean/* clean */.uH)(config.from, 300)}, or give user name and password as inputs.`,
                 cause: error
@@ -47112,13 +48057,13 @@ const unreachable = {
  * Errors that are understood already pass through.
  */
 function explain(error, request, names) {
-    if (error instanceof error_RegistryError)
+    if (error instanceof RegistryError)
         return error;
     const { url, method } = request;
     const { code = '', message } = error;
     const place = { host: url.host, method, path: url.pathname, cause: error };
     const host = url.port === '' ? `${url.host}:${url.protocol === 'https:' ? 443 : 80}` : url.host;
-    const make = (fault, text, advice) => new error_RegistryError(fault, text, { ...place, ...(advice !== undefined && { advice }) });
+    const make = (fault, text, advice) => new RegistryError(fault, text, { ...place, ...(advice !== undefined && { advice }) });
     const reason = unreachable[code];
     if (reason !== undefined) {
         names.forget(hostOf(url));
@@ -47348,7 +48293,7 @@ class Exchange {
         this.#timer = setTimeout(() => {
             const seconds = Math.round(milliseconds / 100) / 10;
             const place = { host: url.host, method, path: url.pathname };
-            this.#request?.destroy(new error_RegistryError('stalled', `${url.host}: ${what} within ${seconds} s`, place));
+            this.#request?.destroy(new RegistryError('stalled', `${url.host}: ${what} within ${seconds} s`, place));
         }, milliseconds);
     }
 }
@@ -47411,7 +48356,7 @@ async function openRegistries(settings, around) {
  */
 async function greet({ source, target }, settings, log, signal) {
     const greetOne = async (registry, repository) => {
-        await ping(registry, [{ repository: (0,reference/* within */.ux)(repository, 'arc-controller'), actions: registry.actions }], signal);
+        await ping(registry, [{ repository: (0,oci_reference/* within */.ux)(repository, 'arc-controller'), actions: registry.actions }], signal);
         const { kind, from } = registry.credentials;
         log.info(`${registry.name} answers, ${kind === 'anonymous' ? 'without credentials' : `with the credentials from ${from}`}`);
         if (kind === 'anonymous')
@@ -47433,10 +48378,6 @@ async function greet({ source, target }, settings, log, signal) {
     throw first;
 }
 
-// EXTERNAL MODULE: ./src/oci/descriptor.ts
-var descriptor = __nccwpck_require__(7592);
-// EXTERNAL MODULE: ./src/oci/platform.ts
-var oci_platform = __nccwpck_require__(1890);
 ;// CONCATENATED MODULE: ./src/mirror/graph.ts
 
 
@@ -47480,7 +48421,7 @@ async function readImage(source, request, fetched, slots, signal) {
             }
             if (found.descriptor.size !== child.size ||
                 found.descriptor.mediaType !== child.mediaType) {
-                throw new error_RegistryError('corrupt', `${source.name}/${repository}@${child.digest} is not what its index says`, {
+                throw new RegistryError('corrupt', `${source.name}/${repository}@${child.digest} is not what its index says`, {
                     host: source.name,
                     repository,
                     digest: child.digest
@@ -47510,7 +48451,7 @@ function measure(request, root, registry) {
             return;
         }
         for (const blob of [manifest.config, ...manifest.layers]) {
-            if ((0,descriptor/* isForeign */.j)(blob))
+            if ((0,oci_descriptor/* isForeign */.j)(blob))
                 continue;
             const known = blobs.get(blob.digest);
             if (known !== undefined && known.size !== blob.size) {
@@ -47529,91 +48470,6 @@ function measure(request, root, registry) {
         platforms,
         size: all.reduce((sum, { size }) => sum + size, 0)
     };
-}
-
-;// CONCATENATED MODULE: ./src/registry/pages.ts
-
-
-
-/** The most bytes of a page. */
-const largestPage = 8 * 1024 * 1024;
-/** The most pages; with a thousand entries each, more than any registry was seen to have. */
-const mostPages = 1000;
-/**
- * All entries of a list that comes in pages, or undefined where there is no such list. A `Link` is
- * followed only within the registry, never twice to the same page, and only so many times.
- * @throws RegistryError
- * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
- */
-async function collect(registry, list) {
-    const { needs, key, until, signal } = list;
-    const entries = [];
-    const seen = new Set();
-    let next = new URL(list.path, registry.origin);
-    while (next !== undefined) {
-        const url = next;
-        seen.add(url.href);
-        const page = await registry.ask({
-            method: 'GET',
-            path: url,
-            needs,
-            expect: [200, 404],
-            headers: { Accept: 'application/json' },
-            signal
-        }, async (answer) => {
-            if (answer.status === 404) {
-                registry_discard(answer);
-                return undefined;
-            }
-            const place = { host: registry.name, method: 'GET', path: url.pathname };
-            const body = await readBody(answer.body, largestPage, registry.transport.timings.idle, place);
-            return { entries: parse(body, key, place), link: answer.headers.link };
-        });
-        if (page === undefined)
-            return seen.size === 1 ? undefined : entries;
-        for (const entry of page.entries)
-            entries.push(entry);
-        if (until !== undefined && page.entries.some(until))
-            return entries;
-        next = follow(page.link, url, registry);
-        if (next !== undefined && (seen.has(next.href) || seen.size >= mostPages)) {
-            throw new error_RegistryError('unsafe', `${registry.name}: the list of ${key} has no end`, {
-                host: registry.name,
-                path: url.pathname
-            });
-        }
-    }
-    return entries;
-}
-function parse(body, key, place) {
-    try {
-        const value = JSON.parse(body.toString('utf8'))[key];
-        // Without a tag, some registries say null.
-        if (value === null || value === undefined)
-            return [];
-        if (Array.isArray(value))
-            return value.filter(entry => typeof entry === 'string');
-    }
-    catch {
-        // Said below.
-    }
-    throw new error_RegistryError('corrupt', `${place.host}: the list of ${key} is not one`, place);
-}
-/** @see https://www.rfc-editor.org/rfc/rfc8288#section-3 */
-function follow(header, from, registry) {
-    const text = Array.isArray(header) ? header.join(', ') : (header ?? '');
-    const target = /<([^<>]*)>\s*(?:;\s*[^;,]+)*;\s*rel="?next"?/i.exec(text)?.[1];
-    if (target === undefined || !URL.canParse(target, from.href))
-        return undefined;
-    const url = new URL(target, from);
-    // Behind a proxy the registry may not know its own scheme and port: the path is what counts.
-    if (url.hostname !== from.hostname) {
-        throw new error_RegistryError('unsafe', `${registry.name}: the list goes on at another host, which is not followed`, {
-            host: registry.name,
-            path: from.pathname
-        });
-    }
-    return new URL(url.pathname + url.search, registry.origin);
 }
 
 ;// CONCATENATED MODULE: ./src/registry/catalog.ts
@@ -47639,58 +48495,11 @@ async function listRepositories(registry, prefix, signal) {
     }
     catch (error) {
         const faults = ['unauthorized', 'denied', 'absent', 'refused', 'corrupt'];
-        if (error instanceof error_RegistryError && faults.includes(error.fault)) {
+        if (error instanceof RegistryError && faults.includes(error.fault)) {
             registry.log.debug(`${registry.name} does not list its repositories: ${error.message}`);
             return undefined;
         }
         throw error;
-    }
-}
-
-;// CONCATENATED MODULE: ./src/registry/tags.ts
-
-
-
-
-/**
- * All tags of a repository, in the registry's order, which means nothing. None where the repository
- * is not known.
- * @throws RegistryError
- * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
- */
-async function listTags(registry, repository, signal) {
-    const pages = await collect(registry, {
-        path: `/v2/${repository}/tags/list?n=1000`,
-        needs: [{ repository, actions: registry.actions }],
-        key: 'tags',
-        signal
-    });
-    return pages ?? [];
-}
-/**
- * Takes a tag away. The manifest is meant to stay under its other names; a registry was seen to
- * delete it too, so whoever needs it looks at it afterwards.
- * @returns whether the tag is gone; many registries do not let tags be deleted
- * @throws the signal's reason
- * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#deleting-tags
- */
-async function removeTag(registry, repository, tag, signal) {
-    try {
-        await registry.ask({
-            method: 'DELETE',
-            path: registry.quirks.untag?.(repository, tag) ?? `/v2/${repository}/manifests/${tag}`,
-            needs: [{ repository, actions: 'delete' }],
-            expect: [200, 202, 204, 404],
-            tries: 'once',
-            signal
-        }, discard);
-        return (await resolveManifest(registry, repository, tag, signal)) === undefined;
-    }
-    catch (error) {
-        if (!(error instanceof RegistryError))
-            throw error;
-        registry.log.debug(`the tag stays: ${error.message}`);
-        return false;
     }
 }
 
@@ -47894,8 +48703,8 @@ async function chooseReleases(registries, settings, around) {
         ? (images.names[0] ?? releases_anchor)
         : releases_anchor;
     const [live, targetTags] = await Promise.all([
-        listTags(source, (0,reference/* within */.ux)(settings.source.repository, leader), signal),
-        listTags(target, (0,reference/* within */.ux)(settings.target.repository, leader), signal)
+        listTags(source, (0,oci_reference/* within */.ux)(settings.source.repository, leader), signal),
+        listTags(target, (0,oci_reference/* within */.ux)(settings.target.repository, leader), signal)
     ]);
     // A target without this image is most likely empty: then its catalogue, in one question, saves one
     // question for each blob.
@@ -47920,7 +48729,7 @@ async function chooseReleases(registries, settings, around) {
     }
     const odd = confusing(targetTags, live);
     if (odd.length > 0) {
-        log.warning(`${target.name}/${(0,reference/* within */.ux)(settings.target.repository, leader)} has tags that Arc's upgrade check will take for releases: ${odd.slice(0, 5).join(', ')}${odd.length > 5 ? ', …' : ''}`);
+        log.warning(`${target.name}/${(0,oci_reference/* within */.ux)(settings.target.repository, leader)} has tags that Arc's upgrade check will take for releases: ${odd.slice(0, 5).join(', ')}${odd.length > 5 ? ', …' : ''}`);
     }
     for (const tag of selection.tags) {
         refusePreRelease({
@@ -47951,9 +48760,9 @@ async function chooseReleases(registries, settings, around) {
             images: await Promise.all(set.images.map(({ name, tag: imageTag }) => roots.read({
                 release: tag,
                 name,
-                source: { repository: (0,reference/* within */.ux)(settings.source.repository, name), tag: imageTag },
+                source: { repository: (0,oci_reference/* within */.ux)(settings.source.repository, name), tag: imageTag },
                 target: {
-                    repository: (0,reference/* within */.ux)(settings.target.repository, name),
+                    repository: (0,oci_reference/* within */.ux)(settings.target.repository, name),
                     tag: imageTag === tag ? targetTag : imageTag
                 }
             })))
@@ -47976,11 +48785,11 @@ class Roots {
     }
     async has(name, tag) {
         try {
-            return (await this.#fetch((0,reference/* within */.ux)(this.#repository, name), tag)) !== undefined;
+            return (await this.#fetch((0,oci_reference/* within */.ux)(this.#repository, name), tag)) !== undefined;
         }
         catch (error) {
             // Some registries say "no access" of what does not exist; which of both it is, nobody can tell.
-            const hidden = error instanceof error_RegistryError && ['denied', 'unauthorized'].includes(error.fault);
+            const hidden = error instanceof RegistryError && ['denied', 'unauthorized'].includes(error.fault);
             if (!hidden)
                 throw error;
             this.#around.log.debug(`${name}:${tag} counts as absent: ${error.message}`);
@@ -48026,148 +48835,12 @@ async function newestComplete({ target }, settings, targetTags, { slots, signal 
     const newestFirst = targetTags.filter(release_tag/* isStable */.MQ).sort((one, other) => (0,release_tag/* compareTags */.bb)(other, one));
     for (const tag of newestFirst) {
         const core = (0,catalog/* imageSet */.i)(tag).filter(({ role }) => role === 'core');
-        const there = await Promise.all(core.map(({ name }) => slots.run(() => manifests_resolveManifest(target, (0,reference/* within */.ux)(settings.target.repository, name), tag, signal))));
+        const there = await Promise.all(core.map(({ name }) => slots.run(() => resolveManifest(target, (0,oci_reference/* within */.ux)(settings.target.repository, name), tag, signal))));
         if (there.every(digest => digest !== undefined))
             return tag;
     }
     return undefined;
 }
-
-;// CONCATENATED MODULE: ./src/docker/error.ts
-
-/** A failure of docker or around it: what failed, and what to do next. All text is clean. */
-class error_DockerError extends Error {
-    name = 'DockerError';
-    fault;
-    /** What to do next, one sentence. */
-    advice;
-    constructor(fault, message, advice, cause) {
-        super((0,oci_clean/* clean */.uH)(message, 1000), cause === undefined ? undefined : { cause });
-        this.fault = fault;
-        this.advice = advice === undefined ? undefined : (0,oci_clean/* clean */.uH)(advice, 1000);
-    }
-}
-
-;// CONCATENATED MODULE: ./src/docker/run.ts
-
-
-
-/** What docker needs to find its way: itself, its daemon, proxies, the keyrings of its helpers. */
-const allowed = new Set(`PATH PATHEXT HOME USERPROFILE HOMEDRIVE HOMEPATH APPDATA LOCALAPPDATA PROGRAMDATA PROGRAMFILES
-  SYSTEMROOT SYSTEMDRIVE WINDIR COMSPEC TMPDIR TEMP TMP LANG LC_ALL USER USERNAME LOGNAME
-  DOCKER_HOST DOCKER_CONTEXT DOCKER_TLS DOCKER_TLS_VERIFY DOCKER_CERT_PATH DOCKER_API_VERSION DOCKER_CONFIG
-  HTTP_PROXY HTTPS_PROXY NO_PROXY ALL_PROXY SSL_CERT_FILE SSL_CERT_DIR XDG_RUNTIME_DIR SSH_AUTH_SOCK
-  DBUS_SESSION_BUS_ADDRESS GNUPGHOME PASSWORD_STORE_DIR RUNNER_TRACKING_ID`.split(/\s+/));
-/**
- * The environment of every docker command: what is on the list and nothing else, so that no input,
- * token or password of the step is in it. By RUNNER_TRACKING_ID the runner finds what a killed step
- * left running.
- */
-function dockerEnvironment(env, configDirectory) {
-    const kept = Object.entries(env).filter((entry) => entry[1] !== undefined && allowed.has(entry[0].toUpperCase()));
-    return {
-        ...Object.fromEntries(kept),
-        ...(configDirectory !== undefined && { DOCKER_CONFIG: configDirectory }),
-        // Advertisements of the client's, and questions to servers that nobody asked for.
-        DOCKER_CLI_HINTS: 'false'
-    };
-}
-/**
- * Runs one docker command; the one place where that is done. What docker printed is handed back,
- * never shown as it is.
- * @param stdin the only way that a secret may take
- * @throws DockerError (`missing`, `timeout`), the signal's reason; a non-zero exit is handed back
- */
-async function run_runDocker(args, call, stdin, capture) {
-    const { docker, configDirectory, env, log, signal, timeout } = call;
-    const shown = (0,oci_clean/* clean */.uH)(`docker ${args.join(' ')}`, 300);
-    log.debug(shown);
-    let outcome;
-    try {
-        outcome = await runProcess({
-            file: docker,
-            args,
-            env: dockerEnvironment(env, configDirectory),
-            timeout,
-            signal,
-            ...(stdin !== undefined && { stdin }),
-            ...(capture !== undefined && { capture })
-        });
-    }
-    catch (error) {
-        if (!(error instanceof ProcessError))
-            throw error;
-        throw new error_DockerError('missing', error.message, 'Install a docker client that runs on this machine.', error);
-    }
-    if (outcome.timedOut) {
-        throw new error_DockerError('timeout', `${shown} did not end within ${Math.round(timeout / 1000)} s and was stopped`, 'See whether the docker daemon answers (docker info), and look at its log.');
-    }
-    return outcome;
-}
-/**
- * Runs a docker command that must succeed, and hands back its standard output.
- * @throws DockerError with the last lines of what docker said on any non-zero exit
- */
-async function succeed(args, call, capture) {
-    const outcome = await run_runDocker(args, call, undefined, capture);
-    if (outcome.exitCode === 0)
-        return outcome.stdout;
-    const said = lastSaid(outcome);
-    const [host = ''] = (args.at(-1) ?? '').split('/');
-    throw new DockerError(faultIn(said), `docker ${args.join(' ')} failed (${exitOf(outcome)}): ${said}`, adviceFor(said, host));
-}
-/**
- * What to do about a failure that docker told in these words, where they say it. What the registry
- * client was told (a CA, plain http) is not the daemon's: it has to be told by itself.
- * @param host the registry's name
- */
-function adviceFor(said, host) {
-    if (daemonTrouble.test(said))
-        return 'Start the docker daemon, or point DOCKER_HOST at one.';
-    if (/x509|certificate/i.test(said)) {
-        return `The docker daemon must believe the registry's CA: put it into /etc/docker/certs.d/${host}/ca.crt on the daemon's own machine; ca-file serves the registry client alone.`;
-    }
-    if (/server gave HTTP response to HTTPS client/i.test(said)) {
-        return `The docker daemon speaks https there: name ${host} under insecure-registries in its daemon.json too, and restart it.`;
-    }
-    if (/no space left on device/i.test(said)) {
-        return 'Make room there (docker system prune), or use engine: registry, which needs no disk.';
-    }
-    return undefined;
-}
-/** The end of a command in words: `exit code 1`. */
-function exitOf({ exitCode }) {
-    return exitCode === null ? 'ended by a signal' : `exit code ${exitCode}`;
-}
-/**
- * The last of what docker said, clean and on one line, its error output first; `secrets` are taken
- * out before the cut.
- */
-function lastSaid(outcome, secrets = []) {
-    const text = outcome.stderr.trim() === '' ? outcome.stdout : outcome.stderr;
-    const redacted = secrets
-        .filter(secret => secret !== '')
-        .reduce((rest, secret) => rest.replaceAll(secret, '***'), text);
-    const lines = redacted
-        .split(/\r?\n|\r/)
-        .map(line => line.trim())
-        .filter(line => line !== '' && !noise.test(line));
-    return (0,oci_clean/* clean */.uH)(lines.slice(-4).join(' '), 400) || 'it said nothing';
-}
-/** What docker prints at every login, whatever comes of it. */
-const noise = /^WARNING! (?:Your (?:password|credentials) |Using --password)|^Configure a credential helper|^https:\/\/docs\.docker\.com\/|^See 'docker .*--help'/;
-/** What kind of failure docker's own words tell of. */
-function faultIn(said) {
-    if (daemonTrouble.test(said))
-        return 'daemon';
-    if (/no space left on device/i.test(said))
-        return 'space';
-    if (registryTrouble.test(said))
-        return 'registry';
-    return 'failed';
-}
-const daemonTrouble = /cannot connect to the docker daemon|is the docker daemon running|failed to connect to the docker API|docker daemon socket|docker_engine|error during connect|context ["'].*["'] (?:does not exist|not found)/i;
-const registryTrouble = /unauthorized|no basic auth|denied|forbidden|x509|certificate|no such host|connection refused|timeout|manifest unknown|not found|status: [45]\d\d|toomanyrequests|too many requests|http: server gave HTTP response/i;
 
 ;// CONCATENATED MODULE: ./src/docker/find.ts
 
@@ -48210,8 +48883,6 @@ async function useDocker(path, { env, log, signal }) {
     return found;
 }
 
-// EXTERNAL MODULE: external "node:crypto"
-var external_node_crypto_ = __nccwpck_require__(7598);
 // EXTERNAL MODULE: external "string_decoder"
 var external_string_decoder_ = __nccwpck_require__(3193);
 // EXTERNAL MODULE: external "os"
@@ -52206,6 +52877,18 @@ async function makePrivateConfig({ runnerTemp, env, onDirectory }) {
     }
     return directory;
 }
+/**
+ * Puts an identity token into a private config, as docker itself writes down one that a registry gave
+ * it: docker login takes none.
+ * @see https://github.com/docker/cli/blob/master/cli/config/types/authconfig.go
+ */
+async function keepIdentityToken(directory, registry, token) {
+    const file = (0,external_node_path_.join)(directory, 'config.json');
+    const config = JSON.parse(await (0,promises_.readFile)(file, 'utf8'));
+    const auth = Buffer.from('00000000-0000-0000-0000-000000000000:').toString('base64');
+    const auths = { ...config.auths, [docker_config_dockerServer(registry)]: { auth, identitytoken: token } };
+    await (0,promises_.writeFile)(file, JSON.stringify({ ...config, auths }), { mode: 0o600 });
+}
 /** The job's context, with its store linked into `directory`; a broken config is the client's to tell of. */
 async function contextOf(env, directory) {
     const file = dockerConfigFile(env);
@@ -52451,14 +53134,14 @@ async function signIn(options) {
                 : await login(account, client, configDirectory, options));
         }
         if (options.keepLogin === true && !(client instanceof error_DockerError)) {
-            const good = accounts.filter((_, index) => answers[index]?.outcome === 'accepted');
+            const good = accounts.filter((account, index) => account.keep !== false && answers[index]?.outcome === 'accepted');
             kept = await beforeKeptLogin(good.map(({ registry }) => registry), configDirectory, env);
             options.onKeptLogin?.(kept);
             await keep(good, kept, client, options);
         }
         return {
             configDirectory,
-            client: client instanceof error_DockerError ? undefined : client,
+            ...(client instanceof error_DockerError ? { client: undefined, reason: client } : { client }),
             answers,
             async [Symbol.asyncDispose]() {
                 // What undoes a kept login lies there, until post.
@@ -52548,20 +53231,25 @@ async function keep(accounts, kept, client, options) {
 
 ;// CONCATENATED MODULE: ./src/run/sign-in.ts
 
+
+
+
+
 /**
- * Signs docker in wherever a name and password were given. The registry client has made its own
- * handshake with the same credentials by now, so a docker that cannot answer is said and passed over.
+ * Signs docker in. The registry client has made its own handshake by now. Where that moves the
+ * images, only the accounts of the inputs are signed in, and a docker that cannot answer is said and
+ * passed over. Where docker is the engine it signs in with whatever the registry client found, and
+ * its own yes is needed.
+ * @throws DockerError when docker is the engine and cannot be
  */
-async function signInDocker(settings, around) {
-    const { env, log, signal, runnerTemp, undo } = around;
-    const accounts = [settings.source, settings.target].flatMap(({ registry, username, password }) => username === undefined || password === undefined ? [] : [{ registry, username, password }]);
+async function signInDocker(settings, registries, around) {
+    const { undo } = around;
+    const install = installation(settings, around.env);
     const session = await signIn({
-        accounts,
-        runnerTemp,
-        env,
-        log,
-        signal,
+        ...around,
+        accounts: settings.engine === 'docker' ? foundAccounts(settings, registries) : givenAccounts(settings),
         keepLogin: settings.keepLogin,
+        ...(install !== undefined && { install }),
         onDirectory: path => {
             undo.directory(path);
         },
@@ -52569,15 +53257,79 @@ async function signInDocker(settings, around) {
             undo.keptLogin(state);
         }
     });
-    for (const { registry, outcome, reason } of session.answers) {
-        if (outcome === 'accepted')
-            log.info(`docker is signed in at ${registry}`);
-        else if (outcome === 'refused')
-            log.warning(`docker was refused at ${registry}: ${reason}; the registry client's own handshake was accepted, and it moves the images`);
-        else
-            log.info(`docker could not sign in at ${registry}: ${reason}; the registry client's own handshake decides`);
+    if (settings.engine !== 'docker') {
+        for (const answer of session.answers)
+            tell(answer, around.log);
+        return session;
     }
-    return session;
+    try {
+        return { ...session, ready: await readyFor(session, registries, around) };
+    }
+    catch (error) {
+        await session[Symbol.asyncDispose]();
+        throw error;
+    }
+}
+/**
+ * Whether a client may be installed where the machine has none: only where docker has something to do
+ * that nobody else can, and only where a runner has a place for tools.
+ */
+function installation(settings, env) {
+    const { engine, keepLogin, dockerVersion, dockerSha256, dockerDownloadUrl } = settings;
+    if ((engine !== 'docker' && !keepLogin) || (env.RUNNER_TOOL_CACHE ?? '') === '')
+        return undefined;
+    return {
+        ...(dockerVersion !== undefined && { version: dockerVersion }),
+        ...(dockerSha256 !== undefined && { sha256: dockerSha256 }),
+        ...(dockerDownloadUrl !== undefined && { downloadUrl: dockerDownloadUrl })
+    };
+}
+function givenAccounts({ source, target }) {
+    return [source, target].flatMap(({ registry, username, password }) => username === undefined || password === undefined ? [] : [{ registry, username, password }]);
+}
+/** What the registry client found, wherever: the private config of docker knows of no other place. */
+function foundAccounts(settings, { source, target }) {
+    const given = new Set(givenAccounts(settings).map(({ registry }) => registry));
+    return [source, target].flatMap(({ name, credentials }) => credentials.kind === 'password'
+        ? [
+            {
+                registry: name,
+                username: credentials.username,
+                password: credentials.password,
+                // What the job's config has, it has already.
+                keep: given.has(name)
+            }
+        ]
+        : []);
+}
+function tell({ registry, outcome, reason }, log) {
+    if (outcome === 'accepted')
+        log.info(`docker is signed in at ${registry}`);
+    else if (outcome === 'refused')
+        log.warning(`docker was refused at ${registry}: ${reason}; the registry client's own handshake was accepted, and it moves the images`);
+    else
+        log.info(`docker could not sign in at ${registry}: ${reason}; the registry client's own handshake decides`);
+}
+async function readyFor({ client, answers, configDirectory, reason }, { source, target }, { env, log, signal }) {
+    if (client === undefined) {
+        throw new error_DockerError('missing', `engine: docker cannot be used: ${reason?.message ?? 'there is no docker client'}`, reason?.advice ?? 'Install docker, or use engine: registry, which needs none.');
+    }
+    for (const { registry, outcome, reason: why } of answers) {
+        if (outcome !== 'accepted') {
+            throw new error_DockerError('registry', `docker ${outcome === 'refused' ? 'was refused' : 'could not sign in'} at ${registry}: ${why}`, adviceFor(why, registry) ??
+                "The docker engine needs docker's own sign-in: see why it was not had, or use engine: registry.");
+        }
+        log.info(`docker is signed in at ${registry}`);
+    }
+    for (const { name, credentials } of [source, target]) {
+        if (credentials.kind !== 'identity-token')
+            continue;
+        await keepIdentityToken(configDirectory, name, credentials.token);
+        log.info(`docker goes to ${name} with the token from ${credentials.from}`);
+    }
+    const daemon = await askDaemon({ docker: client.path, configDirectory, env, log, signal });
+    log.info(`docker ${client.version}, daemon ${daemon.version} with the ${daemon.store} image store (${daemon.driver})`);
+    return { path: client.path, configDirectory, daemon };
 }
 
 // EXTERNAL MODULE: ./src/run/time-limit.ts
@@ -52646,6 +53398,7 @@ var __disposeResources = (undefined && undefined.__disposeResources) || (functio
 
 
 
+
 /**
  * Mirrors what the settings ask for, and reports it. It does not throw: whatever goes wrong is in
  * the record, and has been reported.
@@ -52674,7 +53427,7 @@ async function main(settings, stage) {
             draft.registries = registries;
             const docker = __addDisposableResource(env_1, await reporter.group('Sign in', async () => {
                 await greet(registries, settings, log, signal);
-                return await signInDocker(settings, { env, log, signal, runnerTemp, undo });
+                return await signInDocker(settings, registries, { env, log, signal, runnerTemp, undo });
             }), true);
             log.debug(`the docker config of this run is ${docker.configDirectory}`);
             const choice = await reporter.group('Releases', () => chooseReleases(registries, settings, { log, slots: lanes.control, signal }));
@@ -52689,22 +53442,20 @@ async function main(settings, stage) {
                 return draft.finish();
             }
             const progress = __addDisposableResource(env_1, reporter.progress(plan.bytes.copied), false);
-            const mirror = new Mirror({
-                source,
-                target,
-                lanes,
-                log,
-                signal,
-                publish: settings.publish,
+            const options = {
+                ...{ source, target, lanes, log, signal, publish: settings.publish },
                 last: publishOrder(['arc-bootstrapper', 'arc-controller']),
-                arrived: bytes => {
+                arrived: (bytes) => {
                     progress.moved(bytes);
                 }
-            });
+            };
+            const engine = docker.ready === undefined
+                ? new Mirror(options)
+                : await DockerEngine.open(plan, { ...options, docker: docker.ready, env, settings });
             for (const release of releases) {
-                const result = await reporter.group(`Mirror ${release.tag}`, () => mirror.release(release));
+                const result = await reporter.group(`Mirror ${release.tag}`, () => engine.release(release));
                 draft.releases.push(result);
-                const failure = mirror.failure(result);
+                const failure = engine.failure(result);
                 // Upgrades go from one release to the next: a later one is of no use without this one.
                 if (failure !== undefined)
                     throw failure;
@@ -53601,6 +54352,52 @@ function two(value) {
 
 /***/ }),
 
+/***/ 8298:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   qd: () => (/* binding */ fateMark),
+/* harmony export */   uN: () => (/* binding */ fateSentence)
+/* harmony export */ });
+/* unused harmony export keepsDigest */
+/* harmony import */ var _lines_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2365);
+
+/** What docker made of one image, behind its status; empty where it is as it was at the source. */
+function fateMark({ throughDocker, platforms }) {
+    if (throughDocker === undefined || throughDocker.fate === 'kept')
+        return '';
+    const { fate, platform } = throughDocker;
+    const parts = [
+        ...(fate === 'rewritten' ? ['digest rewritten'] : []),
+        ...(fate === 'one-platform' || platforms.length > 0 ? [`${platform} only`] : [])
+    ];
+    return parts.join(', ');
+}
+/** What docker made of all images; undefined where none went through it. */
+function fateSentence(images) {
+    const through = images.filter(({ throughDocker }) => throughDocker !== undefined);
+    if (through.length === 0)
+        return undefined;
+    const count = (fate) => through.filter(({ throughDocker }) => throughDocker?.fate === fate).length;
+    const cut = through.filter(image => image.throughDocker?.fate !== 'kept' && image.platforms.length > 0);
+    const only = [...new Set(cut.map(({ throughDocker }) => throughDocker?.platform ?? ''))].sort();
+    return [
+        `Through the docker daemon: ${(0,_lines_js__WEBPACK_IMPORTED_MODULE_0__/* .plural */ .LS)(count('kept'), 'digest')} kept, ${count('rewritten')} rewritten`,
+        ...(cut.length === 0
+            ? []
+            : [
+                `of ${(0,_lines_js__WEBPACK_IMPORTED_MODULE_0__/* .plural */ .LS)(cut.length, 'image')} for several platforms only ${only.join(' and ')} travelled`
+            ])
+    ].join('; ');
+}
+/** Whether source and target have the same digest, as they do unless docker changed it. */
+function keepsDigest(fate) {
+    return fate === undefined || fate === 'kept';
+}
+
+
+/***/ }),
+
 /***/ 2365:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
@@ -54162,6 +54959,7 @@ class fields_Fields {
 
 
 
+
 /** A larger lock file is not read, in characters; sixty releases take about one million. */
 const largestLockFile = (/* unused pure expression or super */ null && (32 * 1024 * 1024));
 /** The lock file of a record. It holds references, digests and numbers: no message, no secret. */
@@ -54220,17 +55018,22 @@ function lockRelease({ tag, targetTag, published, missing, images }) {
 }
 function lockImage(image) {
     const { name, source, target, digest, mediaType, size, status, bytes, platforms } = image;
+    const { throughDocker } = image;
     const pin = digest !== undefined && { digest };
+    const sourcePin = digest !== undefined && { digest: source.digest ?? digest };
     return {
         name: (0,oci_clean/* clean */.uH)(name),
-        source: (0,oci_clean/* clean */.uH)((0,oci_reference/* formatReference */.FH)({ ...source, ...pin }), longestText),
+        source: (0,oci_clean/* clean */.uH)((0,oci_reference/* formatReference */.FH)({ ...source, ...sourcePin }), longestText),
         target: (0,oci_clean/* clean */.uH)((0,oci_reference/* formatReference */.FH)({ ...target, ...pin }), longestText),
         ...pin,
         ...(mediaType !== undefined && { mediaType: (0,oci_clean/* clean */.uH)(mediaType) }),
         size,
         status,
         bytes: { copied: bytes.copied, mounted: bytes.mounted, present: bytes.present },
-        platforms: platforms.map(platform => (0,oci_clean/* clean */.uH)(platform, 100))
+        platforms: platforms.map(platform => (0,oci_clean/* clean */.uH)(platform, 100)),
+        ...(throughDocker !== undefined && {
+            throughDocker: { fate: throughDocker.fate, platform: (0,oci_clean/* clean */.uH)(throughDocker.platform, 100) }
+        })
     };
 }
 /**
@@ -54284,6 +55087,7 @@ function readImage(value, where) {
         throw new ReportError(`${where}.digest is not a digest`);
     }
     const bytes = new Fields(image.raw('bytes'), `${where}.bytes`);
+    const throughDocker = readThroughDocker(image.raw('throughDocker'), `${where}.throughDocker`);
     const read = {
         name: image.text('name'),
         source: image.text('source'),
@@ -54297,16 +55101,30 @@ function readImage(value, where) {
             mounted: bytes.count('mounted'),
             present: bytes.count('present')
         },
-        platforms: image.texts('platforms')
+        platforms: image.texts('platforms'),
+        ...(throughDocker && { throughDocker })
     };
+    const kept = keepsDigest(throughDocker?.fate);
     for (const side of ['source', 'target']) {
         const pinned = /@(.*)$/.exec(read[side])?.[1];
-        if (pinned !== read.digest) {
+        const own = kept || side === 'target';
+        if (own ? pinned !== read.digest : !isDigest(pinned) || pinned === read.digest) {
             throw new ReportError(`${where}.${side} does not end in the image's digest`);
         }
     }
     bytes.end();
     image.end();
+    return read;
+}
+function readThroughDocker(value, where) {
+    if (value === undefined)
+        return undefined;
+    const fields = new Fields(value, where);
+    const read = {
+        fate: fields.oneOf('fate', ['kept', 'one-platform', 'rewritten']),
+        platform: fields.text('platform')
+    };
+    fields.end();
     return read;
 }
 
@@ -54387,7 +55205,7 @@ function rowOf(image, redactor) {
     return {
         release: (0,oci_clean/* clean */.uH)(release),
         name: (0,oci_clean/* clean */.uH)(name),
-        source: shown(source, digest),
+        source: shown(source, source.digest ?? digest),
         target: shown(target, digest),
         ...pin,
         status,
@@ -54491,7 +55309,10 @@ function base64Forms(bytes) {
     return [...forms, ...forms.map(form => form.replaceAll('+', '-').replaceAll('/', '_'))];
 }
 
+// EXTERNAL MODULE: ./src/report/fate.ts
+var fate = __nccwpck_require__(8298);
 ;// CONCATENATED MODULE: ./src/report/result-table.ts
+
 
 
 /** The images of a release as lines of a terminal: name, size, what was copied and mounted, status. */
@@ -54510,7 +55331,8 @@ function resultTable({ tag, targetTag, images, missing }, columns, style, redact
             const name = (names[i] ?? '').padEnd(width);
             const { size, bytes, status } = image;
             const sizes = [size, bytes.copied, bytes.mounted].map(amount).join('  ');
-            return `  ${name}  ${sizes}  ${statusOf(status, style)}`;
+            const mark = safe((0,fate/* fateMark */.qd)(image));
+            return `  ${name}  ${sizes}  ${statusOf(status, style)}${mark === '' ? '' : `, ${mark}`}`;
         }),
         ...(missing.length === 0
             ? []
@@ -54697,25 +55519,32 @@ function terminalLog(redactor, style, verbose, print, stderr) {
 /* harmony export */   e9: () => (/* binding */ failures),
 /* harmony export */   ik: () => (/* binding */ place)
 /* harmony export */ });
-/* harmony import */ var _bytes_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2661);
-/* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(6132);
-/* harmony import */ var _lines_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2365);
-/* harmony import */ var _plan_line_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2534);
+/* harmony import */ var _bytes_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(2661);
+/* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(6132);
+/* harmony import */ var _fate_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8298);
+/* harmony import */ var _lines_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2365);
+/* harmony import */ var _plan_line_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2534);
+
 
 
 
 
 /** Judges a run by its record alone; says nothing that the record does not hold. */
 function verdict(record) {
+    const { outcome, sentence } = judge(record);
+    const fate = (0,_fate_js__WEBPACK_IMPORTED_MODULE_0__/* .fateSentence */ .uN)(record.releases.flatMap(({ images }) => images));
+    return { outcome, sentence: fate === undefined ? sentence : `${sentence} ${fate}.` };
+}
+function judge(record) {
     const { releases, dryRun, publish } = record;
     if (hasFailed(record))
         return { outcome: 'failed', sentence: failureSentence(record) };
     const all = releases.flatMap(({ images }) => images);
-    const what = `${(0,_lines_js__WEBPACK_IMPORTED_MODULE_0__/* .plural */ .LS)(all.length, 'image')} of ${(0,_plan_line_js__WEBPACK_IMPORTED_MODULE_1__/* .releaseSpan */ .I)(releases.map(({ tag }) => tag))}`;
+    const what = `${(0,_lines_js__WEBPACK_IMPORTED_MODULE_1__/* .plural */ .LS)(all.length, 'image')} of ${(0,_plan_line_js__WEBPACK_IMPORTED_MODULE_2__/* .releaseSpan */ .I)(releases.map(({ tag }) => tag))}`;
     const moved = totals(all);
-    const bytes = (verb = '') => `${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_2__/* .formatBytes */ .z3)(moved.copied)} ${verb}copied, ${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_2__/* .formatBytes */ .z3)(moved.mounted)} ${verb}mounted, ${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_2__/* .formatBytes */ .z3)(moved.present)} already there`;
+    const bytes = (verb = '') => `${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_3__/* .formatBytes */ .z3)(moved.copied)} ${verb}copied, ${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_3__/* .formatBytes */ .z3)(moved.mounted)} ${verb}mounted, ${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_3__/* .formatBytes */ .z3)(moved.present)} already there`;
     const target = place(record.target);
-    const time = (0,_duration_js__WEBPACK_IMPORTED_MODULE_3__/* .formatDuration */ .a)(record.finishedAt.getTime() - record.startedAt.getTime());
+    const time = (0,_duration_js__WEBPACK_IMPORTED_MODULE_4__/* .formatDuration */ .a)(record.finishedAt.getTime() - record.startedAt.getTime());
     if (releases.length === 0)
         return { outcome: 'nothing', sentence: 'There was nothing to mirror.' };
     if (dryRun) {
@@ -54737,7 +55566,7 @@ function verdict(record) {
     if (moved.copied + moved.mounted > 0) {
         return {
             outcome: 'repaired',
-            sentence: `Repaired ${what} at ${target} in ${time}: ${bytes()}. No tag had to change.`
+            sentence: `${record.engine === 'docker' ? 'Sent again' : 'Repaired'} ${what} at ${target} in ${time}: ${bytes()}. No tag had to change.`
         };
     }
     return {
@@ -54788,7 +55617,7 @@ function circumstances(error) {
         ...(repository === undefined ? [] : [`repository ${repository}`]),
         ...(digest === undefined ? [] : [`digest ${digest}`]),
         ...(status === undefined ? [] : [`status ${status}`]),
-        ...(attempts === undefined ? [] : [(0,_lines_js__WEBPACK_IMPORTED_MODULE_0__/* .plural */ .LS)(attempts, 'attempt')])
+        ...(attempts === undefined ? [] : [(0,_lines_js__WEBPACK_IMPORTED_MODULE_1__/* .plural */ .LS)(attempts, 'attempt')])
     ];
 }
 function failureSentence(record) {
@@ -54797,13 +55626,13 @@ function failureSentence(record) {
     const whole = published(record);
     if (whole.length > 0) {
         const isAre = whole.length === 1 ? 'is' : 'are';
-        parts.push(`${(0,_plan_line_js__WEBPACK_IMPORTED_MODULE_1__/* .releaseSpan */ .I)(whole.map(({ tag }) => tag))} ${isAre} whole at ${place(record.target)}`);
+        parts.push(`${(0,_plan_line_js__WEBPACK_IMPORTED_MODULE_2__/* .releaseSpan */ .I)(whole.map(({ tag }) => tag))} ${isAre} whole at ${place(record.target)}`);
     }
     for (const release of releases.filter(({ published }) => !published)) {
         const bad = release.images.filter(({ status }) => status === 'failed').length;
         const fate = publish && !dryRun ? 'was not published' : 'is not whole';
         if (bad > 0) {
-            parts.push(`${release.tag} ${fate}: ${bad} of ${(0,_lines_js__WEBPACK_IMPORTED_MODULE_0__/* .plural */ .LS)(release.images.length, 'image')} failed`);
+            parts.push(`${release.tag} ${fate}: ${bad} of ${(0,_lines_js__WEBPACK_IMPORTED_MODULE_1__/* .plural */ .LS)(release.images.length, 'image')} failed`);
         }
         else if (publish && !dryRun) {
             parts.push(`${release.tag} ${fate}`);

@@ -9,8 +9,7 @@ export const dockerCannot: readonly {
   {
     input: 'publish',
     value: 'false',
-    message:
-      'cannot be had with engine: docker, which pushes by tag only; leave one of the two out'
+    message: 'cannot be had with engine: docker, which pushes by tag only; leave one of the two out'
   },
   {
     input: 'referrers',

@@ -5,9 +5,16 @@ import {basename, dirname, join} from 'node:path';
 import {clean} from '../oci/clean.ts';
 import {type Digest, isDigest} from '../oci/digest.ts';
 import {formatReference} from '../oci/reference.ts';
-import type {ImageResult, ImageStatus, Moved, ReleaseResult} from '../mirror/result.ts';
+import type {
+  ImageResult,
+  ImageStatus,
+  Moved,
+  ReleaseResult,
+  ThroughDocker
+} from '../mirror/result.ts';
 
 import {ReportError} from './error.ts';
+import {keepsDigest} from './fate.ts';
 import {Fields, longestText} from './fields.ts';
 import type {RunRecord} from './record.ts';
 import {place} from './verdict.ts';
@@ -23,6 +30,8 @@ export interface LockedImage {
   readonly status: ImageStatus;
   readonly bytes: Moved;
   readonly platforms: readonly string[];
+  /** Absent where no docker daemon was between. */
+  readonly throughDocker?: ThroughDocker;
 }
 
 /** One release in a lock file. */
@@ -107,17 +116,22 @@ function lockRelease({tag, targetTag, published, missing, images}: ReleaseResult
 
 function lockImage(image: ImageResult): LockedImage {
   const {name, source, target, digest, mediaType, size, status, bytes, platforms} = image;
+  const {throughDocker} = image;
   const pin = digest !== undefined && {digest};
+  const sourcePin = digest !== undefined && {digest: source.digest ?? digest};
   return {
     name: clean(name),
-    source: clean(formatReference({...source, ...pin}), longestText),
+    source: clean(formatReference({...source, ...sourcePin}), longestText),
     target: clean(formatReference({...target, ...pin}), longestText),
     ...pin,
     ...(mediaType !== undefined && {mediaType: clean(mediaType)}),
     size,
     status,
     bytes: {copied: bytes.copied, mounted: bytes.mounted, present: bytes.present},
-    platforms: platforms.map(platform => clean(platform, 100))
+    platforms: platforms.map(platform => clean(platform, 100)),
+    ...(throughDocker !== undefined && {
+      throughDocker: {fate: throughDocker.fate, platform: clean(throughDocker.platform, 100)}
+    })
   };
 }
 
@@ -174,6 +188,7 @@ function readImage(value: unknown, where: string): LockedImage {
     throw new ReportError(`${where}.digest is not a digest`);
   }
   const bytes = new Fields(image.raw('bytes'), `${where}.bytes`);
+  const throughDocker = readThroughDocker(image.raw('throughDocker'), `${where}.throughDocker`);
   const read: LockedImage = {
     name: image.text('name'),
     source: image.text('source'),
@@ -187,15 +202,29 @@ function readImage(value: unknown, where: string): LockedImage {
       mounted: bytes.count('mounted'),
       present: bytes.count('present')
     },
-    platforms: image.texts('platforms')
+    platforms: image.texts('platforms'),
+    ...(throughDocker && {throughDocker})
   };
+  const kept = keepsDigest(throughDocker?.fate);
   for (const side of ['source', 'target'] as const) {
     const pinned = /@(.*)$/.exec(read[side])?.[1];
-    if (pinned !== read.digest) {
+    const own = kept || side === 'target';
+    if (own ? pinned !== read.digest : !isDigest(pinned) || pinned === read.digest) {
       throw new ReportError(`${where}.${side} does not end in the image's digest`);
     }
   }
   bytes.end();
   image.end();
+  return read;
+}
+
+function readThroughDocker(value: unknown, where: string): ThroughDocker | undefined {
+  if (value === undefined) return undefined;
+  const fields = new Fields(value, where);
+  const read = {
+    fate: fields.oneOf('fate', ['kept', 'one-platform', 'rewritten']),
+    platform: fields.text('platform')
+  };
+  fields.end();
   return read;
 }

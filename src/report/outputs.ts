@@ -138,7 +138,7 @@ function rowOf(image: ImageResult, redactor: Redactor): ImageRow {
   return {
     release: clean(release),
     name: clean(name),
-    source: shown(source, digest),
+    source: shown(source, source.digest ?? digest),
     target: shown(target, digest),
     ...pin,
     status,

@@ -1,6 +1,7 @@
 import type {ImageStatus, ReleaseResult} from '../mirror/result.ts';
 
 import {formatBytes} from './bytes.ts';
+import {fateMark} from './fate.ts';
 import {plural, safeLine} from './lines.ts';
 import type {Redactor} from './redact.ts';
 import type {Style} from './style.ts';
@@ -26,7 +27,8 @@ export function resultTable(
       const name = (names[i] ?? '').padEnd(width);
       const {size, bytes, status} = image;
       const sizes = [size, bytes.copied, bytes.mounted].map(amount).join('  ');
-      return `  ${name}  ${sizes}  ${statusOf(status, style)}`;
+      const mark = safe(fateMark(image));
+      return `  ${name}  ${sizes}  ${statusOf(status, style)}${mark === '' ? '' : `, ${mark}`}`;
     }),
     ...(missing.length === 0
       ? []

@@ -4,6 +4,7 @@ import type {ImageResult, ImageStatus, ReleaseResult} from '../mirror/result.ts'
 import {formatBytes} from './bytes.ts';
 import {bytesChart, savedLine} from './chart.ts';
 import {formatDuration} from './duration.ts';
+import {fateMark} from './fate.ts';
 import type {HandOverTexts} from './handover.ts';
 import {plural} from './lines.ts';
 import {code, details, escapeMarkdown, fence, table} from './markdown.ts';
@@ -153,6 +154,7 @@ function failedFirst(a: ImageResult, b: ImageResult): number {
 function rowOf(image: ImageResult, name: (text: string) => string): string[] {
   const {digest, size, bytes, milliseconds, status} = image;
   const some = (value: number) => (value === 0 ? '' : formatBytes(value));
+  const mark = fateMark(image);
   return [
     name(image.name),
     digest === undefined ? '' : code(hexOf(digest).slice(0, 12)),
@@ -161,7 +163,7 @@ function rowOf(image: ImageResult, name: (text: string) => string): string[] {
     some(bytes.mounted),
     some(bytes.present),
     milliseconds === 0 ? '' : formatDuration(milliseconds),
-    statusSigns[status]
+    statusSigns[status] + (mark === '' ? '' : `<br>${escapeMarkdown(mark)}`)
   ];
 }
 

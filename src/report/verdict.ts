@@ -2,6 +2,7 @@ import type {ImageFailure, ImageResult, Moved, ReleaseResult} from '../mirror/re
 
 import {formatBytes} from './bytes.ts';
 import {formatDuration} from './duration.ts';
+import {fateSentence} from './fate.ts';
 import {plural} from './lines.ts';
 import {releaseSpan} from './plan-line.ts';
 import type {RunRecord} from './record.ts';
@@ -25,6 +26,12 @@ export interface Failed {
 
 /** Judges a run by its record alone; says nothing that the record does not hold. */
 export function verdict(record: RunRecord): Verdict {
+  const {outcome, sentence} = judge(record);
+  const fate = fateSentence(record.releases.flatMap(({images}) => images));
+  return {outcome, sentence: fate === undefined ? sentence : `${sentence} ${fate}.`};
+}
+
+function judge(record: RunRecord): Verdict {
   const {releases, dryRun, publish} = record;
   if (hasFailed(record)) return {outcome: 'failed', sentence: failureSentence(record)};
   const all = releases.flatMap(({images}) => images);
@@ -54,7 +61,7 @@ export function verdict(record: RunRecord): Verdict {
   if (moved.copied + moved.mounted > 0) {
     return {
       outcome: 'repaired',
-      sentence: `Repaired ${what} at ${target} in ${time}: ${bytes()}. No tag had to change.`
+      sentence: `${record.engine === 'docker' ? 'Sent again' : 'Repaired'} ${what} at ${target} in ${time}: ${bytes()}. No tag had to change.`
     };
   }
   return {

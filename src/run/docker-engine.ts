@@ -265,7 +265,10 @@ export class DockerEngine {
       ...(arrived?.throughDocker !== undefined && {throughDocker: arrived.throughDocker}),
       ...(error !== undefined && {
         error: {
-          host: error instanceof DockerError && /^docker pull /.test(error.message) ? source.name : target.name,
+          host:
+            error instanceof DockerError && /^docker pull /.test(error.message)
+              ? source.name
+              : target.name,
           repository: image.target.repository,
           digest: root.digest,
           attempts: arrived?.attempts ?? 1,

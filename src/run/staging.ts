@@ -8,7 +8,10 @@ export interface Staged {
   readonly repository: string;
   readonly digest: Digest;
   /** Its own tag, once it has it, and what that stands for. */
-  published?: {readonly tag: string; readonly manifest: Pick<FetchedManifest, 'bytes' | 'descriptor'>};
+  published?: {
+    readonly tag: string;
+    readonly manifest: Pick<FetchedManifest, 'bytes' | 'descriptor'>;
+  };
 }
 
 /** For all of them, in milliseconds; after a cancel there is little time. */
