@@ -52,7 +52,11 @@ export class Skopeo implements AsyncDisposable {
   async manifest(
     repository: string,
     reference: string
-  ): Promise<{readonly digest: string; readonly mediaType: string; readonly children: readonly string[]}> {
+  ): Promise<{
+    readonly digest: string;
+    readonly mediaType: string;
+    readonly children: readonly string[];
+  }> {
     const mark = reference.includes(':') ? '@' : ':';
     const name = `docker://${this.#host}/${repository}${mark}${reference}`;
     const {stdout} = await run('skopeo', ['inspect', '--raw', ...this.#args, name], {

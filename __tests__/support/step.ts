@@ -76,7 +76,9 @@ export class Job implements AsyncDisposable {
 
   /** Runs the action's main part to its end. */
   async run(inputs: Readonly<Record<string, string>>, options?: StepOptions): Promise<StepEnd> {
-    return await (await this.start(inputs, options)).end;
+    return await (
+      await this.start(inputs, options)
+    ).end;
   }
 
   /** Starts the action's main part. */
@@ -151,12 +153,12 @@ export class Job implements AsyncDisposable {
   /** Every file that is there now, by its path below the job's directory. */
   async files(): Promise<ReadonlyMap<string, Buffer>> {
     const found = await readdir(this.#directory, {recursive: true, withFileTypes: true});
-    const paths = found.filter(entry => entry.isFile()).map(({path, name}) => join(path, name));
+    const paths = found
+      .filter(entry => entry.isFile())
+      .map(({parentPath, name}) => join(parentPath, name));
     return new Map(
       await Promise.all(
-        paths.map(
-          async path => [relative(this.#directory, path), await readFile(path)] as const
-        )
+        paths.map(async path => [relative(this.#directory, path), await readFile(path)] as const)
       )
     );
   }
@@ -219,7 +221,7 @@ export async function until(
   holds: () => boolean | Promise<boolean>,
   most = 10_000
 ): Promise<void> {
-  for (const end = performance.now() + most; performance.now() < end; ) {
+  for (const end = performance.now() + most; performance.now() < end;) {
     if (await holds()) return;
     await new Promise(resolve => setTimeout(resolve, 20));
   }

@@ -5,16 +5,4 @@ export const notYet: readonly {
   readonly input: InputName;
   readonly value: string;
   readonly message: string;
-}[] = [
-  {
-    input: 'referrers',
-    value: 'true',
-    message:
-      'copying signatures and attestations is not available yet; leave it out, or write false'
-  },
-  {
-    input: 'chart',
-    value: 'true',
-    message: 'mirroring the chart is not available yet; leave it out, or write false'
-  }
-];
+}[] = [];

@@ -4,6 +4,7 @@ import type {Manifest} from '../oci/manifest.ts';
 import {formatPlatform} from '../oci/platform.ts';
 import {RegistryError} from '../registry/error.ts';
 import {type FetchedManifest, getManifest} from '../registry/manifests.ts';
+import {listReferrers} from '../registry/referrers.ts';
 import type {Registry} from '../registry/registry.ts';
 import {MirrorError} from './error.ts';
 import type {Slots} from './slots.ts';
@@ -30,6 +31,8 @@ export interface Image extends ImageRequest {
   readonly root: Node;
   /** Children before parents, the root last; each once. */
   readonly manifests: readonly Node[];
+  /** What refers to these manifests: signatures, attestations. Only where it was asked for. */
+  readonly attached: readonly Node[];
   /** Configs and layers, each once; foreign layers are not among them. */
   readonly blobs: ReadonlyMap<Digest, Descriptor>;
   readonly platforms: readonly string[];
@@ -42,6 +45,14 @@ const deepest = 4;
 /** The most manifests of one image. */
 const mostManifests = 2000;
 
+/** How an image is read. */
+export interface ReadOptions {
+  readonly slots: Slots;
+  readonly signal: AbortSignal;
+  /** Whether what refers to it is read too. */
+  readonly referrers: boolean;
+}
+
 /**
  * Reads what is below an image's root, by digest: the tag was read once, when the root was fetched,
  * so one that moves meanwhile cannot mix two images.
@@ -51,8 +62,7 @@ export async function readImage(
   source: Registry,
   request: ImageRequest,
   fetched: FetchedManifest,
-  slots: Slots,
-  signal: AbortSignal
+  {slots, signal, referrers}: ReadOptions
 ): Promise<Image> {
   const {repository, tag} = request.source;
   const nodes = new Map<Digest, Promise<Node>>();
@@ -109,18 +119,46 @@ export async function readImage(
     return node;
   }
 
-  return measure(request, root, source.name);
+  return measure(request, root, referrers ? await attach(root) : [], source.name);
+
+  /** What refers to the root and its children, and to that again: a signature may be signed. */
+  async function attach(node: Node): Promise<readonly Node[]> {
+    const found = new Map<Digest, Node>();
+    const visit = async ({descriptor, children}: Node, depth: number): Promise<void> => {
+      const listed =
+        depth >= deepest
+          ? []
+          : await slots.run(() => listReferrers(source, repository, descriptor.digest, signal));
+      const fresh = await Promise.all(listed.map(one => descend(one, depth + 1)));
+      for (const one of fresh) {
+        // Only what says itself that it refers to this: a list may say anything.
+        if (one.manifest.subject?.digest !== descriptor.digest || found.has(one.descriptor.digest))
+          continue;
+        found.set(one.descriptor.digest, one);
+        await visit(one, depth + 1);
+      }
+      if (depth < deepest) await Promise.all(children.map(child => visit(child, depth)));
+    };
+    await visit(node, 0);
+    return [...found.values()];
+  }
 }
 
-function measure(request: ImageRequest, root: Node, registry: string): Image {
+function measure(
+  request: ImageRequest,
+  root: Node,
+  attached: readonly Node[],
+  registry: string
+): Image {
   const manifests = new Map<Digest, Node>();
   const blobs = new Map<Digest, Descriptor>();
   const platforms: string[] = [];
-  const visit = (node: Node) => {
-    for (const child of node.children) visit(child);
-    manifests.set(node.descriptor.digest, node);
+  const visit = (node: Node, into: Map<Digest, Node>) => {
+    for (const child of node.children) visit(child, into);
+    into.set(node.descriptor.digest, node);
     const {manifest} = node;
     if (manifest.kind === 'index') {
+      if (into !== manifests) return;
       for (const {platform} of manifest.manifests) {
         if (platform !== undefined && platform.os !== 'unknown')
           platforms.push(formatPlatform(platform));
@@ -138,12 +176,19 @@ function measure(request: ImageRequest, root: Node, registry: string): Image {
       blobs.set(blob.digest, known ?? blob);
     }
   };
-  visit(root);
-  const all = [...[...manifests.values()].map(({descriptor}) => descriptor), ...blobs.values()];
+  visit(root, manifests);
+  const referring = new Map<Digest, Node>();
+  for (const node of attached) visit(node, referring);
+  const all = [
+    ...[...referring.values()].map(({descriptor}) => descriptor),
+    ...[...manifests.values()].map(({descriptor}) => descriptor),
+    ...blobs.values()
+  ];
   return {
     ...request,
     root,
     manifests: [...manifests.values()],
+    attached: [...referring.values()],
     blobs,
     platforms,
     size: all.reduce((sum, {size}) => sum + size, 0)

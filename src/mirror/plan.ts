@@ -114,7 +114,7 @@ async function ask(
   // which costs less than asking.
   if (tagged !== image.root.descriptor.digest) return {tagged, manifests};
   await Promise.all(
-    image.manifests.map(async ({descriptor: {digest}}) => {
+    [...image.manifests, ...image.attached].map(async ({descriptor: {digest}}) => {
       const there =
         digest === tagged ||
         (await slots.run(() => resolveManifest(target, repository, digest, signal))) === digest;
@@ -172,7 +172,7 @@ export function assign(images: readonly Image[], {standings, present, exists}: F
       if (placement.way === 'copy') travelled.add(descriptor.digest);
       return placement;
     });
-    for (const {descriptor} of image.manifests) {
+    for (const {descriptor} of [...image.manifests, ...image.attached]) {
       const there = standing.manifests.has(descriptor.digest);
       bytes[there ? 'present' : 'copied'] += descriptor.size;
       if (!there) travelled.add(descriptor.digest);

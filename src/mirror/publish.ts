@@ -2,6 +2,7 @@ import type {Digest} from '../oci/digest.ts';
 import {hasBlob} from '../registry/blobs.ts';
 import {RegistryError} from '../registry/error.ts';
 import {getManifest, putManifest, resolveManifest} from '../registry/manifests.ts';
+import {recordReferrer} from '../registry/referrers.ts';
 import type {Registry} from '../registry/registry.ts';
 import type {Node} from './graph.ts';
 import {pair, type Placement, type PlannedImage} from './plan.ts';
@@ -36,17 +37,20 @@ const mostHeals = 5;
 export async function commitImage(planned: PlannedImage, context: PublishContext): Promise<void> {
   const {image, standing} = planned;
   const {slots} = context;
-  const missing = image.manifests.filter(
+  const missing = [...image.manifests, ...image.attached].filter(
     ({descriptor}) => !standing.manifests.has(descriptor.digest)
   );
   if (missing.length === 0 && planned.placements.every(({way}) => way === 'present')) return;
-  const children = missing.filter(node => node !== image.root);
+  const children = missing.filter(node => node !== image.root && !image.attached.includes(node));
   // Children of children come first: the list has them in that order.
   for (const level of levels(children)) {
     await Promise.all(level.map(node => slots.run(() => heal(planned, node, context))));
   }
   await verifyBelow(planned, context);
   if (missing.includes(image.root)) await slots.run(() => heal(planned, image.root, context));
+  // One after the other: they may share the tag that lists them.
+  for (const node of image.attached)
+    if (missing.includes(node)) await slots.run(() => heal(planned, node, context));
 }
 
 function levels(nodes: readonly Node[]): readonly (readonly Node[])[] {
@@ -62,7 +66,12 @@ async function heal(planned: PlannedImage, node: Node, context: PublishContext):
   const patience = target.patience();
   for (let heals = 0; ; heals++) {
     try {
-      await putManifest(target, repository, node.descriptor.digest, node, signal);
+      const {digest} = node.descriptor;
+      const {subjectTaken} = await putManifest(target, repository, digest, node, signal);
+      const {subject} = node.manifest;
+      if (subject !== undefined && !subjectTaken) {
+        await recordReferrer(target, repository, subject.digest, node, signal);
+      }
       context.landed.add(pair(repository, node.descriptor.digest));
       context.arrived(node.descriptor.size);
       return;
@@ -93,7 +102,7 @@ async function mend(
       if (has !== 'present' || (insist && named.size > 0)) await repair(placement);
     })
   );
-  for (const {descriptor, bytes} of planned.image.manifests) {
+  for (const {descriptor, bytes} of [...planned.image.manifests, ...planned.image.attached]) {
     if (named.has(descriptor.digest))
       await putManifest(target, repository, descriptor.digest, {descriptor, bytes}, signal);
   }
@@ -110,7 +119,7 @@ async function verifyBelow(planned: PlannedImage, context: PublishContext): Prom
   const {repository} = planned.image.target;
   const {checks} = target.learned;
   const unchecked = new Set(
-    planned.image.manifests
+    [...planned.image.manifests, ...planned.image.attached]
       .filter(({descriptor: {mediaType}}) => !checks.has(mediaType))
       .flatMap(({manifest}) => below(manifest))
   );

@@ -111,7 +111,7 @@ export class Transfer {
           const size = planned.placements[i]?.descriptor.size ?? 0;
           if ('way' in outcome) bytes[this.#claim(planned, i) ? outcome.way : 'present'] += size;
         });
-        for (const {descriptor} of planned.image.manifests) {
+        for (const {descriptor} of [...planned.image.manifests, ...planned.image.attached]) {
           bytes[planned.standing.manifests.has(descriptor.digest) ? 'present' : 'copied'] +=
             descriptor.size;
         }

@@ -14,13 +14,16 @@ export async function hasBlob(
   registry: Registry,
   repository: string,
   {digest, size}: Pick<Descriptor, 'digest' | 'size'>,
-  signal: AbortSignal
+  signal: AbortSignal,
+  tries: Question['tries'] = 'patient',
+  asked: 'HEAD' | 'GET' = registry.learned.headRefused === true ? 'GET' : 'HEAD'
 ): Promise<'present' | 'absent' | 'unknown'> {
   const ask = (method: 'GET' | 'HEAD') =>
     registry.ask(
       {
         ...about(registry, method, repository, digest, signal),
         expect: [200, 206, 404, 416],
+        tries,
         ...(method === 'GET' && size > 0 && {headers: {Range: 'bytes=0-0'}})
       },
       answer => {
@@ -30,15 +33,17 @@ export async function hasBlob(
       }
     );
   try {
-    const answer = await ask(registry.learned.headRefused === true ? 'GET' : 'HEAD');
-    return judge(answer, size);
+    return judge(await ask(asked), size);
   } catch (error) {
     if (!(error instanceof RegistryError)) throw error;
-    if (error.status === 405 && registry.learned.headRefused !== true) {
-      registry.learned.headRefused = true;
-      return hasBlob(registry, repository, {digest, size}, signal);
+    // Something may be against HEAD alone: then GET tells, from here on.
+    const refused = error.fault === 'denied' || error.fault === 'refused';
+    if (asked === 'HEAD' && (refused || error.fault === 'server')) {
+      const has = await hasBlob(registry, repository, {digest, size}, signal, tries, 'GET');
+      if (has !== 'unknown') registry.learned.headRefused = true;
+      return has;
     }
-    if (error.fault === 'denied' || error.fault === 'refused') return 'unknown';
+    if (refused) return 'unknown';
     throw error;
   }
 }
@@ -75,13 +80,15 @@ export async function openBlob(
   repository: string,
   {digest, size}: Descriptor,
   {offset, end}: {offset: number; end: number},
-  signal: AbortSignal
+  signal: AbortSignal,
+  tries: Question['tries'] = 'patient'
 ): Promise<OpenBlob> {
   const part = offset > 0 || end < size;
   return await registry.ask(
     {
       ...about(registry, 'GET', repository, digest, signal),
       expect: part ? [200, 206] : [200],
+      tries,
       ...(part && {headers: {Range: `bytes=${offset}-${end === size ? '' : end - 1}`}})
     },
     answer => {

@@ -68,7 +68,7 @@ export function explain(
     'connection',
     `the connection to ${host} broke: ${clean(message, 200)}${code === '' ? '' : ` (${code})`}`,
     // So ends a handshake with some servers that speak plain http, and with some that are overloaded.
-    /before secure TLS connection/.test(message)
+    message.includes('before secure TLS connection')
       ? 'If it is meant to be spoken to over plain http, name it in insecure-registries.'
       : undefined
   );

@@ -105,7 +105,9 @@ export class BlobReader implements BlobContent {
   }
 
   #open(offset: number, end: number, signal: AbortSignal): Promise<OpenBlob> {
-    return openBlob(this.#registry, this.#repository, this.descriptor, {offset, end}, signal);
+    // Once: what breaks before the answer and what breaks after it share the one patience of `pump`.
+    const part = {offset, end};
+    return openBlob(this.#registry, this.#repository, this.descriptor, part, signal, 'once');
   }
 
   #take(at: number, to: number, signal: AbortSignal): Promise<OpenBlob> {
@@ -130,14 +132,9 @@ export class BlobReader implements BlobContent {
     const {idle} = this.#registry.transport.timings;
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
-        settle(
-          this.#failure(
-            'stalled',
-            body.isPaused()
-              ? `the upload of it stopped taking bytes for ${idle / 1000} s`
-              : `nothing came for ${idle / 1000} s`
-          )
-        );
+        // A sink that takes nothing is not this side's failure; who writes to it watches it.
+        if (body.isPaused()) timer.refresh();
+        else settle(this.#failure('stalled', `nothing came for ${idle / 1000} s`));
       }, idle);
       const settle = (error?: Error) => {
         clearTimeout(timer);
@@ -191,6 +188,11 @@ export class BlobReader implements BlobContent {
           body.resume();
         }
       };
+      if (body.destroyed) {
+        // It broke while it waited to be taken over: nobody will tell of it any more.
+        settle(this.#failure('connection', 'it broke off before it was read'));
+        return;
+      }
       sink.on('drain', onDrain);
       sink.on('close', onClose);
       signal.addEventListener('abort', onAbort, {once: true});
@@ -263,7 +265,8 @@ export class BlobReader implements BlobContent {
 
 /** Some proxies compress although nobody asked; a body that has the blob's length is the blob. */
 function decoded(body: IncomingMessage, encoding: string | undefined, size: number): Readable {
-  if (encoding !== 'gzip' || Number(body.headers['content-length']) === size) return body;
+  const whole = encoding !== 'gzip' || Number(body.headers['content-length']) === size;
+  if (whole || body.destroyed) return body;
   const unpacked = createGunzip();
   body.on('error', error => unpacked.destroy(error));
   return body.pipe(unpacked);

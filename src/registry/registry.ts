@@ -103,9 +103,9 @@ export class Registry {
   }
 
   /** A patience of its own, for whoever tries again by another way than asking the same again. */
-  patience(): Patience {
+  patience(options: Partial<PatienceOptions> = {}): Patience {
     const {patience = usualPatience, deadline = Infinity} = this.#options;
-    return new Patience(patience, this.transport.clock, deadline);
+    return new Patience({...patience, ...options}, this.transport.clock, deadline);
   }
 
   /**
@@ -120,13 +120,14 @@ export class Registry {
       await this.#gate.pass(question.signal);
       try {
         const answer = await this.#signedIn(question);
-        this.#met = true;
         this.#heed(answer);
         if (question.expect.includes(answer.status)) return await read(answer);
         throw await this.#refusal(answer, question);
       } catch (error) {
         question.signal.throwIfAborted();
         if (!(error instanceof RegistryError)) throw error;
+        // The body's own source failed, and has told where: nothing is to be said of this registry.
+        if (streams(question) && error.repository !== undefined) throw error;
         const failure = this.#placed(error, question);
         if (failure.fault === 'throttled' || failure.fault === 'server')
           this.#options.onPressure?.();
@@ -179,8 +180,7 @@ export class Registry {
       );
       // A body that streams cannot be sent a second time from here: its owner begins anew, and the
       // next request finds the new token.
-      const spent = question.body !== undefined && !(question.body instanceof Uint8Array);
-      if (!again || refused >= 1 || spent) return answer;
+      if (!again || refused >= 1 || streams(question)) return answer;
       await readError(answer.body, this.transport.timings.idle);
     }
   }
@@ -209,6 +209,7 @@ export class Registry {
         ...(!home && {judge}),
         signal
       });
+      this.#met = true;
       const moved = [301, 302, 303, 307, 308].includes(answer.status);
       if (!moved || (method !== 'GET' && method !== 'HEAD')) return answer;
       answer.body.resume();
@@ -292,6 +293,11 @@ export class Registry {
       digest: question.digest
     });
   }
+}
+
+/** Whether the body is written as it comes, so that it cannot be sent a second time from here. */
+function streams({body}: Question): boolean {
+  return body !== undefined && !(body instanceof Uint8Array);
 }
 
 function describePath({path}: Question, origin: URL): string {

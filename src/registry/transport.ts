@@ -120,6 +120,7 @@ class Exchange {
   readonly #transport: Transport;
   #request: ClientRequest | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #sending: NodeJS.Timeout | undefined;
 
   constructor(outgoing: Outgoing, transport: Transport) {
     this.#outgoing = outgoing;
@@ -151,11 +152,13 @@ class Exchange {
         });
         this.#limitConnect(request);
         request.on('finish', () => {
+          clearTimeout(this.#sending);
           this.#limit(this.#outgoing.answerWithin, 'it did not answer');
         });
         if (body === undefined || body instanceof Uint8Array) {
           request.end(body);
         } else {
+          this.#watchSending(request);
           body.pump(request, AbortSignal.any([signal, stop.signal])).then(
             () => request.end(),
             (error: unknown) => {
@@ -166,6 +169,7 @@ class Exchange {
       });
     } finally {
       clearTimeout(this.#timer);
+      clearTimeout(this.#sending);
     }
   }
 
@@ -191,16 +195,30 @@ class Exchange {
     });
   }
 
+  /** A body that waits for the other side, and not for its own source, must get on. */
+  #watchSending(request: ClientRequest): void {
+    const {idle} = this.#transport.timings;
+    this.#sending = setTimeout(() => {
+      if (request.writableLength > 0) this.#stalled('it took no more bytes', idle);
+      else this.#sending?.refresh();
+    }, idle);
+    request.on('drain', () => this.#sending?.refresh());
+  }
+
   #limit(milliseconds: number, what: string): void {
     clearTimeout(this.#timer);
-    const {method, url} = this.#outgoing;
     this.#timer = setTimeout(() => {
-      const seconds = Math.round(milliseconds / 100) / 10;
-      const place = {host: url.host, method, path: url.pathname};
-      this.#request?.destroy(
-        new RegistryError('stalled', `${url.host}: ${what} within ${seconds} s`, place)
-      );
+      this.#stalled(what, milliseconds);
     }, milliseconds);
+  }
+
+  #stalled(what: string, milliseconds: number): void {
+    const {method, url} = this.#outgoing;
+    const seconds = Math.round(milliseconds / 100) / 10;
+    const place = {host: url.host, method, path: url.pathname};
+    this.#request?.destroy(
+      new RegistryError('stalled', `${url.host}: ${what} within ${seconds} s`, place)
+    );
   }
 }
 

@@ -1,3 +1,5 @@
+import {setMaxListeners} from 'node:events';
+
 import type {Settings} from '../inputs.ts';
 import {checkSpace} from '../docker/daemon.ts';
 import {
@@ -65,6 +67,7 @@ export class DockerEngine {
   private constructor(options: DockerEngineOptions) {
     this.#options = options;
     this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
+    setMaxListeners(0, this.#signal);
     const most = Math.min(mostAtOnce, options.settings.concurrency ?? mostAtOnce);
     this.#slots = new Slots(most, most);
   }
@@ -266,7 +269,7 @@ export class DockerEngine {
       ...(error !== undefined && {
         error: {
           host:
-            error instanceof DockerError && /^docker pull /.test(error.message)
+            error instanceof DockerError && error.message.startsWith('docker pull ')
               ? source.name
               : target.name,
           repository: image.target.repository,

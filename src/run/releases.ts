@@ -10,7 +10,7 @@ import {type FetchedManifest, getManifest, resolveManifest} from '../registry/ma
 import {listTags} from '../registry/tags.ts';
 import {imageSet} from '../release/catalog.ts';
 import {confusing, refusePreRelease, requireExactTags} from '../release/channel.ts';
-import {resolveImages} from '../release/resolve.ts';
+import {chartArtifact, type ImageSelection, resolveImages} from '../release/resolve.ts';
 import {selectReleases} from '../release/select.ts';
 import {compareTags, isStable} from '../release/tag.ts';
 import type {Registries} from './registries.ts';
@@ -51,7 +51,8 @@ export async function chooseReleases(
 ): Promise<Choice> {
   const {source, target} = registries;
   const {log, slots, signal} = around;
-  const {images, tags: requests} = settings;
+  const {tags: requests} = settings;
+  const images = settings.chart ? withChart(settings.images) : settings.images;
   requireExactTags({sourceRepository: settings.source.repository, requests});
   const leader =
     images.kind === 'exactly' && !images.names.includes(anchor)
@@ -136,16 +137,24 @@ export async function chooseReleases(
   return {releases: chosen, targetRepositories: repositories && new Set(repositories)};
 }
 
+/** The chart goes with the images, under its own version. */
+function withChart(images: ImageSelection): ImageSelection {
+  if (images.kind === 'exactly') return {...images, names: [...images.names, chartArtifact]};
+  return {...images, add: [...images.add, chartArtifact]};
+}
+
 /** The roots of images: each tag of the source is read once in a run, and by digest from then on. */
 class Roots {
   readonly #registries: Registries;
   readonly #repository: string;
+  readonly #referrers: boolean;
   readonly #around: Surroundings;
   readonly #known = new Map<string, Promise<FetchedManifest | undefined>>();
 
   constructor(registries: Registries, settings: Settings, around: Surroundings) {
     this.#registries = registries;
     this.#repository = settings.source.repository;
+    this.#referrers = settings.referrers;
     this.#around = around;
   }
 
@@ -167,13 +176,12 @@ class Roots {
     const root = await this.#fetch(repository, tag);
     if (root === undefined)
       throw new MirrorError(`${repository}:${tag} does not exist at the source`);
-    return readImage(
-      this.#registries.source,
-      request,
-      root,
-      this.#around.slots,
-      this.#around.signal
-    );
+    const {slots, signal} = this.#around;
+    return readImage(this.#registries.source, request, root, {
+      slots,
+      signal,
+      referrers: this.#referrers
+    });
   }
 
   #fetch(repository: string, tag: string): Promise<FetchedManifest | undefined> {

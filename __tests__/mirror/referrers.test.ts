@@ -1,0 +1,143 @@
+import {describe, expect, it} from '@jest/globals';
+
+import {EmbeddedRegistry} from '../../src/demo/registry.ts';
+import {seedRelease} from '../../src/demo/sample.ts';
+import type {Store} from '../../src/demo/store.ts';
+import type {Descriptor} from '../../src/oci/descriptor.ts';
+import {type Digest, digestOf} from '../../src/oci/digest.ts';
+import {mediaTypes} from '../../src/oci/media-type.ts';
+import {referrersTag} from '../../src/registry/referrers.ts';
+import {mirrorRun} from '../support/mirror-run.ts';
+import {smallNames, smallTag} from '../support/small-release.ts';
+
+const repository = 'arcdata/arc-controller';
+const there = `mirror/${repository}`;
+
+/** An artifact that refers to a manifest, as a signature does. */
+function attach(store: Store, subject: Descriptor, text: string, tagged: boolean): Descriptor {
+  const config = store.putBlob(repository, Buffer.from('{}'));
+  const layer = store.putBlob(repository, Buffer.from(text));
+  const body = JSON.stringify({
+    schemaVersion: 2,
+    mediaType: mediaTypes.ociManifest,
+    artifactType: 'application/vnd.example.signature',
+    config: {...config, mediaType: 'application/vnd.oci.empty.v1+json'},
+    layers: [{...layer, mediaType: 'text/plain'}],
+    subject
+  });
+  const descriptor = store.putManifest(repository, {mediaType: mediaTypes.ociManifest, body});
+  if (tagged) {
+    const index = {schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [descriptor]};
+    store.putManifest(
+      repository,
+      {mediaType: mediaTypes.ociIndex, body: JSON.stringify(index)},
+      referrersTag(subject.digest)
+    );
+  }
+  return descriptor;
+}
+
+function seeded(source: EmbeddedRegistry): Descriptor {
+  seedRelease(source.store, 'arcdata', {tag: smallTag, names: smallNames});
+  const stored = source.store.manifest(repository, smallTag);
+  if (stored === undefined) throw new Error('not seeded');
+  return {mediaType: stored.mediaType, digest: stored.digest, size: stored.body.length};
+}
+
+describe.each([
+  {from: 'spec', to: 'spec'},
+  {from: 'distribution', to: 'spec'},
+  {from: 'spec', to: 'distribution'},
+  {from: 'distribution', to: 'distribution'}
+] as const)('referrers from $from to $to', ({from, to}) => {
+  it('travel with their image, where they are asked for', async () => {
+    await using source = await EmbeddedRegistry.start({profile: from});
+    await using target = await EmbeddedRegistry.start({profile: to});
+    const subject = seeded(source);
+    const signature = attach(source.store, subject, 'signed', from === 'distribution');
+
+    const without = await mirrorRun({source, target});
+    expect(without.record.failure).toBeUndefined();
+    expect(target.store.manifest(there, signature.digest)).toBeUndefined();
+
+    const {record} = await mirrorRun({source, target, inputs: {referrers: 'true'}});
+    expect(record.failure).toBeUndefined();
+    expect(target.store.manifest(there, signature.digest)?.body).toEqual(
+      source.store.manifest(repository, signature.digest)?.body
+    );
+    expect(target.store.holes(there, signature.digest)).toEqual([]);
+    const tag = target.store.manifest(there, referrersTag(subject.digest));
+    const listed = tag && (JSON.parse(tag.body.toString()) as {manifests: {digest: Digest}[]});
+    expect(listed?.manifests.map(({digest}) => digest) ?? []).toEqual(
+      to === 'distribution' ? [signature.digest] : []
+    );
+
+    const again = await mirrorRun({source, target, inputs: {referrers: 'true'}});
+    expect(again.record.releases[0]?.images.every(({status}) => status === 'present')).toBe(true);
+  });
+});
+
+describe('a list of referrers', () => {
+  it.each([400, 403, 404, 405, 406, 200])(
+    'that is answered with %d and a page holds nothing up',
+    async status => {
+      await using source = await EmbeddedRegistry.start({profile: 'spec'});
+      await using target = await EmbeddedRegistry.start();
+      seeded(source);
+      source.rule({
+        on: {kind: 'referrers'},
+        times: 'always',
+        do: {effect: 'answer', status, body: {html: '<html>sign in</html>'}}
+      });
+      const {record} = await mirrorRun({source, target, inputs: {referrers: 'true'}});
+      expect(record.failure).toBeUndefined();
+      expect(record.releases[0]?.published).toBe(true);
+    }
+  );
+
+  it('is not believed about what does not refer to the image itself', async () => {
+    await using source = await EmbeddedRegistry.start({profile: 'distribution'});
+    await using target = await EmbeddedRegistry.start();
+    const subject = seeded(source);
+    const other = {...subject, digest: digestOf('another image')};
+    const stranger = attach(source.store, other, 'about another image', false);
+    const index = {schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [stranger]};
+    const body = JSON.stringify(index);
+    source.store.putManifest(
+      repository,
+      {mediaType: mediaTypes.ociIndex, body},
+      referrersTag(subject.digest)
+    );
+    const {record} = await mirrorRun({source, target, inputs: {referrers: 'true'}});
+    expect(record.failure).toBeUndefined();
+    expect(target.store.manifest(there, stranger.digest)).toBeUndefined();
+  });
+});
+
+describe('the chart', () => {
+  it('comes under its own version, where it is asked for', async () => {
+    await using source = await EmbeddedRegistry.start();
+    await using target = await EmbeddedRegistry.start();
+    seeded(source);
+    const chart = 'arcdata/arcdataservices-extension';
+    const config = source.store.putBlob(chart, Buffer.from('{"name":"arcdataservices-extension"}'));
+    const layer = source.store.putBlob(chart, Buffer.from('a chart'));
+    const version = `${smallTag.slice(1).split('_')[0] ?? ''}`;
+    const {digest} = source.store.putManifest(
+      chart,
+      {
+        mediaType: mediaTypes.ociManifest,
+        body: JSON.stringify({
+          schemaVersion: 2,
+          mediaType: mediaTypes.ociManifest,
+          config: {...config, mediaType: 'application/vnd.cncf.helm.config.v1+json'},
+          layers: [{...layer, mediaType: 'application/vnd.cncf.helm.chart.content.v1.tar+gzip'}]
+        })
+      },
+      version
+    );
+    const {record} = await mirrorRun({source, target, inputs: {chart: 'true'}});
+    expect(record.failure).toBeUndefined();
+    expect(target.store.tag(`mirror/${chart}`, version)).toBe(digest);
+  });
+});

@@ -1,0 +1,131 @@
+import type {Descriptor} from '../oci/descriptor.ts';
+import {algorithmOf, type Digest, digestOf, hexOf} from '../oci/digest.ts';
+import {OciError} from '../oci/error.ts';
+import {parseManifest} from '../oci/manifest.ts';
+import {baseType, mediaTypes} from '../oci/media-type.ts';
+import {readBody} from './body.ts';
+import {RegistryError} from './error.ts';
+import {type FetchedManifest, getManifest, putManifest} from './manifests.ts';
+import {discard, type Registry} from './registry.ts';
+
+/** The most bytes of a list of referrers: what an index may have. */
+const largestList = 4 * 1024 * 1024;
+
+/**
+ * What refers to a manifest: signatures, attestations, SBOMs. By the registry's own list, and where
+ * it has none, by the tag that clients keep instead. A registry that refuses to tell has none.
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers
+ */
+export async function listReferrers(
+  registry: Registry,
+  repository: string,
+  digest: Digest,
+  signal: AbortSignal
+): Promise<readonly Descriptor[]> {
+  try {
+    const listed = await byList(registry, repository, digest, signal);
+    if (listed !== undefined) return listed;
+    return await byTag(registry, repository, digest, signal);
+  } catch (error) {
+    const faults = ['denied', 'unauthorized', 'refused', 'corrupt', 'unsafe'];
+    if (!(error instanceof RegistryError) || !faults.includes(error.fault)) throw error;
+    registry.warnOnce(
+      `${registry.name}/${repository} does not tell what refers to its images: ${error.message}`
+    );
+    return [];
+  }
+}
+
+async function byList(
+  registry: Registry,
+  repository: string,
+  digest: Digest,
+  signal: AbortSignal
+): Promise<readonly Descriptor[] | undefined> {
+  return await registry.ask(
+    {
+      method: 'GET',
+      path: `/v2/${repository}/referrers/${digest}`,
+      needs: [{repository, actions: registry.actions}],
+      // Whatever a registry says that does not have this list: the tag is looked at then.
+      expect: [200, 400, 403, 404, 405, 406, 501],
+      headers: {Accept: mediaTypes.ociIndex},
+      digest,
+      signal
+    },
+    async answer => {
+      const {status, headers, body} = answer;
+      if (status === 403) {
+        registry.warnOnce(`${registry.name} does not tell what refers to ${repository} (403)`);
+      }
+      // A page of something else, such as a login form behind a redirect, is no list either.
+      if (status !== 200 || baseType(headers['content-type']) !== mediaTypes.ociIndex) {
+        discard(answer);
+        return undefined;
+      }
+      const place = {host: registry.name, method: 'GET', repository, digest};
+      const bytes = await readBody(body, largestList, registry.transport.timings.idle, place);
+      try {
+        const list = parseManifest(bytes, mediaTypes.ociIndex);
+        return list.kind === 'index' ? list.manifests : [];
+      } catch (error) {
+        if (!(error instanceof OciError)) throw error;
+        throw new RegistryError(
+          'corrupt',
+          `${registry.name}: its list of referrers cannot be read: ${error.message}`,
+          place
+        );
+      }
+    }
+  );
+}
+
+/** Some registries let this tag stand for the image itself: an index of other things is wanted. */
+async function byTag(
+  registry: Registry,
+  repository: string,
+  digest: Digest,
+  signal: AbortSignal
+): Promise<readonly Descriptor[]> {
+  const found = await getManifest(registry, repository, referrersTag(digest), signal);
+  if (found === undefined || found.descriptor.digest === digest) return [];
+  return found.manifest.kind === 'index' ? found.manifest.manifests : [];
+}
+
+/**
+ * The tag under which clients list referrers where the registry does not.
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema
+ */
+export function referrersTag(digest: Digest): string {
+  return `${algorithmOf(digest).slice(0, 32)}-${hexOf(digest).slice(0, 64)}`;
+}
+
+/**
+ * Adds a manifest to the tag that lists the referrers of its subject, for a registry that did not
+ * say that it keeps the list itself. What stands there stays, byte for byte, if it names it already.
+ * @throws RegistryError
+ */
+export async function recordReferrer(
+  registry: Registry,
+  repository: string,
+  subject: Digest,
+  {descriptor}: Pick<FetchedManifest, 'descriptor'>,
+  signal: AbortSignal
+): Promise<void> {
+  const tag = referrersTag(subject);
+  const before = await getManifest(registry, repository, tag, signal);
+  const known =
+    before?.manifest.kind === 'index' && before.descriptor.digest !== subject
+      ? before.manifest.manifests
+      : [];
+  if (known.some(({digest}) => digest === descriptor.digest)) return;
+  const bytes = Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: mediaTypes.ociIndex,
+      manifests: [...known, descriptor]
+    })
+  );
+  const index = {mediaType: mediaTypes.ociIndex, digest: digestOf(bytes), size: bytes.length};
+  await putManifest(registry, repository, tag, {bytes, descriptor: index}, signal);
+}
