@@ -658,16 +658,23 @@ describe('booleans', () => {
   });
 });
 
-describe('what is still to come', () => {
+describe('the engine', () => {
   it.each<[InputName, string]>([
-    ['engine', 'docker'],
+    ['publish', 'false'],
     ['referrers', 'true'],
     ['chart', 'TRUE']
-  ])('%s: %s is told', (name, value) => {
-    expect(mistake(name, value)).toContain('is not available yet');
+  ])('docker would lose what %s: %s asks for, and says so', (name, value) => {
+    expect(mistakes({engine: 'docker', [name]: value})).toEqual([
+      expect.stringContaining(`[${name}] ${name}: cannot be had with engine: docker`)
+    ]);
+    expect(settings({[name]: value}).engine).toBe('registry');
   });
 
-  it('is no excuse for a wrong word', () => {
+  it('is docker where that is asked for', () => {
+    expect(settings({engine: 'docker'}).engine).toBe('docker');
+  });
+
+  it('has two names', () => {
     expect(mistake('engine', 'podman')).toContain(
       '"podman" is not known; write registry or docker'
     );

@@ -35330,7 +35330,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6058);
 /* harmony import */ var _inputs_error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1551);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(852);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(759);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(4372);
 /* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(6661);
 /* harmony import */ var _report_actions_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(9431);
 /* harmony import */ var _report_verdict_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(687);
@@ -36513,18 +36513,7 @@ const dockerCannot = [
 
 ;// CONCATENATED MODULE: ./src/inputs/not-yet.ts
 /** Values that are understood, but whose capability is still to come. A capability that arrives takes its line away. */
-const notYet = [
-    {
-        input: 'referrers',
-        value: 'true',
-        message: 'copying signatures and attestations is not available yet; leave it out, or write false'
-    },
-    {
-        input: 'chart',
-        value: 'true',
-        message: 'mirroring the chart is not available yet; leave it out, or write false'
-    }
-];
+const notYet = [];
 
 ;// CONCATENATED MODULE: ./src/inputs/together.ts
 
@@ -36691,7 +36680,7 @@ class Refusal extends Error {
 
 /***/ }),
 
-/***/ 759:
+/***/ 4372:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -36751,10 +36740,11 @@ function refuseHalf(release, failed) {
  * then it has to be pushed, which does no harm if it is there.
  * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#checking-if-content-exists-in-the-registry
  */
-async function hasBlob(registry, repository, { digest, size }, signal) {
+async function hasBlob(registry, repository, { digest, size }, signal, tries = 'patient', asked = registry.learned.headRefused === true ? 'GET' : 'HEAD') {
     const ask = (method) => registry.ask({
         ...about(registry, method, repository, digest, signal),
         expect: [200, 206, 404, 416],
+        tries,
         ...(method === 'GET' && size > 0 && { headers: { Range: 'bytes=0-0' } })
     }, answer => {
         if (method === 'GET')
@@ -36764,17 +36754,20 @@ async function hasBlob(registry, repository, { digest, size }, signal) {
         return answer;
     });
     try {
-        const answer = await ask(registry.learned.headRefused === true ? 'GET' : 'HEAD');
-        return judge(answer, size);
+        return judge(await ask(asked), size);
     }
     catch (error) {
         if (!(error instanceof registry_error/* RegistryError */.gl))
             throw error;
-        if (error.status === 405 && registry.learned.headRefused !== true) {
-            registry.learned.headRefused = true;
-            return hasBlob(registry, repository, { digest, size }, signal);
+        // Something may be against HEAD alone: then GET tells, from here on.
+        const refused = error.fault === 'denied' || error.fault === 'refused';
+        if (asked === 'HEAD' && (refused || error.fault === 'server')) {
+            const has = await hasBlob(registry, repository, { digest, size }, signal, tries, 'GET');
+            if (has !== 'unknown')
+                registry.learned.headRefused = true;
+            return has;
         }
-        if (error.fault === 'denied' || error.fault === 'refused')
+        if (refused)
             return 'unknown';
         throw error;
     }
@@ -36798,11 +36791,12 @@ function judge({ status, headers }, size) {
  * @throws RegistryError; corrupt when what is offered cannot be that blob
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-14.4
  */
-async function openBlob(registry, repository, { digest, size }, { offset, end }, signal) {
+async function openBlob(registry, repository, { digest, size }, { offset, end }, signal, tries = 'patient') {
     const part = offset > 0 || end < size;
     return await registry.ask({
         ...about(registry, 'GET', repository, digest, signal),
         expect: part ? [200, 206] : [200],
+        tries,
         ...(part && { headers: { Range: `bytes=${offset}-${end === size ? '' : end - 1}` } })
     }, answer => {
         const { status, headers } = answer;
@@ -37752,9 +37746,9 @@ class Registry {
         return this.#authorizer.credentials;
     }
     /** A patience of its own, for whoever tries again by another way than asking the same again. */
-    patience() {
+    patience(options = {}) {
         const { patience = usualPatience, deadline = Infinity } = this.#options;
-        return new Patience(patience, this.transport.clock, deadline);
+        return new Patience({ ...patience, ...options }, this.transport.clock, deadline);
     }
     /**
      * Asks, signs in where that is asked for, follows redirects of GET and HEAD, waits and asks again
@@ -37768,7 +37762,6 @@ class Registry {
             await this.#gate.pass(question.signal);
             try {
                 const answer = await this.#signedIn(question);
-                this.#met = true;
                 this.#heed(answer);
                 if (question.expect.includes(answer.status))
                     return await read(answer);
@@ -37777,6 +37770,9 @@ class Registry {
             catch (error) {
                 question.signal.throwIfAborted();
                 if (!(error instanceof registry_error/* RegistryError */.gl))
+                    throw error;
+                // The body's own source failed, and has told where: nothing is to be said of this registry.
+                if (streams(question) && error.repository !== undefined)
                     throw error;
                 const failure = this.#placed(error, question);
                 if (failure.fault === 'throttled' || failure.fault === 'server')
@@ -37828,8 +37824,7 @@ class Registry {
             const again = this.#authorizer.challenged(answer.headers['www-authenticate'], needs, authorization);
             // A body that streams cannot be sent a second time from here: its owner begins anew, and the
             // next request finds the new token.
-            const spent = question.body !== undefined && !(question.body instanceof Uint8Array);
-            if (!again || refused >= 1 || spent)
+            if (!again || refused >= 1 || streams(question))
                 return answer;
             await readError(answer.body, this.transport.timings.idle);
         }
@@ -37859,6 +37854,7 @@ class Registry {
                 ...(!home && { judge }),
                 signal
             });
+            this.#met = true;
             const moved = [301, 302, 303, 307, 308].includes(answer.status);
             if (!moved || (method !== 'GET' && method !== 'HEAD'))
                 return answer;
@@ -37933,6 +37929,10 @@ class Registry {
             digest: question.digest
         });
     }
+}
+/** Whether the body is written as it comes, so that it cannot be sent a second time from here. */
+function streams({ body }) {
+    return body !== undefined && !(body instanceof Uint8Array);
 }
 function describePath({ path }, origin) {
     return (0,clean/* clean */.uH)((path instanceof URL ? path : new URL(path, origin)).pathname, 200);
@@ -38206,7 +38206,7 @@ async function ask(target, image, slots, signal) {
     // which costs less than asking.
     if (tagged !== image.root.descriptor.digest)
         return { tagged, manifests };
-    await Promise.all(image.manifests.map(async ({ descriptor: { digest } }) => {
+    await Promise.all([...image.manifests, ...image.attached].map(async ({ descriptor: { digest } }) => {
         const there = digest === tagged ||
             (await slots.run(() => resolveManifest(target, repository, digest, signal))) === digest;
         if (there)
@@ -38244,7 +38244,7 @@ function plan_assign(images, { standings, present, exists }) {
                 travelled.add(descriptor.digest);
             return placement;
         });
-        for (const { descriptor } of image.manifests) {
+        for (const { descriptor } of [...image.manifests, ...image.attached]) {
             const there = standing.manifests.has(descriptor.digest);
             bytes[there ? 'present' : 'copied'] += descriptor.size;
             if (!there)
@@ -38289,6 +38289,106 @@ function sum(all) {
         mounted: one.mounted + other.mounted,
         present: one.present + other.present
     }), { copied: 0, mounted: 0, present: 0 });
+}
+
+;// CONCATENATED MODULE: ./src/registry/referrers.ts
+
+
+
+
+
+
+
+
+/** The most bytes of a list of referrers: what an index may have. */
+const largestList = 4 * 1024 * 1024;
+/**
+ * What refers to a manifest: signatures, attestations, SBOMs. By the registry's own list, and where
+ * it has none, by the tag that clients keep instead. A registry that refuses to tell has none.
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers
+ */
+async function listReferrers(registry, repository, digest, signal) {
+    try {
+        const listed = await byList(registry, repository, digest, signal);
+        if (listed !== undefined)
+            return listed;
+        return await byTag(registry, repository, digest, signal);
+    }
+    catch (error) {
+        const faults = ['denied', 'unauthorized', 'refused', 'corrupt', 'unsafe'];
+        if (!(error instanceof registry_error/* RegistryError */.gl) || !faults.includes(error.fault))
+            throw error;
+        registry.warnOnce(`${registry.name}/${repository} does not tell what refers to its images: ${error.message}`);
+        return [];
+    }
+}
+async function byList(registry, repository, digest, signal) {
+    return await registry.ask({
+        method: 'GET',
+        path: `/v2/${repository}/referrers/${digest}`,
+        needs: [{ repository, actions: registry.actions }],
+        // Whatever a registry says that does not have this list: the tag is looked at then.
+        expect: [200, 400, 403, 404, 405, 406, 501],
+        headers: { Accept: mediaTypes.ociIndex },
+        digest,
+        signal
+    }, async (answer) => {
+        const { status, headers, body } = answer;
+        if (status === 403) {
+            registry.warnOnce(`${registry.name} does not tell what refers to ${repository} (403)`);
+        }
+        // A page of something else, such as a login form behind a redirect, is no list either.
+        if (status !== 200 || baseType(headers['content-type']) !== mediaTypes.ociIndex) {
+            discard(answer);
+            return undefined;
+        }
+        const place = { host: registry.name, method: 'GET', repository, digest };
+        const bytes = await readBody(body, largestList, registry.transport.timings.idle, place);
+        try {
+            const list = parseManifest(bytes, mediaTypes.ociIndex);
+            return list.kind === 'index' ? list.manifests : [];
+        }
+        catch (error) {
+            if (!(error instanceof oci_error/* OciError */.M))
+                throw error;
+            throw new registry_error/* RegistryError */.gl('corrupt', `${registry.name}: its list of referrers cannot be read: ${error.message}`, place);
+        }
+    });
+}
+/** Some registries let this tag stand for the image itself: an index of other things is wanted. */
+async function byTag(registry, repository, digest, signal) {
+    const found = await getManifest(registry, repository, referrersTag(digest), signal);
+    if (found === undefined || found.descriptor.digest === digest)
+        return [];
+    return found.manifest.kind === 'index' ? found.manifest.manifests : [];
+}
+/**
+ * The tag under which clients list referrers where the registry does not.
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema
+ */
+function referrersTag(digest) {
+    return `${(0,oci_digest/* algorithmOf */.Hy)(digest).slice(0, 32)}-${(0,oci_digest/* hexOf */.ZD)(digest).slice(0, 64)}`;
+}
+/**
+ * Adds a manifest to the tag that lists the referrers of its subject, for a registry that did not
+ * say that it keeps the list itself. What stands there stays, byte for byte, if it names it already.
+ * @throws RegistryError
+ */
+async function recordReferrer(registry, repository, subject, { descriptor }, signal) {
+    const tag = referrersTag(subject);
+    const before = await getManifest(registry, repository, tag, signal);
+    const known = before?.manifest.kind === 'index' && before.descriptor.digest !== subject
+        ? before.manifest.manifests
+        : [];
+    if (known.some(({ digest }) => digest === descriptor.digest))
+        return;
+    const bytes = Buffer.from(JSON.stringify({
+        schemaVersion: 2,
+        mediaType: mediaTypes.ociIndex,
+        manifests: [...known, descriptor]
+    }));
+    const index = { mediaType: mediaTypes.ociIndex, digest: (0,oci_digest/* digestOf */.ol)(bytes), size: bytes.length };
+    await putManifest(registry, repository, tag, { bytes, descriptor: index }, signal);
 }
 
 ;// CONCATENATED MODULE: ./src/mirror/proof.ts
@@ -38357,6 +38457,7 @@ async function proveChecks(target, images, landed, signal) {
 
 
 
+
 /** How often a registry may say that something is missing which it has taken. */
 const mostHeals = 5;
 /**
@@ -38367,10 +38468,10 @@ const mostHeals = 5;
 async function commitImage(planned, context) {
     const { image, standing } = planned;
     const { slots } = context;
-    const missing = image.manifests.filter(({ descriptor }) => !standing.manifests.has(descriptor.digest));
+    const missing = [...image.manifests, ...image.attached].filter(({ descriptor }) => !standing.manifests.has(descriptor.digest));
     if (missing.length === 0 && planned.placements.every(({ way }) => way === 'present'))
         return;
-    const children = missing.filter(node => node !== image.root);
+    const children = missing.filter(node => node !== image.root && !image.attached.includes(node));
     // Children of children come first: the list has them in that order.
     for (const level of levels(children)) {
         await Promise.all(level.map(node => slots.run(() => heal(planned, node, context))));
@@ -38378,6 +38479,10 @@ async function commitImage(planned, context) {
     await verifyBelow(planned, context);
     if (missing.includes(image.root))
         await slots.run(() => heal(planned, image.root, context));
+    // One after the other: they may share the tag that lists them.
+    for (const node of image.attached)
+        if (missing.includes(node))
+            await slots.run(() => heal(planned, node, context));
 }
 function levels(nodes) {
     const images = nodes.filter(({ manifest }) => manifest.kind === 'image');
@@ -38391,7 +38496,12 @@ async function heal(planned, node, context) {
     const patience = target.patience();
     for (let heals = 0;; heals++) {
         try {
-            await putManifest(target, repository, node.descriptor.digest, node, signal);
+            const { digest } = node.descriptor;
+            const { subjectTaken } = await putManifest(target, repository, digest, node, signal);
+            const { subject } = node.manifest;
+            if (subject !== undefined && !subjectTaken) {
+                await recordReferrer(target, repository, subject.digest, node, signal);
+            }
             context.landed.add(pair(repository, node.descriptor.digest));
             context.arrived(node.descriptor.size);
             return;
@@ -38416,7 +38526,7 @@ async function mend(planned, named, { target, signal, repair }, insist) {
         if (has !== 'present' || (insist && named.size > 0))
             await repair(placement);
     }));
-    for (const { descriptor, bytes } of planned.image.manifests) {
+    for (const { descriptor, bytes } of [...planned.image.manifests, ...planned.image.attached]) {
         if (named.has(descriptor.digest))
             await putManifest(target, repository, descriptor.digest, { descriptor, bytes }, signal);
     }
@@ -38431,7 +38541,7 @@ async function verifyBelow(planned, context) {
     await proven;
     const { repository } = planned.image.target;
     const { checks } = target.learned;
-    const unchecked = new Set(planned.image.manifests
+    const unchecked = new Set([...planned.image.manifests, ...planned.image.attached]
         .filter(({ descriptor: { mediaType } }) => !checks.has(mediaType))
         .flatMap(({ manifest }) => below(manifest)));
     const has = (placement) => slots.run(() => hasBlob(target, repository, placement.descriptor, signal));
@@ -38603,7 +38713,9 @@ class BlobReader {
         }
     }
     #open(offset, end, signal) {
-        return openBlob(this.#registry, this.#repository, this.descriptor, { offset, end }, signal);
+        // Once: what breaks before the answer and what breaks after it share the one patience of `pump`.
+        const part = { offset, end };
+        return openBlob(this.#registry, this.#repository, this.descriptor, part, signal, 'once');
     }
     #take(at, to, signal) {
         const ahead = this.#ahead;
@@ -38619,9 +38731,11 @@ class BlobReader {
         const { idle } = this.#registry.transport.timings;
         return new Promise((resolve, reject) => {
             const timer = setTimeout(() => {
-                settle(this.#failure('stalled', body.isPaused()
-                    ? `the upload of it stopped taking bytes for ${idle / 1000} s`
-                    : `nothing came for ${idle / 1000} s`));
+                // A sink that takes nothing is not this side's failure; who writes to it watches it.
+                if (body.isPaused())
+                    timer.refresh();
+                else
+                    settle(this.#failure('stalled', `nothing came for ${idle / 1000} s`));
             }, idle);
             const settle = (error) => {
                 clearTimeout(timer);
@@ -38680,6 +38794,11 @@ class BlobReader {
                     body.resume();
                 }
             };
+            if (body.destroyed) {
+                // It broke while it waited to be taken over: nobody will tell of it any more.
+                settle(this.#failure('connection', 'it broke off before it was read'));
+                return;
+            }
             sink.on('drain', onDrain);
             sink.on('close', onClose);
             signal.addEventListener('abort', onAbort, { once: true });
@@ -38740,7 +38859,8 @@ class BlobReader {
 }
 /** Some proxies compress although nobody asked; a body that has the blob's length is the blob. */
 function decoded(body, encoding, size) {
-    if (encoding !== 'gzip' || Number(body.headers['content-length']) === size)
+    const whole = encoding !== 'gzip' || Number(body.headers['content-length']) === size;
+    if (whole || body.destroyed)
         return body;
     const unpacked = (0,external_node_zlib_.createGunzip)();
     body.on('error', error => unpacked.destroy(error));
@@ -39245,7 +39365,7 @@ class Transfer {
                     if ('way' in outcome)
                         bytes[this.#claim(planned, i) ? outcome.way : 'present'] += size;
                 });
-                for (const { descriptor } of planned.image.manifests) {
+                for (const { descriptor } of [...planned.image.manifests, ...planned.image.attached]) {
                     bytes[planned.standing.manifests.has(descriptor.digest) ? 'present' : 'copied'] +=
                         descriptor.size;
                 }
@@ -40313,6 +40433,7 @@ async function removeStaging({ target, log, signal }, staged, tag) {
 
 
 
+
 /**
  * So many images at once: a daemon has three downloads and five uploads under way, of all images
  * together. https://docs.docker.com/reference/cli/dockerd/
@@ -40337,6 +40458,7 @@ class DockerEngine {
     constructor(options) {
         this.#options = options;
         this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
+        (0,external_node_events_.setMaxListeners)(0, this.#signal);
         const most = Math.min(mostAtOnce, options.settings.concurrency ?? mostAtOnce);
         this.#slots = new Slots(most, most);
     }
@@ -40506,7 +40628,7 @@ class DockerEngine {
             ...(arrived?.throughDocker !== undefined && { throughDocker: arrived.throughDocker }),
             ...(error !== undefined && {
                 error: {
-                    host: error instanceof docker_error/* DockerError */.B && /^docker pull /.test(error.message)
+                    host: error instanceof docker_error/* DockerError */.B && error.message.startsWith('docker pull ')
                         ? source.name
                         : target.name,
                     repository: image.target.repository,
@@ -40962,7 +41084,52 @@ function getEnv(key) {
   return process.env[key.toLowerCase()] || process.env[key.toUpperCase()] || '';
 }
 
+;// CONCATENATED MODULE: ./src/registry/no-proxy.ts
+
+const ports = { 'http:': 80, 'https:': 443 };
+/**
+ * Whether NO_PROXY takes a URL out of the proxy's hands. Parted by commas or blanks, in any letter
+ * case: `*` for everything; `example.com` for that name and all below it, as curl, docker and the
+ * runner have it; `.example.com` and `*.example.com` for those below it alone; an address; a network
+ * such as `10.0.0.0/8` for hosts that are given as addresses (names are not looked up for it). All but
+ * networks may end in `:port`.
+ */
+function bypasses(url, noProxy) {
+    const host = url.hostname.replace(/^\[|\]$/g, '').toLowerCase();
+    const port = url.port === '' ? ports[url.protocol] : Number(url.port);
+    return noProxy
+        .toLowerCase()
+        .split(/[\s,]+/)
+        .filter(entry => entry !== '')
+        .some(entry => matches(entry, host, port));
+}
+function matches(entry, host, port) {
+    if (entry === '*')
+        return true;
+    if (entry.includes('/'))
+        return inNetwork(host, entry);
+    const bare = ipaddr_default().isValid(entry);
+    const parts = bare ? null : /^(.*?):(\d+)$/.exec(entry);
+    if (parts !== null && Number(parts[2]) !== port)
+        return false;
+    const name = (parts?.[1] ?? entry).replace(/^\[|\]$/g, '').replace(/^\*(?=\.)/, '');
+    if (ipaddr_default().isValid(host) && ipaddr_default().isValid(name)) {
+        return (ipaddr_default().process(host).toNormalizedString() === ipaddr_default().process(name).toNormalizedString());
+    }
+    return name.startsWith('.')
+        ? host.endsWith(name)
+        : host === name || host.endsWith(`.${name}`);
+}
+function inNetwork(host, network) {
+    if (!ipaddr_default().isValid(host) || !ipaddr_default().isValidCIDR(network))
+        return false;
+    const address = ipaddr_default().process(host);
+    const [base, bits] = ipaddr_default().parseCIDR(network);
+    return address.kind() === base.kind() && address.match([base, bits]);
+}
+
 ;// CONCATENATED MODULE: ./src/registry/agents.ts
+
 
 
 
@@ -40983,7 +41150,7 @@ class Agents {
     }
     /** The agent for a URL: directly, or through the proxy that the environment names for it. */
     for(url, judged) {
-        const proxy = getProxyForUrl(url.href);
+        const proxy = proxyFor(url);
         const key = `${url.protocol} ${proxy} ${judged ? 'judged' : ''}`;
         let agent = this.#agents.get(key);
         if (agent === undefined) {
@@ -41025,6 +41192,11 @@ class Agents {
         ];
         return this.#trusted;
     }
+}
+/** The proxy that the environment names for a URL; empty for none. */
+function proxyFor(url) {
+    const { no_proxy: lower = '', NO_PROXY: upper = '' } = process.env;
+    return bypasses(url, lower === '' ? upper : lower) ? '' : getProxyForUrl(url.href);
 }
 function extra() {
     const file = process.env.NODE_EXTRA_CA_CERTS;
@@ -41099,7 +41271,7 @@ function explain(error, request, names) {
     }
     return make('connection', `the connection to ${host} broke: ${(0,clean/* clean */.uH)(message, 200)}${code === '' ? '' : ` (${code})`}`, 
     // So ends a handshake with some servers that speak plain http, and with some that are overloaded.
-    /before secure TLS connection/.test(message)
+    message.includes('before secure TLS connection')
         ? 'If it is meant to be spoken to over plain http, name it in insecure-registries.'
         : undefined);
 }
@@ -41239,6 +41411,7 @@ class Exchange {
     #transport;
     #request;
     #timer;
+    #sending;
     constructor(outgoing, transport) {
         this.#outgoing = outgoing;
         this.#transport = transport;
@@ -41268,12 +41441,14 @@ class Exchange {
                 });
                 this.#limitConnect(request);
                 request.on('finish', () => {
+                    clearTimeout(this.#sending);
                     this.#limit(this.#outgoing.answerWithin, 'it did not answer');
                 });
                 if (body === undefined || body instanceof Uint8Array) {
                     request.end(body);
                 }
                 else {
+                    this.#watchSending(request);
                     body.pump(request, AbortSignal.any([signal, stop.signal])).then(() => request.end(), (error) => {
                         if (!stop.signal.aborted)
                             request.destroy(error);
@@ -41283,6 +41458,7 @@ class Exchange {
         }
         finally {
             clearTimeout(this.#timer);
+            clearTimeout(this.#sending);
         }
     }
     /** Whether the other side had closed this kept connection already. */
@@ -41306,14 +41482,28 @@ class Exchange {
             });
         });
     }
+    /** A body that waits for the other side, and not for its own source, must get on. */
+    #watchSending(request) {
+        const { idle } = this.#transport.timings;
+        this.#sending = setTimeout(() => {
+            if (request.writableLength > 0)
+                this.#stalled('it took no more bytes', idle);
+            else
+                this.#sending?.refresh();
+        }, idle);
+        request.on('drain', () => this.#sending?.refresh());
+    }
     #limit(milliseconds, what) {
         clearTimeout(this.#timer);
-        const { method, url } = this.#outgoing;
         this.#timer = setTimeout(() => {
-            const seconds = Math.round(milliseconds / 100) / 10;
-            const place = { host: url.host, method, path: url.pathname };
-            this.#request?.destroy(new registry_error/* RegistryError */.gl('stalled', `${url.host}: ${what} within ${seconds} s`, place));
+            this.#stalled(what, milliseconds);
         }, milliseconds);
+    }
+    #stalled(what, milliseconds) {
+        const { method, url } = this.#outgoing;
+        const seconds = Math.round(milliseconds / 100) / 10;
+        const place = { host: url.host, method, path: url.pathname };
+        this.#request?.destroy(new registry_error/* RegistryError */.gl('stalled', `${url.host}: ${what} within ${seconds} s`, place));
     }
 }
 /** A request without a body says so where the method could have one: some proxies ask for it. */
@@ -41403,6 +41593,7 @@ async function greet({ source, target }, settings, log, signal) {
 
 
 
+
 /** An index within an index within an index: nobody has more. */
 const deepest = 4;
 /** The most manifests of one image. */
@@ -41412,7 +41603,7 @@ const mostManifests = 2000;
  * so one that moves meanwhile cannot mix two images.
  * @throws RegistryError, MirrorError when something below the root is not there or not what was promised
  */
-async function readImage(source, request, fetched, slots, signal) {
+async function readImage(source, request, fetched, { slots, signal, referrers }) {
     const { repository, tag } = request.source;
     const nodes = new Map();
     const root = await grow(fetched, 0);
@@ -41451,18 +41642,41 @@ async function readImage(source, request, fetched, slots, signal) {
         nodes.set(child.digest, node);
         return node;
     }
-    return measure(request, root, source.name);
+    return measure(request, root, referrers ? await attach(root) : [], source.name);
+    /** What refers to the root and its children, and to that again: a signature may be signed. */
+    async function attach(node) {
+        const found = new Map();
+        const visit = async ({ descriptor, children }, depth) => {
+            const listed = depth >= deepest
+                ? []
+                : await slots.run(() => listReferrers(source, repository, descriptor.digest, signal));
+            const fresh = await Promise.all(listed.map(one => descend(one, depth + 1)));
+            for (const one of fresh) {
+                // Only what says itself that it refers to this: a list may say anything.
+                if (one.manifest.subject?.digest !== descriptor.digest || found.has(one.descriptor.digest))
+                    continue;
+                found.set(one.descriptor.digest, one);
+                await visit(one, depth + 1);
+            }
+            if (depth < deepest)
+                await Promise.all(children.map(child => visit(child, depth)));
+        };
+        await visit(node, 0);
+        return [...found.values()];
+    }
 }
-function measure(request, root, registry) {
+function measure(request, root, attached, registry) {
     const manifests = new Map();
     const blobs = new Map();
     const platforms = [];
-    const visit = (node) => {
+    const visit = (node, into) => {
         for (const child of node.children)
-            visit(child);
-        manifests.set(node.descriptor.digest, node);
+            visit(child, into);
+        into.set(node.descriptor.digest, node);
         const { manifest } = node;
         if (manifest.kind === 'index') {
+            if (into !== manifests)
+                return;
             for (const { platform } of manifest.manifests) {
                 if (platform !== undefined && platform.os !== 'unknown')
                     platforms.push(formatPlatform(platform));
@@ -41479,12 +41693,20 @@ function measure(request, root, registry) {
             blobs.set(blob.digest, known ?? blob);
         }
     };
-    visit(root);
-    const all = [...[...manifests.values()].map(({ descriptor }) => descriptor), ...blobs.values()];
+    visit(root, manifests);
+    const referring = new Map();
+    for (const node of attached)
+        visit(node, referring);
+    const all = [
+        ...[...referring.values()].map(({ descriptor }) => descriptor),
+        ...[...manifests.values()].map(({ descriptor }) => descriptor),
+        ...blobs.values()
+    ];
     return {
         ...request,
         root,
         manifests: [...manifests.values()],
+        attached: [...referring.values()],
         blobs,
         platforms,
         size: all.reduce((sum, { size }) => sum + size, 0)
@@ -41625,7 +41847,7 @@ function choose(request, stable, newest, targetComplete) {
         case 'newest':
             return stable.slice(-request.count);
         case 'version': {
-            const found = stable.findLast(release => matches(release, request));
+            const found = stable.findLast(release => select_matches(release, request));
             if (!found)
                 throw noVersion(request, stable, newest);
             return [found];
@@ -41652,7 +41874,7 @@ function newestOfEach(releases) {
         byVersion.set((0,release_tag/* formatVersion */.qh)(release), release);
     return [...byVersion.values()];
 }
-function matches(release, { major, minor, patch }) {
+function select_matches(release, { major, minor, patch }) {
     return (release.major === major &&
         release.minor === minor &&
         (patch === undefined || release.patch === patch));
@@ -41670,7 +41892,7 @@ function unknown(tag, live, stable) {
 function noVersion(wanted, stable, newest) {
     const shown = (0,release_tag/* formatVersion */.qh)(wanted);
     const { major, minor } = wanted;
-    const patches = stable.filter(release => matches(release, { major, minor }));
+    const patches = stable.filter(release => select_matches(release, { major, minor }));
     if (patches.length > 0)
         return new error/* ReleaseError */.K(`No release ${shown} exists; did you mean ${either(patches.map(({ text }) => text))}?`);
     if ((0,release_tag/* compareVersions */.Zy)(wanted, newest) > 0)
@@ -41716,7 +41938,8 @@ const releases_anchor = 'arc-controller';
 async function chooseReleases(registries, settings, around) {
     const { source, target } = registries;
     const { log, slots, signal } = around;
-    const { images, tags: requests } = settings;
+    const { tags: requests } = settings;
+    const images = settings.chart ? withChart(settings.images) : settings.images;
     requireExactTags({ sourceRepository: settings.source.repository, requests });
     const leader = images.kind === 'exactly' && !images.names.includes(releases_anchor)
         ? (images.names[0] ?? releases_anchor)
@@ -41791,15 +42014,23 @@ async function chooseReleases(registries, settings, around) {
     const repositories = await catalogue;
     return { releases: chosen, targetRepositories: repositories && new Set(repositories) };
 }
+/** The chart goes with the images, under its own version. */
+function withChart(images) {
+    if (images.kind === 'exactly')
+        return { ...images, names: [...images.names, chartArtifact] };
+    return { ...images, add: [...images.add, chartArtifact] };
+}
 /** The roots of images: each tag of the source is read once in a run, and by digest from then on. */
 class Roots {
     #registries;
     #repository;
+    #referrers;
     #around;
     #known = new Map();
     constructor(registries, settings, around) {
         this.#registries = registries;
         this.#repository = settings.source.repository;
+        this.#referrers = settings.referrers;
         this.#around = around;
     }
     async has(name, tag) {
@@ -41820,7 +42051,12 @@ class Roots {
         const root = await this.#fetch(repository, tag);
         if (root === undefined)
             throw new MirrorError(`${repository}:${tag} does not exist at the source`);
-        return readImage(this.#registries.source, request, root, this.#around.slots, this.#around.signal);
+        const { slots, signal } = this.#around;
+        return readImage(this.#registries.source, request, root, {
+            slots,
+            signal,
+            referrers: this.#referrers
+        });
     }
     #fetch(repository, tag) {
         const key = `${repository}:${tag}`;

@@ -17,15 +17,14 @@ D+HwcntbWME6JpR6b0b9YiMvsA6hRANCAASjjHXsCWDPstMS1irMUS2SbYxGllZU
 hNZczNQz3MUn15ID+ZImtwHPoUW753NBG4HhJ8tqv+mAn8JtQ429SB2m
 -----END PRIVATE KEY-----`;
 const cert = `-----BEGIN CERTIFICATE-----
-MIIBmjCCAT+gAwIBAgIUdH1Yi2mIq+5Kala7ercq6YSUVtcwCgYIKoZIzj0EAwIw
-FDESMBAGA1UEAwwJMTI3LjAuMC4xMB4XDTI2MTEyMjAzNDEwN1oXDTM2MTExOTAz
-NDEwN1owFDESMBAGA1UEAwwJMTI3LjAuMC4xMFkwEwYHKoZIzj0CAQYIKoZIzj0D
-AQcDQgAEo4x17Algz7LTEtYqzFEtkm2MRpZWVITWXMzUM9zFJ9eSA/mSJrcBz6FF
-u+dzQRuB4SfLar/pgJ/CbUONvUgdpqNvMG0wHQYDVR0OBBYEFNY9uRtHzOhcBw1Z
-JHHPBIyK87m6MB8GA1UdIwQYMBaAFNY9uRtHzOhcBw1ZJHHPBIyK87m6MA8GA1Ud
-EwEB/wQFMAMBAf8wGgYDVR0RBBMwEYcEfwAAAYIJbG9jYWxob3N0MAoGCCqGSM49
-BAMCA0kAMEYCIQDaStoHlYX+ZLF9pryjIvc1cfZaapX/HhuZVEhxYsLGYAIhAKe3
-fj+jY/9cXAzf29GSom+t7mfZMgZIeaUegd0Ag5pR
+MIIBZjCCAQ2gAwIBAgIBATAKBggqhkjOPQQDAjAUMRIwEAYDVQQDDAkxMjcuMC4w
+LjEwIBcNMjAwMTAxMDAwMDAwWhgPMjA5OTEyMzEwMDAwMDBaMBQxEjAQBgNVBAMM
+CTEyNy4wLjAuMTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABKOMdewJYM+y0xLW
+KsxRLZJtjEaWVlSE1lzM1DPcxSfXkgP5kia3Ac+hRbvnc0EbgeEny2q/6YCfwm1D
+jb1IHaajTjBMMBoGA1UdEQQTMBGHBH8AAAGCCWxvY2FsaG9zdDAPBgNVHRMBAf8E
+BTADAQH/MB0GA1UdDgQWBBTWPbkbR8zoXAcNWSRxzwSMivO5ujAKBggqhkjOPQQD
+AgNHADBEAiAZSTO4z9nqqlwi6NjysV9p0k8v4jDy/1xN7zYw1/rYugIgLH2gj2Aj
+xBByPoM1pVxTjUgGgUjq/G1pcWnH8TiBjE4=
 -----END CERTIFICATE-----`;
 
 function image(...layers: readonly Buffer[]) {
@@ -68,12 +67,24 @@ describe('blobs', () => {
     expect([head.status, head.headers['content-length'], head.body.length]).toEqual([200, '10', 0]);
 
     const parts = [];
-    for (const range of ['bytes=4-', 'bytes=2-3', 'bytes=-3', 'bytes=10-', 'bytes=0-0,2-3']) {
+    for (const range of [
+      'bytes=-',
+      'bytes=5-2',
+      'bytes=-0',
+      'bytes=4-',
+      'bytes=2-3',
+      'bytes=-3',
+      'bytes=10-',
+      'bytes=0-0,2-3'
+    ]) {
       const part = await ask(url, {headers: {Range: range}});
       const place = part.headers['content-range'];
       parts.push([part.status, place, part.status === 416 ? '' : part.body.toString()]);
     }
     expect(parts).toEqual([
+      [200, undefined, '0123456789'],
+      [200, undefined, '0123456789'],
+      [416, 'bytes */10', ''],
       [206, 'bytes 4-9/10', '456789'],
       [206, 'bytes 2-3/10', '23'],
       [206, 'bytes 7-9/10', '789'],
@@ -163,6 +174,24 @@ describe('uploads', () => {
     const put = await ask(`${other}&digest=${long}`, {method: 'PUT', body: bytes});
     expect(put.status).toBe(201);
     expect(registry.store.bytes('a', long)).toEqual(bytes);
+  });
+
+  test('are refused where a request makes no sense', async () => {
+    await using registry = await EmbeddedRegistry.start();
+    const {url} = registry;
+    const place = await openUpload(url, 'a');
+    const patch = async (range: string) =>
+      codes(await ask(place, {method: 'PATCH', headers: {'Content-Range': range}, body: bytes}));
+    expect(await patch('bytes 0-9/10')).toEqual(['BLOB_UPLOAD_INVALID']);
+    expect(await patch('0-99')).toEqual(['SIZE_INVALID']);
+    expect((await ask(place, {method: 'OPTIONS'})).status).toBe(405);
+    expect((await ask(`${url}/v2/a/blobs/${digest}`, {method: 'PUT'})).status).toBe(404);
+    expect(codes(await ask(`${place}&digest=md5:1`, {method: 'PUT', body: ''}))).toEqual([
+      'DIGEST_INVALID'
+    ]);
+    const mount = await ask(`${url}/v2/a/blobs/uploads/?mount=x&from=b`, {method: 'POST'});
+    expect(codes(mount)).toEqual(['DIGEST_INVALID']);
+    expect((await ask(`${url}/v2/a%ZZ/tags/list`)).status).toBe(400);
   });
 
   test('can be cancelled, and need their query whole', async () => {
@@ -301,6 +330,27 @@ describe('manifests', () => {
     const old = await ask(`${registry.url}/v2/a/manifests/v1`);
     expect(json(old)).toMatchObject({schemaVersion: 1});
     expect(old.headers['docker-content-digest']).not.toBe(digestOf(body));
+  });
+
+  test('come as a child of a list to those who do not know lists', async () => {
+    await using registry = await EmbeddedRegistry.start();
+    const child = {schemaVersion: 2, mediaType: mediaTypes.dockerManifest, layers: []};
+    const {digest: first, size} = registry.store.putManifest(
+      'a',
+      Buffer.from(JSON.stringify(child))
+    );
+    const list = {
+      schemaVersion: 2,
+      mediaType: mediaTypes.dockerList,
+      manifests: [{mediaType: mediaTypes.dockerManifest, digest: first, size}]
+    };
+    registry.store.putManifest('a', Buffer.from(JSON.stringify(list)), 'v1');
+    const reply = await ask(`${registry.url}/v2/a/manifests/v1`, {
+      headers: {Accept: `${mediaTypes.dockerManifest};q=0.5, text/html`}
+    });
+    expect(reply.headers['docker-content-digest']).toBe(first);
+    const all = await ask(`${registry.url}/v2/a/manifests/v1`, {headers: {Accept: '*/*'}});
+    expect(json(all)).toEqual(list);
   });
 
   test('and tags are deleted', async () => {

@@ -104,7 +104,7 @@ const state = env.HOME + '/pulled';
 const name = args.at(-1);
 if (args[0] === 'image' && args[1] === 'inspect') {
   if (!(${JSON.stringify(had)} || fs.existsSync(state)) || !name.startsWith('mcr')) { console.error('Error: No such image: ' + name); process.exit(1); }
-  console.log(JSON.stringify({Id: 'sha256:1', Size: 1234, RepoDigests: [name], Os: 'linux', Architecture: 'amd64'}));
+  console.log(JSON.stringify({Id: 'sha256:1', Size: 1234, RepoDigests: [name], Os: 'linux', Architecture: 'amd64', RootFS: {Layers: ['sha256:one', 'sha256:two', 'sha256:three']}}));
 } else if (args[0] === 'pull') fs.writeFileSync(state, '');
 else if (args[0] === 'push') { ${push} }`);
 
@@ -129,7 +129,14 @@ else if (args[0] === 'push') { ${push} }`);
     const calls = await place.calls();
     return {result, log, calls, commands: calls.map(({argv}) => argv.join(' '))};
   };
-  const good = `console.log('v1: digest: ${digestOf('b')} size: 99');`;
+  const layers = ['Preparing', 'Waiting', 'Pushed'].map(word => `111111111111: ${word}`);
+  const said = [
+    ...layers,
+    '222222222222: Mounted from mirror/arc-sqlmi',
+    '333333333333: Layer already exists',
+    `v1: digest: ${digestOf('b')} size: 99`
+  ].join('\\n');
+  const good = `console.log('${said}');`;
 
   test('is pulled by digest, named, pushed, and every name of it removed', async () => {
     const {result, commands, calls} = await mirror(good);
@@ -138,6 +145,12 @@ else if (args[0] === 'push') { ${push} }`);
       kept: false,
       bytes: 1234,
       platform: 'linux/amd64',
+      diffIds: ['sha256:one', 'sha256:two', 'sha256:three'],
+      ways: new Map([
+        ['111111111111', 'copied'],
+        ['222222222222', 'mounted'],
+        ['333333333333', 'present']
+      ]),
       pushed: target
     });
     expect(commands.filter(command => !command.includes('inspect'))).toEqual([

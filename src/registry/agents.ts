@@ -7,6 +7,9 @@ import {HttpProxyAgent} from 'http-proxy-agent';
 import {HttpsProxyAgent} from 'https-proxy-agent';
 import {getProxyForUrl} from 'proxy-from-env';
 
+import {RegistryError} from './error.ts';
+import {bypasses} from './no-proxy.ts';
+
 export interface AgentsOptions {
   /** PEM certificates of a private CA, believed beside the usual ones. */
   readonly ca?: string;
@@ -29,7 +32,7 @@ export class Agents {
 
   /** The agent for a URL: directly, or through the proxy that the environment names for it. */
   for(url: URL, judged: boolean): HttpAgent {
-    const proxy = getProxyForUrl(url.href);
+    const proxy = proxyFor(url);
     const key = `${url.protocol} ${proxy} ${judged ? 'judged' : ''}`;
     let agent = this.#agents.get(key);
     if (agent === undefined) {
@@ -51,7 +54,14 @@ export class Agents {
     if (proxy === '') {
       return secure ? new HttpsAgent({...keep, ca: this.#trust()}) : new HttpAgent(keep);
     }
-    const password = new URL(proxy).password;
+    if (!URL.canParse(proxy)) {
+      throw new RegistryError(
+        'proxy',
+        `the proxy that the environment names for ${url.host} is not an address`,
+        {host: url.host, advice: 'Write HTTPS_PROXY as http://proxy:port.'}
+      );
+    }
+    const {password} = new URL(proxy);
     if (password !== '') {
       this.#options.secret?.(password);
       this.#options.secret?.(decodeURIComponent(password));
@@ -73,6 +83,12 @@ export class Agents {
     ];
     return this.#trusted;
   }
+}
+
+/** The proxy that the environment names for a URL; empty for none. */
+function proxyFor(url: URL): string {
+  const {no_proxy: lower = '', NO_PROXY: upper = ''} = process.env;
+  return bypasses(url, lower === '' ? upper : lower) ? '' : getProxyForUrl(url.href);
 }
 
 function extra(): string[] {

@@ -73,3 +73,24 @@ export function explain(
       : undefined
   );
 }
+
+/** What it means that a proxy answered `status` instead of letting us through. */
+export function proxyRefusal(
+  status: number,
+  {url, method}: {url: URL; method: string}
+): RegistryError {
+  const wants = status === 407;
+  return new RegistryError(
+    'proxy',
+    `the proxy did not let ${url.host} through: ${wants ? 'it wants a user name and password, or other ones (407)' : `it answered ${status}`}`,
+    {
+      host: url.host,
+      method,
+      path: url.pathname,
+      status,
+      advice: wants
+        ? 'Give the proxy its account in HTTPS_PROXY: http://user:password@proxy:port, special characters percent-encoded.'
+        : 'See whether the proxy may go to that host, or name the host in NO_PROXY.'
+    }
+  );
+}

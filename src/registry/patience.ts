@@ -34,7 +34,8 @@ const passing: ReadonlySet<Fault> = new Set([
 
 /** Whether the same request may well succeed a little later. */
 export function isPassing(error: RegistryError): boolean {
-  return passing.has(error.fault);
+  // A proxy that wants another account will want it the next time too.
+  return passing.has(error.fault) && !(error.fault === 'proxy' && error.status === 407);
 }
 
 /** The patience of one request: it decides whether and when to try again. */

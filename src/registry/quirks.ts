@@ -106,6 +106,8 @@ export interface Learned {
   tooLarge?: number;
   /** Whether a 404 to HEAD means that there is no such tag, as it should. */
   headTells?: Promise<boolean> | undefined;
+  /** A second chunk was refused: blobs only go up whole. */
+  wholeOnly?: boolean;
   /** HEAD is refused for blobs: GET tells. */
   headRefused?: boolean;
 }

@@ -10,7 +10,7 @@ import type {Writable} from 'node:stream';
 import {Agents, type AgentsOptions} from './agents.ts';
 import {type Clock, systemClock} from './clock.ts';
 import {RegistryError} from './error.ts';
-import {explain} from './explain.ts';
+import {explain, proxyRefusal} from './explain.ts';
 import {type Judge, Names, type Resolve} from './names.ts';
 
 /** How long each part of an exchange may take, in milliseconds. */
@@ -145,7 +145,16 @@ class Exchange {
       return await new Promise<Answer>((resolve, reject) => {
         const stop = new AbortController();
         request.on('error', reject);
+        // What a proxy says instead of letting us through is not the registry's answer.
+        request.once('proxyConnect', ({statusCode = 0}: {statusCode?: number}) => {
+          if (statusCode !== 200) request.destroy(proxyRefusal(statusCode, this.#outgoing));
+        });
         request.on('response', message => {
+          if (message.statusCode === 407) {
+            message.resume();
+            request.destroy(proxyRefusal(407, this.#outgoing));
+            return;
+          }
           // An answer before all was sent: it is what counts, the rest of the body is not wanted.
           stop.abort();
           resolve({status: message.statusCode ?? 0, headers: message.headers, body: message, url});
@@ -183,11 +192,13 @@ class Exchange {
     // From the very start: a proxy's CONNECT takes its time before there is a socket.
     this.#limit(this.#transport.timings.connect, 'no connection came about');
     request.once('socket', socket => {
-      if (!socket.connecting) {
+      const secure = this.#outgoing.url.protocol === 'https:';
+      // Through a proxy the connection stands already, and TLS has just begun.
+      const shaking = secure && (socket as {secureConnecting?: boolean}).secureConnecting === true;
+      if (!socket.connecting && !shaking) {
         clearTimeout(this.#timer);
         return;
       }
-      const secure = this.#outgoing.url.protocol === 'https:';
       socket.once(secure ? 'secureConnect' : 'connect', () => {
         clearTimeout(this.#timer);
         if (request.writableFinished) this.#limit(this.#outgoing.answerWithin, 'it did not answer');

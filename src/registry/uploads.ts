@@ -20,6 +20,12 @@ export interface Session {
 const shortestChunk = 1024 * 1024;
 /** How often a blob whose bytes are wrong is tried again: the source may have had a bad moment. */
 const mostCorrupt = 2;
+/** How often an upload begins anew because its token was refused in the middle of a body. */
+const mostRefused = 2;
+/** How often it begins anew because the registry has lost it. */
+const mostLost = 4;
+/** From the largest blob down to the shortest chunk. */
+const mostHalvings = 16;
 
 /**
  * Asks the registry to take a blob over from another of its repositories, which moves no byte.
@@ -66,7 +72,8 @@ export async function openUpload(
   registry: Registry,
   repository: string,
   digest: Digest,
-  signal: AbortSignal
+  signal: AbortSignal,
+  tries: Question['tries'] = 'patient'
 ): Promise<Session> {
   const algorithm =
     algorithmOf(digest) === 'sha256' ? '' : `?digest-algorithm=${algorithmOf(digest)}`;
@@ -76,6 +83,7 @@ export async function openUpload(
       path: `/v2/${repository}/blobs/uploads/${algorithm}`,
       needs: [{repository, actions: 'pull,push'}],
       expect: [202],
+      tries,
       digest,
       signal
     },
@@ -114,9 +122,12 @@ export class Upload {
   readonly #content: BlobContent;
   readonly #signal: AbortSignal;
   #session: Session | undefined;
-  #chunked = false;
+  /** How often it was broken off by what may pass. */
+  #broken = 0;
   /** Bytes of the last request with a body. */
   #sent = 0;
+  /** What the content's own source failed with: the registry is not to blame. */
+  #contentFailure: unknown;
 
   constructor(
     registry: Registry,
@@ -142,15 +153,17 @@ export class Upload {
     const registry = this.#registry;
     const {descriptor} = this.#content;
     const patience = registry.patience();
-    let corrupt = 0;
     let failures = 0;
+    const left = {corrupt: mostCorrupt, refused: mostRefused, lost: mostLost, large: mostHalvings};
     for (;;) {
       try {
+        // Once: this loop is the patience.
         this.#session ??= await openUpload(
           registry,
           this.#repository,
           descriptor.digest,
-          this.#signal
+          this.#signal,
+          'once'
         );
         await this.#send(this.#session);
         this.#session = undefined;
@@ -159,15 +172,13 @@ export class Upload {
         await this.#abandon();
         this.#signal.throwIfAborted();
         if (!(error instanceof RegistryError)) throw error;
-        failures++;
-        error.attempts = failures;
-        if (error.host === registry.name && (await this.#arrived(error))) return;
+        error.attempts = Math.max(error.attempts, ++failures);
+        if (await this.#arrived(error)) return;
         const verdict = this.#judge(error);
-        if (verdict === 'corrupt' && ++corrupt > mostCorrupt) throw error;
-        if (verdict === 'final') throw error;
-        // Broken twice in one piece: from now on, a break costs a chunk and not the blob.
-        if (failures >= 2 && verdict === 'passing') this.#chunked = true;
-        if (verdict === 'passing') await registry.recover(patience, error, this.#signal);
+        if (verdict === 'passing') {
+          this.#broken++;
+          await registry.recover(patience, error, this.#signal);
+        } else if (verdict === 'final' || left[verdict]-- === 0) throw error;
         registry.log.debug(`${error.message}; the upload starts again`);
       }
     }
@@ -175,17 +186,12 @@ export class Upload {
 
   /** A commit whose answer was lost: the blob may be there. */
   async #arrived(error: RegistryError): Promise<boolean> {
-    if (error.fault !== 'connection' && error.fault !== 'stalled' && error.fault !== 'server')
-      return false;
+    const lost = ['connection', 'stalled', 'server'].includes(error.fault);
+    if (!lost || error === this.#contentFailure) return false;
+    const {descriptor} = this.#content;
     try {
-      return (
-        (await hasBlob(
-          this.#registry,
-          this.#repository,
-          this.#content.descriptor,
-          this.#signal
-        )) === 'present'
-      );
+      const has = await hasBlob(this.#registry, this.#repository, descriptor, this.#signal, 'once');
+      return has === 'present';
     } catch (failure) {
       this.#signal.throwIfAborted();
       if (failure instanceof RegistryError) return false;
@@ -193,39 +199,38 @@ export class Upload {
     }
   }
 
-  #judge(error: RegistryError): 'passing' | 'again' | 'corrupt' | 'final' {
+  /** Whether and why the upload begins anew. */
+  #judge(error: RegistryError): 'passing' | 'large' | 'corrupt' | 'refused' | 'lost' | 'final' {
     const {learned} = this.#registry;
-    if (error.host !== this.#registry.name) return error.fault === 'corrupt' ? 'corrupt' : 'final';
+    // The content has had its own patience; only wrong bytes may be right another time.
+    if (error === this.#contentFailure) return error.fault === 'corrupt' ? 'corrupt' : 'final';
     if (error.fault === 'corrupt' || error.says('DIGEST_INVALID')) return 'corrupt';
     if (error.status === 413) {
       // What was refused is remembered for the host; chunks are half of it, down to the floor.
-      if (this.#sent <= shortestChunk) return 'final';
+      if (this.#sent <= shortestChunk || learned.wholeOnly === true) return 'final';
       learned.tooLarge = Math.min(learned.tooLarge ?? Infinity, this.#sent);
-      return 'again';
+      return 'large';
     }
     if (isPassing(error)) return 'passing';
-    if (error.fault === 'unauthorized') return error.attempts <= 2 ? 'again' : 'final';
+    if (error.fault === 'unauthorized') return 'refused';
+    if (error.says('NAME_UNKNOWN', 'NAME_INVALID')) return 'final';
     const lost =
       error.status === 404 ||
       error.status === 416 ||
       error.says('BLOB_UPLOAD_UNKNOWN', 'BLOB_UPLOAD_INVALID', 'SIZE_INVALID', 'RANGE_INVALID');
-    return lost && error.attempts <= 4 && !error.says('NAME_UNKNOWN', 'NAME_INVALID')
-      ? 'again'
-      : 'final';
+    return lost ? 'lost' : 'final';
   }
 
   async #send(session: Session): Promise<void> {
     const {learned, quirks} = this.#registry;
-    const {descriptor} = this.#content;
-    const {size, digest} = descriptor;
-    const inChunks = learned.tooLarge !== undefined || this.#chunked;
-    if (inChunks && size > this.#chunk()) {
-      await this.#commit(await this.#patchChunks(session), digest);
-    } else if (size <= quirks.singlePut) {
+    const {size, digest} = this.#content.descriptor;
+    // Broken twice in one piece: from now on, a break costs a chunk and not the blob.
+    const inChunks = learned.tooLarge !== undefined || this.#broken >= 2;
+    const chunk = inChunks ? this.#chunk() : size;
+    if (chunk >= size && size <= quirks.singlePut) {
       await this.#commit(session, digest, {from: 0, to: size});
     } else {
-      // Without Content-Range: with one, some registries take the request for a chunk and cap it.
-      await this.#commit(await this.#patch(session, {from: 0, to: size}, false), digest);
+      await this.#commit(await this.#patchAll(session, chunk), digest);
     }
   }
 
@@ -285,30 +290,38 @@ export class Upload {
     return this.#session;
   }
 
-  /** Chunk by chunk; one that breaks is gone on with from where the registry says that it stands. */
-  async #patchChunks(session: Session): Promise<Session> {
+  /**
+   * Chunk by chunk, or all in one. What breaks is gone on with, in chunks, from where the registry
+   * says that it stands.
+   */
+  async #patchAll(session: Session, most: number): Promise<Session> {
     const {size} = this.#content.descriptor;
     let current = session;
+    let chunk = most;
     let failures = 0;
     for (let at = 0; at < size;) {
-      const chunk = Math.max(this.#chunk(), current.shortestChunk);
-      const to = Math.min(at + chunk, size);
+      const to = Math.min(at + Math.max(chunk, current.shortestChunk), size);
       try {
-        current = await this.#patch(current, {from: at, to}, true);
+        // In one piece without Content-Range: with one, some registries take the request for a
+        // chunk and cap it.
+        current = await this.#patch(current, {from: at, to}, at > 0 || to < size);
         // An answer's Range is not believed here: some registries repeat that of the first chunk.
         at = to;
         failures = 0;
       } catch (error) {
         this.#signal.throwIfAborted();
-        if (!(error instanceof RegistryError) || error.status === 413) throw error;
+        if (!(error instanceof RegistryError) || error === this.#contentFailure) throw error;
+        if (error.status === 405 && at > 0) {
+          this.#registry.learned.wholeOnly = true;
+          throw error.as('server', error.message);
+        }
         const resumable =
-          error.status === 416 ||
-          error.fault === 'connection' ||
-          error.fault === 'stalled' ||
-          error.fault === 'server';
-        if (!resumable || error.host !== this.#registry.name || ++failures > 3) throw error;
+          error.status === 416 || ['connection', 'stalled', 'server'].includes(error.fault);
+        chunk = Math.min(chunk, this.#chunk());
+        if (!resumable || chunk >= size || ++failures > 3) throw error;
         const stand = await this.#status(current);
-        if (stand === undefined || stand.at < at || stand.at > to) throw error;
+        // Nothing has come of it: then a new upload is as good, and asks for less trust.
+        if (stand === undefined || stand.at < at || stand.at > to || stand.at === 0) throw error;
         current = this.#session = stand.session;
         at = stand.at;
       }
@@ -333,11 +346,15 @@ export class Upload {
     }
   }
 
+  /** The largest chunk now, in bytes; infinite where blobs only go up whole. */
   #chunk(): number {
     const {learned, quirks} = this.#registry;
+    if (learned.wholeOnly === true) return Infinity;
+    // Whatever breaks every large request, and does not say so, lets a small one through.
+    const shrunk = quirks.chunk / 2 ** Math.max(0, this.#broken - 2);
     return Math.max(
       shortestChunk,
-      Math.min(quirks.chunk, Math.floor((learned.tooLarge ?? Infinity) / 2))
+      Math.floor(Math.min(shrunk, (learned.tooLarge ?? Infinity) / 2))
     );
   }
 
@@ -352,8 +369,14 @@ export class Upload {
     if (part !== undefined) this.#sent = part.to - part.from;
     const body = part && {
       length: part.to - part.from,
-      pump: (sink: Parameters<BlobContent['pump']>[2], signal: AbortSignal) =>
-        this.#content.pump(part.from, part.to, sink, signal)
+      pump: async (sink: Parameters<BlobContent['pump']>[2], signal: AbortSignal) => {
+        try {
+          await this.#content.pump(part.from, part.to, sink, signal);
+        } catch (error) {
+          this.#contentFailure = error;
+          throw error;
+        }
+      }
     };
     return await this.#registry.ask(
       {

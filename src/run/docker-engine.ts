@@ -95,7 +95,7 @@ export class DockerEngine {
     const again = due.filter(({standing}) => standing.tagged !== undefined).length;
     if (again > 0) {
       log.info(
-        `${again} images stand at the target with other digests than the source's, as docker may have left them; they are sent again`
+        `${again === 1 ? 'One image stands' : `${again} images stand`} at the target with another digest than the source's, as docker may have left it; ${again === 1 ? 'it is' : 'they are'} sent again`
       );
     }
     return engine;

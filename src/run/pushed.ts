@@ -39,7 +39,8 @@ export async function blobsThere(
     manifest.kind === 'image'
       ? [manifest.config, ...manifest.layers].filter(blob => !isForeign(blob))
       : [...image.blobs.values()];
-  const children = manifest.kind === 'image' ? [] : image.manifests.slice(0, -1);
+  const children =
+    manifest.kind === 'image' ? [] : image.manifests.filter(node => node !== image.root);
   await Promise.all([
     ...blobs.map(async blob => {
       const has = await lanes.control.run(() => hasBlob(target, repository, blob, signal));

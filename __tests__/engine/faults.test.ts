@@ -1,0 +1,370 @@
+import {readdir, readFile} from 'node:fs/promises';
+
+import {expect, test} from '@jest/globals';
+
+import {DockerError} from '../../src/docker/error.ts';
+import type {Plan} from '../../src/mirror/plan.ts';
+import type {RunRecord} from '../../src/report/record.ts';
+import {DockerEngine, type DockerEngineOptions} from '../../src/run/docker-engine.ts';
+import {verdict} from '../../src/report/verdict.ts';
+import {describeOnPosix, docker, recordedLog} from '../docker/fake.ts';
+import {fakeDaemon} from './fake-daemon.ts';
+import {names, repository, type Scene, setScene, tag} from './run.ts';
+
+const repositories = names.map(name => `${repository}/${name}`);
+const old = 'v1.45.0_2026-04-14';
+
+/** The tags at the target, by image. */
+const tagsAt = ({target}: Scene) =>
+  repositories.map(one =>
+    target.store.tagEvents
+      .filter(event => event.repository === one)
+      .map(event => event.tag)
+      .filter((name, i, all) => all.indexOf(name) === i)
+      .filter(name => target.store.tag(one, name) !== undefined)
+  );
+
+/** Why it failed, in one text: the run's own reason and the images'. */
+function reasons({failure, releases}: RunRecord): string {
+  const images = releases.flatMap(({images}) => images.flatMap(({error}) => error ?? []));
+  return [failure, ...images]
+    .flatMap(error => (error === undefined ? [] : [`${error.message} ${error.advice ?? ''}`]))
+    .join('\n');
+}
+
+/** Nothing was left behind: at the daemon, in the runner's temp, under a tag. */
+async function expectNothingLeft(scene: Scene): Promise<void> {
+  const images = await readdir(`${scene.place.home}/daemon`).catch(() => []);
+  expect(images).toEqual([]);
+  expect(await readdir(scene.place.temp)).toEqual([]);
+  expect(tagsAt(scene)).toEqual(names.map(() => []));
+}
+
+describeOnPosix('the docker engine', () => {
+  test('publishes a release as one set, and takes its staging tags away', async () => {
+    await using scene = await setScene(fakeDaemon());
+    const {record, log, commands} = await scene.run();
+    expect(record.failure).toBeUndefined();
+    expect(tagsAt(scene)).toEqual(names.map(() => [tag]));
+    const events = scene.target.store.tagEvents;
+    expect(events.filter(({holes}) => holes.length > 0)).toEqual([]);
+    const own = events.filter(event => event.tag === tag).map(event => event.repository);
+    expect(own).toEqual([
+      `${repository}/arc-monitor-telegraf`,
+      `${repository}/arc-bootstrapper`,
+      `${repository}/arc-controller`
+    ]);
+    const staged = events.slice(0, 3).map(event => event.tag);
+    expect(new Set(staged).size).toBe(1);
+    expect(staged[0]).toMatch(/^mirror-[0-9a-f]{24}$/);
+    expect(record.releases[0]).toMatchObject({published: true, changed: true});
+    expect(record.releases[0]?.images.map(({throughDocker}) => throughDocker)).toEqual(
+      names.map(() => ({fate: 'rewritten', platform: 'linux/amd64'}))
+    );
+    expect(verdict(record).sentence).toMatch(
+      /0 digests kept, 3 rewritten; of 1 image for several platforms only linux\/amd64 travelled\.$/
+    );
+    expect(log.lines.join('\n')).not.toContain('keep the tag');
+    expect(await readdir(`${scene.place.home}/daemon`)).toEqual([]);
+    // Each image once: pulled by digest, pushed under the staging tag, never under its own.
+    const said = await commands();
+    expect(said.filter(line => line.startsWith('pull '))).toHaveLength(3);
+    expect(said.filter(line => line.startsWith('pull ')).every(line => line.includes('@'))).toBe(
+      true
+    );
+    expect(said.filter(line => line.startsWith('push ') && line.includes(tag))).toEqual([]);
+  });
+
+  test('keeps digests where the daemon does, and says what travelled of an index', async () => {
+    await using scene = await setScene(fakeDaemon({store: 'containerd'}));
+    const {record} = await scene.run();
+    const images = record.releases[0]?.images ?? [];
+    expect(images.map(({throughDocker}) => throughDocker?.fate)).toEqual([
+      'kept',
+      'kept',
+      'one-platform'
+    ]);
+    expect(images.slice(0, 2).map(({digest}) => digest)).toEqual(
+      scene.release.images.slice(0, 2).map(({digest}) => digest)
+    );
+    expect(verdict(record).sentence).toContain('2 digests kept, 0 rewritten; of 1 image');
+    // What was kept is complete the next time; the rest is sent again, and said.
+    const again = await scene.run();
+    expect(again.record.releases[0]?.images.map(({status}) => status)).toEqual([
+      'present',
+      'present',
+      'copied'
+    ]);
+    expect(again.record.releases[0]?.changed).toBe(false);
+    expect(again.log.lines.join('\n')).toContain('One image stands at the target with another digest');
+    expect(again.record.releases[0]?.images[2]?.bytes.copied).toBeLessThan(10_000);
+  });
+
+  test('says which staging tags stay where none can be deleted', async () => {
+    await using scene = await setScene(fakeDaemon(), {character: {deletes: false}});
+    const {record, log} = await scene.run();
+    expect(record.failure).toBeUndefined();
+    const [staging = ''] = tagsAt(scene)[0]?.filter(name => name !== tag) ?? [];
+    expect(log.lines.join('\n')).toContain(
+      `3 images keep the tag ${staging} at ${scene.target.name}`
+    );
+    // One refusal is enough.
+    expect(scene.target.requests.filter(({method}) => method === 'DELETE')).toHaveLength(1);
+  });
+
+  test('puts a tag back that a registry deleted with the staging tag, and leaves the others', async () => {
+    await using scene = await setScene(fakeDaemon());
+    const {store} = scene.target;
+    scene.target.rule({
+      on: {method: 'DELETE', kind: 'manifest'},
+      times: 'always',
+      do: {
+        effect: 'custom',
+        run: async exchange => {
+          const {repository: where = '', tag: name = ''} = exchange.route;
+          store.deleteManifest(where, store.tag(where, name) ?? '');
+          await exchange.answer(202);
+          return true;
+        }
+      }
+    });
+    const {record, log} = await scene.run();
+    expect(record.failure).toBeUndefined();
+    for (const [i, one] of repositories.entries()) {
+      expect(store.tag(one, tag)).toBe(record.releases[0]?.images[i]?.digest);
+    }
+    expect(scene.target.requests.filter(({method}) => method === 'DELETE')).toHaveLength(1);
+    expect(log.lines.join('\n')).toContain('since it deletes more than the tag');
+  });
+
+  const failsLate = `if (args[0] === 'push' && args[1].includes('arc-bootstrapper')) { console.error('::error::x\\n##[add-mask]y\\u001b[2J denied: quota'); process.exit(1); }`;
+
+  test('publishes nothing when one image fails, which is tried twice', async () => {
+    await using scene = await setScene(fakeDaemon({before: failsLate}));
+    const {record, commands} = await scene.run();
+    const failed = record.releases[0]?.images.filter(({status}) => status === 'failed') ?? [];
+    expect(failed.map(({name}) => name)).toEqual(['arc-bootstrapper']);
+    expect(failed[0]?.error).toMatchObject({
+      attempts: 2,
+      host: scene.target.name,
+      repository: `${repository}/arc-bootstrapper`
+    });
+    expect(failed[0]?.error?.message).toMatch(/^docker push .* failed \(exit code 1\): /);
+    expect(failed[0]?.error?.message).not.toMatch(/^\s*::|##\[|\p{Cc}/mu);
+    expect(record.releases[0]).toMatchObject({published: false, changed: false});
+    expect(record.failure?.message).toContain(`${tag} is not published: one image is missing`);
+    const pushes = (await commands()).filter(line => line.startsWith('push '));
+    expect(pushes.filter(line => line.includes('arc-bootstrapper'))).toHaveLength(2);
+    await expectNothingLeft(scene);
+  });
+
+  test('leaves the release before as it was', async () => {
+    await using scene = await setScene(fakeDaemon({before: failsLate}));
+    const put = repositories.map(one =>
+      scene.target.store.putManifest(
+        one,
+        {mediaType: 'application/vnd.oci.image.manifest.v1+json', body: `{"old": "${one}"}`},
+        old
+      )
+    );
+    const {record} = await scene.run();
+    expect(record.releases[0]?.published).toBe(false);
+    expect(tagsAt(scene)).toEqual(names.map(() => [old]));
+    expect(repositories.map(one => scene.target.store.tag(one, old))).toEqual(
+      put.map(({digest}) => digest)
+    );
+  });
+
+  test.each<[string, string | undefined, RegExp]>([
+    [
+      'is not there',
+      undefined,
+      /there is no docker client on PATH Install docker, or use engine: registry/
+    ],
+    [
+      'is too old',
+      docker('', 'Docker version 19.03.9, build x'),
+      /too old: 20\.10 or newer.*Install a newer/s
+    ],
+    [
+      'is something else',
+      docker('', 'podman version 4.9'),
+      /not a docker client that works.*Install Docker's own/s
+    ],
+    [
+      'has no daemon',
+      fakeDaemon({
+        before: `if (args[0] === 'info') fail('Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?');`
+      }),
+      /Start the docker daemon, or point DOCKER_HOST/
+    ],
+    [
+      'does not believe the CA',
+      fakeDaemon({
+        before: `if (args[0] === 'login') fail('Error response from daemon: Get "https://x/v2/": x509: certificate signed by unknown authority');`
+      }),
+      /could not sign in at .*x509.*\/etc\/docker\/certs\.d\/127\.0\.0\.1:\d+\/ca\.crt on the daemon's own machine; ca-file serves the registry client alone/s
+    ],
+    [
+      'is refused',
+      fakeDaemon({
+        before: `if (args[0] === 'login') fail('unauthorized: incorrect username or password');`
+      }),
+      /docker was refused at .*engine: registry/s
+    ]
+  ])('is not begun with when docker %s', async (_, program, message) => {
+    await using scene = await setScene(program, {
+      auth: {kind: 'basic', username: 'me', password: 'canary-1'}
+    });
+    const {record} = await scene.run({
+      inputs: {'target-username': 'me', 'target-password': 'canary-1'}
+    });
+    expect(reasons(record)).toMatch(message);
+    expect(reasons(record)).not.toContain('canary-1');
+    expect(record.releases).toEqual([]);
+    expect(scene.target.requests.filter(({kind}) => kind !== 'ping' && kind !== 'token')).toEqual(
+      []
+    );
+    await expectNothingLeft(scene);
+  });
+
+  test('gives an image up that hangs, without a second try, and then the release', async () => {
+    await using scene = await setScene(
+      fakeDaemon({
+        before: `if (args[0] === 'push' && args[1].includes('arc-controller')) await new Promise(resolve => setTimeout(resolve, 60_000));`
+      })
+    );
+    const began = performance.now();
+    const {record, commands} = await scene.run({settings: {timeout: 9_000}});
+    expect(performance.now() - began).toBeLessThan(9_000);
+    expect(reasons(record)).toMatch(
+      /docker push .*arc-controller.* did not end within \d s and was stopped/
+    );
+    expect(
+      (await commands()).filter(line => line.startsWith('push ') && line.includes('arc-controller'))
+    ).toHaveLength(1);
+    await expectNothingLeft(scene);
+  });
+
+  test('removes what it made when the run is cancelled', async () => {
+    const abort = new AbortController();
+    await using scene = await setScene(
+      fakeDaemon({
+        before: `if (args[0] === 'push' && args[1].includes('arc-controller')) await new Promise(resolve => setTimeout(resolve, 60_000));`
+      })
+    );
+    const running = scene.run({signal: abort.signal});
+    for (let left = 200; left > 0 && scene.target.store.tagEvents.length < 2; left--)
+      await new Promise(resolve => setTimeout(resolve, 50));
+    abort.abort(new Error('the run was cancelled'));
+    const {record} = await running;
+    expect(record.failure?.message).toBe('the run was cancelled');
+    await expectNothingLeft(scene);
+  });
+
+  test('stops everything when the daemon goes away', async () => {
+    await using scene = await setScene(
+      fakeDaemon({
+        before: `if (args[0] === 'pull') fail('Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?');`
+      })
+    );
+    const {record, commands} = await scene.run({settings: {concurrency: 1}});
+    expect(reasons(record)).toContain('Start the docker daemon');
+    expect((await commands()).filter(line => line.startsWith('pull '))).toHaveLength(1);
+    await expectNothingLeft(scene);
+  });
+
+  test('does not publish what docker made another image of', async () => {
+    await using scene = await setScene(
+      fakeDaemon({
+        before: `if (args[0] === 'push' && args[1].includes('arc-controller')) {
+          const other = fs.readdirSync(home).find(name => name.includes('telegraf'));
+          if (other) fs.copyFileSync(home + '/' + other, fileOf(args[1]));
+        }`
+      })
+    );
+    const {record} = await scene.run({settings: {concurrency: 3}});
+    expect(reasons(record)).toMatch(
+      /docker made sha256:\S+ of arc-controller, which is another image/
+    );
+    expect(record.releases[0]?.published).toBe(false);
+    expect(tagsAt(scene)).toEqual(names.map(() => []));
+  });
+
+  test.each([
+    ['once, and is sent again', 1, [tag]],
+    ['and never comes', 'always', []]
+  ] as const)('finds out when a layer is lost %s', async (_, times, tags) => {
+    await using scene = await setScene(fakeDaemon(), {verifyReferences: false});
+    scene.target.rule({
+      on: {method: 'PUT', kind: 'upload', repository: `${repository}/arc-controller`},
+      times,
+      do: {effect: 'vanish'}
+    });
+    const {record} = await scene.run();
+    expect(tagsAt(scene)).toEqual(names.map(() => tags));
+    expect(record.failure === undefined).toBe(tags.length > 0);
+    if (tags.length > 0) return;
+    expect(reasons(record)).toMatch(
+      /arc-controller was sent sha256:\S+ by docker and does not have it/
+    );
+  });
+
+  test('is not opened where the disk is too small for what is there at once', async () => {
+    const layer = {mediaType: 'x', digest: 'sha256:x', size: 2 ** 55};
+    const image = {manifests: [{manifest: {kind: 'image', config: layer, layers: [layer]}}]};
+    const plan = {images: [{image, complete: false, standing: {}}]} as unknown as Plan;
+    const daemon = {version: '28', store: 'classic', driver: 'x', dataRoot: '/', platform: 'x'};
+    const options = {
+      ...{docker: {daemon}, env: {}, settings: {timeout: 1}, log: recordedLog()},
+      signal: new AbortController().signal
+    } as unknown as DockerEngineOptions;
+    const opened: unknown = await DockerEngine.open(plan, options).catch((error: unknown) => error);
+    expect(opened).toBeInstanceOf(DockerError);
+    expect(opened).toMatchObject({
+      fault: 'space',
+      advice: expect.stringContaining('engine: registry')
+    });
+    const complete = {images: [{image, complete: true, standing: {}}]} as unknown as Plan;
+    await expect(DockerEngine.open(complete, options)).resolves.toBeInstanceOf(DockerEngine);
+  });
+
+  test('signs docker in with what the job signed in to before', async () => {
+    await using scene = await setScene(fakeDaemon(), {
+      auth: {kind: 'basic', username: 'me', password: 'canary-2'}
+    });
+    const auth = Buffer.from('me:canary-2').toString('base64');
+    const {record, log} = await scene.run({
+      env: {DOCKER_AUTH_CONFIG: JSON.stringify({auths: {[scene.target.name]: {auth}}})}
+    });
+    expect({...record.failure}).toEqual({});
+    expect(tagsAt(scene)).toEqual(names.map(() => [tag]));
+    expect(log.secrets).toContain('canary-2');
+    const calls = await scene.place.calls();
+    expect(calls.filter(({argv, env}) => JSON.stringify([argv, env]).includes('canary-2'))).toEqual(
+      []
+    );
+  });
+
+  test('gives docker an identity token as docker itself would keep it', async () => {
+    const token = 'canary-token-3';
+    await using scene = await setScene(
+      fakeDaemon({
+        before: `fs.appendFileSync(env.HOME + '/configs', fs.readFileSync(configFile, 'utf8') + '\\n'); if (args[0] === 'push') fail('unauthorized');`
+      }),
+      {auth: {kind: 'bearer', username: 'me', password: 'x', identityToken: token}}
+    );
+    const config = JSON.stringify({auths: {[scene.target.name]: {identitytoken: token}}});
+    await scene.run({env: {DOCKER_AUTH_CONFIG: config}});
+    const seen = (await readFile(`${scene.place.home}/configs`, 'utf8')).trim().split('\n');
+    expect(JSON.parse(seen.at(-1) ?? '')).toEqual({
+      auths: {
+        [scene.target.name]: {
+          auth: Buffer.from('00000000-0000-0000-0000-000000000000:').toString('base64'),
+          identitytoken: token
+        }
+      }
+    });
+    await expectNothingLeft(scene);
+  });
+});
