@@ -35330,7 +35330,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6058);
 /* harmony import */ var _inputs_error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1551);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(852);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(4372);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(5230);
 /* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(6661);
 /* harmony import */ var _report_actions_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(9431);
 /* harmony import */ var _report_verdict_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(687);
@@ -36680,7 +36680,7 @@ class Refusal extends Error {
 
 /***/ }),
 
-/***/ 4372:
+/***/ 5230:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -36796,6 +36796,7 @@ async function openBlob(registry, repository, { digest, size }, { offset, end },
     return await registry.ask({
         ...about(registry, 'GET', repository, digest, signal),
         expect: part ? [200, 206] : [200],
+        large: true,
         tries,
         ...(part && { headers: { Range: `bytes=${offset}-${end === size ? '' : end - 1}` } })
     }, answer => {
@@ -37458,7 +37459,8 @@ const passing = new Set([
 ]);
 /** Whether the same request may well succeed a little later. */
 function isPassing(error) {
-    return passing.has(error.fault);
+    // A proxy that wants another account will want it the next time too.
+    return passing.has(error.fault) && !(error.fault === 'proxy' && error.status === 407);
 }
 /** The patience of one request: it decides whether and when to try again. */
 class Patience {
@@ -37832,7 +37834,7 @@ class Registry {
     /** One question through its redirects. Authorization goes to the origin and nowhere else. */
     async #redirected(question, authorization) {
         const { timings } = this.transport;
-        const { method, signal, body, commit } = question;
+        const { method, signal, body, commit, large } = question;
         let url = question.path instanceof URL ? question.path : new URL(question.path, this.origin);
         for (let hop = 0;; hop++) {
             const home = url.origin === this.origin.origin;
@@ -37852,6 +37854,7 @@ class Registry {
                 ...(body !== undefined && { body }),
                 answerWithin: commit === true ? timings.commit : timings.answer,
                 ...(!home && { judge }),
+                ...(large !== undefined && { large }),
                 signal
             });
             this.#met = true;
@@ -38639,7 +38642,48 @@ async function restore(moved, { target }) {
     }
 }
 
+;// CONCATENATED MODULE: ./src/registry/pieces.ts
+/** A stream of Node's own as pieces; its memory is not used again. */
+function piecesOf(body) {
+    return {
+        get paused() {
+            return body.isPaused();
+        },
+        start(taker) {
+            let over = false;
+            const fail = (error) => {
+                if (over)
+                    return;
+                over = true;
+                taker.fail(error);
+            };
+            body.on('error', fail);
+            if (body.destroyed) {
+                // It broke while it waited: nobody will tell of it any more.
+                fail(new Error('it broke off before it was read'));
+                return;
+            }
+            body.on('end', () => {
+                if (!over)
+                    taker.end();
+                over = true;
+            });
+            body.on('close', () => {
+                fail(new Error('closed early'));
+            });
+            body.on('data', (piece) => {
+                if (!over)
+                    taker.data(piece, () => undefined);
+            });
+        },
+        pause: () => body.pause(),
+        resume: () => body.resume(),
+        destroy: () => body.destroy()
+    };
+}
+
 ;// CONCATENATED MODULE: ./src/registry/reader.ts
+
 
 
 
@@ -38696,7 +38740,7 @@ class BlobReader {
             const cursor = { at };
             try {
                 const { answer, skip } = await this.#take(at, to, signal);
-                await this.#pour(decoded(answer.body, answer.headers['content-encoding'], size), cursor, to, skip, sink, signal);
+                await this.#pour(decoded(answer, size), cursor, to, skip, sink, signal);
                 at = cursor.at;
             }
             catch (error) {
@@ -38732,19 +38776,20 @@ class BlobReader {
         return new Promise((resolve, reject) => {
             const timer = setTimeout(() => {
                 // A sink that takes nothing is not this side's failure; who writes to it watches it.
-                if (body.isPaused())
+                if (body.paused)
                     timer.refresh();
                 else
                     settle(this.#failure('stalled', `nothing came for ${idle / 1000} s`));
             }, idle);
+            let over = false;
             const settle = (error) => {
+                if (over)
+                    return;
+                over = true;
                 clearTimeout(timer);
                 signal.removeEventListener('abort', onAbort);
                 sink.off('drain', onDrain);
                 sink.off('close', onClose);
-                body.off('data', onData);
-                // A body that is left early must not throw later on.
-                body.on('error', () => undefined);
                 if (error === undefined)
                     resolve();
                 else {
@@ -38762,18 +38807,14 @@ class BlobReader {
             const onClose = () => {
                 settle(this.#failure('connection', 'the upload of it broke'));
             };
-            const onData = (whole) => {
+            const data = (whole, release) => {
                 timer.refresh();
-                let piece = whole;
-                if (skip > 0) {
-                    const cut = Math.min(skip, piece.length);
-                    skip -= cut;
-                    piece = piece.subarray(cut);
-                }
-                if (piece.length > to - cursor.at)
-                    piece = piece.subarray(0, to - cursor.at);
-                if (piece.length === 0)
+                const piece = whole.subarray(skip, skip + to - cursor.at);
+                skip = Math.max(0, skip - whole.length);
+                if (over || piece.length === 0) {
+                    release();
                     return;
+                }
                 try {
                     this.#hash(piece, cursor.at);
                 }
@@ -38786,37 +38827,27 @@ class BlobReader {
                     this.#arrived(cursor.at - this.#furthest);
                     this.#furthest = cursor.at;
                 }
-                if (!sink.write(piece))
+                // Its memory is free again when the sink has handed it on.
+                if (!sink.write(piece, release))
                     body.pause();
-                if (cursor.at === to) {
-                    // More than was promised is not read; the connection goes with it.
-                    body.off('data', onData);
+                // All is there: what comes after it is not wanted, but the end is, for the connection.
+                if (cursor.at === to)
                     body.resume();
-                }
             };
-            if (body.destroyed) {
-                // It broke while it waited to be taken over: nobody will tell of it any more.
-                settle(this.#failure('connection', 'it broke off before it was read'));
-                return;
-            }
+            const broken = (text, cause) => {
+                settle(cursor.at === to ? undefined : this.#failure('connection', text, cause));
+            };
             sink.on('drain', onDrain);
             sink.on('close', onClose);
             signal.addEventListener('abort', onAbort, { once: true });
-            body.on('data', onData);
-            body.on('end', () => {
-                settle(cursor.at === to
-                    ? undefined
-                    : this.#failure('connection', `it ended after ${cursor.at} of ${to} bytes`));
-            });
-            body.on('error', error => {
-                settle(cursor.at === to
-                    ? undefined
-                    : this.#failure('connection', `it broke off after ${cursor.at} of ${to} bytes`, error));
-            });
-            body.on('close', () => {
-                settle(cursor.at === to
-                    ? undefined
-                    : this.#failure('connection', `it ended after ${cursor.at} of ${to} bytes`));
+            body.start({
+                data,
+                end: () => {
+                    broken(`it ended after ${cursor.at} of ${to} bytes`);
+                },
+                fail: error => {
+                    broken(`it broke off after ${cursor.at} of ${to} bytes`, error);
+                }
             });
         });
     }
@@ -38858,13 +38889,14 @@ class BlobReader {
     }
 }
 /** Some proxies compress although nobody asked; a body that has the blob's length is the blob. */
-function decoded(body, encoding, size) {
-    const whole = encoding !== 'gzip' || Number(body.headers['content-length']) === size;
-    if (whole || body.destroyed)
-        return body;
+function decoded(answer, size) {
+    const { headers } = answer;
+    if (headers['content-encoding'] !== 'gzip' || Number(headers['content-length']) === size) {
+        return answer.pieces();
+    }
     const unpacked = (0,external_node_zlib_.createGunzip)();
-    body.on('error', error => unpacked.destroy(error));
-    return body.pipe(unpacked);
+    answer.body.on('error', error => unpacked.destroy(error));
+    return piecesOf(answer.body.pipe(unpacked));
 }
 
 ;// CONCATENATED MODULE: ./src/registry/uploads.ts
@@ -38879,6 +38911,12 @@ function decoded(body, encoding, size) {
 const shortestChunk = 1024 * 1024;
 /** How often a blob whose bytes are wrong is tried again: the source may have had a bad moment. */
 const uploads_mostCorrupt = 2;
+/** How often an upload begins anew because its token was refused in the middle of a body. */
+const mostRefused = 2;
+/** How often it begins anew because the registry has lost it. */
+const mostLost = 4;
+/** From the largest blob down to the shortest chunk. */
+const mostHalvings = 16;
 /**
  * Asks the registry to take a blob over from another of its repositories, which moves no byte.
  * @returns `mounted`, or the upload that the registry opened instead; undefined where it did neither
@@ -38912,13 +38950,14 @@ async function mountBlob(registry, repository, digest, from, signal) {
  * Opens an upload.
  * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-a-blob-in-chunks
  */
-async function openUpload(registry, repository, digest, signal) {
+async function openUpload(registry, repository, digest, signal, tries = 'patient') {
     const algorithm = (0,oci_digest/* algorithmOf */.Hy)(digest) === 'sha256' ? '' : `?digest-algorithm=${(0,oci_digest/* algorithmOf */.Hy)(digest)}`;
     const answer = await registry.ask({
         method: 'POST',
         path: `/v2/${repository}/blobs/uploads/${algorithm}`,
         needs: [{ repository, actions: 'pull,push' }],
         expect: [202],
+        tries,
         digest,
         signal
     }, discard);
@@ -38947,9 +38986,12 @@ class Upload {
     #content;
     #signal;
     #session;
-    #chunked = false;
+    /** How often it was broken off by what may pass. */
+    #broken = 0;
     /** Bytes of the last request with a body. */
     #sent = 0;
+    /** What the content's own source failed with: the registry is not to blame. */
+    #contentFailure;
     constructor(registry, repository, content, session, signal) {
         this.#registry = registry;
         this.#repository = repository;
@@ -38967,11 +39009,12 @@ class Upload {
         const registry = this.#registry;
         const { descriptor } = this.#content;
         const patience = registry.patience();
-        let corrupt = 0;
         let failures = 0;
+        const left = { corrupt: uploads_mostCorrupt, refused: mostRefused, lost: mostLost, large: mostHalvings };
         for (;;) {
             try {
-                this.#session ??= await openUpload(registry, this.#repository, descriptor.digest, this.#signal);
+                // Once: this loop is the patience.
+                this.#session ??= await openUpload(registry, this.#repository, descriptor.digest, this.#signal, 'once');
                 await this.#send(this.#session);
                 this.#session = undefined;
                 return;
@@ -38981,30 +39024,29 @@ class Upload {
                 this.#signal.throwIfAborted();
                 if (!(error instanceof registry_error/* RegistryError */.gl))
                     throw error;
-                failures++;
-                error.attempts = failures;
-                if (error.host === registry.name && (await this.#arrived(error)))
+                error.attempts = Math.max(error.attempts, ++failures);
+                if (await this.#arrived(error))
                     return;
                 const verdict = this.#judge(error);
-                if (verdict === 'corrupt' && ++corrupt > uploads_mostCorrupt)
-                    throw error;
-                if (verdict === 'final')
-                    throw error;
-                // Broken twice in one piece: from now on, a break costs a chunk and not the blob.
-                if (failures >= 2 && verdict === 'passing')
-                    this.#chunked = true;
-                if (verdict === 'passing')
+                if (verdict === 'passing') {
+                    this.#broken++;
                     await registry.recover(patience, error, this.#signal);
+                }
+                else if (verdict === 'final' || left[verdict]-- === 0)
+                    throw error;
                 registry.log.debug(`${error.message}; the upload starts again`);
             }
         }
     }
     /** A commit whose answer was lost: the blob may be there. */
     async #arrived(error) {
-        if (error.fault !== 'connection' && error.fault !== 'stalled' && error.fault !== 'server')
+        const lost = ['connection', 'stalled', 'server'].includes(error.fault);
+        if (!lost || error === this.#contentFailure)
             return false;
+        const { descriptor } = this.#content;
         try {
-            return ((await hasBlob(this.#registry, this.#repository, this.#content.descriptor, this.#signal)) === 'present');
+            const has = await hasBlob(this.#registry, this.#repository, descriptor, this.#signal, 'once');
+            return has === 'present';
         }
         catch (failure) {
             this.#signal.throwIfAborted();
@@ -39013,44 +39055,43 @@ class Upload {
             throw failure;
         }
     }
+    /** Whether and why the upload begins anew. */
     #judge(error) {
         const { learned } = this.#registry;
-        if (error.host !== this.#registry.name)
+        // The content has had its own patience; only wrong bytes may be right another time.
+        if (error === this.#contentFailure)
             return error.fault === 'corrupt' ? 'corrupt' : 'final';
         if (error.fault === 'corrupt' || error.says('DIGEST_INVALID'))
             return 'corrupt';
         if (error.status === 413) {
             // What was refused is remembered for the host; chunks are half of it, down to the floor.
-            if (this.#sent <= shortestChunk)
+            if (this.#sent <= shortestChunk || learned.wholeOnly === true)
                 return 'final';
             learned.tooLarge = Math.min(learned.tooLarge ?? Infinity, this.#sent);
-            return 'again';
+            return 'large';
         }
         if (isPassing(error))
             return 'passing';
         if (error.fault === 'unauthorized')
-            return error.attempts <= 2 ? 'again' : 'final';
+            return 'refused';
+        if (error.says('NAME_UNKNOWN', 'NAME_INVALID'))
+            return 'final';
         const lost = error.status === 404 ||
             error.status === 416 ||
             error.says('BLOB_UPLOAD_UNKNOWN', 'BLOB_UPLOAD_INVALID', 'SIZE_INVALID', 'RANGE_INVALID');
-        return lost && error.attempts <= 4 && !error.says('NAME_UNKNOWN', 'NAME_INVALID')
-            ? 'again'
-            : 'final';
+        return lost ? 'lost' : 'final';
     }
     async #send(session) {
         const { learned, quirks } = this.#registry;
-        const { descriptor } = this.#content;
-        const { size, digest } = descriptor;
-        const inChunks = learned.tooLarge !== undefined || this.#chunked;
-        if (inChunks && size > this.#chunk()) {
-            await this.#commit(await this.#patchChunks(session), digest);
-        }
-        else if (size <= quirks.singlePut) {
+        const { size, digest } = this.#content.descriptor;
+        // Broken twice in one piece: from now on, a break costs a chunk and not the blob.
+        const inChunks = learned.tooLarge !== undefined || this.#broken >= 2;
+        const chunk = inChunks ? this.#chunk() : size;
+        if (chunk >= size && size <= quirks.singlePut) {
             await this.#commit(session, digest, { from: 0, to: size });
         }
         else {
-            // Without Content-Range: with one, some registries take the request for a chunk and cap it.
-            await this.#commit(await this.#patch(session, { from: 0, to: size }, false), digest);
+            await this.#commit(await this.#patchAll(session, chunk), digest);
         }
     }
     /** The last request of an upload, with or without bytes. */
@@ -39087,32 +39128,40 @@ class Upload {
         this.#session = sessionOf(answer, session);
         return this.#session;
     }
-    /** Chunk by chunk; one that breaks is gone on with from where the registry says that it stands. */
-    async #patchChunks(session) {
+    /**
+     * Chunk by chunk, or all in one. What breaks is gone on with, in chunks, from where the registry
+     * says that it stands.
+     */
+    async #patchAll(session, most) {
         const { size } = this.#content.descriptor;
         let current = session;
+        let chunk = most;
         let failures = 0;
         for (let at = 0; at < size;) {
-            const chunk = Math.max(this.#chunk(), current.shortestChunk);
-            const to = Math.min(at + chunk, size);
+            const to = Math.min(at + Math.max(chunk, current.shortestChunk), size);
             try {
-                current = await this.#patch(current, { from: at, to }, true);
+                // In one piece without Content-Range: with one, some registries take the request for a
+                // chunk and cap it.
+                current = await this.#patch(current, { from: at, to }, at > 0 || to < size);
                 // An answer's Range is not believed here: some registries repeat that of the first chunk.
                 at = to;
                 failures = 0;
             }
             catch (error) {
                 this.#signal.throwIfAborted();
-                if (!(error instanceof registry_error/* RegistryError */.gl) || error.status === 413)
+                if (!(error instanceof registry_error/* RegistryError */.gl) || error === this.#contentFailure)
                     throw error;
-                const resumable = error.status === 416 ||
-                    error.fault === 'connection' ||
-                    error.fault === 'stalled' ||
-                    error.fault === 'server';
-                if (!resumable || error.host !== this.#registry.name || ++failures > 3)
+                if (error.status === 405 && at > 0) {
+                    this.#registry.learned.wholeOnly = true;
+                    throw error.as('server', error.message);
+                }
+                const resumable = error.status === 416 || ['connection', 'stalled', 'server'].includes(error.fault);
+                chunk = Math.min(chunk, this.#chunk());
+                if (!resumable || chunk >= size || ++failures > 3)
                     throw error;
                 const stand = await this.#status(current);
-                if (stand === undefined || stand.at < at || stand.at > to)
+                // Nothing has come of it: then a new upload is as good, and asks for less trust.
+                if (stand === undefined || stand.at < at || stand.at > to || stand.at === 0)
                     throw error;
                 current = this.#session = stand.session;
                 at = stand.at;
@@ -39138,9 +39187,14 @@ class Upload {
             throw error;
         }
     }
+    /** The largest chunk now, in bytes; infinite where blobs only go up whole. */
     #chunk() {
         const { learned, quirks } = this.#registry;
-        return Math.max(shortestChunk, Math.min(quirks.chunk, Math.floor((learned.tooLarge ?? Infinity) / 2)));
+        if (learned.wholeOnly === true)
+            return Infinity;
+        // Whatever breaks every large request, and does not say so, lets a small one through.
+        const shrunk = quirks.chunk / 2 ** Math.max(0, this.#broken - 2);
+        return Math.max(shortestChunk, Math.floor(Math.min(shrunk, (learned.tooLarge ?? Infinity) / 2)));
     }
     async #ask(method, url, expect, part, more = {}) {
         const { descriptor } = this.#content;
@@ -39148,7 +39202,15 @@ class Upload {
             this.#sent = part.to - part.from;
         const body = part && {
             length: part.to - part.from,
-            pump: (sink, signal) => this.#content.pump(part.from, part.to, sink, signal)
+            pump: async (sink, signal) => {
+                try {
+                    await this.#content.pump(part.from, part.to, sink, signal);
+                }
+                catch (error) {
+                    this.#contentFailure = error;
+                    throw error;
+                }
+            }
         };
         return await this.#registry.ask({
             method,
@@ -40218,7 +40280,7 @@ async function blobsThere(image, { manifest }, { target, lanes }, signal) {
     const blobs = manifest.kind === 'image'
         ? [manifest.config, ...manifest.layers].filter(blob => !isForeign(blob))
         : [...image.blobs.values()];
-    const children = manifest.kind === 'image' ? [] : image.manifests.slice(0, -1);
+    const children = manifest.kind === 'image' ? [] : image.manifests.filter(node => node !== image.root);
     await Promise.all([
         ...blobs.map(async (blob) => {
             const has = await lanes.control.run(() => hasBlob(target, repository, blob, signal));
@@ -40482,7 +40544,7 @@ class DockerEngine {
         }
         const again = due.filter(({ standing }) => standing.tagged !== undefined).length;
         if (again > 0) {
-            log.info(`${again} images stand at the target with other digests than the source's, as docker may have left them; they are sent again`);
+            log.info(`${again === 1 ? 'One image stands' : `${again} images stand`} at the target with another digest than the source's, as docker may have left it; ${again === 1 ? 'it is' : 'they are'} sent again`);
         }
         return engine;
     }
@@ -41114,11 +41176,9 @@ function matches(entry, host, port) {
         return false;
     const name = (parts?.[1] ?? entry).replace(/^\[|\]$/g, '').replace(/^\*(?=\.)/, '');
     if (ipaddr_default().isValid(host) && ipaddr_default().isValid(name)) {
-        return (ipaddr_default().process(host).toNormalizedString() === ipaddr_default().process(name).toNormalizedString());
+        return ipaddr_default().process(host).toNormalizedString() === ipaddr_default().process(name).toNormalizedString();
     }
-    return name.startsWith('.')
-        ? host.endsWith(name)
-        : host === name || host.endsWith(`.${name}`);
+    return name.startsWith('.') ? host.endsWith(name) : host === name || host.endsWith(`.${name}`);
 }
 function inNetwork(host, network) {
     if (!ipaddr_default().isValid(host) || !ipaddr_default().isValidCIDR(network))
@@ -41129,6 +41189,7 @@ function inNetwork(host, network) {
 }
 
 ;// CONCATENATED MODULE: ./src/registry/agents.ts
+
 
 
 
@@ -41159,6 +41220,10 @@ class Agents {
         }
         return agent;
     }
+    /** Whether a URL is reached without a proxy. */
+    isDirect(url) {
+        return proxyFor(url) === '';
+    }
     /** Closes the connections that are idle. */
     close() {
         for (const agent of this.#agents.values())
@@ -41169,22 +41234,25 @@ class Agents {
         const keep = { keepAlive: true, maxFreeSockets: 256 };
         const secure = url.protocol === 'https:';
         if (proxy === '') {
-            return secure ? new external_node_https_namespaceObject.Agent({ ...keep, ca: this.#trust() }) : new external_node_http_.Agent(keep);
+            return secure ? new external_node_https_namespaceObject.Agent({ ...keep, ca: this.trusted() }) : new external_node_http_.Agent(keep);
         }
-        const password = new URL(proxy).password;
+        if (!URL.canParse(proxy)) {
+            throw new registry_error/* RegistryError */.gl('proxy', `the proxy that the environment names for ${url.host} is not an address`, { host: url.host, advice: 'Write HTTPS_PROXY as http://proxy:port.' });
+        }
+        const { password } = new URL(proxy);
         if (password !== '') {
             this.#options.secret?.(password);
             this.#options.secret?.(decodeURIComponent(password));
         }
         return secure
-            ? new https_proxy_agent_dist.HttpsProxyAgent(proxy, { ...keep, ca: this.#trust() })
+            ? new https_proxy_agent_dist.HttpsProxyAgent(proxy, { ...keep, ca: this.trusted() })
             : new dist.HttpProxyAgent(proxy, keep);
     }
     /**
-     * Giving a CA replaces the usual ones, so all are named. NODE_EXTRA_CA_CERTS is read here since
+     * The certificates that are believed. Giving a CA replaces the usual ones, so all are named. NODE_EXTRA_CA_CERTS is read here since
      * Node itself only reads it for connections without a CA of their own.
      */
-    #trust() {
+    trusted() {
         this.#trusted ??= [
             ...external_node_tls_.rootCertificates,
             ...extra(),
@@ -41275,6 +41343,19 @@ function explain(error, request, names) {
         ? 'If it is meant to be spoken to over plain http, name it in insecure-registries.'
         : undefined);
 }
+/** What it means that a proxy answered `status` instead of letting us through. */
+function proxyRefusal(status, { url, method }) {
+    const wants = status === 407;
+    return new registry_error/* RegistryError */.gl('proxy', `the proxy did not let ${url.host} through: ${wants ? 'it wants a user name and password, or other ones (407)' : `it answered ${status}`}`, {
+        host: url.host,
+        method,
+        path: url.pathname,
+        status,
+        advice: wants
+            ? 'Give the proxy its account in HTTPS_PROXY: http://user:password@proxy:port, special characters percent-encoded.'
+            : 'See whether the proxy may go to that host, or name the host in NO_PROXY.'
+    });
+}
 
 // EXTERNAL MODULE: external "node:dns"
 var external_node_dns_ = __nccwpck_require__(610);
@@ -41347,7 +41428,500 @@ class Names {
     }
 }
 
+// EXTERNAL MODULE: external "node:stream"
+var external_node_stream_ = __nccwpck_require__(7075);
+;// CONCATENATED MODULE: ./src/registry/wire.ts
+
+
+
+
+/**
+ * The straight way for large answers: GET over a socket whose bytes land in buffers that are used
+ * again and again. Node's own HTTP client copies each piece of a body into memory of its own; with
+ * gigabytes that costs a third of the processor time and half of the memory of the whole mirror.
+ * Only answers with a Content-Length go this way; whatever is more complicated is left to Node.
+ */
+/** One buffer, in bytes: large enough that a call costs nothing beside it, small enough to stay in the cache. */
+const bufferSize = 128 * 1024;
+/** So many buffers are kept for later. */
+const mostKept = 64;
+/** The most bytes of an answer's head. */
+const largestHead = 64 * 1024;
+/** How many idle sockets to one origin are kept. */
+const mostIdle = 64;
+/** The answer cannot be read this way; it has to be asked for again, by Node's client. */
+class NotPlain extends Error {
+    name = 'NotPlain';
+}
+/** The kept sockets of a run. */
+class Wires {
+    #idle = new Map();
+    #buffers = [];
+    /** Sends a GET on a kept socket, or on a fresh one. */
+    get(target, headers) {
+        const line = this.#take(target.key) ?? new Line(target, this);
+        return { answer: line.ask(target.url, headers), line };
+    }
+    /** Takes back a socket whose answer has been read to its end. */
+    keep(line) {
+        const idle = this.#idle.get(line.key) ?? [];
+        if (idle.length >= mostIdle)
+            line.destroy();
+        else
+            idle.push(line);
+        this.#idle.set(line.key, idle);
+    }
+    /** Forgets a socket that closed. */
+    drop(line) {
+        const idle = this.#idle.get(line.key);
+        const at = idle?.indexOf(line) ?? -1;
+        if (at >= 0)
+            idle?.splice(at, 1);
+    }
+    /** A buffer that nobody uses. */
+    buffer() {
+        return this.#buffers.pop() ?? Buffer.allocUnsafeSlow(bufferSize);
+    }
+    /** Takes a buffer back. */
+    release(buffer) {
+        if (this.#buffers.length < mostKept)
+            this.#buffers.push(buffer);
+    }
+    /** Closes what is idle. */
+    close() {
+        for (const idle of this.#idle.values())
+            for (const line of [...idle])
+                line.destroy();
+        this.#idle.clear();
+    }
+    #take(key) {
+        const idle = this.#idle.get(key);
+        for (let line = idle?.pop(); line !== undefined; line = idle?.pop())
+            if (line.usable)
+                return line;
+        return undefined;
+    }
+}
+/** One socket: one exchange after the other. */
+class Line {
+    key;
+    /** Whether it has carried an answer before. */
+    used = false;
+    #socket;
+    #wires;
+    #exchange;
+    constructor({ url, lookup, ca, key }, wires) {
+        this.key = key;
+        this.#wires = wires;
+        const secure = url.protocol === 'https:';
+        const host = hostOf(url);
+        const options = {
+            host,
+            port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
+            lookup,
+            noDelay: true,
+            onread: {
+                buffer: () => {
+                    this.#buffer = wires.buffer();
+                    return this.#buffer;
+                },
+                callback: (bytes) => this.#receive(bytes)
+            }
+        };
+        this.#socket = secure
+            ? (0,external_node_tls_.connect)({ ...options, ca: ca(), servername: /^[\d.]+$|:/.test(host) ? '' : host })
+            : (0,external_node_net_.connect)(options);
+        this.#socket.on('error', error => {
+            this.#end(error);
+        });
+        this.#socket.on('close', () => {
+            this.#end(Object.assign(new Error('closed by the other side'), { code: 'ECONNRESET' }));
+        });
+    }
+    #buffer = Buffer.alloc(0);
+    /** Whether it can carry another exchange. */
+    get usable() {
+        return !this.#socket.destroyed && this.#exchange === undefined;
+    }
+    /** Calls back when the connection stands, TLS included; at once if it does. */
+    whenConnected(connected) {
+        if (this.used)
+            connected();
+        else
+            this.#socket.once(this.key.startsWith('https:') ? 'secureConnect' : 'connect', connected);
+    }
+    /** Sends a request; the answer comes when its head is there. */
+    ask(url, headers) {
+        const lines = Object.entries({ Host: url.host, ...headers, Connection: 'keep-alive' });
+        const head = `GET ${url.pathname}${url.search} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
+        const exchange = new Exchange(this);
+        this.#exchange = exchange;
+        // What could end a line early never gets here; should it, nothing is sent.
+        if (/[^\t\x20-\x7e\r\n]|\r(?!\n)|(?<!\r)\n/.test(head) ||
+            head.split('\r\n').length !== lines.length + 3) {
+            this.destroy(new Error('a header holds what no header may hold'));
+        }
+        else {
+            this.#socket.write(head);
+            // The answer before may have ended while its taker was not ready for more.
+            this.#socket.resume();
+        }
+        return exchange.head;
+    }
+    /** The body may flow again. */
+    resume() {
+        this.#socket.resume();
+    }
+    /** The exchange is over, its body read to the last byte. */
+    done(keep) {
+        this.#exchange = undefined;
+        this.used = true;
+        if (keep && !this.#socket.destroyed)
+            this.#wires.keep(this);
+        else
+            this.destroy();
+    }
+    /** Closes the connection. */
+    destroy(error) {
+        this.#end(error ?? new Error('given up'));
+        this.#socket.destroy();
+    }
+    #receive(bytes) {
+        const buffer = this.#buffer;
+        const release = () => {
+            this.#wires.release(buffer);
+        };
+        const exchange = this.#exchange;
+        if (exchange === undefined) {
+            // Nothing was asked: whatever this is, it is no answer.
+            release();
+            this.#wires.drop(this);
+            this.#socket.destroy();
+            return false;
+        }
+        return exchange.take(buffer.subarray(0, bytes), release);
+    }
+    #end(error) {
+        this.#wires.drop(this);
+        const exchange = this.#exchange;
+        this.#exchange = undefined;
+        exchange?.fail(error);
+    }
+}
+/** One question and its answer. */
+class Exchange {
+    head;
+    #line;
+    #settle;
+    #start = Buffer.alloc(0);
+    #body;
+    constructor(line) {
+        this.#line = line;
+        this.head = new Promise((resolve, reject) => {
+            this.#settle = { resolve, reject };
+        });
+    }
+    /** @returns whether more may come at once */
+    take(piece, release) {
+        if (this.#body !== undefined)
+            return this.#body.take(piece, release);
+        const known = this.#start.length;
+        this.#start = Buffer.concat([this.#start, piece]);
+        release();
+        const end = this.#start.indexOf('\r\n\r\n', Math.max(0, known - 3));
+        if (end < 0) {
+            if (this.#start.length <= largestHead)
+                return true;
+            this.#refuse('its head has no end');
+            return false;
+        }
+        const rest = this.#start.subarray(end + 4);
+        const text = this.#start.toString('latin1', 0, end);
+        this.#start = Buffer.alloc(0);
+        const parsed = parseHead(text);
+        if (parsed === undefined) {
+            this.#refuse('its head is not plain');
+            return false;
+        }
+        // Nothing but a foretaste: the real answer follows.
+        if (parsed.status < 200)
+            return rest.length === 0 || this.take(rest, () => undefined);
+        const body = new WireBody(this.#line, parsed.length, parsed.keep);
+        this.#body = body;
+        this.#settle?.resolve({ status: parsed.status, headers: parsed.headers, body });
+        this.#settle = undefined;
+        return body.take(rest, () => undefined);
+    }
+    fail(error) {
+        this.#settle?.reject(error);
+        this.#settle = undefined;
+        this.#body?.fail(error);
+    }
+    #refuse(rule) {
+        this.#line.destroy(new NotPlain(rule));
+    }
+}
+/** A body of known length, straight from its socket. */
+class WireBody {
+    #line;
+    #keep;
+    #left;
+    #paused = true;
+    #over = false;
+    #taker;
+    #waiting = [];
+    #failure;
+    constructor(line, length, keep) {
+        this.#line = line;
+        this.#left = length;
+        this.#keep = keep;
+    }
+    get paused() {
+        return this.#paused;
+    }
+    start(taker) {
+        this.#taker = taker;
+        if (this.#failure !== undefined)
+            taker.fail(this.#failure);
+        else
+            this.resume();
+    }
+    pause() {
+        this.#paused = true;
+    }
+    resume() {
+        this.#paused = false;
+        while (!this.#isPaused()) {
+            const next = this.#waiting.shift();
+            if (next === undefined)
+                break;
+            this.#taker?.data(next.piece, next.release);
+        }
+        if (this.#isPaused())
+            return;
+        this.#finish();
+        if (!this.#over)
+            this.#line.resume();
+    }
+    destroy() {
+        this.#taker = undefined;
+        this.#waiting = [];
+        if (this.#over)
+            return;
+        this.#over = true;
+        this.#line.destroy();
+    }
+    /** @returns whether more may come at once */
+    take(piece, release) {
+        if (piece.length > this.#left) {
+            // More than was announced: from here on nothing on this connection can be believed.
+            release();
+            this.#line.destroy(new Error('more came than was announced'));
+            return false;
+        }
+        this.#left -= piece.length;
+        if (piece.length === 0)
+            release();
+        else if (this.#paused || this.#waiting.length > 0)
+            this.#waiting.push({ piece, release });
+        else
+            this.#taker?.data(piece, release);
+        if (!this.#paused)
+            this.#finish();
+        // A body without bytes is over before anyone has looked at it: its socket is free.
+        else if (this.#left === 0 && this.#waiting.length === 0)
+            this.#free();
+        return !this.#paused;
+    }
+    fail(error) {
+        this.#failure = error;
+        if (this.#over)
+            return;
+        this.#over = true;
+        this.#taker?.fail(error);
+    }
+    /** The body as a stream of Node's own, its pieces copied: for small ones. */
+    readable() {
+        const stream = new external_node_stream_.Readable({
+            read: () => {
+                if (started)
+                    this.resume();
+                else {
+                    started = true;
+                    this.start({
+                        data: (piece, release) => {
+                            const more = stream.push(Buffer.from(piece));
+                            release();
+                            if (!more)
+                                this.pause();
+                        },
+                        end: () => stream.push(null),
+                        fail: error => stream.destroy(error)
+                    });
+                }
+            },
+            destroy: (error, done) => {
+                this.destroy();
+                done(error);
+            }
+        });
+        let started = false;
+        return stream;
+    }
+    #isPaused() {
+        return this.#paused;
+    }
+    #finish() {
+        if (this.#left > 0 || this.#waiting.length > 0)
+            return;
+        this.#free();
+        const taker = this.#taker;
+        this.#taker = undefined;
+        taker?.end();
+    }
+    #free() {
+        if (this.#over)
+            return;
+        this.#over = true;
+        this.#line.done(this.#keep);
+    }
+}
+/**
+ * The head of an answer, if it is of the plain kind: HTTP/1.1, one Content-Length, no coding.
+ * @see https://www.rfc-editor.org/rfc/rfc9112
+ */
+function parseHead(text) {
+    const [first = '', ...lines] = text.split('\r\n');
+    const status = Number(/^HTTP\/1\.1 (\d{3})(?: |$)/.exec(first)?.[1]);
+    if (Number.isNaN(status))
+        return undefined;
+    const headers = {};
+    for (const line of lines) {
+        const parts = /^([!#$%&'*+.^_`|~\w-]+):[ \t]*(.*?)[ \t]*$/.exec(line);
+        if (parts?.[1] === undefined || parts[2] === undefined)
+            return undefined;
+        const name = parts[1].toLowerCase();
+        const before = headers[name];
+        if (before !== undefined && name === 'content-length')
+            return undefined;
+        headers[name] = before === undefined ? parts[2] : `${before}, ${parts[2]}`;
+    }
+    if (status < 200)
+        return { status, headers, length: 0, keep: true };
+    const length = headers['content-length'] ?? (status === 204 || status === 304 ? '0' : '');
+    if (!/^\d{1,15}$/.test(length) || headers['transfer-encoding'] !== undefined)
+        return undefined;
+    return {
+        status,
+        headers,
+        length: Number(length),
+        keep: !/\bclose\b/i.test(headers.connection ?? '')
+    };
+}
+
+;// CONCATENATED MODULE: ./src/registry/straight.ts
+
+
+/** How many kept connections in a row may turn out to be closed before it counts. */
+const stale = 8;
+/** The straight way of `wire.ts`, under the transport's limits and with its names and trust. */
+class StraightWay {
+    #agents;
+    #names;
+    #timings;
+    #wires = new Wires();
+    /** Origins whose answers are not of the plain kind. */
+    #winding = new Set();
+    constructor(agents, names, timings) {
+        this.#agents = agents;
+        this.#names = names;
+        this.#timings = timings;
+    }
+    /**
+     * Sends a GET the straight way.
+     * @returns undefined where it cannot be gone: through a proxy, or the answer is not plain
+     * @throws what the connection throws; RegistryError of the kind stalled
+     */
+    async get(outgoing) {
+        const { url, judge, headers, signal } = outgoing;
+        if (this.#winding.has(url.origin) || !this.#agents.isDirect(url))
+            return undefined;
+        const target = {
+            url,
+            lookup: this.#names.lookup(judge),
+            ca: () => this.#agents.trusted(),
+            key: `${url.origin} ${judge === undefined ? '' : 'judged'}`
+        };
+        for (let i = 0;; i++) {
+            signal.throwIfAborted();
+            const { line, answer } = this.#wires.get(target, headers);
+            const used = line.used;
+            try {
+                return answerOf(await this.#within(line, answer, outgoing), url);
+            }
+            catch (error) {
+                signal.throwIfAborted();
+                if (error instanceof NotPlain) {
+                    this.#winding.add(url.origin);
+                    return undefined;
+                }
+                const { code } = error;
+                if (used && i < stale && (code === 'ECONNRESET' || code === 'EPIPE'))
+                    continue;
+                throw error;
+            }
+        }
+    }
+    /** Closes what is kept open. */
+    close() {
+        this.#wires.close();
+    }
+    async #within(line, answer, { url, answerWithin, signal }) {
+        let timer;
+        const limit = (milliseconds, what) => {
+            clearTimeout(timer);
+            timer = setTimeout(() => {
+                const text = `${url.host}: ${what} within ${Math.round(milliseconds / 100) / 10} s`;
+                line.destroy(new registry_error/* RegistryError */.gl('stalled', text, { host: url.host, method: 'GET', path: url.pathname }));
+            }, milliseconds);
+        };
+        const give = () => {
+            line.destroy(signal.reason);
+        };
+        limit(this.#timings.connect, 'no connection came about');
+        line.whenConnected(() => {
+            if (timer !== undefined)
+                limit(answerWithin, 'it did not answer');
+        });
+        signal.addEventListener('abort', give, { once: true });
+        try {
+            return await answer;
+        }
+        finally {
+            clearTimeout(timer);
+            timer = undefined;
+            signal.removeEventListener('abort', give);
+        }
+    }
+}
+/** With the body both ways: as pieces for those who want many bytes, as a stream for all others. */
+function answerOf({ status, headers, body }, url) {
+    let stream;
+    return {
+        status,
+        headers,
+        url,
+        get body() {
+            stream ??= body.readable();
+            return stream;
+        },
+        pieces: () => body
+    };
+}
+
 ;// CONCATENATED MODULE: ./src/registry/transport.ts
+
+
 
 
 
@@ -41363,7 +41937,7 @@ const usualTimings = {
     idle: 60_000
 };
 /** How many kept connections in a row may turn out to be closed by the other side before it counts. */
-const stale = 8;
+const transport_stale = 8;
 /**
  * HTTP/1.1 for all registries of a run: kept connections, time limits, proxies and private CAs.
  * It knows nothing of registries: one request, one answer, whatever its status.
@@ -41373,19 +41947,32 @@ class Transport {
     clock;
     names;
     #agents;
+    #straight;
     constructor(options = {}) {
         this.timings = options.timings ?? usualTimings;
         this.clock = options.clock ?? systemClock;
         this.names = new Names(options.resolve);
         this.#agents = new Agents(options);
+        this.#straight = new StraightWay(this.#agents, this.names, this.timings);
     }
     /**
      * Sends a request and waits for the head of its answer.
      * @throws RegistryError of the kinds address, certificate, proxy, connection, stalled, unsafe; the signal's reason
      */
     async send(outgoing) {
+        if (outgoing.large === true) {
+            try {
+                const answer = await this.#straight.get(outgoing);
+                if (answer !== undefined)
+                    return answer;
+            }
+            catch (error) {
+                outgoing.signal.throwIfAborted();
+                throw explain(error, outgoing, this.names);
+            }
+        }
         for (let i = 0;; i++) {
-            const attempt = new Exchange(outgoing, this);
+            const attempt = new transport_Exchange(outgoing, this);
             try {
                 return await attempt.run(this.#agents);
             }
@@ -41394,7 +41981,7 @@ class Transport {
                 // The other side closed a kept connection before it saw the request: not a failure of the
                 // registry, so a fresh one is taken. A body that streams cannot be sent twice from here.
                 const replayable = outgoing.body === undefined || outgoing.body instanceof Uint8Array;
-                if (attempt.stale(error) && replayable && i < stale)
+                if (attempt.stale(error) && replayable && i < transport_stale)
                     continue;
                 throw explain(error, outgoing, this.names);
             }
@@ -41403,10 +41990,11 @@ class Transport {
     /** Closes what is kept open. */
     close() {
         this.#agents.close();
+        this.#straight.close();
     }
 }
 /** One request on one connection. */
-class Exchange {
+class transport_Exchange {
     #outgoing;
     #transport;
     #request;
@@ -41434,10 +42022,26 @@ class Exchange {
             return await new Promise((resolve, reject) => {
                 const stop = new AbortController();
                 request.on('error', reject);
+                // What a proxy says instead of letting us through is not the registry's answer.
+                request.once('proxyConnect', ({ statusCode = 0 }) => {
+                    if (statusCode !== 200)
+                        request.destroy(proxyRefusal(statusCode, this.#outgoing));
+                });
                 request.on('response', message => {
+                    if (message.statusCode === 407) {
+                        message.resume();
+                        request.destroy(proxyRefusal(407, this.#outgoing));
+                        return;
+                    }
                     // An answer before all was sent: it is what counts, the rest of the body is not wanted.
                     stop.abort();
-                    resolve({ status: message.statusCode ?? 0, headers: message.headers, body: message, url });
+                    resolve({
+                        status: message.statusCode ?? 0,
+                        headers: message.headers,
+                        body: message,
+                        pieces: () => piecesOf(message),
+                        url
+                    });
                 });
                 this.#limitConnect(request);
                 request.on('finish', () => {
@@ -41470,11 +42074,13 @@ class Exchange {
         // From the very start: a proxy's CONNECT takes its time before there is a socket.
         this.#limit(this.#transport.timings.connect, 'no connection came about');
         request.once('socket', socket => {
-            if (!socket.connecting) {
+            const secure = this.#outgoing.url.protocol === 'https:';
+            // Through a proxy the connection stands already, and TLS has just begun.
+            const shaking = secure && socket.secureConnecting === true;
+            if (!socket.connecting && !shaking) {
                 clearTimeout(this.#timer);
                 return;
             }
-            const secure = this.#outgoing.url.protocol === 'https:';
             socket.once(secure ? 'secureConnect' : 'connect', () => {
                 clearTimeout(this.#timer);
                 if (request.writableFinished)

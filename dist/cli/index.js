@@ -36748,7 +36748,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _inputs_error_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(1551);
 /* harmony import */ var _inputs_given_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(2604);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(8424);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(1997);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(836);
 /* harmony import */ var _report_terminal_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(9236);
 /* harmony import */ var _report_verdict_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(687);
 /* harmony import */ var _run_cancel_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(2735);
@@ -39897,8 +39897,8 @@ class LayerMaker {
 var given = __nccwpck_require__(2604);
 // EXTERNAL MODULE: ./src/inputs.ts + 9 modules
 var inputs = __nccwpck_require__(8424);
-// EXTERNAL MODULE: ./src/main.ts + 88 modules
-var main = __nccwpck_require__(1997);
+// EXTERNAL MODULE: ./src/main.ts + 91 modules
+var main = __nccwpck_require__(836);
 // EXTERNAL MODULE: ./src/report/verdict.ts
 var verdict = __nccwpck_require__(687);
 ;// CONCATENATED MODULE: ./src/cli/demo.ts
@@ -43251,7 +43251,7 @@ function isInputName(text) {
 
 /***/ }),
 
-/***/ 1997:
+/***/ 836:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -43460,6 +43460,7 @@ async function openBlob(registry, repository, { digest, size }, { offset, end },
     return await registry.ask({
         ...about(registry, 'GET', repository, digest, signal),
         expect: part ? [200, 206] : [200],
+        large: true,
         tries,
         ...(part && { headers: { Range: `bytes=${offset}-${end === size ? '' : end - 1}` } })
     }, answer => {
@@ -43975,7 +43976,8 @@ const passing = new Set([
 ]);
 /** Whether the same request may well succeed a little later. */
 function isPassing(error) {
-    return passing.has(error.fault);
+    // A proxy that wants another account will want it the next time too.
+    return passing.has(error.fault) && !(error.fault === 'proxy' && error.status === 407);
 }
 /** The patience of one request: it decides whether and when to try again. */
 class Patience {
@@ -44349,7 +44351,7 @@ class Registry {
     /** One question through its redirects. Authorization goes to the origin and nowhere else. */
     async #redirected(question, authorization) {
         const { timings } = this.transport;
-        const { method, signal, body, commit } = question;
+        const { method, signal, body, commit, large } = question;
         let url = question.path instanceof URL ? question.path : new URL(question.path, this.origin);
         for (let hop = 0;; hop++) {
             const home = url.origin === this.origin.origin;
@@ -44369,6 +44371,7 @@ class Registry {
                 ...(body !== undefined && { body }),
                 answerWithin: commit === true ? timings.commit : timings.answer,
                 ...(!home && { judge }),
+                ...(large !== undefined && { large }),
                 signal
             });
             this.#met = true;
@@ -45156,7 +45159,48 @@ async function restore(moved, { target }) {
     }
 }
 
+;// CONCATENATED MODULE: ./src/registry/pieces.ts
+/** A stream of Node's own as pieces; its memory is not used again. */
+function piecesOf(body) {
+    return {
+        get paused() {
+            return body.isPaused();
+        },
+        start(taker) {
+            let over = false;
+            const fail = (error) => {
+                if (over)
+                    return;
+                over = true;
+                taker.fail(error);
+            };
+            body.on('error', fail);
+            if (body.destroyed) {
+                // It broke while it waited: nobody will tell of it any more.
+                fail(new Error('it broke off before it was read'));
+                return;
+            }
+            body.on('end', () => {
+                if (!over)
+                    taker.end();
+                over = true;
+            });
+            body.on('close', () => {
+                fail(new Error('closed early'));
+            });
+            body.on('data', (piece) => {
+                if (!over)
+                    taker.data(piece, () => undefined);
+            });
+        },
+        pause: () => body.pause(),
+        resume: () => body.resume(),
+        destroy: () => body.destroy()
+    };
+}
+
 ;// CONCATENATED MODULE: ./src/registry/reader.ts
+
 
 
 
@@ -45213,7 +45257,7 @@ class BlobReader {
             const cursor = { at };
             try {
                 const { answer, skip } = await this.#take(at, to, signal);
-                await this.#pour(decoded(answer.body, answer.headers['content-encoding'], size), cursor, to, skip, sink, signal);
+                await this.#pour(decoded(answer, size), cursor, to, skip, sink, signal);
                 at = cursor.at;
             }
             catch (error) {
@@ -45249,19 +45293,20 @@ class BlobReader {
         return new Promise((resolve, reject) => {
             const timer = setTimeout(() => {
                 // A sink that takes nothing is not this side's failure; who writes to it watches it.
-                if (body.isPaused())
+                if (body.paused)
                     timer.refresh();
                 else
                     settle(this.#failure('stalled', `nothing came for ${idle / 1000} s`));
             }, idle);
+            let over = false;
             const settle = (error) => {
+                if (over)
+                    return;
+                over = true;
                 clearTimeout(timer);
                 signal.removeEventListener('abort', onAbort);
                 sink.off('drain', onDrain);
                 sink.off('close', onClose);
-                body.off('data', onData);
-                // A body that is left early must not throw later on.
-                body.on('error', () => undefined);
                 if (error === undefined)
                     resolve();
                 else {
@@ -45279,18 +45324,14 @@ class BlobReader {
             const onClose = () => {
                 settle(this.#failure('connection', 'the upload of it broke'));
             };
-            const onData = (whole) => {
+            const data = (whole, release) => {
                 timer.refresh();
-                let piece = whole;
-                if (skip > 0) {
-                    const cut = Math.min(skip, piece.length);
-                    skip -= cut;
-                    piece = piece.subarray(cut);
-                }
-                if (piece.length > to - cursor.at)
-                    piece = piece.subarray(0, to - cursor.at);
-                if (piece.length === 0)
+                const piece = whole.subarray(skip, skip + to - cursor.at);
+                skip = Math.max(0, skip - whole.length);
+                if (over || piece.length === 0) {
+                    release();
                     return;
+                }
                 try {
                     this.#hash(piece, cursor.at);
                 }
@@ -45303,37 +45344,27 @@ class BlobReader {
                     this.#arrived(cursor.at - this.#furthest);
                     this.#furthest = cursor.at;
                 }
-                if (!sink.write(piece))
+                // Its memory is free again when the sink has handed it on.
+                if (!sink.write(piece, release))
                     body.pause();
-                if (cursor.at === to) {
-                    // More than was promised is not read; the connection goes with it.
-                    body.off('data', onData);
+                // All is there: what comes after it is not wanted, but the end is, for the connection.
+                if (cursor.at === to)
                     body.resume();
-                }
             };
-            if (body.destroyed) {
-                // It broke while it waited to be taken over: nobody will tell of it any more.
-                settle(this.#failure('connection', 'it broke off before it was read'));
-                return;
-            }
+            const broken = (text, cause) => {
+                settle(cursor.at === to ? undefined : this.#failure('connection', text, cause));
+            };
             sink.on('drain', onDrain);
             sink.on('close', onClose);
             signal.addEventListener('abort', onAbort, { once: true });
-            body.on('data', onData);
-            body.on('end', () => {
-                settle(cursor.at === to
-                    ? undefined
-                    : this.#failure('connection', `it ended after ${cursor.at} of ${to} bytes`));
-            });
-            body.on('error', error => {
-                settle(cursor.at === to
-                    ? undefined
-                    : this.#failure('connection', `it broke off after ${cursor.at} of ${to} bytes`, error));
-            });
-            body.on('close', () => {
-                settle(cursor.at === to
-                    ? undefined
-                    : this.#failure('connection', `it ended after ${cursor.at} of ${to} bytes`));
+            body.start({
+                data,
+                end: () => {
+                    broken(`it ended after ${cursor.at} of ${to} bytes`);
+                },
+                fail: error => {
+                    broken(`it broke off after ${cursor.at} of ${to} bytes`, error);
+                }
             });
         });
     }
@@ -45375,13 +45406,14 @@ class BlobReader {
     }
 }
 /** Some proxies compress although nobody asked; a body that has the blob's length is the blob. */
-function decoded(body, encoding, size) {
-    const whole = encoding !== 'gzip' || Number(body.headers['content-length']) === size;
-    if (whole || body.destroyed)
-        return body;
+function decoded(answer, size) {
+    const { headers } = answer;
+    if (headers['content-encoding'] !== 'gzip' || Number(headers['content-length']) === size) {
+        return answer.pieces();
+    }
     const unpacked = (0,external_node_zlib_.createGunzip)();
-    body.on('error', error => unpacked.destroy(error));
-    return body.pipe(unpacked);
+    answer.body.on('error', error => unpacked.destroy(error));
+    return piecesOf(answer.body.pipe(unpacked));
 }
 
 ;// CONCATENATED MODULE: ./src/registry/uploads.ts
@@ -45400,6 +45432,8 @@ const uploads_mostCorrupt = 2;
 const mostRefused = 2;
 /** How often it begins anew because the registry has lost it. */
 const mostLost = 4;
+/** From the largest blob down to the shortest chunk. */
+const mostHalvings = 16;
 /**
  * Asks the registry to take a blob over from another of its repositories, which moves no byte.
  * @returns `mounted`, or the upload that the registry opened instead; undefined where it did neither
@@ -45469,8 +45503,8 @@ class Upload {
     #content;
     #signal;
     #session;
-    /** How often it broke, for whatever reason. */
-    #failures = 0;
+    /** How often it was broken off by what may pass. */
+    #broken = 0;
     /** Bytes of the last request with a body. */
     #sent = 0;
     /** What the content's own source failed with: the registry is not to blame. */
@@ -45492,7 +45526,8 @@ class Upload {
         const registry = this.#registry;
         const { descriptor } = this.#content;
         const patience = registry.patience();
-        const left = { corrupt: uploads_mostCorrupt, refused: mostRefused, lost: mostLost };
+        let failures = 0;
+        const left = { corrupt: uploads_mostCorrupt, refused: mostRefused, lost: mostLost, large: mostHalvings };
         for (;;) {
             try {
                 // Once: this loop is the patience.
@@ -45506,15 +45541,15 @@ class Upload {
                 this.#signal.throwIfAborted();
                 if (!(error instanceof RegistryError))
                     throw error;
-                error.attempts = Math.max(error.attempts, ++this.#failures);
+                error.attempts = Math.max(error.attempts, ++failures);
                 if (await this.#arrived(error))
                     return;
                 const verdict = this.#judge(error);
-                if (verdict === 'passing')
+                if (verdict === 'passing') {
+                    this.#broken++;
                     await registry.recover(patience, error, this.#signal);
-                else if (verdict === 'final')
-                    throw error;
-                else if (verdict !== 'smaller' && left[verdict]-- === 0)
+                }
+                else if (verdict === 'final' || left[verdict]-- === 0)
                     throw error;
                 registry.log.debug(`${error.message}; the upload starts again`);
             }
@@ -45547,10 +45582,10 @@ class Upload {
             return 'corrupt';
         if (error.status === 413) {
             // What was refused is remembered for the host; chunks are half of it, down to the floor.
-            if (this.#sent <= shortestChunk)
+            if (this.#sent <= shortestChunk || learned.wholeOnly === true)
                 return 'final';
             learned.tooLarge = Math.min(learned.tooLarge ?? Infinity, this.#sent);
-            return 'smaller';
+            return 'large';
         }
         if (isPassing(error))
             return 'passing';
@@ -45567,7 +45602,7 @@ class Upload {
         const { learned, quirks } = this.#registry;
         const { size, digest } = this.#content.descriptor;
         // Broken twice in one piece: from now on, a break costs a chunk and not the blob.
-        const inChunks = learned.tooLarge !== undefined || this.#failures >= 2;
+        const inChunks = learned.tooLarge !== undefined || this.#broken >= 2;
         const chunk = inChunks ? this.#chunk() : size;
         if (chunk >= size && size <= quirks.singlePut) {
             await this.#commit(session, digest, { from: 0, to: size });
@@ -45633,8 +45668,10 @@ class Upload {
                 this.#signal.throwIfAborted();
                 if (!(error instanceof RegistryError) || error === this.#contentFailure)
                     throw error;
-                if (error.status === 405 && at > 0)
+                if (error.status === 405 && at > 0) {
                     this.#registry.learned.wholeOnly = true;
+                    throw error.as('server', error.message);
+                }
                 const resumable = error.status === 416 || ['connection', 'stalled', 'server'].includes(error.fault);
                 chunk = Math.min(chunk, this.#chunk());
                 if (!resumable || chunk >= size || ++failures > 3)
@@ -45673,7 +45710,7 @@ class Upload {
         if (learned.wholeOnly === true)
             return Infinity;
         // Whatever breaks every large request, and does not say so, lets a small one through.
-        const shrunk = quirks.chunk / 2 ** Math.max(0, this.#failures - 2);
+        const shrunk = quirks.chunk / 2 ** Math.max(0, this.#broken - 2);
         return Math.max(shortestChunk, Math.floor(Math.min(shrunk, (learned.tooLarge ?? Infinity) / 2)));
     }
     async #ask(method, url, expect, part, more = {}) {
@@ -47105,7 +47142,7 @@ async function blobsThere(image, { manifest }, { target, lanes }, signal) {
     const blobs = manifest.kind === 'image'
         ? [manifest.config, ...manifest.layers].filter(blob => !(0,oci_descriptor/* isForeign */.j)(blob))
         : [...image.blobs.values()];
-    const children = manifest.kind === 'image' ? [] : image.manifests.slice(0, -1);
+    const children = manifest.kind === 'image' ? [] : image.manifests.filter(node => node !== image.root);
     await Promise.all([
         ...blobs.map(async (blob) => {
             const has = await lanes.control.run(() => hasBlob(target, repository, blob, signal));
@@ -47369,7 +47406,7 @@ class DockerEngine {
         }
         const again = due.filter(({ standing }) => standing.tagged !== undefined).length;
         if (again > 0) {
-            log.info(`${again} images stand at the target with other digests than the source's, as docker may have left them; they are sent again`);
+            log.info(`${again === 1 ? 'One image stands' : `${again} images stand`} at the target with another digest than the source's, as docker may have left it; ${again === 1 ? 'it is' : 'they are'} sent again`);
         }
         return engine;
     }
@@ -48120,11 +48157,9 @@ function matches(entry, host, port) {
         return false;
     const name = (parts?.[1] ?? entry).replace(/^\[|\]$/g, '').replace(/^\*(?=\.)/, '');
     if (ipaddr_default().isValid(host) && ipaddr_default().isValid(name)) {
-        return (ipaddr_default().process(host).toNormalizedString() === ipaddr_default().process(name).toNormalizedString());
+        return ipaddr_default().process(host).toNormalizedString() === ipaddr_default().process(name).toNormalizedString();
     }
-    return name.startsWith('.')
-        ? host.endsWith(name)
-        : host === name || host.endsWith(`.${name}`);
+    return name.startsWith('.') ? host.endsWith(name) : host === name || host.endsWith(`.${name}`);
 }
 function inNetwork(host, network) {
     if (!ipaddr_default().isValid(host) || !ipaddr_default().isValidCIDR(network))
@@ -48135,6 +48170,7 @@ function inNetwork(host, network) {
 }
 
 ;// CONCATENATED MODULE: ./src/registry/agents.ts
+
 
 
 
@@ -48165,6 +48201,10 @@ class Agents {
         }
         return agent;
     }
+    /** Whether a URL is reached without a proxy. */
+    isDirect(url) {
+        return proxyFor(url) === '';
+    }
     /** Closes the connections that are idle. */
     close() {
         for (const agent of this.#agents.values())
@@ -48175,22 +48215,25 @@ class Agents {
         const keep = { keepAlive: true, maxFreeSockets: 256 };
         const secure = url.protocol === 'https:';
         if (proxy === '') {
-            return secure ? new external_node_https_.Agent({ ...keep, ca: this.#trust() }) : new external_node_http_.Agent(keep);
+            return secure ? new external_node_https_.Agent({ ...keep, ca: this.trusted() }) : new external_node_http_.Agent(keep);
         }
-        const password = new URL(proxy).password;
+        if (!URL.canParse(proxy)) {
+            throw new RegistryError('proxy', `the proxy that the environment names for ${url.host} is not an address`, { host: url.host, advice: 'Write HTTPS_PROXY as http://proxy:port.' });
+        }
+        const { password } = new URL(proxy);
         if (password !== '') {
             this.#options.secret?.(password);
             this.#options.secret?.(decodeURIComponent(password));
         }
         return secure
-            ? new https_proxy_agent_dist.HttpsProxyAgent(proxy, { ...keep, ca: this.#trust() })
+            ? new https_proxy_agent_dist.HttpsProxyAgent(proxy, { ...keep, ca: this.trusted() })
             : new dist.HttpProxyAgent(proxy, keep);
     }
     /**
-     * Giving a CA replaces the usual ones, so all are named. NODE_EXTRA_CA_CERTS is read here since
+     * The certificates that are believed. Giving a CA replaces the usual ones, so all are named. NODE_EXTRA_CA_CERTS is read here since
      * Node itself only reads it for connections without a CA of their own.
      */
-    #trust() {
+    trusted() {
         this.#trusted ??= [
             ...external_node_tls_.rootCertificates,
             ...extra(),
@@ -48281,6 +48324,19 @@ function explain(error, request, names) {
         ? 'If it is meant to be spoken to over plain http, name it in insecure-registries.'
         : undefined);
 }
+/** What it means that a proxy answered `status` instead of letting us through. */
+function proxyRefusal(status, { url, method }) {
+    const wants = status === 407;
+    return new RegistryError('proxy', `the proxy did not let ${url.host} through: ${wants ? 'it wants a user name and password, or other ones (407)' : `it answered ${status}`}`, {
+        host: url.host,
+        method,
+        path: url.pathname,
+        status,
+        advice: wants
+            ? 'Give the proxy its account in HTTPS_PROXY: http://user:password@proxy:port, special characters percent-encoded.'
+            : 'See whether the proxy may go to that host, or name the host in NO_PROXY.'
+    });
+}
 
 // EXTERNAL MODULE: external "node:dns"
 var external_node_dns_ = __nccwpck_require__(610);
@@ -48353,7 +48409,500 @@ class Names {
     }
 }
 
+// EXTERNAL MODULE: external "node:stream"
+var external_node_stream_ = __nccwpck_require__(7075);
+;// CONCATENATED MODULE: ./src/registry/wire.ts
+
+
+
+
+/**
+ * The straight way for large answers: GET over a socket whose bytes land in buffers that are used
+ * again and again. Node's own HTTP client copies each piece of a body into memory of its own; with
+ * gigabytes that costs a third of the processor time and half of the memory of the whole mirror.
+ * Only answers with a Content-Length go this way; whatever is more complicated is left to Node.
+ */
+/** One buffer, in bytes: large enough that a call costs nothing beside it, small enough to stay in the cache. */
+const bufferSize = 128 * 1024;
+/** So many buffers are kept for later. */
+const mostKept = 64;
+/** The most bytes of an answer's head. */
+const largestHead = 64 * 1024;
+/** How many idle sockets to one origin are kept. */
+const mostIdle = 64;
+/** The answer cannot be read this way; it has to be asked for again, by Node's client. */
+class NotPlain extends Error {
+    name = 'NotPlain';
+}
+/** The kept sockets of a run. */
+class Wires {
+    #idle = new Map();
+    #buffers = [];
+    /** Sends a GET on a kept socket, or on a fresh one. */
+    get(target, headers) {
+        const line = this.#take(target.key) ?? new Line(target, this);
+        return { answer: line.ask(target.url, headers), line };
+    }
+    /** Takes back a socket whose answer has been read to its end. */
+    keep(line) {
+        const idle = this.#idle.get(line.key) ?? [];
+        if (idle.length >= mostIdle)
+            line.destroy();
+        else
+            idle.push(line);
+        this.#idle.set(line.key, idle);
+    }
+    /** Forgets a socket that closed. */
+    drop(line) {
+        const idle = this.#idle.get(line.key);
+        const at = idle?.indexOf(line) ?? -1;
+        if (at >= 0)
+            idle?.splice(at, 1);
+    }
+    /** A buffer that nobody uses. */
+    buffer() {
+        return this.#buffers.pop() ?? Buffer.allocUnsafeSlow(bufferSize);
+    }
+    /** Takes a buffer back. */
+    release(buffer) {
+        if (this.#buffers.length < mostKept)
+            this.#buffers.push(buffer);
+    }
+    /** Closes what is idle. */
+    close() {
+        for (const idle of this.#idle.values())
+            for (const line of [...idle])
+                line.destroy();
+        this.#idle.clear();
+    }
+    #take(key) {
+        const idle = this.#idle.get(key);
+        for (let line = idle?.pop(); line !== undefined; line = idle?.pop())
+            if (line.usable)
+                return line;
+        return undefined;
+    }
+}
+/** One socket: one exchange after the other. */
+class Line {
+    key;
+    /** Whether it has carried an answer before. */
+    used = false;
+    #socket;
+    #wires;
+    #exchange;
+    constructor({ url, lookup, ca, key }, wires) {
+        this.key = key;
+        this.#wires = wires;
+        const secure = url.protocol === 'https:';
+        const host = hostOf(url);
+        const options = {
+            host,
+            port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
+            lookup,
+            noDelay: true,
+            onread: {
+                buffer: () => {
+                    this.#buffer = wires.buffer();
+                    return this.#buffer;
+                },
+                callback: (bytes) => this.#receive(bytes)
+            }
+        };
+        this.#socket = secure
+            ? (0,external_node_tls_.connect)({ ...options, ca: ca(), servername: /^[\d.]+$|:/.test(host) ? '' : host })
+            : (0,external_node_net_.connect)(options);
+        this.#socket.on('error', error => {
+            this.#end(error);
+        });
+        this.#socket.on('close', () => {
+            this.#end(Object.assign(new Error('closed by the other side'), { code: 'ECONNRESET' }));
+        });
+    }
+    #buffer = Buffer.alloc(0);
+    /** Whether it can carry another exchange. */
+    get usable() {
+        return !this.#socket.destroyed && this.#exchange === undefined;
+    }
+    /** Calls back when the connection stands, TLS included; at once if it does. */
+    whenConnected(connected) {
+        if (this.used)
+            connected();
+        else
+            this.#socket.once(this.key.startsWith('https:') ? 'secureConnect' : 'connect', connected);
+    }
+    /** Sends a request; the answer comes when its head is there. */
+    ask(url, headers) {
+        const lines = Object.entries({ Host: url.host, ...headers, Connection: 'keep-alive' });
+        const head = `GET ${url.pathname}${url.search} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
+        const exchange = new Exchange(this);
+        this.#exchange = exchange;
+        // What could end a line early never gets here; should it, nothing is sent.
+        if (/[^\t\x20-\x7e\r\n]|\r(?!\n)|(?<!\r)\n/.test(head) ||
+            head.split('\r\n').length !== lines.length + 3) {
+            this.destroy(new Error('a header holds what no header may hold'));
+        }
+        else {
+            this.#socket.write(head);
+            // The answer before may have ended while its taker was not ready for more.
+            this.#socket.resume();
+        }
+        return exchange.head;
+    }
+    /** The body may flow again. */
+    resume() {
+        this.#socket.resume();
+    }
+    /** The exchange is over, its body read to the last byte. */
+    done(keep) {
+        this.#exchange = undefined;
+        this.used = true;
+        if (keep && !this.#socket.destroyed)
+            this.#wires.keep(this);
+        else
+            this.destroy();
+    }
+    /** Closes the connection. */
+    destroy(error) {
+        this.#end(error ?? new Error('given up'));
+        this.#socket.destroy();
+    }
+    #receive(bytes) {
+        const buffer = this.#buffer;
+        const release = () => {
+            this.#wires.release(buffer);
+        };
+        const exchange = this.#exchange;
+        if (exchange === undefined) {
+            // Nothing was asked: whatever this is, it is no answer.
+            release();
+            this.#wires.drop(this);
+            this.#socket.destroy();
+            return false;
+        }
+        return exchange.take(buffer.subarray(0, bytes), release);
+    }
+    #end(error) {
+        this.#wires.drop(this);
+        const exchange = this.#exchange;
+        this.#exchange = undefined;
+        exchange?.fail(error);
+    }
+}
+/** One question and its answer. */
+class Exchange {
+    head;
+    #line;
+    #settle;
+    #start = Buffer.alloc(0);
+    #body;
+    constructor(line) {
+        this.#line = line;
+        this.head = new Promise((resolve, reject) => {
+            this.#settle = { resolve, reject };
+        });
+    }
+    /** @returns whether more may come at once */
+    take(piece, release) {
+        if (this.#body !== undefined)
+            return this.#body.take(piece, release);
+        const known = this.#start.length;
+        this.#start = Buffer.concat([this.#start, piece]);
+        release();
+        const end = this.#start.indexOf('\r\n\r\n', Math.max(0, known - 3));
+        if (end < 0) {
+            if (this.#start.length <= largestHead)
+                return true;
+            this.#refuse('its head has no end');
+            return false;
+        }
+        const rest = this.#start.subarray(end + 4);
+        const text = this.#start.toString('latin1', 0, end);
+        this.#start = Buffer.alloc(0);
+        const parsed = parseHead(text);
+        if (parsed === undefined) {
+            this.#refuse('its head is not plain');
+            return false;
+        }
+        // Nothing but a foretaste: the real answer follows.
+        if (parsed.status < 200)
+            return rest.length === 0 || this.take(rest, () => undefined);
+        const body = new WireBody(this.#line, parsed.length, parsed.keep);
+        this.#body = body;
+        this.#settle?.resolve({ status: parsed.status, headers: parsed.headers, body });
+        this.#settle = undefined;
+        return body.take(rest, () => undefined);
+    }
+    fail(error) {
+        this.#settle?.reject(error);
+        this.#settle = undefined;
+        this.#body?.fail(error);
+    }
+    #refuse(rule) {
+        this.#line.destroy(new NotPlain(rule));
+    }
+}
+/** A body of known length, straight from its socket. */
+class WireBody {
+    #line;
+    #keep;
+    #left;
+    #paused = true;
+    #over = false;
+    #taker;
+    #waiting = [];
+    #failure;
+    constructor(line, length, keep) {
+        this.#line = line;
+        this.#left = length;
+        this.#keep = keep;
+    }
+    get paused() {
+        return this.#paused;
+    }
+    start(taker) {
+        this.#taker = taker;
+        if (this.#failure !== undefined)
+            taker.fail(this.#failure);
+        else
+            this.resume();
+    }
+    pause() {
+        this.#paused = true;
+    }
+    resume() {
+        this.#paused = false;
+        while (!this.#isPaused()) {
+            const next = this.#waiting.shift();
+            if (next === undefined)
+                break;
+            this.#taker?.data(next.piece, next.release);
+        }
+        if (this.#isPaused())
+            return;
+        this.#finish();
+        if (!this.#over)
+            this.#line.resume();
+    }
+    destroy() {
+        this.#taker = undefined;
+        this.#waiting = [];
+        if (this.#over)
+            return;
+        this.#over = true;
+        this.#line.destroy();
+    }
+    /** @returns whether more may come at once */
+    take(piece, release) {
+        if (piece.length > this.#left) {
+            // More than was announced: from here on nothing on this connection can be believed.
+            release();
+            this.#line.destroy(new Error('more came than was announced'));
+            return false;
+        }
+        this.#left -= piece.length;
+        if (piece.length === 0)
+            release();
+        else if (this.#paused || this.#waiting.length > 0)
+            this.#waiting.push({ piece, release });
+        else
+            this.#taker?.data(piece, release);
+        if (!this.#paused)
+            this.#finish();
+        // A body without bytes is over before anyone has looked at it: its socket is free.
+        else if (this.#left === 0 && this.#waiting.length === 0)
+            this.#free();
+        return !this.#paused;
+    }
+    fail(error) {
+        this.#failure = error;
+        if (this.#over)
+            return;
+        this.#over = true;
+        this.#taker?.fail(error);
+    }
+    /** The body as a stream of Node's own, its pieces copied: for small ones. */
+    readable() {
+        const stream = new external_node_stream_.Readable({
+            read: () => {
+                if (started)
+                    this.resume();
+                else {
+                    started = true;
+                    this.start({
+                        data: (piece, release) => {
+                            const more = stream.push(Buffer.from(piece));
+                            release();
+                            if (!more)
+                                this.pause();
+                        },
+                        end: () => stream.push(null),
+                        fail: error => stream.destroy(error)
+                    });
+                }
+            },
+            destroy: (error, done) => {
+                this.destroy();
+                done(error);
+            }
+        });
+        let started = false;
+        return stream;
+    }
+    #isPaused() {
+        return this.#paused;
+    }
+    #finish() {
+        if (this.#left > 0 || this.#waiting.length > 0)
+            return;
+        this.#free();
+        const taker = this.#taker;
+        this.#taker = undefined;
+        taker?.end();
+    }
+    #free() {
+        if (this.#over)
+            return;
+        this.#over = true;
+        this.#line.done(this.#keep);
+    }
+}
+/**
+ * The head of an answer, if it is of the plain kind: HTTP/1.1, one Content-Length, no coding.
+ * @see https://www.rfc-editor.org/rfc/rfc9112
+ */
+function parseHead(text) {
+    const [first = '', ...lines] = text.split('\r\n');
+    const status = Number(/^HTTP\/1\.1 (\d{3})(?: |$)/.exec(first)?.[1]);
+    if (Number.isNaN(status))
+        return undefined;
+    const headers = {};
+    for (const line of lines) {
+        const parts = /^([!#$%&'*+.^_`|~\w-]+):[ \t]*(.*?)[ \t]*$/.exec(line);
+        if (parts?.[1] === undefined || parts[2] === undefined)
+            return undefined;
+        const name = parts[1].toLowerCase();
+        const before = headers[name];
+        if (before !== undefined && name === 'content-length')
+            return undefined;
+        headers[name] = before === undefined ? parts[2] : `${before}, ${parts[2]}`;
+    }
+    if (status < 200)
+        return { status, headers, length: 0, keep: true };
+    const length = headers['content-length'] ?? (status === 204 || status === 304 ? '0' : '');
+    if (!/^\d{1,15}$/.test(length) || headers['transfer-encoding'] !== undefined)
+        return undefined;
+    return {
+        status,
+        headers,
+        length: Number(length),
+        keep: !/\bclose\b/i.test(headers.connection ?? '')
+    };
+}
+
+;// CONCATENATED MODULE: ./src/registry/straight.ts
+
+
+/** How many kept connections in a row may turn out to be closed before it counts. */
+const stale = 8;
+/** The straight way of `wire.ts`, under the transport's limits and with its names and trust. */
+class StraightWay {
+    #agents;
+    #names;
+    #timings;
+    #wires = new Wires();
+    /** Origins whose answers are not of the plain kind. */
+    #winding = new Set();
+    constructor(agents, names, timings) {
+        this.#agents = agents;
+        this.#names = names;
+        this.#timings = timings;
+    }
+    /**
+     * Sends a GET the straight way.
+     * @returns undefined where it cannot be gone: through a proxy, or the answer is not plain
+     * @throws what the connection throws; RegistryError of the kind stalled
+     */
+    async get(outgoing) {
+        const { url, judge, headers, signal } = outgoing;
+        if (this.#winding.has(url.origin) || !this.#agents.isDirect(url))
+            return undefined;
+        const target = {
+            url,
+            lookup: this.#names.lookup(judge),
+            ca: () => this.#agents.trusted(),
+            key: `${url.origin} ${judge === undefined ? '' : 'judged'}`
+        };
+        for (let i = 0;; i++) {
+            signal.throwIfAborted();
+            const { line, answer } = this.#wires.get(target, headers);
+            const used = line.used;
+            try {
+                return answerOf(await this.#within(line, answer, outgoing), url);
+            }
+            catch (error) {
+                signal.throwIfAborted();
+                if (error instanceof NotPlain) {
+                    this.#winding.add(url.origin);
+                    return undefined;
+                }
+                const { code } = error;
+                if (used && i < stale && (code === 'ECONNRESET' || code === 'EPIPE'))
+                    continue;
+                throw error;
+            }
+        }
+    }
+    /** Closes what is kept open. */
+    close() {
+        this.#wires.close();
+    }
+    async #within(line, answer, { url, answerWithin, signal }) {
+        let timer;
+        const limit = (milliseconds, what) => {
+            clearTimeout(timer);
+            timer = setTimeout(() => {
+                const text = `${url.host}: ${what} within ${Math.round(milliseconds / 100) / 10} s`;
+                line.destroy(new RegistryError('stalled', text, { host: url.host, method: 'GET', path: url.pathname }));
+            }, milliseconds);
+        };
+        const give = () => {
+            line.destroy(signal.reason);
+        };
+        limit(this.#timings.connect, 'no connection came about');
+        line.whenConnected(() => {
+            if (timer !== undefined)
+                limit(answerWithin, 'it did not answer');
+        });
+        signal.addEventListener('abort', give, { once: true });
+        try {
+            return await answer;
+        }
+        finally {
+            clearTimeout(timer);
+            timer = undefined;
+            signal.removeEventListener('abort', give);
+        }
+    }
+}
+/** With the body both ways: as pieces for those who want many bytes, as a stream for all others. */
+function answerOf({ status, headers, body }, url) {
+    let stream;
+    return {
+        status,
+        headers,
+        url,
+        get body() {
+            stream ??= body.readable();
+            return stream;
+        },
+        pieces: () => body
+    };
+}
+
 ;// CONCATENATED MODULE: ./src/registry/transport.ts
+
+
 
 
 
@@ -48369,7 +48918,7 @@ const usualTimings = {
     idle: 60_000
 };
 /** How many kept connections in a row may turn out to be closed by the other side before it counts. */
-const stale = 8;
+const transport_stale = 8;
 /**
  * HTTP/1.1 for all registries of a run: kept connections, time limits, proxies and private CAs.
  * It knows nothing of registries: one request, one answer, whatever its status.
@@ -48379,19 +48928,32 @@ class Transport {
     clock;
     names;
     #agents;
+    #straight;
     constructor(options = {}) {
         this.timings = options.timings ?? usualTimings;
         this.clock = options.clock ?? systemClock;
         this.names = new Names(options.resolve);
         this.#agents = new Agents(options);
+        this.#straight = new StraightWay(this.#agents, this.names, this.timings);
     }
     /**
      * Sends a request and waits for the head of its answer.
      * @throws RegistryError of the kinds address, certificate, proxy, connection, stalled, unsafe; the signal's reason
      */
     async send(outgoing) {
+        if (outgoing.large === true) {
+            try {
+                const answer = await this.#straight.get(outgoing);
+                if (answer !== undefined)
+                    return answer;
+            }
+            catch (error) {
+                outgoing.signal.throwIfAborted();
+                throw explain(error, outgoing, this.names);
+            }
+        }
         for (let i = 0;; i++) {
-            const attempt = new Exchange(outgoing, this);
+            const attempt = new transport_Exchange(outgoing, this);
             try {
                 return await attempt.run(this.#agents);
             }
@@ -48400,7 +48962,7 @@ class Transport {
                 // The other side closed a kept connection before it saw the request: not a failure of the
                 // registry, so a fresh one is taken. A body that streams cannot be sent twice from here.
                 const replayable = outgoing.body === undefined || outgoing.body instanceof Uint8Array;
-                if (attempt.stale(error) && replayable && i < stale)
+                if (attempt.stale(error) && replayable && i < transport_stale)
                     continue;
                 throw explain(error, outgoing, this.names);
             }
@@ -48409,10 +48971,11 @@ class Transport {
     /** Closes what is kept open. */
     close() {
         this.#agents.close();
+        this.#straight.close();
     }
 }
 /** One request on one connection. */
-class Exchange {
+class transport_Exchange {
     #outgoing;
     #transport;
     #request;
@@ -48440,10 +49003,26 @@ class Exchange {
             return await new Promise((resolve, reject) => {
                 const stop = new AbortController();
                 request.on('error', reject);
+                // What a proxy says instead of letting us through is not the registry's answer.
+                request.once('proxyConnect', ({ statusCode = 0 }) => {
+                    if (statusCode !== 200)
+                        request.destroy(proxyRefusal(statusCode, this.#outgoing));
+                });
                 request.on('response', message => {
+                    if (message.statusCode === 407) {
+                        message.resume();
+                        request.destroy(proxyRefusal(407, this.#outgoing));
+                        return;
+                    }
                     // An answer before all was sent: it is what counts, the rest of the body is not wanted.
                     stop.abort();
-                    resolve({ status: message.statusCode ?? 0, headers: message.headers, body: message, url });
+                    resolve({
+                        status: message.statusCode ?? 0,
+                        headers: message.headers,
+                        body: message,
+                        pieces: () => piecesOf(message),
+                        url
+                    });
                 });
                 this.#limitConnect(request);
                 request.on('finish', () => {
@@ -48476,11 +49055,13 @@ class Exchange {
         // From the very start: a proxy's CONNECT takes its time before there is a socket.
         this.#limit(this.#transport.timings.connect, 'no connection came about');
         request.once('socket', socket => {
-            if (!socket.connecting) {
+            const secure = this.#outgoing.url.protocol === 'https:';
+            // Through a proxy the connection stands already, and TLS has just begun.
+            const shaking = secure && socket.secureConnecting === true;
+            if (!socket.connecting && !shaking) {
                 clearTimeout(this.#timer);
                 return;
             }
-            const secure = this.#outgoing.url.protocol === 'https:';
             socket.once(secure ? 'secureConnect' : 'connect', () => {
                 clearTimeout(this.#timer);
                 if (request.writableFinished)

@@ -42,6 +42,11 @@ export class Agents {
     return agent;
   }
 
+  /** Whether a URL is reached without a proxy. */
+  isDirect(url: URL): boolean {
+    return proxyFor(url) === '';
+  }
+
   /** Closes the connections that are idle. */
   close(): void {
     for (const agent of this.#agents.values()) agent.destroy();
@@ -52,7 +57,7 @@ export class Agents {
     const keep = {keepAlive: true, maxFreeSockets: 256};
     const secure = url.protocol === 'https:';
     if (proxy === '') {
-      return secure ? new HttpsAgent({...keep, ca: this.#trust()}) : new HttpAgent(keep);
+      return secure ? new HttpsAgent({...keep, ca: this.trusted()}) : new HttpAgent(keep);
     }
     if (!URL.canParse(proxy)) {
       throw new RegistryError(
@@ -67,15 +72,15 @@ export class Agents {
       this.#options.secret?.(decodeURIComponent(password));
     }
     return secure
-      ? new HttpsProxyAgent(proxy, {...keep, ca: this.#trust()})
+      ? new HttpsProxyAgent(proxy, {...keep, ca: this.trusted()})
       : new HttpProxyAgent(proxy, keep);
   }
 
   /**
-   * Giving a CA replaces the usual ones, so all are named. NODE_EXTRA_CA_CERTS is read here since
+   * The certificates that are believed. Giving a CA replaces the usual ones, so all are named. NODE_EXTRA_CA_CERTS is read here since
    * Node itself only reads it for connections without a CA of their own.
    */
-  #trust(): string[] {
+  trusted(): string[] {
     this.#trusted ??= [
       ...rootCertificates,
       ...extra(),

@@ -88,6 +88,7 @@ export async function openBlob(
     {
       ...about(registry, 'GET', repository, digest, signal),
       expect: part ? [200, 206] : [200],
+      large: true,
       tries,
       ...(part && {headers: {Range: `bytes=${offset}-${end === size ? '' : end - 1}`}})
     },

@@ -1,5 +1,4 @@
-import type {IncomingMessage} from 'node:http';
-import type {Readable, Writable} from 'node:stream';
+import type {Writable} from 'node:stream';
 import {createGunzip} from 'node:zlib';
 
 import type {Descriptor} from '../oci/descriptor.ts';
@@ -7,7 +6,9 @@ import {algorithmOf, Hasher} from '../oci/digest.ts';
 import {type OpenBlob, openBlob} from './blobs.ts';
 import {RegistryError} from './error.ts';
 import {isPassing} from './patience.ts';
+import {type Pieces, piecesOf} from './pieces.ts';
 import type {Registry} from './registry.ts';
+import type {Answer} from './transport.ts';
 
 /** Content that can be written anywhere, as often as it takes. */
 export interface BlobContent {
@@ -82,14 +83,7 @@ export class BlobReader implements BlobContent {
       const cursor = {at};
       try {
         const {answer, skip} = await this.#take(at, to, signal);
-        await this.#pour(
-          decoded(answer.body, answer.headers['content-encoding'], size),
-          cursor,
-          to,
-          skip,
-          sink,
-          signal
-        );
+        await this.#pour(decoded(answer, size), cursor, to, skip, sink, signal);
         at = cursor.at;
       } catch (error) {
         signal.throwIfAborted();
@@ -122,7 +116,7 @@ export class BlobReader implements BlobContent {
 
   /** Moves bytes from one answer to the sink until the answer ends; the cursor says how far it came. */
   #pour(
-    body: Readable,
+    body: Pieces,
     cursor: {at: number},
     to: number,
     skip: number,
@@ -133,17 +127,17 @@ export class BlobReader implements BlobContent {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         // A sink that takes nothing is not this side's failure; who writes to it watches it.
-        if (body.isPaused()) timer.refresh();
+        if (body.paused) timer.refresh();
         else settle(this.#failure('stalled', `nothing came for ${idle / 1000} s`));
       }, idle);
+      let over = false;
       const settle = (error?: Error) => {
+        if (over) return;
+        over = true;
         clearTimeout(timer);
         signal.removeEventListener('abort', onAbort);
         sink.off('drain', onDrain);
         sink.off('close', onClose);
-        body.off('data', onData);
-        // A body that is left early must not throw later on.
-        body.on('error', () => undefined);
         if (error === undefined) resolve();
         else {
           body.destroy();
@@ -160,16 +154,14 @@ export class BlobReader implements BlobContent {
       const onClose = () => {
         settle(this.#failure('connection', 'the upload of it broke'));
       };
-      const onData = (whole: Buffer) => {
+      const data = (whole: Buffer, release: () => void) => {
         timer.refresh();
-        let piece = whole;
-        if (skip > 0) {
-          const cut = Math.min(skip, piece.length);
-          skip -= cut;
-          piece = piece.subarray(cut);
+        const piece = whole.subarray(skip, skip + to - cursor.at);
+        skip = Math.max(0, skip - whole.length);
+        if (over || piece.length === 0) {
+          release();
+          return;
         }
-        if (piece.length > to - cursor.at) piece = piece.subarray(0, to - cursor.at);
-        if (piece.length === 0) return;
         try {
           this.#hash(piece, cursor.at);
         } catch (error) {
@@ -181,42 +173,25 @@ export class BlobReader implements BlobContent {
           this.#arrived(cursor.at - this.#furthest);
           this.#furthest = cursor.at;
         }
-        if (!sink.write(piece)) body.pause();
-        if (cursor.at === to) {
-          // More than was promised is not read; the connection goes with it.
-          body.off('data', onData);
-          body.resume();
-        }
+        // Its memory is free again when the sink has handed it on.
+        if (!sink.write(piece, release)) body.pause();
+        // All is there: what comes after it is not wanted, but the end is, for the connection.
+        if (cursor.at === to) body.resume();
       };
-      if (body.destroyed) {
-        // It broke while it waited to be taken over: nobody will tell of it any more.
-        settle(this.#failure('connection', 'it broke off before it was read'));
-        return;
-      }
+      const broken = (text: string, cause?: Error) => {
+        settle(cursor.at === to ? undefined : this.#failure('connection', text, cause));
+      };
       sink.on('drain', onDrain);
       sink.on('close', onClose);
       signal.addEventListener('abort', onAbort, {once: true});
-      body.on('data', onData);
-      body.on('end', () => {
-        settle(
-          cursor.at === to
-            ? undefined
-            : this.#failure('connection', `it ended after ${cursor.at} of ${to} bytes`)
-        );
-      });
-      body.on('error', error => {
-        settle(
-          cursor.at === to
-            ? undefined
-            : this.#failure('connection', `it broke off after ${cursor.at} of ${to} bytes`, error)
-        );
-      });
-      body.on('close', () => {
-        settle(
-          cursor.at === to
-            ? undefined
-            : this.#failure('connection', `it ended after ${cursor.at} of ${to} bytes`)
-        );
+      body.start({
+        data,
+        end: () => {
+          broken(`it ended after ${cursor.at} of ${to} bytes`);
+        },
+        fail: error => {
+          broken(`it broke off after ${cursor.at} of ${to} bytes`, error);
+        }
       });
     });
   }
@@ -264,10 +239,12 @@ export class BlobReader implements BlobContent {
 }
 
 /** Some proxies compress although nobody asked; a body that has the blob's length is the blob. */
-function decoded(body: IncomingMessage, encoding: string | undefined, size: number): Readable {
-  const whole = encoding !== 'gzip' || Number(body.headers['content-length']) === size;
-  if (whole || body.destroyed) return body;
+function decoded(answer: Answer, size: number): Pieces {
+  const {headers} = answer;
+  if (headers['content-encoding'] !== 'gzip' || Number(headers['content-length']) === size) {
+    return answer.pieces();
+  }
   const unpacked = createGunzip();
-  body.on('error', error => unpacked.destroy(error));
-  return body.pipe(unpacked);
+  answer.body.on('error', error => unpacked.destroy(error));
+  return piecesOf(answer.body.pipe(unpacked));
 }

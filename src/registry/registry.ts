@@ -44,6 +44,8 @@ export interface Question {
   readonly expect: readonly number[];
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | BodyStream;
+  /** Many bytes are expected in answer. */
+  readonly large?: boolean;
   /** A commit, which may take the registry minutes. */
   readonly commit?: boolean;
   /** `once` where the caller has its own way to go on, such as an upload that is under way. */
@@ -188,7 +190,7 @@ export class Registry {
   /** One question through its redirects. Authorization goes to the origin and nowhere else. */
   async #redirected(question: Question, authorization: string | undefined): Promise<Answer> {
     const {timings} = this.transport;
-    const {method, signal, body, commit} = question;
+    const {method, signal, body, commit, large} = question;
     let url = question.path instanceof URL ? question.path : new URL(question.path, this.origin);
     for (let hop = 0; ; hop++) {
       const home = url.origin === this.origin.origin;
@@ -207,6 +209,7 @@ export class Registry {
         ...(body !== undefined && {body}),
         answerWithin: commit === true ? timings.commit : timings.answer,
         ...(!home && {judge}),
+        ...(large !== undefined && {large}),
         signal
       });
       this.#met = true;

@@ -1,17 +1,14 @@
-import {
-  type ClientRequest,
-  type IncomingHttpHeaders,
-  type IncomingMessage,
-  request as http
-} from 'node:http';
+import {type ClientRequest, type IncomingHttpHeaders, request as http} from 'node:http';
 import {request as https} from 'node:https';
-import type {Writable} from 'node:stream';
+import type {Readable, Writable} from 'node:stream';
 
 import {Agents, type AgentsOptions} from './agents.ts';
 import {type Clock, systemClock} from './clock.ts';
 import {RegistryError} from './error.ts';
 import {explain, proxyRefusal} from './explain.ts';
 import {type Judge, Names, type Resolve} from './names.ts';
+import {type Pieces, piecesOf} from './pieces.ts';
+import {StraightWay} from './straight.ts';
 
 /** How long each part of an exchange may take, in milliseconds. */
 export interface Timings {
@@ -49,6 +46,8 @@ export interface Outgoing {
   readonly body?: Uint8Array | BodyStream;
   /** How long the answer's head may take, in milliseconds. */
   readonly answerWithin: number;
+  /** Many bytes are expected in answer to this GET: the straight way is worth it. */
+  readonly large?: boolean;
   /** For hosts that a registry named: judges the addresses. */
   readonly judge?: Judge;
   readonly signal: AbortSignal;
@@ -58,7 +57,9 @@ export interface Outgoing {
 export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
-  readonly body: IncomingMessage;
+  readonly body: Readable;
+  /** The body for those who want many bytes; instead of `body`, not beside it. */
+  pieces(): Pieces;
   readonly url: URL;
 }
 
@@ -80,12 +81,14 @@ export class Transport {
   readonly clock: Clock;
   readonly names: Names;
   readonly #agents: Agents;
+  readonly #straight: StraightWay;
 
   constructor(options: TransportOptions = {}) {
     this.timings = options.timings ?? usualTimings;
     this.clock = options.clock ?? systemClock;
     this.names = new Names(options.resolve);
     this.#agents = new Agents(options);
+    this.#straight = new StraightWay(this.#agents, this.names, this.timings);
   }
 
   /**
@@ -93,6 +96,15 @@ export class Transport {
    * @throws RegistryError of the kinds address, certificate, proxy, connection, stalled, unsafe; the signal's reason
    */
   async send(outgoing: Outgoing): Promise<Answer> {
+    if (outgoing.large === true) {
+      try {
+        const answer = await this.#straight.get(outgoing);
+        if (answer !== undefined) return answer;
+      } catch (error) {
+        outgoing.signal.throwIfAborted();
+        throw explain(error, outgoing, this.names);
+      }
+    }
     for (let i = 0; ; i++) {
       const attempt = new Exchange(outgoing, this);
       try {
@@ -111,6 +123,7 @@ export class Transport {
   /** Closes what is kept open. */
   close(): void {
     this.#agents.close();
+    this.#straight.close();
   }
 }
 
@@ -157,7 +170,13 @@ class Exchange {
           }
           // An answer before all was sent: it is what counts, the rest of the body is not wanted.
           stop.abort();
-          resolve({status: message.statusCode ?? 0, headers: message.headers, body: message, url});
+          resolve({
+            status: message.statusCode ?? 0,
+            headers: message.headers,
+            body: message,
+            pieces: () => piecesOf(message),
+            url
+          });
         });
         this.#limitConnect(request);
         request.on('finish', () => {

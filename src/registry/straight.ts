@@ -1,0 +1,109 @@
+import type {Agents} from './agents.ts';
+import {RegistryError} from './error.ts';
+import type {Names} from './names.ts';
+import type {Answer, Outgoing, Timings} from './transport.ts';
+import {type Line, NotPlain, type WireAnswer, Wires} from './wire.ts';
+
+/** How many kept connections in a row may turn out to be closed before it counts. */
+const stale = 8;
+
+/** The straight way of `wire.ts`, under the transport's limits and with its names and trust. */
+export class StraightWay {
+  readonly #agents: Agents;
+  readonly #names: Names;
+  readonly #timings: Timings;
+  readonly #wires = new Wires();
+  /** Origins whose answers are not of the plain kind. */
+  readonly #winding = new Set<string>();
+
+  constructor(agents: Agents, names: Names, timings: Timings) {
+    this.#agents = agents;
+    this.#names = names;
+    this.#timings = timings;
+  }
+
+  /**
+   * Sends a GET the straight way.
+   * @returns undefined where it cannot be gone: through a proxy, or the answer is not plain
+   * @throws what the connection throws; RegistryError of the kind stalled
+   */
+  async get(outgoing: Outgoing): Promise<Answer | undefined> {
+    const {url, judge, headers, signal} = outgoing;
+    if (this.#winding.has(url.origin) || !this.#agents.isDirect(url)) return undefined;
+    const target = {
+      url,
+      lookup: this.#names.lookup(judge),
+      ca: () => this.#agents.trusted(),
+      key: `${url.origin} ${judge === undefined ? '' : 'judged'}`
+    };
+    for (let i = 0; ; i++) {
+      signal.throwIfAborted();
+      const {line, answer} = this.#wires.get(target, headers);
+      const used = line.used;
+      try {
+        return answerOf(await this.#within(line, answer, outgoing), url);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (error instanceof NotPlain) {
+          this.#winding.add(url.origin);
+          return undefined;
+        }
+        const {code} = error as NodeJS.ErrnoException;
+        if (used && i < stale && (code === 'ECONNRESET' || code === 'EPIPE')) continue;
+        throw error;
+      }
+    }
+  }
+
+  /** Closes what is kept open. */
+  close(): void {
+    this.#wires.close();
+  }
+
+  async #within(
+    line: Line,
+    answer: Promise<WireAnswer>,
+    {url, answerWithin, signal}: Outgoing
+  ): Promise<WireAnswer> {
+    let timer: NodeJS.Timeout | undefined;
+    const limit = (milliseconds: number, what: string) => {
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        const text = `${url.host}: ${what} within ${Math.round(milliseconds / 100) / 10} s`;
+        line.destroy(
+          new RegistryError('stalled', text, {host: url.host, method: 'GET', path: url.pathname})
+        );
+      }, milliseconds);
+    };
+    const give = () => {
+      line.destroy(signal.reason as Error);
+    };
+    limit(this.#timings.connect, 'no connection came about');
+    line.whenConnected(() => {
+      if (timer !== undefined) limit(answerWithin, 'it did not answer');
+    });
+    signal.addEventListener('abort', give, {once: true});
+    try {
+      return await answer;
+    } finally {
+      clearTimeout(timer);
+      timer = undefined;
+      signal.removeEventListener('abort', give);
+    }
+  }
+}
+
+/** With the body both ways: as pieces for those who want many bytes, as a stream for all others. */
+function answerOf({status, headers, body}: WireAnswer, url: URL): Answer {
+  let stream: Answer['body'] | undefined;
+  return {
+    status,
+    headers,
+    url,
+    get body() {
+      stream ??= body.readable();
+      return stream;
+    },
+    pieces: () => body
+  };
+}
