@@ -41564,7 +41564,7 @@ class Line {
         else {
             this.#socket.write(head);
             // The answer before may have ended while its taker was not ready for more.
-            this.#socket.resume();
+            this.#socket.ref().resume();
         }
         return exchange.head;
     }
@@ -41576,10 +41576,13 @@ class Line {
     done(keep) {
         this.#exchange = undefined;
         this.used = true;
-        if (keep && !this.#socket.destroyed)
-            this.#wires.keep(this);
-        else
+        if (!keep || this.#socket.destroyed) {
             this.destroy();
+            return;
+        }
+        // Kept for later, but not worth staying alive for.
+        this.#socket.unref();
+        this.#wires.keep(this);
     }
     /** Closes the connection. */
     destroy(error) {
@@ -42162,7 +42165,13 @@ async function openRegistries(settings, around) {
             ...(quirks && { quirks: quirks(registry) })
         });
     };
-    return { source: await open('source'), target: await open('target') };
+    return {
+        source: await open('source'),
+        target: await open('target'),
+        [Symbol.dispose]: () => {
+            transport.close();
+        }
+    };
 }
 /**
  * Greets both registries, each with the credentials that were found for it: a wrong password ends
@@ -44065,7 +44074,7 @@ async function main(settings, stage) {
         const env_1 = { stack: [], error: void 0, hasError: false };
         try {
             const lanes = openLanes(settings.concurrency);
-            const registries = await openRegistries(settings, {
+            const registries = __addDisposableResource(env_1, await openRegistries(settings, {
                 env,
                 log,
                 signal,
@@ -44073,7 +44082,7 @@ async function main(settings, stage) {
                 onPressure: () => {
                     ease(lanes);
                 }
-            });
+            }), false);
             const { source, target } = registries;
             draft.registries = registries;
             const docker = __addDisposableResource(env_1, await reporter.group('Sign in', async () => {

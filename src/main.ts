@@ -42,7 +42,7 @@ export async function main(settings: Settings, stage: Stage): Promise<RunRecord>
   setMaxListeners(0, signal);
   try {
     const lanes = openLanes(settings.concurrency);
-    const registries = await openRegistries(settings, {
+    using registries = await openRegistries(settings, {
       env,
       log,
       signal,

@@ -43331,6 +43331,9 @@ function faultOf(status) {
         return 'absent';
     if (status === 429)
         return 'throttled';
+    // Not what it can do, no room left, a sign-in to the network: none of these passes by itself.
+    if ([501, 505, 507, 508, 511].includes(status))
+        return 'refused';
     // 499 and 52x come from proxies that lost patience with the registry behind them.
     if (status === 408 || status === 499 || status >= 500)
         return 'server';
@@ -43399,6 +43402,8 @@ function refuseHalf(release, failed) {
 ;// CONCATENATED MODULE: ./src/registry/blobs.ts
 
 
+/** How long HEAD is tried again before GET is asked in its place, in milliseconds. */
+const headPatience = 20_000;
 /**
  * Whether a repository has a blob, in full length. `unknown` where the registry refuses to say:
  * then it has to be pushed, which does no harm if it is there.
@@ -43409,6 +43414,7 @@ async function hasBlob(registry, repository, { digest, size }, signal, tries = '
         ...about(registry, method, repository, digest, signal),
         expect: [200, 206, 404, 416],
         tries,
+        ...(method === 'HEAD' && { own: headPatience }),
         ...(method === 'GET' && size > 0 && { headers: { Range: 'bytes=0-0' } })
     }, answer => {
         if (method === 'GET')
@@ -44000,9 +44006,10 @@ class Patience {
     /**
      * How many milliseconds to wait before the next try, after this failure.
      * @param met whether the host has ever answered
+     * @param down whether everybody has been failing there for long: then one try is enough
      * @throws the error, when there is no point in another try or no time for it
      */
-    next(error, met) {
+    next(error, met, down = false) {
         this.#tries++;
         error.attempts = this.#tries;
         if (!isPassing(error))
@@ -44010,7 +44017,7 @@ class Patience {
         if (error.retryAfter !== undefined)
             return this.#asTold(error, error.retryAfter);
         const { own, stranger, first, longest } = this.#options;
-        if (this.#own >= (met ? own : stranger))
+        if (down || this.#own >= (met ? own : stranger))
             throw error;
         // Full jitter: many workers that failed together must not come back together.
         // https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
@@ -44236,6 +44243,8 @@ class Registry {
     #authorizer;
     #gate;
     #warned = new Set();
+    /** Since when there have only been failures, by method. */
+    #failing = new Map();
     #own = [];
     #met = false;
     constructor(options) {
@@ -44276,14 +44285,17 @@ class Registry {
      * @throws RegistryError, with the number of tries; the signal's reason when it aborts
      */
     async ask(question, read) {
-        const patient = this.patience();
+        const { own } = question;
+        const patient = this.patience(own === undefined ? {} : { own });
         for (;;) {
             await this.#gate.pass(question.signal);
             try {
                 const answer = await this.#signedIn(question);
                 this.#heed(answer);
-                if (question.expect.includes(answer.status))
+                if (question.expect.includes(answer.status)) {
+                    this.#failing.delete(question.method);
                     return await read(answer);
+                }
                 throw await this.#refusal(answer, question);
             }
             catch (error) {
@@ -44308,12 +44320,23 @@ class Registry {
      * @throws the failure, when another try has no point
      */
     async recover(patient, failure, signal) {
-        const wait = patient.next(failure, this.#met);
+        const wait = patient.next(failure, this.#met, this.#isDown(failure));
         this.log.debug(`${failure.message}; again in ${Math.round(wait)} ms`);
         if (failure.retryAfter === undefined)
             await this.transport.clock.sleep(wait, signal);
         else
             this.#gate.close(wait);
+    }
+    /**
+     * Whether nothing of this kind has worked here for so long that whoever comes now need not find
+     * that out by a patience of its own: hundreds of blobs would take hours.
+     */
+    #isDown({ method = '', retryAfter }) {
+        const now = this.transport.clock.now();
+        const since = this.#failing.get(method) ?? now;
+        // As long as it says when to come back, it is not down.
+        this.#failing.set(method, retryAfter === undefined ? since : now);
+        return now - since > 2 * (this.#options.patience ?? usualPatience).own;
     }
     /** Learns the registry's own addresses, by which the ones that it names are judged. */
     async locate() {
@@ -44404,7 +44427,7 @@ class Registry {
         const said = entries.length > 0
             ? `: ${entries
                 .slice(0, 3)
-                .map(({ code, message }) => `${code} ${message}`.trim())
+                .map(entry => entryText(entry))
                 .join('; ')}`
             : page || text.trim() === ''
                 ? ''
@@ -44449,6 +44472,11 @@ class Registry {
             digest: question.digest
         });
     }
+}
+/** One entry in words; what is missing is told by its digest. */
+function entryText({ code, message, digests }) {
+    const unknown = code.endsWith('_UNKNOWN') ? digests.slice(0, 2).filter(one => !message.includes(one)) : [];
+    return [code, message, ...unknown].join(' ').trim();
 }
 /** Whether the body is written as it comes, so that it cannot be sent a second time from here. */
 function streams({ body }) {
@@ -44495,6 +44523,7 @@ function discard(answer) {
 
 
 
+
 /** How often content that is not what it should be is asked for again. */
 const mostCorrupt = 2;
 /**
@@ -44530,7 +44559,10 @@ async function getManifest(registry, repository, reference, signal) {
  */
 async function headManifest(registry, repository, reference, signal) {
     try {
-        const question = manifests_about(registry, 'HEAD', repository, reference, signal);
+        const question = {
+            ...manifests_about(registry, 'HEAD', repository, reference, signal),
+            own: headPatience
+        };
         const { status, headers } = await registry.ask(question, discard);
         if (status === 404)
             return 'absent';
@@ -44538,7 +44570,11 @@ async function headManifest(registry, repository, reference, signal) {
         return (0,oci_digest/* isDigest */.Bc)(digest) ? { digest } : {};
     }
     catch (error) {
-        if (isRefusal(error))
+        // Something may be against HEAD alone: GET tells.
+        const failed = error instanceof RegistryError && error.fault === 'server';
+        if (failed)
+            registry.learned.headFails = true;
+        if (failed || isRefusal(error))
             return 'unknown';
         throw error;
     }
@@ -44546,22 +44582,33 @@ async function headManifest(registry, repository, reference, signal) {
 /**
  * The digest that a tag or digest stands for at the registry: by HEAD, and by GET where HEAD does
  * not tell. Undefined where there is none.
+ * @param put it should be there: then HEAD alone is not believed when it says that it is not
  */
-async function resolveManifest(registry, repository, reference, signal) {
+async function resolveManifest(registry, repository, reference, signal, put = false) {
+    const { learned } = registry;
+    if (learned.headFails === true)
+        return await byGet(registry, repository, reference, signal);
     const head = await headManifest(registry, repository, reference, signal);
     if (head !== 'absent' && head !== 'unknown' && head.digest !== undefined)
         return head.digest;
     if (head === 'absent') {
-        if ((0,oci_digest/* isDigest */.Bc)(reference))
+        if (put) {
+            const found = await byGet(registry, repository, reference, signal);
+            if (found !== undefined)
+                learned.headTells = Promise.resolve(false);
+            return found;
+        }
+        // Only a tag is worth the question.
+        if ((0,oci_digest/* isDigest */.Bc)(reference) && (await learned.headTells) !== false)
             return undefined;
         // Some registries answer HEAD with 404 where GET finds it. The first one tells for all.
-        registry.learned.headTells ??= byGet(registry, repository, reference, signal)
+        learned.headTells ??= byGet(registry, repository, reference, signal)
             .then(digest => digest === undefined)
             .catch((error) => {
-            registry.learned.headTells = undefined;
+            learned.headTells = undefined;
             throw error;
         });
-        if (await registry.learned.headTells)
+        if (await learned.headTells)
             return undefined;
     }
     return await byGet(registry, repository, reference, signal);
@@ -44602,7 +44649,7 @@ async function putManifest(registry, repository, reference, { bytes, descriptor 
     catch (error) {
         if (!(error instanceof RegistryError) || !mayStandAlready(error))
             throw error;
-        const there = await resolveManifest(registry, repository, reference, signal);
+        const there = await resolveManifest(registry, repository, reference, signal, true);
         if (there !== digest)
             throw error;
         return { subjectTaken: false };
@@ -45013,7 +45060,8 @@ function levels(nodes) {
 async function heal(planned, node, context) {
     const { target, signal } = context;
     const { repository } = planned.image.target;
-    const patience = target.patience();
+    // Replicas of a registry were seen to need most of a minute to learn of a blob.
+    const patience = target.patience({ first: 8000 });
     for (let heals = 0;; heals++) {
         try {
             const { digest } = node.descriptor;
@@ -45082,7 +45130,7 @@ async function verifyBelow(planned, context) {
     await Promise.all(planned.image.manifests.slice(0, -1).map(async ({ descriptor: { digest } }) => {
         if (!unchecked.has(digest))
             return;
-        const there = await slots.run(() => resolveManifest(target, repository, digest, signal));
+        const there = await slots.run(() => resolveManifest(target, repository, digest, signal, true));
         if (there === digest)
             return;
         throw new RegistryError('corrupt', `${target.name}/${repository} took the manifest ${digest} and does not have it`, {
@@ -45129,7 +45177,7 @@ async function pushTag({ image }, { target, signal }) {
     await putManifest(target, repository, tag, image.root, signal);
     const patience = target.patience();
     for (;;) {
-        const now = await resolveManifest(target, repository, tag, signal);
+        const now = await resolveManifest(target, repository, tag, signal, true);
         if (now === digest)
             return;
         // Behind some names stand machines that learn of a tag a moment later.
@@ -45449,6 +45497,8 @@ async function mountBlob(registry, repository, digest, from, signal) {
             path: `/v2/${repository}/blobs/uploads/?mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}`,
             needs,
             expect: [201, 202],
+            // There is another way: an upload.
+            own: 10_000,
             digest,
             signal
         }, discard);
@@ -45555,10 +45605,13 @@ class Upload {
             }
         }
     }
-    /** A commit whose answer was lost: the blob may be there. */
+    /**
+     * A commit whose answer was lost: the blob may be there. A second try of it, or a look at its
+     * upload, then finds that the upload is gone.
+     */
     async #arrived(error) {
-        const lost = ['connection', 'stalled', 'server'].includes(error.fault);
-        if (!lost || error === this.#contentFailure)
+        const lost = ['connection', 'stalled', 'server', 'absent'].includes(error.fault);
+        if (!lost || error === this.#contentFailure || error.says('NAME_UNKNOWN'))
             return false;
         const { descriptor } = this.#content;
         try {
@@ -45618,14 +45671,8 @@ class Upload {
         url.search = `${url.search === '' ? '?' : `${url.search}&`}digest=${encodeURIComponent(digest)}`;
         const answer = await this.#ask('PUT', url, [200, 201, 202, 204], part, { commit: true });
         const echoed = answer.headers['docker-content-digest'];
-        if ((0,oci_digest/* isDigest */.Bc)(echoed) && (0,oci_digest/* algorithmOf */.Hy)(echoed) === (0,oci_digest/* algorithmOf */.Hy)(digest) && echoed !== digest) {
-            throw new RegistryError('corrupt', `${this.#registry.name} stored ${echoed} instead of ${digest}`, {
-                host: this.#registry.name,
-                repository: this.#repository,
-                digest
-            });
-        }
-        if (answer.status === 202)
+        const other = (0,oci_digest/* isDigest */.Bc)(echoed) && (0,oci_digest/* algorithmOf */.Hy)(echoed) === (0,oci_digest/* algorithmOf */.Hy)(digest) && echoed !== digest;
+        if (other || answer.status === 202)
             await this.#prove(digest);
     }
     /** For answers that promise nothing. */
@@ -45911,7 +45958,9 @@ class Transfer {
     }
     /** Puts a blob in its place again, one that the target turned out not to have. */
     async repair(placement) {
-        await this.#context.lanes.large.run(() => this.#copy(placement, undefined));
+        // What the registry says without being given the bytes has just turned out to be wrong.
+        const given = { ...placement, presumed: false };
+        await this.#context.lanes.large.run(() => this.#copy(given, undefined));
     }
     #forgetFailures() {
         for (const key of this.#failures)
@@ -48545,7 +48594,7 @@ class Line {
         else {
             this.#socket.write(head);
             // The answer before may have ended while its taker was not ready for more.
-            this.#socket.resume();
+            this.#socket.ref().resume();
         }
         return exchange.head;
     }
@@ -48557,10 +48606,13 @@ class Line {
     done(keep) {
         this.#exchange = undefined;
         this.used = true;
-        if (keep && !this.#socket.destroyed)
-            this.#wires.keep(this);
-        else
+        if (!keep || this.#socket.destroyed) {
             this.destroy();
+            return;
+        }
+        // Kept for later, but not worth staying alive for.
+        this.#socket.unref();
+        this.#wires.keep(this);
     }
     /** Closes the connection. */
     destroy(error) {
@@ -49143,7 +49195,13 @@ async function openRegistries(settings, around) {
             ...(quirks && { quirks: quirks(registry) })
         });
     };
-    return { source: await open('source'), target: await open('target') };
+    return {
+        source: await open('source'),
+        target: await open('target'),
+        [Symbol.dispose]: () => {
+            transport.close();
+        }
+    };
 }
 /**
  * Greets both registries, each with the credentials that were found for it: a wrong password ends
@@ -54256,7 +54314,7 @@ async function main(settings, stage) {
         const env_1 = { stack: [], error: void 0, hasError: false };
         try {
             const lanes = openLanes(settings.concurrency);
-            const registries = await openRegistries(settings, {
+            const registries = __addDisposableResource(env_1, await openRegistries(settings, {
                 env,
                 log,
                 signal,
@@ -54264,7 +54322,7 @@ async function main(settings, stage) {
                 onPressure: () => {
                     ease(lanes);
                 }
-            });
+            }), false);
             const { source, target } = registries;
             draft.registries = registries;
             const docker = __addDisposableResource(env_1, await reporter.group('Sign in', async () => {

@@ -63,7 +63,8 @@ function levels(nodes: readonly Node[]): readonly (readonly Node[])[] {
 async function heal(planned: PlannedImage, node: Node, context: PublishContext): Promise<void> {
   const {target, signal} = context;
   const {repository} = planned.image.target;
-  const patience = target.patience();
+  // Replicas of a registry were seen to need most of a minute to learn of a blob.
+  const patience = target.patience({first: 8000});
   for (let heals = 0; ; heals++) {
     try {
       const {digest} = node.descriptor;
@@ -148,7 +149,9 @@ async function verifyBelow(planned: PlannedImage, context: PublishContext): Prom
   await Promise.all(
     planned.image.manifests.slice(0, -1).map(async ({descriptor: {digest}}) => {
       if (!unchecked.has(digest)) return;
-      const there = await slots.run(() => resolveManifest(target, repository, digest, signal));
+      const there = await slots.run(() =>
+        resolveManifest(target, repository, digest, signal, true)
+      );
       if (there === digest) return;
       throw new RegistryError(
         'corrupt',
@@ -206,7 +209,7 @@ async function pushTag({image}: PlannedImage, {target, signal}: TagContext): Pro
   await putManifest(target, repository, tag, image.root, signal);
   const patience = target.patience();
   for (;;) {
-    const now = await resolveManifest(target, repository, tag, signal);
+    const now = await resolveManifest(target, repository, tag, signal, true);
     if (now === digest) return;
     // Behind some names stand machines that learn of a tag a moment later.
     const text = `${target.name}/${repository}:${tag} was put to ${digest}, but reads ${now ?? 'as absent'}`;

@@ -76,7 +76,9 @@ export class Transfer {
 
   /** Puts a blob in its place again, one that the target turned out not to have. */
   async repair(placement: Placement): Promise<void> {
-    await this.#context.lanes.large.run(() => this.#copy(placement, undefined));
+    // What the registry says without being given the bytes has just turned out to be wrong.
+    const given = {...placement, presumed: false};
+    await this.#context.lanes.large.run(() => this.#copy(given, undefined));
   }
 
   #forgetFailures(): void {

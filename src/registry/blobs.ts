@@ -5,6 +5,9 @@ import {RegistryError} from './error.ts';
 import type {Question, Registry} from './registry.ts';
 import type {Answer} from './transport.ts';
 
+/** How long HEAD is tried again before GET is asked in its place, in milliseconds. */
+export const headPatience = 20_000;
+
 /**
  * Whether a repository has a blob, in full length. `unknown` where the registry refuses to say:
  * then it has to be pushed, which does no harm if it is there.
@@ -24,6 +27,7 @@ export async function hasBlob(
         ...about(registry, method, repository, digest, signal),
         expect: [200, 206, 404, 416],
         tries,
+        ...(method === 'HEAD' && {own: headPatience}),
         ...(method === 'GET' && size > 0 && {headers: {Range: 'bytes=0-0'}})
       },
       answer => {

@@ -130,6 +130,8 @@ export function faultOf(status: number): Fault {
   if (status === 403) return 'denied';
   if (status === 404) return 'absent';
   if (status === 429) return 'throttled';
+  // Not what it can do, no room left, a sign-in to the network: none of these passes by itself.
+  if ([501, 505, 507, 508, 511].includes(status)) return 'refused';
   // 499 and 52x come from proxies that lost patience with the registry behind them.
   if (status === 408 || status === 499 || status >= 500) return 'server';
   return 'refused';

@@ -6,6 +6,7 @@ import {algorithmOf, type Digest, digestOf, isDigest} from '../oci/digest.ts';
 import {OciError} from '../oci/error.ts';
 import {largestManifest, type Manifest, parseManifest} from '../oci/manifest.ts';
 import {baseType, isManifestType, manifestTypes} from '../oci/media-type.ts';
+import {headPatience} from './blobs.ts';
 import {readBody} from './body.ts';
 import {RegistryError} from './error.ts';
 import {discard, type Question, type Registry} from './registry.ts';
@@ -68,13 +69,19 @@ export async function headManifest(
   signal: AbortSignal
 ): Promise<ManifestHead | 'absent' | 'unknown'> {
   try {
-    const question = about(registry, 'HEAD', repository, reference, signal);
+    const question = {
+      ...about(registry, 'HEAD', repository, reference, signal),
+      own: headPatience
+    };
     const {status, headers} = await registry.ask(question, discard);
     if (status === 404) return 'absent';
     const digest = headers['docker-content-digest'];
     return isDigest(digest) ? {digest} : {};
   } catch (error) {
-    if (isRefusal(error)) return 'unknown';
+    // Something may be against HEAD alone: GET tells.
+    const failed = error instanceof RegistryError && error.fault === 'server';
+    if (failed) registry.learned.headFails = true;
+    if (failed || isRefusal(error)) return 'unknown';
     throw error;
   }
 }
@@ -82,25 +89,35 @@ export async function headManifest(
 /**
  * The digest that a tag or digest stands for at the registry: by HEAD, and by GET where HEAD does
  * not tell. Undefined where there is none.
+ * @param put it should be there: then HEAD alone is not believed when it says that it is not
  */
 export async function resolveManifest(
   registry: Registry,
   repository: string,
   reference: string,
-  signal: AbortSignal
+  signal: AbortSignal,
+  put = false
 ): Promise<Digest | undefined> {
+  const {learned} = registry;
+  if (learned.headFails === true) return await byGet(registry, repository, reference, signal);
   const head = await headManifest(registry, repository, reference, signal);
   if (head !== 'absent' && head !== 'unknown' && head.digest !== undefined) return head.digest;
   if (head === 'absent') {
-    if (isDigest(reference)) return undefined;
+    if (put) {
+      const found = await byGet(registry, repository, reference, signal);
+      if (found !== undefined) learned.headTells = Promise.resolve(false);
+      return found;
+    }
+    // Only a tag is worth the question.
+    if (isDigest(reference) && (await learned.headTells) !== false) return undefined;
     // Some registries answer HEAD with 404 where GET finds it. The first one tells for all.
-    registry.learned.headTells ??= byGet(registry, repository, reference, signal)
+    learned.headTells ??= byGet(registry, repository, reference, signal)
       .then(digest => digest === undefined)
       .catch((error: unknown) => {
-        registry.learned.headTells = undefined;
+        learned.headTells = undefined;
         throw error;
       });
-    if (await registry.learned.headTells) return undefined;
+    if (await learned.headTells) return undefined;
   }
   return await byGet(registry, repository, reference, signal);
 }
@@ -153,7 +170,7 @@ export async function putManifest(
     );
   } catch (error) {
     if (!(error instanceof RegistryError) || !mayStandAlready(error)) throw error;
-    const there = await resolveManifest(registry, repository, reference, signal);
+    const there = await resolveManifest(registry, repository, reference, signal, true);
     if (there !== digest) throw error;
     return {subjectTaken: false};
   }

@@ -62,15 +62,16 @@ export class Patience {
   /**
    * How many milliseconds to wait before the next try, after this failure.
    * @param met whether the host has ever answered
+   * @param down whether everybody has been failing there for long: then one try is enough
    * @throws the error, when there is no point in another try or no time for it
    */
-  next(error: RegistryError, met: boolean): number {
+  next(error: RegistryError, met: boolean, down = false): number {
     this.#tries++;
     error.attempts = this.#tries;
     if (!isPassing(error)) throw error;
     if (error.retryAfter !== undefined) return this.#asTold(error, error.retryAfter);
     const {own, stranger, first, longest} = this.#options;
-    if (this.#own >= (met ? own : stranger)) throw error;
+    if (down || this.#own >= (met ? own : stranger)) throw error;
     // Full jitter: many workers that failed together must not come back together.
     // https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
     const ceiling = Math.min(longest, first * 2 ** Math.min(this.#tries - 1, 20));

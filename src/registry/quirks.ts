@@ -108,6 +108,8 @@ export interface Learned {
   headTells?: Promise<boolean> | undefined;
   /** A second chunk was refused: blobs only go up whole. */
   wholeOnly?: boolean;
+  /** HEAD of a manifest fails: GET tells. */
+  headFails?: boolean;
   /** HEAD is refused for blobs: GET tells. */
   headRefused?: boolean;
 }

@@ -7,7 +7,7 @@ import {hostOf} from './address.ts';
 import {Authorizer, type Need} from './authorizer.ts';
 import {readError} from './body.ts';
 import type {FoundCredentials} from './credentials.ts';
-import {faultOf, parseEntries, RegistryError} from './error.ts';
+import {type ErrorEntry, faultOf, parseEntries, RegistryError} from './error.ts';
 import {Gate, Patience, type PatienceOptions, usualPatience} from './patience.ts';
 import {type Learned, type Quirks, quirksOf} from './quirks.ts';
 import {judgeAddress, judgeLiteral, judgeRedirect, mostHops} from './redirect.ts';
@@ -50,6 +50,8 @@ export interface Question {
   readonly commit?: boolean;
   /** `once` where the caller has its own way to go on, such as an upload that is under way. */
   readonly tries?: 'patient' | 'once' | undefined;
+  /** Where there is another way, how long of our own accord this one is tried again, in milliseconds. */
+  readonly own?: number;
   /** For messages. */
   readonly digest?: Digest;
   readonly signal: AbortSignal;
@@ -72,6 +74,8 @@ export class Registry {
   readonly #authorizer: Authorizer;
   readonly #gate: Gate;
   readonly #warned = new Set<string>();
+  /** Since when there have only been failures, by method. */
+  readonly #failing = new Map<string, number>();
   #own: readonly string[] = [];
   #met = false;
 
@@ -117,13 +121,17 @@ export class Registry {
    * @throws RegistryError, with the number of tries; the signal's reason when it aborts
    */
   async ask<T>(question: Question, read: (answer: Answer) => Promise<T> | T): Promise<T> {
-    const patient = this.patience();
+    const {own} = question;
+    const patient = this.patience(own === undefined ? {} : {own});
     for (;;) {
       await this.#gate.pass(question.signal);
       try {
         const answer = await this.#signedIn(question);
         this.#heed(answer);
-        if (question.expect.includes(answer.status)) return await read(answer);
+        if (question.expect.includes(answer.status)) {
+          this.#failing.delete(question.method);
+          return await read(answer);
+        }
         throw await this.#refusal(answer, question);
       } catch (error) {
         question.signal.throwIfAborted();
@@ -145,10 +153,22 @@ export class Registry {
    * @throws the failure, when another try has no point
    */
   async recover(patient: Patience, failure: RegistryError, signal: AbortSignal): Promise<void> {
-    const wait = patient.next(failure, this.#met);
+    const wait = patient.next(failure, this.#met, this.#isDown(failure));
     this.log.debug(`${failure.message}; again in ${Math.round(wait)} ms`);
     if (failure.retryAfter === undefined) await this.transport.clock.sleep(wait, signal);
     else this.#gate.close(wait);
+  }
+
+  /**
+   * Whether nothing of this kind has worked here for so long that whoever comes now need not find
+   * that out by a patience of its own: hundreds of blobs would take hours.
+   */
+  #isDown({method = '', retryAfter}: RegistryError): boolean {
+    const now = this.transport.clock.now();
+    const since = this.#failing.get(method) ?? now;
+    // As long as it says when to come back, it is not down.
+    this.#failing.set(method, retryAfter === undefined ? since : now);
+    return now - since > 2 * (this.#options.patience ?? usualPatience).own;
   }
 
   /** Learns the registry's own addresses, by which the ones that it names are judged. */
@@ -246,7 +266,7 @@ export class Registry {
       entries.length > 0
         ? `: ${entries
             .slice(0, 3)
-            .map(({code, message}) => `${code} ${message}`.trim())
+            .map(entry => entryText(entry))
             .join('; ')}`
         : page || text.trim() === ''
           ? ''
@@ -296,6 +316,12 @@ export class Registry {
       digest: question.digest
     });
   }
+}
+
+/** One entry in words; what is missing is told by its digest. */
+function entryText({code, message, digests}: ErrorEntry): string {
+  const unknown = code.endsWith('_UNKNOWN') ? digests.slice(0, 2).filter(one => !message.includes(one)) : [];
+  return [code, message, ...unknown].join(' ').trim();
 }
 
 /** Whether the body is written as it comes, so that it cannot be sent a second time from here. */

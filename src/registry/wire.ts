@@ -167,7 +167,7 @@ export class Line {
     } else {
       this.#socket.write(head);
       // The answer before may have ended while its taker was not ready for more.
-      this.#socket.resume();
+      this.#socket.ref().resume();
     }
     return exchange.head;
   }
@@ -181,8 +181,13 @@ export class Line {
   done(keep: boolean): void {
     this.#exchange = undefined;
     this.used = true;
-    if (keep && !this.#socket.destroyed) this.#wires.keep(this);
-    else this.destroy();
+    if (!keep || this.#socket.destroyed) {
+      this.destroy();
+      return;
+    }
+    // Kept for later, but not worth staying alive for.
+    this.#socket.unref();
+    this.#wires.keep(this);
   }
 
   /** Closes the connection. */

@@ -8,8 +8,8 @@ import type {Quirks} from '../registry/quirks.ts';
 import {ping, Registry} from '../registry/registry.ts';
 import {Transport, type TransportOptions} from '../registry/transport.ts';
 
-/** Both ends of the mirror, over one set of connections. */
-export interface Registries {
+/** Both ends of the mirror, over one set of connections; disposal closes those. */
+export interface Registries extends Disposable {
   readonly source: Registry;
   readonly target: Registry;
 }
@@ -74,7 +74,13 @@ export async function openRegistries(
       ...(quirks && {quirks: quirks(registry)})
     });
   };
-  return {source: await open('source'), target: await open('target')};
+  return {
+    source: await open('source'),
+    target: await open('target'),
+    [Symbol.dispose]: () => {
+      transport.close();
+    }
+  };
 }
 
 /**
