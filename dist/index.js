@@ -36735,6 +36735,8 @@ function refuseHalf(release, failed) {
 ;// CONCATENATED MODULE: ./src/registry/blobs.ts
 
 
+/** How long HEAD is tried again before GET is asked in its place, in milliseconds. */
+const headPatience = 20_000;
 /**
  * Whether a repository has a blob, in full length. `unknown` where the registry refuses to say:
  * then it has to be pushed, which does no harm if it is there.
@@ -36745,6 +36747,7 @@ async function hasBlob(registry, repository, { digest, size }, signal, tries = '
         ...about(registry, method, repository, digest, signal),
         expect: [200, 206, 404, 416],
         tries,
+        ...(method === 'HEAD' && { own: headPatience }),
         ...(method === 'GET' && size > 0 && { headers: { Range: 'bytes=0-0' } })
     }, answer => {
         if (method === 'GET')
@@ -37483,9 +37486,10 @@ class Patience {
     /**
      * How many milliseconds to wait before the next try, after this failure.
      * @param met whether the host has ever answered
+     * @param down whether everybody has been failing there for long: then one try is enough
      * @throws the error, when there is no point in another try or no time for it
      */
-    next(error, met) {
+    next(error, met, down = false) {
         this.#tries++;
         error.attempts = this.#tries;
         if (!isPassing(error))
@@ -37493,7 +37497,7 @@ class Patience {
         if (error.retryAfter !== undefined)
             return this.#asTold(error, error.retryAfter);
         const { own, stranger, first, longest } = this.#options;
-        if (this.#own >= (met ? own : stranger))
+        if (down || this.#own >= (met ? own : stranger))
             throw error;
         // Full jitter: many workers that failed together must not come back together.
         // https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
@@ -37719,6 +37723,8 @@ class Registry {
     #authorizer;
     #gate;
     #warned = new Set();
+    /** Since when there have only been failures, by method. */
+    #failing = new Map();
     #own = [];
     #met = false;
     constructor(options) {
@@ -37759,14 +37765,17 @@ class Registry {
      * @throws RegistryError, with the number of tries; the signal's reason when it aborts
      */
     async ask(question, read) {
-        const patient = this.patience();
+        const { own } = question;
+        const patient = this.patience(own === undefined ? {} : { own });
         for (;;) {
             await this.#gate.pass(question.signal);
             try {
                 const answer = await this.#signedIn(question);
                 this.#heed(answer);
-                if (question.expect.includes(answer.status))
+                if (question.expect.includes(answer.status)) {
+                    this.#failing.delete(question.method);
                     return await read(answer);
+                }
                 throw await this.#refusal(answer, question);
             }
             catch (error) {
@@ -37791,12 +37800,23 @@ class Registry {
      * @throws the failure, when another try has no point
      */
     async recover(patient, failure, signal) {
-        const wait = patient.next(failure, this.#met);
+        const wait = patient.next(failure, this.#met, this.#isDown(failure));
         this.log.debug(`${failure.message}; again in ${Math.round(wait)} ms`);
         if (failure.retryAfter === undefined)
             await this.transport.clock.sleep(wait, signal);
         else
             this.#gate.close(wait);
+    }
+    /**
+     * Whether nothing of this kind has worked here for so long that whoever comes now need not find
+     * that out by a patience of its own: hundreds of blobs would take hours.
+     */
+    #isDown({ method = '', retryAfter }) {
+        const now = this.transport.clock.now();
+        const since = this.#failing.get(method) ?? now;
+        // As long as it says when to come back, it is not down.
+        this.#failing.set(method, retryAfter === undefined ? since : now);
+        return now - since > 2 * (this.#options.patience ?? usualPatience).own;
     }
     /** Learns the registry's own addresses, by which the ones that it names are judged. */
     async locate() {
@@ -37807,6 +37827,13 @@ class Registry {
         catch {
             // Behind a proxy, names need not resolve here. Then only public addresses are believed.
         }
+    }
+    /**
+     * Opens so many connections ahead: a new one costs two round trips and begins slowly, which need
+     * not wait until the first bytes are wanted.
+     */
+    warm(count) {
+        this.transport.warm(this.origin, count);
     }
     /** Shows a message once in a run. */
     warnOnce(message) {
@@ -37887,7 +37914,7 @@ class Registry {
         const said = entries.length > 0
             ? `: ${entries
                 .slice(0, 3)
-                .map(({ code, message }) => `${code} ${message}`.trim())
+                .map(entry => entryText(entry))
                 .join('; ')}`
             : page || text.trim() === ''
                 ? ''
@@ -37932,6 +37959,13 @@ class Registry {
             digest: question.digest
         });
     }
+}
+/** One entry in words; what is missing is told by its digest. */
+function entryText({ code, message, digests }) {
+    const unknown = code.endsWith('_UNKNOWN')
+        ? digests.slice(0, 2).filter(one => !message.includes(one))
+        : [];
+    return [code, message, ...unknown].join(' ').trim();
 }
 /** Whether the body is written as it comes, so that it cannot be sent a second time from here. */
 function streams({ body }) {
@@ -37978,6 +38012,7 @@ function discard(answer) {
 
 
 
+
 /** How often content that is not what it should be is asked for again. */
 const mostCorrupt = 2;
 /**
@@ -38013,7 +38048,10 @@ async function getManifest(registry, repository, reference, signal) {
  */
 async function headManifest(registry, repository, reference, signal) {
     try {
-        const question = manifests_about(registry, 'HEAD', repository, reference, signal);
+        const question = {
+            ...manifests_about(registry, 'HEAD', repository, reference, signal),
+            own: headPatience
+        };
         const { status, headers } = await registry.ask(question, discard);
         if (status === 404)
             return 'absent';
@@ -38021,7 +38059,11 @@ async function headManifest(registry, repository, reference, signal) {
         return (0,oci_digest/* isDigest */.Bc)(digest) ? { digest } : {};
     }
     catch (error) {
-        if (isRefusal(error))
+        // Something may be against HEAD alone: GET tells.
+        const failed = error instanceof registry_error/* RegistryError */.gl && error.fault === 'server';
+        if (failed)
+            registry.learned.headFails = true;
+        if (failed || isRefusal(error))
             return 'unknown';
         throw error;
     }
@@ -38029,22 +38071,33 @@ async function headManifest(registry, repository, reference, signal) {
 /**
  * The digest that a tag or digest stands for at the registry: by HEAD, and by GET where HEAD does
  * not tell. Undefined where there is none.
+ * @param put it should be there: then HEAD alone is not believed when it says that it is not
  */
-async function resolveManifest(registry, repository, reference, signal) {
+async function resolveManifest(registry, repository, reference, signal, put = false) {
+    const { learned } = registry;
+    if (learned.headFails === true)
+        return await byGet(registry, repository, reference, signal);
     const head = await headManifest(registry, repository, reference, signal);
     if (head !== 'absent' && head !== 'unknown' && head.digest !== undefined)
         return head.digest;
     if (head === 'absent') {
-        if ((0,oci_digest/* isDigest */.Bc)(reference))
+        if (put) {
+            const found = await byGet(registry, repository, reference, signal);
+            if (found !== undefined)
+                learned.headTells = Promise.resolve(false);
+            return found;
+        }
+        // Only a tag is worth the question.
+        if ((0,oci_digest/* isDigest */.Bc)(reference) && (await learned.headTells) !== false)
             return undefined;
         // Some registries answer HEAD with 404 where GET finds it. The first one tells for all.
-        registry.learned.headTells ??= byGet(registry, repository, reference, signal)
+        learned.headTells ??= byGet(registry, repository, reference, signal)
             .then(digest => digest === undefined)
             .catch((error) => {
-            registry.learned.headTells = undefined;
+            learned.headTells = undefined;
             throw error;
         });
-        if (await registry.learned.headTells)
+        if (await learned.headTells)
             return undefined;
     }
     return await byGet(registry, repository, reference, signal);
@@ -38085,7 +38138,7 @@ async function putManifest(registry, repository, reference, { bytes, descriptor 
     catch (error) {
         if (!(error instanceof registry_error/* RegistryError */.gl) || !mayStandAlready(error))
             throw error;
-        const there = await resolveManifest(registry, repository, reference, signal);
+        const there = await resolveManifest(registry, repository, reference, signal, true);
         if (there !== digest)
             throw error;
         return { subjectTaken: false };
@@ -38122,6 +38175,8 @@ function manifests_about(registry, method, repository, reference, signal) {
         expect: [200, 404],
         headers: { Accept: manifestTypes.join(', ') },
         ...((0,oci_digest/* isDigest */.Bc)(reference) && { digest: reference }),
+        // Small, but over the connections that the blobs will come by.
+        large: method === 'GET',
         signal
     };
 }
@@ -38496,7 +38551,8 @@ function levels(nodes) {
 async function heal(planned, node, context) {
     const { target, signal } = context;
     const { repository } = planned.image.target;
-    const patience = target.patience();
+    // Replicas of a registry were seen to need most of a minute to learn of a blob.
+    const patience = target.patience({ first: 8000 });
     for (let heals = 0;; heals++) {
         try {
             const { digest } = node.descriptor;
@@ -38565,7 +38621,7 @@ async function verifyBelow(planned, context) {
     await Promise.all(planned.image.manifests.slice(0, -1).map(async ({ descriptor: { digest } }) => {
         if (!unchecked.has(digest))
             return;
-        const there = await slots.run(() => resolveManifest(target, repository, digest, signal));
+        const there = await slots.run(() => resolveManifest(target, repository, digest, signal, true));
         if (there === digest)
             return;
         throw new registry_error/* RegistryError */.gl('corrupt', `${target.name}/${repository} took the manifest ${digest} and does not have it`, {
@@ -38576,8 +38632,8 @@ async function verifyBelow(planned, context) {
     }));
 }
 /**
- * Moves the tags of a release, all images of which are committed, and reads each one back: the last
- * two in the order given, the others before them. When one fails, tags that had stood for something
+ * Moves the tags of a release, all images of which are committed: the last ones in the order given,
+ * the others before them; then each is read back. When one fails, tags that had stood for something
  * else are put back.
  * @param last the images whose tags come last, one after the other
  * @returns whether any tag was created or moved
@@ -38590,15 +38646,14 @@ async function pushTags(images, last, context) {
     const moved = [];
     const push = async (planned) => {
         moved.push(planned);
-        await pushTag(planned, context);
+        const { repository, tag } = planned.image.target;
+        await putManifest(context.target, repository, tag, planned.image.root, context.signal);
     };
-    const settled = await Promise.allSettled(others.map(planned => context.slots.run(() => push(planned))));
     try {
-        const failed = settled.find(result => result.status === 'rejected');
-        if (failed !== undefined)
-            throw failed.reason;
+        await publish_all(others.map(planned => context.slots.run(() => push(planned))));
         for (const planned of ranked)
             await push(planned);
+        await publish_all(due.map(planned => context.slots.run(() => readBack(planned, context))));
     }
     catch (error) {
         await restore(moved, context);
@@ -38606,10 +38661,15 @@ async function pushTags(images, last, context) {
     }
     return due.length > 0;
 }
-async function pushTag({ image }, { target, signal }) {
+/** Waits for all of them, also when one fails: nothing may be under way any more then. */
+async function publish_all(work) {
+    const failed = (await Promise.allSettled(work)).find(result => result.status === 'rejected');
+    if (failed !== undefined)
+        throw failed.reason;
+}
+async function readBack({ image }, { target, signal }) {
     const { repository, tag } = image.target;
     const { digest } = image.root.descriptor;
-    await putManifest(target, repository, tag, image.root, signal);
     const patience = target.patience();
     for (;;) {
         const now = await resolveManifest(target, repository, tag, signal);
@@ -38932,6 +38992,8 @@ async function mountBlob(registry, repository, digest, from, signal) {
             path: `/v2/${repository}/blobs/uploads/?mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}`,
             needs,
             expect: [201, 202],
+            // There is another way: an upload.
+            own: 10_000,
             digest,
             signal
         }, discard);
@@ -39038,10 +39100,13 @@ class Upload {
             }
         }
     }
-    /** A commit whose answer was lost: the blob may be there. */
+    /**
+     * A commit whose answer was lost: the blob may be there. A second try of it, or a look at its
+     * upload, then finds that the upload is gone.
+     */
     async #arrived(error) {
-        const lost = ['connection', 'stalled', 'server'].includes(error.fault);
-        if (!lost || error === this.#contentFailure)
+        const lost = ['connection', 'stalled', 'server', 'absent'].includes(error.fault);
+        if (!lost || error === this.#contentFailure || error.says('NAME_UNKNOWN'))
             return false;
         const { descriptor } = this.#content;
         try {
@@ -39101,14 +39166,8 @@ class Upload {
         url.search = `${url.search === '' ? '?' : `${url.search}&`}digest=${encodeURIComponent(digest)}`;
         const answer = await this.#ask('PUT', url, [200, 201, 202, 204], part, { commit: true });
         const echoed = answer.headers['docker-content-digest'];
-        if ((0,oci_digest/* isDigest */.Bc)(echoed) && (0,oci_digest/* algorithmOf */.Hy)(echoed) === (0,oci_digest/* algorithmOf */.Hy)(digest) && echoed !== digest) {
-            throw new registry_error/* RegistryError */.gl('corrupt', `${this.#registry.name} stored ${echoed} instead of ${digest}`, {
-                host: this.#registry.name,
-                repository: this.#repository,
-                digest
-            });
-        }
-        if (answer.status === 202)
+        const other = (0,oci_digest/* isDigest */.Bc)(echoed) && (0,oci_digest/* algorithmOf */.Hy)(echoed) === (0,oci_digest/* algorithmOf */.Hy)(digest) && echoed !== digest;
+        if (other || answer.status === 202)
             await this.#prove(digest);
     }
     /** For answers that promise nothing. */
@@ -39311,8 +39370,8 @@ function openLanes(concurrency = 24) {
     const large = Math.max(1, Math.floor(concurrency / 3));
     const small = Math.max(0, concurrency - large);
     return {
-        large: new Slots(Math.min(6, large), large),
-        small: new Slots(Math.min(12, small), small),
+        large: new Slots(large, large),
+        small: new Slots(small, small),
         control: new Slots(32, 64)
     };
 }
@@ -39394,7 +39453,9 @@ class Transfer {
     }
     /** Puts a blob in its place again, one that the target turned out not to have. */
     async repair(placement) {
-        await this.#context.lanes.large.run(() => this.#copy(placement, undefined));
+        // What the registry says without being given the bytes has just turned out to be wrong.
+        const given = { ...placement, presumed: false };
+        await this.#context.lanes.large.run(() => this.#copy(given, undefined));
     }
     #forgetFailures() {
         for (const key of this.#failures)
@@ -40288,7 +40349,7 @@ async function blobsThere(image, { manifest }, { target, lanes }, signal) {
                 throw absent(blob.digest);
         }),
         ...children.map(async ({ descriptor: { digest } }) => {
-            const there = await lanes.control.run(() => resolveManifest(target, repository, digest, signal));
+            const there = await lanes.control.run(() => resolveManifest(target, repository, digest, signal, true));
             if (there !== digest)
                 throw absent(digest);
         })
@@ -40468,7 +40529,7 @@ async function removeStaging({ target, log, signal }, staged, tag) {
             if (published === undefined)
                 continue;
             const { digest } = published.manifest.descriptor;
-            if ((await resolveManifest(target, repository, published.tag, limit)) === digest)
+            if ((await resolveManifest(target, repository, published.tag, limit, true)) === digest)
                 continue;
             await putManifest(target, repository, published.tag, published.manifest, limit);
             harm = ', since it deletes more than the tag';
@@ -41198,6 +41259,7 @@ function inNetwork(host, network) {
 
 
 
+
 /**
  * The connections of a run, kept open between requests. Hosts that a registry named have
  * connections of their own: one that was judged is never shared with one that was not.
@@ -41205,6 +41267,7 @@ function inNetwork(host, network) {
 class Agents {
     #options;
     #agents = new Map();
+    #closed = newController();
     #trusted;
     constructor(options) {
         this.#options = options;
@@ -41229,6 +41292,9 @@ class Agents {
         for (const agent of this.#agents.values())
             agent.destroy();
         this.#agents.clear();
+        // A proxy that has not answered yet is known to no agent.
+        this.#closed.abort();
+        this.#closed = newController();
     }
     #open(url, proxy) {
         const keep = { keepAlive: true, maxFreeSockets: 256 };
@@ -41237,7 +41303,7 @@ class Agents {
             return secure ? new external_node_https_namespaceObject.Agent({ ...keep, ca: this.trusted() }) : new external_node_http_.Agent(keep);
         }
         if (!URL.canParse(proxy)) {
-            throw new registry_error/* RegistryError */.gl('proxy', `the proxy that the environment names for ${url.host} is not an address`, { host: url.host, advice: 'Write HTTPS_PROXY as http://proxy:port.' });
+            throw new registry_error/* RegistryError */.gl('refused', `the proxy that the environment names for ${url.host} is not an address`, { host: url.host, advice: 'Write HTTPS_PROXY as http://proxy:port.' });
         }
         const { password } = new URL(proxy);
         if (password !== '') {
@@ -41245,7 +41311,7 @@ class Agents {
             this.#options.secret?.(decodeURIComponent(password));
         }
         return secure
-            ? new https_proxy_agent_dist.HttpsProxyAgent(proxy, { ...keep, ca: this.trusted() })
+            ? new ProxyAgent(proxy, { ...keep, ca: this.trusted(), signal: this.#closed.signal })
             : new dist.HttpProxyAgent(proxy, keep);
     }
     /**
@@ -41260,6 +41326,19 @@ class Agents {
         ];
         return this.#trusted;
     }
+}
+/** Its base class believes the given CA of the proxy alone; here it is meant for the registry too. */
+class ProxyAgent extends https_proxy_agent_dist.HttpsProxyAgent {
+    connect(...[request, options]) {
+        const { ca } = this.connectOpts;
+        return super.connect(request, { ...options, ...(ca !== undefined && { ca }) });
+    }
+}
+/** One that every connection may listen to. */
+function newController() {
+    const controller = new AbortController();
+    (0,external_node_events_.setMaxListeners)(0, controller.signal);
+    return controller;
 }
 /** The proxy that the environment names for a URL; empty for none. */
 function proxyFor(url) {
@@ -41462,6 +41541,14 @@ class Wires {
         const line = this.#take(target.key) ?? new Line(target, this);
         return { answer: line.ask(target.url, headers), line };
     }
+    /** Opens so many connections ahead of their first use. One that fails is gone without a word. */
+    warm(target, count) {
+        for (let i = 0; i < count; i++) {
+            const line = new Line(target, this);
+            line.idle();
+            this.keep(line);
+        }
+    }
     /** Takes back a socket whose answer has been read to its end. */
     keep(line) {
         const idle = this.#idle.get(line.key) ?? [];
@@ -41510,6 +41597,9 @@ class Line {
     #socket;
     #wires;
     #exchange;
+    #buffer = Buffer.alloc(0);
+    #connected = false;
+    #whenConnected = [];
     constructor({ url, lookup, ca, key }, wires) {
         this.key = key;
         this.#wires = wires;
@@ -41531,6 +41621,11 @@ class Line {
         this.#socket = secure
             ? (0,external_node_tls_.connect)({ ...options, ca: ca(), servername: /^[\d.]+$|:/.test(host) ? '' : host })
             : (0,external_node_net_.connect)(options);
+        this.#socket.once(secure ? 'secureConnect' : 'connect', () => {
+            this.#connected = true;
+            for (const connected of this.#whenConnected.splice(0))
+                connected();
+        });
         this.#socket.on('error', error => {
             this.#end(error);
         });
@@ -41538,17 +41633,16 @@ class Line {
             this.#end(Object.assign(new Error('closed by the other side'), { code: 'ECONNRESET' }));
         });
     }
-    #buffer = Buffer.alloc(0);
     /** Whether it can carry another exchange. */
     get usable() {
         return !this.#socket.destroyed && this.#exchange === undefined;
     }
     /** Calls back when the connection stands, TLS included; at once if it does. */
     whenConnected(connected) {
-        if (this.used)
+        if (this.#connected)
             connected();
         else
-            this.#socket.once(this.key.startsWith('https:') ? 'secureConnect' : 'connect', connected);
+            this.#whenConnected.push(connected);
     }
     /** Sends a request; the answer comes when its head is there. */
     ask(url, headers) {
@@ -41580,9 +41674,12 @@ class Line {
             this.destroy();
             return;
         }
-        // Kept for later, but not worth staying alive for.
-        this.#socket.unref();
+        this.idle();
         this.#wires.keep(this);
+    }
+    /** Kept for later, but not worth staying alive for. */
+    idle() {
+        this.#socket.unref();
     }
     /** Closes the connection. */
     destroy(error) {
@@ -41849,12 +41946,7 @@ class StraightWay {
         const { url, judge, headers, signal } = outgoing;
         if (this.#winding.has(url.origin) || !this.#agents.isDirect(url))
             return undefined;
-        const target = {
-            url,
-            lookup: this.#names.lookup(judge),
-            ca: () => this.#agents.trusted(),
-            key: `${url.origin} ${judge === undefined ? '' : 'judged'}`
-        };
+        const target = this.#target(url, judge);
         for (let i = 0;; i++) {
             signal.throwIfAborted();
             const { line, answer } = this.#wires.get(target, headers);
@@ -41875,9 +41967,22 @@ class StraightWay {
             }
         }
     }
+    /** Opens connections to an origin that will be asked for much. */
+    warm(url, count) {
+        if (this.#agents.isDirect(url))
+            this.#wires.warm(this.#target(url, undefined), count);
+    }
     /** Closes what is kept open. */
     close() {
         this.#wires.close();
+    }
+    #target(url, judge) {
+        return {
+            url,
+            lookup: this.#names.lookup(judge),
+            ca: () => this.#agents.trusted(),
+            key: `${url.origin} ${judge === undefined ? '' : 'judged'}`
+        };
     }
     async #within(line, answer, { url, answerWithin, signal }) {
         let timer;
@@ -41990,6 +42095,10 @@ class Transport {
             }
         }
     }
+    /** Opens connections to an origin ahead of their use, for large answers. */
+    warm(url, count) {
+        this.#straight.warm(url, count);
+    }
     /** Closes what is kept open. */
     close() {
         this.#agents.close();
@@ -42003,6 +42112,7 @@ class transport_Exchange {
     #request;
     #timer;
     #sending;
+    #reject = () => undefined;
     constructor(outgoing, transport) {
         this.#outgoing = outgoing;
         this.#transport = transport;
@@ -42021,9 +42131,15 @@ class transport_Exchange {
             signal
         });
         this.#request = request;
+        const aborted = () => {
+            this.#reject(signal.reason);
+        };
+        signal.addEventListener('abort', aborted);
         try {
             return await new Promise((resolve, reject) => {
                 const stop = new AbortController();
+                // While a proxy is waited for there is no connection that could be destroyed and tell of it.
+                this.#reject = reject;
                 request.on('error', reject);
                 // What a proxy says instead of letting us through is not the registry's answer.
                 request.once('proxyConnect', ({ statusCode = 0 }) => {
@@ -42064,6 +42180,7 @@ class transport_Exchange {
             });
         }
         finally {
+            signal.removeEventListener('abort', aborted);
             clearTimeout(this.#timer);
             clearTimeout(this.#sending);
         }
@@ -42112,7 +42229,9 @@ class transport_Exchange {
         const { method, url } = this.#outgoing;
         const seconds = Math.round(milliseconds / 100) / 10;
         const place = { host: url.host, method, path: url.pathname };
-        this.#request?.destroy(new registry_error/* RegistryError */.gl('stalled', `${url.host}: ${what} within ${seconds} s`, place));
+        const error = new registry_error/* RegistryError */.gl('stalled', `${url.host}: ${what} within ${seconds} s`, place);
+        this.#request?.destroy(error);
+        this.#reject(error);
     }
 }
 /** A request without a body says so where the method could have one: some proxies ask for it. */
@@ -43895,6 +44014,7 @@ async function keep(accounts, kept, client, options) {
 
 
 
+const nobody = { [Symbol.asyncDispose]: () => Promise.resolve() };
 /**
  * Signs docker in. The registry client has made its own handshake by now. Where that moves the
  * images, only the accounts of the inputs are signed in, and a docker that cannot answer is said and
@@ -43904,10 +44024,14 @@ async function keep(accounts, kept, client, options) {
  */
 async function signInDocker(settings, registries, around) {
     const { undo } = around;
+    const accounts = settings.engine === 'docker' ? foundAccounts(settings, registries) : givenAccounts(settings);
+    // Nobody to sign in, and nothing else for docker to do.
+    if (settings.engine !== 'docker' && accounts.length === 0)
+        return nobody;
     const install = installation(settings, around.env);
     const session = await signIn({
         ...around,
-        accounts: settings.engine === 'docker' ? foundAccounts(settings, registries) : givenAccounts(settings),
+        accounts,
         keepLogin: settings.keepLogin,
         ...(install !== undefined && { install }),
         onDirectory: path => {
@@ -43917,6 +44041,7 @@ async function signInDocker(settings, registries, around) {
             undo.keptLogin(state);
         }
     });
+    around.log.debug(`the docker config of this run is ${session.configDirectory}`);
     if (settings.engine !== 'docker') {
         for (const answer of session.answers)
             tell(answer, around.log);
@@ -44059,6 +44184,8 @@ var __disposeResources = (undefined && undefined.__disposeResources) || (functio
 
 
 
+/** As many as there are images: each one's manifest is asked for at once. */
+const warmConnections = 20;
 /**
  * Mirrors what the settings ask for, and reports it. It does not throw: whatever goes wrong is in
  * the record, and has been reported.
@@ -44085,11 +44212,11 @@ async function main(settings, stage) {
             }), false);
             const { source, target } = registries;
             draft.registries = registries;
+            source.warm(warmConnections);
             const docker = __addDisposableResource(env_1, await reporter.group('Sign in', async () => {
                 await greet(registries, settings, log, signal);
                 return await signInDocker(settings, registries, { env, log, signal, runnerTemp, undo });
             }), true);
-            log.debug(`the docker config of this run is ${docker.configDirectory}`);
             const choice = await reporter.group('Releases', () => chooseReleases(registries, settings, { log, slots: lanes.control, signal }));
             const plan = await reporter.group('Plan', async () => {
                 const made = await makePlan(choice.releases.flatMap(({ images }) => images), { target, slots: lanes.control, signal, repositories: choice.targetRepositories });
@@ -44874,6 +45001,9 @@ function faultOf(status) {
         return 'absent';
     if (status === 429)
         return 'throttled';
+    // Not what it can do, no room left, a sign-in to the network: none of these passes by itself.
+    if ([501, 505, 507, 508, 511].includes(status))
+        return 'refused';
     // 499 and 52x come from proxies that lost patience with the registry behind them.
     if (status === 408 || status === 499 || status >= 500)
         return 'server';

@@ -29,6 +29,9 @@ export interface Stage {
   readonly network?: Network;
 }
 
+/** As many as there are images: each one's manifest is asked for at once. */
+const warmConnections = 20;
+
 /**
  * Mirrors what the settings ask for, and reports it. It does not throw: whatever goes wrong is in
  * the record, and has been reported.
@@ -53,12 +56,12 @@ export async function main(settings: Settings, stage: Stage): Promise<RunRecord>
     });
     const {source, target} = registries;
     draft.registries = registries;
+    source.warm(warmConnections);
 
     await using docker = await reporter.group('Sign in', async () => {
       await greet(registries, settings, log, signal);
       return await signInDocker(settings, registries, {env, log, signal, runnerTemp, undo});
     });
-    log.debug(`the docker config of this run is ${docker.configDirectory}`);
 
     const choice = await reporter.group('Releases', () =>
       chooseReleases(registries, settings, {log, slots: lanes.control, signal})

@@ -44348,6 +44348,13 @@ class Registry {
             // Behind a proxy, names need not resolve here. Then only public addresses are believed.
         }
     }
+    /**
+     * Opens so many connections ahead: a new one costs two round trips and begins slowly, which need
+     * not wait until the first bytes are wanted.
+     */
+    warm(count) {
+        this.transport.warm(this.origin, count);
+    }
     /** Shows a message once in a run. */
     warnOnce(message) {
         if (this.#warned.has(message) || this.#warned.size >= 20)
@@ -44475,7 +44482,9 @@ class Registry {
 }
 /** One entry in words; what is missing is told by its digest. */
 function entryText({ code, message, digests }) {
-    const unknown = code.endsWith('_UNKNOWN') ? digests.slice(0, 2).filter(one => !message.includes(one)) : [];
+    const unknown = code.endsWith('_UNKNOWN')
+        ? digests.slice(0, 2).filter(one => !message.includes(one))
+        : [];
     return [code, message, ...unknown].join(' ').trim();
 }
 /** Whether the body is written as it comes, so that it cannot be sent a second time from here. */
@@ -44686,6 +44695,8 @@ function manifests_about(registry, method, repository, reference, signal) {
         expect: [200, 404],
         headers: { Accept: media_type/* manifestTypes */.Fm.join(', ') },
         ...((0,oci_digest/* isDigest */.Bc)(reference) && { digest: reference }),
+        // Small, but over the connections that the blobs will come by.
+        large: method === 'GET',
         signal
     };
 }
@@ -45141,8 +45152,8 @@ async function verifyBelow(planned, context) {
     }));
 }
 /**
- * Moves the tags of a release, all images of which are committed, and reads each one back: the last
- * two in the order given, the others before them. When one fails, tags that had stood for something
+ * Moves the tags of a release, all images of which are committed: the last ones in the order given,
+ * the others before them; then each is read back. When one fails, tags that had stood for something
  * else are put back.
  * @param last the images whose tags come last, one after the other
  * @returns whether any tag was created or moved
@@ -45155,15 +45166,14 @@ async function pushTags(images, last, context) {
     const moved = [];
     const push = async (planned) => {
         moved.push(planned);
-        await pushTag(planned, context);
+        const { repository, tag } = planned.image.target;
+        await putManifest(context.target, repository, tag, planned.image.root, context.signal);
     };
-    const settled = await Promise.allSettled(others.map(planned => context.slots.run(() => push(planned))));
     try {
-        const failed = settled.find(result => result.status === 'rejected');
-        if (failed !== undefined)
-            throw failed.reason;
+        await publish_all(others.map(planned => context.slots.run(() => push(planned))));
         for (const planned of ranked)
             await push(planned);
+        await publish_all(due.map(planned => context.slots.run(() => readBack(planned, context))));
     }
     catch (error) {
         await restore(moved, context);
@@ -45171,13 +45181,18 @@ async function pushTags(images, last, context) {
     }
     return due.length > 0;
 }
-async function pushTag({ image }, { target, signal }) {
+/** Waits for all of them, also when one fails: nothing may be under way any more then. */
+async function publish_all(work) {
+    const failed = (await Promise.allSettled(work)).find(result => result.status === 'rejected');
+    if (failed !== undefined)
+        throw failed.reason;
+}
+async function readBack({ image }, { target, signal }) {
     const { repository, tag } = image.target;
     const { digest } = image.root.descriptor;
-    await putManifest(target, repository, tag, image.root, signal);
     const patience = target.patience();
     for (;;) {
-        const now = await resolveManifest(target, repository, tag, signal, true);
+        const now = await resolveManifest(target, repository, tag, signal);
         if (now === digest)
             return;
         // Behind some names stand machines that learn of a tag a moment later.
@@ -45875,8 +45890,8 @@ function openLanes(concurrency = 24) {
     const large = Math.max(1, Math.floor(concurrency / 3));
     const small = Math.max(0, concurrency - large);
     return {
-        large: new Slots(Math.min(6, large), large),
-        small: new Slots(Math.min(12, small), small),
+        large: new Slots(large, large),
+        small: new Slots(small, small),
         control: new Slots(32, 64)
     };
 }
@@ -47199,7 +47214,7 @@ async function blobsThere(image, { manifest }, { target, lanes }, signal) {
                 throw absent(blob.digest);
         }),
         ...children.map(async ({ descriptor: { digest } }) => {
-            const there = await lanes.control.run(() => resolveManifest(target, repository, digest, signal));
+            const there = await lanes.control.run(() => resolveManifest(target, repository, digest, signal, true));
             if (there !== digest)
                 throw absent(digest);
         })
@@ -47379,7 +47394,7 @@ async function removeStaging({ target, log, signal }, staged, tag) {
             if (published === undefined)
                 continue;
             const { digest } = published.manifest.descriptor;
-            if ((await resolveManifest(target, repository, published.tag, limit)) === digest)
+            if ((await resolveManifest(target, repository, published.tag, limit, true)) === digest)
                 continue;
             await putManifest(target, repository, published.tag, published.manifest, limit);
             harm = ', since it deletes more than the tag';
@@ -48228,6 +48243,7 @@ function inNetwork(host, network) {
 
 
 
+
 /**
  * The connections of a run, kept open between requests. Hosts that a registry named have
  * connections of their own: one that was judged is never shared with one that was not.
@@ -48235,6 +48251,7 @@ function inNetwork(host, network) {
 class Agents {
     #options;
     #agents = new Map();
+    #closed = newController();
     #trusted;
     constructor(options) {
         this.#options = options;
@@ -48259,6 +48276,9 @@ class Agents {
         for (const agent of this.#agents.values())
             agent.destroy();
         this.#agents.clear();
+        // A proxy that has not answered yet is known to no agent.
+        this.#closed.abort();
+        this.#closed = newController();
     }
     #open(url, proxy) {
         const keep = { keepAlive: true, maxFreeSockets: 256 };
@@ -48267,7 +48287,7 @@ class Agents {
             return secure ? new external_node_https_.Agent({ ...keep, ca: this.trusted() }) : new external_node_http_.Agent(keep);
         }
         if (!URL.canParse(proxy)) {
-            throw new RegistryError('proxy', `the proxy that the environment names for ${url.host} is not an address`, { host: url.host, advice: 'Write HTTPS_PROXY as http://proxy:port.' });
+            throw new RegistryError('refused', `the proxy that the environment names for ${url.host} is not an address`, { host: url.host, advice: 'Write HTTPS_PROXY as http://proxy:port.' });
         }
         const { password } = new URL(proxy);
         if (password !== '') {
@@ -48275,7 +48295,7 @@ class Agents {
             this.#options.secret?.(decodeURIComponent(password));
         }
         return secure
-            ? new https_proxy_agent_dist.HttpsProxyAgent(proxy, { ...keep, ca: this.trusted() })
+            ? new ProxyAgent(proxy, { ...keep, ca: this.trusted(), signal: this.#closed.signal })
             : new dist.HttpProxyAgent(proxy, keep);
     }
     /**
@@ -48290,6 +48310,19 @@ class Agents {
         ];
         return this.#trusted;
     }
+}
+/** Its base class believes the given CA of the proxy alone; here it is meant for the registry too. */
+class ProxyAgent extends https_proxy_agent_dist.HttpsProxyAgent {
+    connect(...[request, options]) {
+        const { ca } = this.connectOpts;
+        return super.connect(request, { ...options, ...(ca !== undefined && { ca }) });
+    }
+}
+/** One that every connection may listen to. */
+function newController() {
+    const controller = new AbortController();
+    (0,external_node_events_.setMaxListeners)(0, controller.signal);
+    return controller;
 }
 /** The proxy that the environment names for a URL; empty for none. */
 function proxyFor(url) {
@@ -48492,6 +48525,14 @@ class Wires {
         const line = this.#take(target.key) ?? new Line(target, this);
         return { answer: line.ask(target.url, headers), line };
     }
+    /** Opens so many connections ahead of their first use. One that fails is gone without a word. */
+    warm(target, count) {
+        for (let i = 0; i < count; i++) {
+            const line = new Line(target, this);
+            line.idle();
+            this.keep(line);
+        }
+    }
     /** Takes back a socket whose answer has been read to its end. */
     keep(line) {
         const idle = this.#idle.get(line.key) ?? [];
@@ -48540,6 +48581,9 @@ class Line {
     #socket;
     #wires;
     #exchange;
+    #buffer = Buffer.alloc(0);
+    #connected = false;
+    #whenConnected = [];
     constructor({ url, lookup, ca, key }, wires) {
         this.key = key;
         this.#wires = wires;
@@ -48561,6 +48605,11 @@ class Line {
         this.#socket = secure
             ? (0,external_node_tls_.connect)({ ...options, ca: ca(), servername: /^[\d.]+$|:/.test(host) ? '' : host })
             : (0,external_node_net_.connect)(options);
+        this.#socket.once(secure ? 'secureConnect' : 'connect', () => {
+            this.#connected = true;
+            for (const connected of this.#whenConnected.splice(0))
+                connected();
+        });
         this.#socket.on('error', error => {
             this.#end(error);
         });
@@ -48568,17 +48617,16 @@ class Line {
             this.#end(Object.assign(new Error('closed by the other side'), { code: 'ECONNRESET' }));
         });
     }
-    #buffer = Buffer.alloc(0);
     /** Whether it can carry another exchange. */
     get usable() {
         return !this.#socket.destroyed && this.#exchange === undefined;
     }
     /** Calls back when the connection stands, TLS included; at once if it does. */
     whenConnected(connected) {
-        if (this.used)
+        if (this.#connected)
             connected();
         else
-            this.#socket.once(this.key.startsWith('https:') ? 'secureConnect' : 'connect', connected);
+            this.#whenConnected.push(connected);
     }
     /** Sends a request; the answer comes when its head is there. */
     ask(url, headers) {
@@ -48610,9 +48658,12 @@ class Line {
             this.destroy();
             return;
         }
-        // Kept for later, but not worth staying alive for.
-        this.#socket.unref();
+        this.idle();
         this.#wires.keep(this);
+    }
+    /** Kept for later, but not worth staying alive for. */
+    idle() {
+        this.#socket.unref();
     }
     /** Closes the connection. */
     destroy(error) {
@@ -48879,12 +48930,7 @@ class StraightWay {
         const { url, judge, headers, signal } = outgoing;
         if (this.#winding.has(url.origin) || !this.#agents.isDirect(url))
             return undefined;
-        const target = {
-            url,
-            lookup: this.#names.lookup(judge),
-            ca: () => this.#agents.trusted(),
-            key: `${url.origin} ${judge === undefined ? '' : 'judged'}`
-        };
+        const target = this.#target(url, judge);
         for (let i = 0;; i++) {
             signal.throwIfAborted();
             const { line, answer } = this.#wires.get(target, headers);
@@ -48905,9 +48951,22 @@ class StraightWay {
             }
         }
     }
+    /** Opens connections to an origin that will be asked for much. */
+    warm(url, count) {
+        if (this.#agents.isDirect(url))
+            this.#wires.warm(this.#target(url, undefined), count);
+    }
     /** Closes what is kept open. */
     close() {
         this.#wires.close();
+    }
+    #target(url, judge) {
+        return {
+            url,
+            lookup: this.#names.lookup(judge),
+            ca: () => this.#agents.trusted(),
+            key: `${url.origin} ${judge === undefined ? '' : 'judged'}`
+        };
     }
     async #within(line, answer, { url, answerWithin, signal }) {
         let timer;
@@ -49020,6 +49079,10 @@ class Transport {
             }
         }
     }
+    /** Opens connections to an origin ahead of their use, for large answers. */
+    warm(url, count) {
+        this.#straight.warm(url, count);
+    }
     /** Closes what is kept open. */
     close() {
         this.#agents.close();
@@ -49033,6 +49096,7 @@ class transport_Exchange {
     #request;
     #timer;
     #sending;
+    #reject = () => undefined;
     constructor(outgoing, transport) {
         this.#outgoing = outgoing;
         this.#transport = transport;
@@ -49051,9 +49115,15 @@ class transport_Exchange {
             signal
         });
         this.#request = request;
+        const aborted = () => {
+            this.#reject(signal.reason);
+        };
+        signal.addEventListener('abort', aborted);
         try {
             return await new Promise((resolve, reject) => {
                 const stop = new AbortController();
+                // While a proxy is waited for there is no connection that could be destroyed and tell of it.
+                this.#reject = reject;
                 request.on('error', reject);
                 // What a proxy says instead of letting us through is not the registry's answer.
                 request.once('proxyConnect', ({ statusCode = 0 }) => {
@@ -49094,6 +49164,7 @@ class transport_Exchange {
             });
         }
         finally {
+            signal.removeEventListener('abort', aborted);
             clearTimeout(this.#timer);
             clearTimeout(this.#sending);
         }
@@ -49142,7 +49213,9 @@ class transport_Exchange {
         const { method, url } = this.#outgoing;
         const seconds = Math.round(milliseconds / 100) / 10;
         const place = { host: url.host, method, path: url.pathname };
-        this.#request?.destroy(new RegistryError('stalled', `${url.host}: ${what} within ${seconds} s`, place));
+        const error = new RegistryError('stalled', `${url.host}: ${what} within ${seconds} s`, place);
+        this.#request?.destroy(error);
+        this.#reject(error);
     }
 }
 /** A request without a body says so where the method could have one: some proxies ask for it. */
@@ -54135,6 +54208,7 @@ async function keep(accounts, kept, client, options) {
 
 
 
+const nobody = { [Symbol.asyncDispose]: () => Promise.resolve() };
 /**
  * Signs docker in. The registry client has made its own handshake by now. Where that moves the
  * images, only the accounts of the inputs are signed in, and a docker that cannot answer is said and
@@ -54144,10 +54218,14 @@ async function keep(accounts, kept, client, options) {
  */
 async function signInDocker(settings, registries, around) {
     const { undo } = around;
+    const accounts = settings.engine === 'docker' ? foundAccounts(settings, registries) : givenAccounts(settings);
+    // Nobody to sign in, and nothing else for docker to do.
+    if (settings.engine !== 'docker' && accounts.length === 0)
+        return nobody;
     const install = installation(settings, around.env);
     const session = await signIn({
         ...around,
-        accounts: settings.engine === 'docker' ? foundAccounts(settings, registries) : givenAccounts(settings),
+        accounts,
         keepLogin: settings.keepLogin,
         ...(install !== undefined && { install }),
         onDirectory: path => {
@@ -54157,6 +54235,7 @@ async function signInDocker(settings, registries, around) {
             undo.keptLogin(state);
         }
     });
+    around.log.debug(`the docker config of this run is ${session.configDirectory}`);
     if (settings.engine !== 'docker') {
         for (const answer of session.answers)
             tell(answer, around.log);
@@ -54299,6 +54378,8 @@ var __disposeResources = (undefined && undefined.__disposeResources) || (functio
 
 
 
+/** As many as there are images: each one's manifest is asked for at once. */
+const warmConnections = 20;
 /**
  * Mirrors what the settings ask for, and reports it. It does not throw: whatever goes wrong is in
  * the record, and has been reported.
@@ -54325,11 +54406,11 @@ async function main(settings, stage) {
             }), false);
             const { source, target } = registries;
             draft.registries = registries;
+            source.warm(warmConnections);
             const docker = __addDisposableResource(env_1, await reporter.group('Sign in', async () => {
                 await greet(registries, settings, log, signal);
                 return await signInDocker(settings, registries, { env, log, signal, runnerTemp, undo });
             }), true);
-            log.debug(`the docker config of this run is ${docker.configDirectory}`);
             const choice = await reporter.group('Releases', () => chooseReleases(registries, settings, { log, slots: lanes.control, signal }));
             const plan = await reporter.group('Plan', async () => {
                 const made = await makePlan(choice.releases.flatMap(({ images }) => images), { target, slots: lanes.control, signal, repositories: choice.targetRepositories });

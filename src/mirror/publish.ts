@@ -167,8 +167,8 @@ async function verifyBelow(planned: PlannedImage, context: PublishContext): Prom
 }
 
 /**
- * Moves the tags of a release, all images of which are committed, and reads each one back: the last
- * two in the order given, the others before them. When one fails, tags that had stood for something
+ * Moves the tags of a release, all images of which are committed: the last ones in the order given,
+ * the others before them; then each is read back. When one fails, tags that had stood for something
  * else are put back.
  * @param last the images whose tags come last, one after the other
  * @returns whether any tag was created or moved
@@ -187,15 +187,13 @@ export async function pushTags(
   const moved: PlannedImage[] = [];
   const push = async (planned: PlannedImage) => {
     moved.push(planned);
-    await pushTag(planned, context);
+    const {repository, tag} = planned.image.target;
+    await putManifest(context.target, repository, tag, planned.image.root, context.signal);
   };
-  const settled = await Promise.allSettled(
-    others.map(planned => context.slots.run(() => push(planned)))
-  );
   try {
-    const failed = settled.find(result => result.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
+    await all(others.map(planned => context.slots.run(() => push(planned))));
     for (const planned of ranked) await push(planned);
+    await all(due.map(planned => context.slots.run(() => readBack(planned, context))));
   } catch (error) {
     await restore(moved, context);
     throw error;
@@ -203,13 +201,18 @@ export async function pushTags(
   return due.length > 0;
 }
 
-async function pushTag({image}: PlannedImage, {target, signal}: TagContext): Promise<void> {
+/** Waits for all of them, also when one fails: nothing may be under way any more then. */
+async function all(work: readonly Promise<void>[]): Promise<void> {
+  const failed = (await Promise.allSettled(work)).find(result => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+}
+
+async function readBack({image}: PlannedImage, {target, signal}: TagContext): Promise<void> {
   const {repository, tag} = image.target;
   const {digest} = image.root.descriptor;
-  await putManifest(target, repository, tag, image.root, signal);
   const patience = target.patience();
   for (;;) {
-    const now = await resolveManifest(target, repository, tag, signal, true);
+    const now = await resolveManifest(target, repository, tag, signal);
     if (now === digest) return;
     // Behind some names stand machines that learn of a tag a moment later.
     const text = `${target.name}/${repository}:${tag} was put to ${digest}, but reads ${now ?? 'as absent'}`;

@@ -20,8 +20,8 @@ export function openLanes(concurrency = 24): Lanes {
   const large = Math.max(1, Math.floor(concurrency / 3));
   const small = Math.max(0, concurrency - large);
   return {
-    large: new Slots(Math.min(6, large), large),
-    small: new Slots(Math.min(12, small), small),
+    large: new Slots(large, large),
+    small: new Slots(small, small),
     control: new Slots(32, 64)
   };
 }

@@ -1,3 +1,4 @@
+import {setMaxListeners} from 'node:events';
 import {readFileSync} from 'node:fs';
 import {Agent as HttpAgent} from 'node:http';
 import {Agent as HttpsAgent} from 'node:https';
@@ -24,6 +25,7 @@ export interface AgentsOptions {
 export class Agents {
   readonly #options: AgentsOptions;
   readonly #agents = new Map<string, HttpAgent>();
+  #closed = newController();
   #trusted: string[] | undefined;
 
   constructor(options: AgentsOptions) {
@@ -51,6 +53,9 @@ export class Agents {
   close(): void {
     for (const agent of this.#agents.values()) agent.destroy();
     this.#agents.clear();
+    // A proxy that has not answered yet is known to no agent.
+    this.#closed.abort();
+    this.#closed = newController();
   }
 
   #open(url: URL, proxy: string): HttpAgent {
@@ -61,7 +66,7 @@ export class Agents {
     }
     if (!URL.canParse(proxy)) {
       throw new RegistryError(
-        'proxy',
+        'refused',
         `the proxy that the environment names for ${url.host} is not an address`,
         {host: url.host, advice: 'Write HTTPS_PROXY as http://proxy:port.'}
       );
@@ -72,7 +77,7 @@ export class Agents {
       this.#options.secret?.(decodeURIComponent(password));
     }
     return secure
-      ? new HttpsProxyAgent(proxy, {...keep, ca: this.trusted()})
+      ? new ProxyAgent(proxy, {...keep, ca: this.trusted(), signal: this.#closed.signal})
       : new HttpProxyAgent(proxy, keep);
   }
 
@@ -88,6 +93,23 @@ export class Agents {
     ];
     return this.#trusted;
   }
+}
+
+/** Its base class believes the given CA of the proxy alone; here it is meant for the registry too. */
+class ProxyAgent extends HttpsProxyAgent<string> {
+  override connect(
+    ...[request, options]: Parameters<HttpsProxyAgent<string>['connect']>
+  ): ReturnType<HttpsProxyAgent<string>['connect']> {
+    const {ca} = this.connectOpts as {ca?: string[]};
+    return super.connect(request, {...options, ...(ca !== undefined && {ca})});
+  }
+}
+
+/** One that every connection may listen to. */
+function newController(): AbortController {
+  const controller = new AbortController();
+  setMaxListeners(0, controller.signal);
+  return controller;
 }
 
 /** The proxy that the environment names for a URL; empty for none. */

@@ -222,6 +222,8 @@ function about(
     expect: [200, 404],
     headers: {Accept: manifestTypes.join(', ')},
     ...(isDigest(reference) && {digest: reference}),
+    // Small, but over the connections that the blobs will come by.
+    large: method === 'GET',
     signal
   };
 }

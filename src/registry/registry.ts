@@ -181,6 +181,14 @@ export class Registry {
     }
   }
 
+  /**
+   * Opens so many connections ahead: a new one costs two round trips and begins slowly, which need
+   * not wait until the first bytes are wanted.
+   */
+  warm(count: number): void {
+    this.transport.warm(this.origin, count);
+  }
+
   /** Shows a message once in a run. */
   warnOnce(message: string): void {
     if (this.#warned.has(message) || this.#warned.size >= 20) return;
@@ -320,7 +328,9 @@ export class Registry {
 
 /** One entry in words; what is missing is told by its digest. */
 function entryText({code, message, digests}: ErrorEntry): string {
-  const unknown = code.endsWith('_UNKNOWN') ? digests.slice(0, 2).filter(one => !message.includes(one)) : [];
+  const unknown = code.endsWith('_UNKNOWN')
+    ? digests.slice(0, 2).filter(one => !message.includes(one))
+    : [];
   return [code, message, ...unknown].join(' ').trim();
 }
 

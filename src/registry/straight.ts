@@ -1,8 +1,8 @@
 import type {Agents} from './agents.ts';
 import {RegistryError} from './error.ts';
-import type {Names} from './names.ts';
+import type {Judge, Names} from './names.ts';
 import type {Answer, Outgoing, Timings} from './transport.ts';
-import {type Line, NotPlain, type WireAnswer, Wires} from './wire.ts';
+import {type Line, NotPlain, type WireAnswer, Wires, type WireTarget} from './wire.ts';
 
 /** How many kept connections in a row may turn out to be closed before it counts. */
 const stale = 8;
@@ -30,12 +30,7 @@ export class StraightWay {
   async get(outgoing: Outgoing): Promise<Answer | undefined> {
     const {url, judge, headers, signal} = outgoing;
     if (this.#winding.has(url.origin) || !this.#agents.isDirect(url)) return undefined;
-    const target = {
-      url,
-      lookup: this.#names.lookup(judge),
-      ca: () => this.#agents.trusted(),
-      key: `${url.origin} ${judge === undefined ? '' : 'judged'}`
-    };
+    const target = this.#target(url, judge);
     for (let i = 0; ; i++) {
       signal.throwIfAborted();
       const {line, answer} = this.#wires.get(target, headers);
@@ -55,9 +50,23 @@ export class StraightWay {
     }
   }
 
+  /** Opens connections to an origin that will be asked for much. */
+  warm(url: URL, count: number): void {
+    if (this.#agents.isDirect(url)) this.#wires.warm(this.#target(url, undefined), count);
+  }
+
   /** Closes what is kept open. */
   close(): void {
     this.#wires.close();
+  }
+
+  #target(url: URL, judge: Judge | undefined): WireTarget {
+    return {
+      url,
+      lookup: this.#names.lookup(judge),
+      ca: () => this.#agents.trusted(),
+      key: `${url.origin} ${judge === undefined ? '' : 'judged'}`
+    };
   }
 
   async #within(

@@ -120,6 +120,11 @@ export class Transport {
     }
   }
 
+  /** Opens connections to an origin ahead of their use, for large answers. */
+  warm(url: URL, count: number): void {
+    this.#straight.warm(url, count);
+  }
+
   /** Closes what is kept open. */
   close(): void {
     this.#agents.close();
@@ -134,6 +139,7 @@ class Exchange {
   #request: ClientRequest | undefined;
   #timer: NodeJS.Timeout | undefined;
   #sending: NodeJS.Timeout | undefined;
+  #reject: (error: unknown) => void = () => undefined;
 
   constructor(outgoing: Outgoing, transport: Transport) {
     this.#outgoing = outgoing;
@@ -154,9 +160,15 @@ class Exchange {
       signal
     });
     this.#request = request;
+    const aborted = () => {
+      this.#reject(signal.reason);
+    };
+    signal.addEventListener('abort', aborted);
     try {
       return await new Promise<Answer>((resolve, reject) => {
         const stop = new AbortController();
+        // While a proxy is waited for there is no connection that could be destroyed and tell of it.
+        this.#reject = reject;
         request.on('error', reject);
         // What a proxy says instead of letting us through is not the registry's answer.
         request.once('proxyConnect', ({statusCode = 0}: {statusCode?: number}) => {
@@ -196,6 +208,7 @@ class Exchange {
         }
       });
     } finally {
+      signal.removeEventListener('abort', aborted);
       clearTimeout(this.#timer);
       clearTimeout(this.#sending);
     }
@@ -246,9 +259,9 @@ class Exchange {
     const {method, url} = this.#outgoing;
     const seconds = Math.round(milliseconds / 100) / 10;
     const place = {host: url.host, method, path: url.pathname};
-    this.#request?.destroy(
-      new RegistryError('stalled', `${url.host}: ${what} within ${seconds} s`, place)
-    );
+    const error = new RegistryError('stalled', `${url.host}: ${what} within ${seconds} s`, place);
+    this.#request?.destroy(error);
+    this.#reject(error);
   }
 }
 

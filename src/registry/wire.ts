@@ -62,6 +62,15 @@ export class Wires {
     return {answer: line.ask(target.url, headers), line};
   }
 
+  /** Opens so many connections ahead of their first use. One that fails is gone without a word. */
+  warm(target: WireTarget, count: number): void {
+    for (let i = 0; i < count; i++) {
+      const line = new Line(target, this);
+      line.idle();
+      this.keep(line);
+    }
+  }
+
   /** Takes back a socket whose answer has been read to its end. */
   keep(line: Line): void {
     const idle = this.#idle.get(line.key) ?? [];
@@ -109,6 +118,9 @@ export class Line {
   readonly #socket: Socket;
   readonly #wires: Wires;
   #exchange: Exchange | undefined;
+  #buffer: Buffer = Buffer.alloc(0);
+  #connected = false;
+  readonly #whenConnected: (() => void)[] = [];
 
   constructor({url, lookup, ca, key}: WireTarget, wires: Wires) {
     this.key = key;
@@ -131,6 +143,10 @@ export class Line {
     this.#socket = secure
       ? connectSecure({...options, ca: ca(), servername: /^[\d.]+$|:/.test(host) ? '' : host})
       : connectPlain(options);
+    this.#socket.once(secure ? 'secureConnect' : 'connect', () => {
+      this.#connected = true;
+      for (const connected of this.#whenConnected.splice(0)) connected();
+    });
     this.#socket.on('error', error => {
       this.#end(error);
     });
@@ -139,8 +155,6 @@ export class Line {
     });
   }
 
-  #buffer: Buffer = Buffer.alloc(0);
-
   /** Whether it can carry another exchange. */
   get usable(): boolean {
     return !this.#socket.destroyed && this.#exchange === undefined;
@@ -148,8 +162,8 @@ export class Line {
 
   /** Calls back when the connection stands, TLS included; at once if it does. */
   whenConnected(connected: () => void): void {
-    if (this.used) connected();
-    else this.#socket.once(this.key.startsWith('https:') ? 'secureConnect' : 'connect', connected);
+    if (this.#connected) connected();
+    else this.#whenConnected.push(connected);
   }
 
   /** Sends a request; the answer comes when its head is there. */
@@ -185,9 +199,13 @@ export class Line {
       this.destroy();
       return;
     }
-    // Kept for later, but not worth staying alive for.
-    this.#socket.unref();
+    this.idle();
     this.#wires.keep(this);
+  }
+
+  /** Kept for later, but not worth staying alive for. */
+  idle(): void {
+    this.#socket.unref();
   }
 
   /** Closes the connection. */

@@ -48,7 +48,7 @@ export async function blobsThere(
     }),
     ...children.map(async ({descriptor: {digest}}) => {
       const there = await lanes.control.run(() =>
-        resolveManifest(target, repository, digest, signal)
+        resolveManifest(target, repository, digest, signal, true)
       );
       if (there !== digest) throw absent(digest);
     })

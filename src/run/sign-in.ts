@@ -26,9 +26,11 @@ export interface ReadyDocker {
 }
 
 /** Docker, signed in; `ready` where it is the engine. */
-export interface SignedIn extends DockerSession {
+export interface SignedIn extends AsyncDisposable {
   readonly ready?: ReadyDocker;
 }
+
+const nobody: SignedIn = {[Symbol.asyncDispose]: () => Promise.resolve()};
 
 /**
  * Signs docker in. The registry client has made its own handshake by now. Where that moves the
@@ -43,11 +45,14 @@ export async function signInDocker(
   around: Surroundings
 ): Promise<SignedIn> {
   const {undo} = around;
+  const accounts =
+    settings.engine === 'docker' ? foundAccounts(settings, registries) : givenAccounts(settings);
+  // Nobody to sign in, and nothing else for docker to do.
+  if (settings.engine !== 'docker' && accounts.length === 0) return nobody;
   const install = installation(settings, around.env);
   const session = await signIn({
     ...around,
-    accounts:
-      settings.engine === 'docker' ? foundAccounts(settings, registries) : givenAccounts(settings),
+    accounts,
     keepLogin: settings.keepLogin,
     ...(install !== undefined && {install}),
     onDirectory: path => {
@@ -57,6 +62,7 @@ export async function signInDocker(
       undo.keptLogin(state);
     }
   });
+  around.log.debug(`the docker config of this run is ${session.configDirectory}`);
   if (settings.engine !== 'docker') {
     for (const answer of session.answers) tell(answer, around.log);
     return session;

@@ -38,7 +38,8 @@ export async function removeStaging(
       removed++;
       if (published === undefined) continue;
       const {digest} = published.manifest.descriptor;
-      if ((await resolveManifest(target, repository, published.tag, limit)) === digest) continue;
+      if ((await resolveManifest(target, repository, published.tag, limit, true)) === digest)
+        continue;
       await putManifest(target, repository, published.tag, published.manifest, limit);
       harm = ', since it deletes more than the tag';
       break;
