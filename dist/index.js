@@ -36799,7 +36799,6 @@ async function openBlob(registry, repository, { digest, size }, { offset, end },
     return await registry.ask({
         ...about(registry, 'GET', repository, digest, signal),
         expect: part ? [200, 206] : [200],
-        large: true,
         tries,
         ...(part && { headers: { Range: `bytes=${offset}-${end === size ? '' : end - 1}` } })
     }, answer => {
@@ -36831,6 +36830,7 @@ function about(registry, method, repository, digest, signal) {
         method,
         path: `/v2/${repository}/blobs/${digest}`,
         needs: [{ repository, actions: registry.actions }],
+        straight: true,
         digest,
         signal
     };
@@ -37861,7 +37861,7 @@ class Registry {
     /** One question through its redirects. Authorization goes to the origin and nowhere else. */
     async #redirected(question, authorization) {
         const { timings } = this.transport;
-        const { method, signal, body, commit, large } = question;
+        const { method, signal, body, commit, straight } = question;
         let url = question.path instanceof URL ? question.path : new URL(question.path, this.origin);
         for (let hop = 0;; hop++) {
             const home = url.origin === this.origin.origin;
@@ -37881,7 +37881,7 @@ class Registry {
                 ...(body !== undefined && { body }),
                 answerWithin: commit === true ? timings.commit : timings.answer,
                 ...(!home && { judge }),
-                ...(large !== undefined && { large }),
+                ...(straight !== undefined && { straight }),
                 signal
             });
             this.#met = true;
@@ -37996,11 +37996,34 @@ async function ping(registry, needs, signal) {
         });
     }
 }
-/** Leaves an answer's body unread, so that its connection can be used again. */
-function discard(answer) {
-    answer.body.resume();
+/**
+ * Reads an answer's body away, to its end: only then its connection is free, and the next request
+ * need not open another one. A body that is long or does not end costs its connection.
+ */
+async function discard(answer) {
+    const { body } = answer;
+    const done = new Promise(resolve => {
+        body
+            .once('close', resolve)
+            .once('end', resolve)
+            .once('error', () => {
+            resolve();
+        });
+    });
+    let size = 0;
+    body.on('data', (piece) => {
+        size += piece.length;
+        if (size > largestError)
+            body.destroy();
+    });
+    const timer = setTimeout(() => body.destroy(), longestDiscard);
+    if (!body.readableEnded && !body.destroyed)
+        await done;
+    clearTimeout(timer);
     return answer;
 }
+/** How long a body may take that nobody wants, in milliseconds. */
+const longestDiscard = 2000;
 
 ;// CONCATENATED MODULE: ./src/registry/manifests.ts
 
@@ -38026,7 +38049,7 @@ async function getManifest(registry, repository, reference, signal) {
         try {
             return await registry.ask(question, async (answer) => {
                 if (answer.status === 404) {
-                    discard(answer);
+                    await discard(answer);
                     return undefined;
                 }
                 const place = { host: registry.name, method: 'GET', path: answer.url.pathname, repository };
@@ -38175,8 +38198,7 @@ function manifests_about(registry, method, repository, reference, signal) {
         expect: [200, 404],
         headers: { Accept: manifestTypes.join(', ') },
         ...((0,oci_digest/* isDigest */.Bc)(reference) && { digest: reference }),
-        // Small, but over the connections that the blobs will come by.
-        large: method === 'GET',
+        straight: true,
         signal
     };
 }
@@ -38397,7 +38419,7 @@ async function byList(registry, repository, digest, signal) {
         }
         // A page of something else, such as a login form behind a redirect, is no list either.
         if (status !== 200 || baseType(headers['content-type']) !== mediaTypes.ociIndex) {
-            discard(answer);
+            await discard(answer);
             return undefined;
         }
         const place = { host: registry.name, method: 'GET', repository, digest };
@@ -39372,7 +39394,7 @@ function openLanes(concurrency = 24) {
     return {
         large: new Slots(large, large),
         small: new Slots(small, small),
-        control: new Slots(32, 64)
+        control: new Slots(64, 96)
     };
 }
 /** Takes the pressure off a host that asked for it. */
@@ -40404,7 +40426,7 @@ async function collect(registry, list) {
             signal
         }, async (answer) => {
             if (answer.status === 404) {
-                discard(answer);
+                await discard(answer);
                 return undefined;
             }
             const place = { host: registry.name, method: 'GET', path: url.pathname };
@@ -41515,10 +41537,11 @@ var external_node_stream_ = __nccwpck_require__(7075);
 
 
 /**
- * The straight way for large answers: GET over a socket whose bytes land in buffers that are used
- * again and again. Node's own HTTP client copies each piece of a body into memory of its own; with
- * gigabytes that costs a third of the processor time and half of the memory of the whole mirror.
- * Only answers with a Content-Length go this way; whatever is more complicated is left to Node.
+ * The straight way for many bytes and many questions: GET and HEAD over sockets whose bytes land in
+ * buffers that are used again and again. Node's own HTTP client copies each piece of a body into
+ * memory of its own, and does much for each request; with gigabytes and hundreds of questions that
+ * costs a third of the processor time and half of the memory of the whole mirror. Only answers with
+ * a known length go this way; whatever is more complicated is left to Node.
  */
 /** One buffer, in bytes: large enough that a call costs nothing beside it, small enough to stay in the cache. */
 const bufferSize = 128 * 1024;
@@ -41536,10 +41559,10 @@ class NotPlain extends Error {
 class Wires {
     #idle = new Map();
     #buffers = [];
-    /** Sends a GET on a kept socket, or on a fresh one. */
-    get(target, headers) {
+    /** Sends a request without a body on a kept socket, or on a fresh one. */
+    ask(method, target, headers) {
         const line = this.#take(target.key) ?? new Line(target, this);
-        return { answer: line.ask(target.url, headers), line };
+        return { answer: line.ask(method, target.url, headers), line };
     }
     /** Opens so many connections ahead of their first use. One that fails is gone without a word. */
     warm(target, count) {
@@ -41645,10 +41668,10 @@ class Line {
             this.#whenConnected.push(connected);
     }
     /** Sends a request; the answer comes when its head is there. */
-    ask(url, headers) {
+    ask(method, url, headers) {
         const lines = Object.entries({ Host: url.host, ...headers, Connection: 'keep-alive' });
-        const head = `GET ${url.pathname}${url.search} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
-        const exchange = new Exchange(this);
+        const head = `${method} ${url.pathname}${url.search} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
+        const exchange = new Exchange(this, method);
         this.#exchange = exchange;
         // What could end a line early never gets here; should it, nothing is sent.
         if (/[^\t\x20-\x7e\r\n]|\r(?!\n)|(?<!\r)\n/.test(head) ||
@@ -41712,11 +41735,13 @@ class Line {
 class Exchange {
     head;
     #line;
+    #method;
     #settle;
     #start = Buffer.alloc(0);
     #body;
-    constructor(line) {
+    constructor(line, method) {
         this.#line = line;
+        this.#method = method;
         this.head = new Promise((resolve, reject) => {
             this.#settle = { resolve, reject };
         });
@@ -41738,7 +41763,7 @@ class Exchange {
         const rest = this.#start.subarray(end + 4);
         const text = this.#start.toString('latin1', 0, end);
         this.#start = Buffer.alloc(0);
-        const parsed = parseHead(text);
+        const parsed = parseHead(text, this.#method);
         if (parsed === undefined) {
             this.#refuse('its head is not plain');
             return false;
@@ -41890,7 +41915,7 @@ class WireBody {
  * The head of an answer, if it is of the plain kind: HTTP/1.1, one Content-Length, no coding.
  * @see https://www.rfc-editor.org/rfc/rfc9112
  */
-function parseHead(text) {
+function parseHead(text, method) {
     const [first = '', ...lines] = text.split('\r\n');
     const status = Number(/^HTTP\/1\.1 (\d{3})(?: |$)/.exec(first)?.[1]);
     if (Number.isNaN(status))
@@ -41908,7 +41933,9 @@ function parseHead(text) {
     }
     if (status < 200)
         return { status, headers, length: 0, keep: true };
-    const length = headers['content-length'] ?? (status === 204 || status === 304 ? '0' : '');
+    // What has no body says of what length it would be, or nothing.
+    const bodiless = method === 'HEAD' || status === 204 || status === 304;
+    const length = bodiless ? '0' : (headers['content-length'] ?? '');
     if (!/^\d{1,15}$/.test(length) || headers['transfer-encoding'] !== undefined)
         return undefined;
     return {
@@ -41938,18 +41965,20 @@ class StraightWay {
         this.#timings = timings;
     }
     /**
-     * Sends a GET the straight way.
+     * Sends a GET or HEAD the straight way.
      * @returns undefined where it cannot be gone: through a proxy, or the answer is not plain
      * @throws what the connection throws; RegistryError of the kind stalled
      */
-    async get(outgoing) {
-        const { url, judge, headers, signal } = outgoing;
+    async ask(outgoing) {
+        const { method, url, judge, headers, signal } = outgoing;
+        if (method !== 'GET' && method !== 'HEAD')
+            return undefined;
         if (this.#winding.has(url.origin) || !this.#agents.isDirect(url))
             return undefined;
         const target = this.#target(url, judge);
         for (let i = 0;; i++) {
             signal.throwIfAborted();
-            const { line, answer } = this.#wires.get(target, headers);
+            const { line, answer } = this.#wires.ask(method, target, headers);
             const used = line.used;
             try {
                 return answerOf(await this.#within(line, answer, outgoing), url);
@@ -41984,13 +42013,13 @@ class StraightWay {
             key: `${url.origin} ${judge === undefined ? '' : 'judged'}`
         };
     }
-    async #within(line, answer, { url, answerWithin, signal }) {
+    async #within(line, answer, { method, url, answerWithin, signal }) {
         let timer;
         const limit = (milliseconds, what) => {
             clearTimeout(timer);
             timer = setTimeout(() => {
                 const text = `${url.host}: ${what} within ${Math.round(milliseconds / 100) / 10} s`;
-                line.destroy(new registry_error/* RegistryError */.gl('stalled', text, { host: url.host, method: 'GET', path: url.pathname }));
+                line.destroy(new registry_error/* RegistryError */.gl('stalled', text, { host: url.host, method, path: url.pathname }));
             }, milliseconds);
         };
         const give = () => {
@@ -42068,9 +42097,9 @@ class Transport {
      * @throws RegistryError of the kinds address, certificate, proxy, connection, stalled, unsafe; the signal's reason
      */
     async send(outgoing) {
-        if (outgoing.large === true) {
+        if (outgoing.straight === true) {
             try {
-                const answer = await this.#straight.get(outgoing);
+                const answer = await this.#straight.ask(outgoing);
                 if (answer !== undefined)
                     return answer;
             }
@@ -44184,7 +44213,7 @@ var __disposeResources = (undefined && undefined.__disposeResources) || (functio
 
 
 
-/** As many as there are images: each one's manifest is asked for at once. */
+/** As many as there are images: something is asked about each one at once. */
 const warmConnections = 20;
 /**
  * Mirrors what the settings ask for, and reports it. It does not throw: whatever goes wrong is in
@@ -44212,7 +44241,8 @@ async function main(settings, stage) {
             }), false);
             const { source, target } = registries;
             draft.registries = registries;
-            source.warm(warmConnections);
+            for (const registry of [source, target])
+                registry.warm(warmConnections);
             const docker = __addDisposableResource(env_1, await reporter.group('Sign in', async () => {
                 await greet(registries, settings, log, signal);
                 return await signInDocker(settings, registries, { env, log, signal, runnerTemp, undo });

@@ -29,7 +29,7 @@ export interface Stage {
   readonly network?: Network;
 }
 
-/** As many as there are images: each one's manifest is asked for at once. */
+/** As many as there are images: something is asked about each one at once. */
 const warmConnections = 20;
 
 /**
@@ -56,7 +56,7 @@ export async function main(settings: Settings, stage: Stage): Promise<RunRecord>
     });
     const {source, target} = registries;
     draft.registries = registries;
-    source.warm(warmConnections);
+    for (const registry of [source, target]) registry.warm(warmConnections);
 
     await using docker = await reporter.group('Sign in', async () => {
       await greet(registries, settings, log, signal);

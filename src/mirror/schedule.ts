@@ -22,7 +22,7 @@ export function openLanes(concurrency = 24): Lanes {
   return {
     large: new Slots(large, large),
     small: new Slots(small, small),
-    control: new Slots(32, 64)
+    control: new Slots(64, 96)
   };
 }
 

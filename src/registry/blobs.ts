@@ -92,7 +92,6 @@ export async function openBlob(
     {
       ...about(registry, 'GET', repository, digest, signal),
       expect: part ? [200, 206] : [200],
-      large: true,
       tries,
       ...(part && {headers: {Range: `bytes=${offset}-${end === size ? '' : end - 1}`}})
     },
@@ -135,6 +134,7 @@ function about(
     method,
     path: `/v2/${repository}/blobs/${digest}`,
     needs: [{repository, actions: registry.actions}],
+    straight: true,
     digest,
     signal
   };

@@ -38,7 +38,7 @@ export async function getManifest(
     try {
       return await registry.ask(question, async answer => {
         if (answer.status === 404) {
-          discard(answer);
+          await discard(answer);
           return undefined;
         }
         const place = {host: registry.name, method: 'GET', path: answer.url.pathname, repository};
@@ -222,8 +222,7 @@ function about(
     expect: [200, 404],
     headers: {Accept: manifestTypes.join(', ')},
     ...(isDigest(reference) && {digest: reference}),
-    // Small, but over the connections that the blobs will come by.
-    large: method === 'GET',
+    straight: true,
     signal
   };
 }

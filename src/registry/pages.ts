@@ -43,7 +43,7 @@ export async function collect(registry: Registry, list: List): Promise<string[] 
       },
       async answer => {
         if (answer.status === 404) {
-          discard(answer);
+          await discard(answer);
           return undefined;
         }
         const place = {host: registry.name, method: 'GET', path: url.pathname};

@@ -60,7 +60,7 @@ async function byList(
       }
       // A page of something else, such as a login form behind a redirect, is no list either.
       if (status !== 200 || baseType(headers['content-type']) !== mediaTypes.ociIndex) {
-        discard(answer);
+        await discard(answer);
         return undefined;
       }
       const place = {host: registry.name, method: 'GET', repository, digest};

@@ -5,7 +5,7 @@ import {baseType} from '../oci/media-type.ts';
 import type {RegistryName} from '../oci/reference.ts';
 import {hostOf} from './address.ts';
 import {Authorizer, type Need} from './authorizer.ts';
-import {readError} from './body.ts';
+import {largestError, readError} from './body.ts';
 import type {FoundCredentials} from './credentials.ts';
 import {type ErrorEntry, faultOf, parseEntries, RegistryError} from './error.ts';
 import {Gate, Patience, type PatienceOptions, usualPatience} from './patience.ts';
@@ -44,8 +44,8 @@ export interface Question {
   readonly expect: readonly number[];
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | BodyStream;
-  /** Many bytes are expected in answer. */
-  readonly large?: boolean;
+  /** One of many questions, or one for many bytes; its answer's length is known beforehand. */
+  readonly straight?: boolean;
   /** A commit, which may take the registry minutes. */
   readonly commit?: boolean;
   /** `once` where the caller has its own way to go on, such as an upload that is under way. */
@@ -218,7 +218,7 @@ export class Registry {
   /** One question through its redirects. Authorization goes to the origin and nowhere else. */
   async #redirected(question: Question, authorization: string | undefined): Promise<Answer> {
     const {timings} = this.transport;
-    const {method, signal, body, commit, large} = question;
+    const {method, signal, body, commit, straight} = question;
     let url = question.path instanceof URL ? question.path : new URL(question.path, this.origin);
     for (let hop = 0; ; hop++) {
       const home = url.origin === this.origin.origin;
@@ -237,7 +237,7 @@ export class Registry {
         ...(body !== undefined && {body}),
         answerWithin: commit === true ? timings.commit : timings.answer,
         ...(!home && {judge}),
-        ...(large !== undefined && {large}),
+        ...(straight !== undefined && {straight}),
         signal
       });
       this.#met = true;
@@ -373,8 +373,30 @@ export async function ping(
   }
 }
 
-/** Leaves an answer's body unread, so that its connection can be used again. */
-export function discard(answer: Answer): Answer {
-  answer.body.resume();
+/**
+ * Reads an answer's body away, to its end: only then its connection is free, and the next request
+ * need not open another one. A body that is long or does not end costs its connection.
+ */
+export async function discard(answer: Answer): Promise<Answer> {
+  const {body} = answer;
+  const done = new Promise<void>(resolve => {
+    body
+      .once('close', resolve)
+      .once('end', resolve)
+      .once('error', () => {
+        resolve();
+      });
+  });
+  let size = 0;
+  body.on('data', (piece: Buffer) => {
+    size += piece.length;
+    if (size > largestError) body.destroy();
+  });
+  const timer = setTimeout(() => body.destroy(), longestDiscard);
+  if (!body.readableEnded && !body.destroyed) await done;
+  clearTimeout(timer);
   return answer;
 }
+
+/** How long a body may take that nobody wants, in milliseconds. */
+const longestDiscard = 2000;

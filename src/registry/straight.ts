@@ -23,17 +23,18 @@ export class StraightWay {
   }
 
   /**
-   * Sends a GET the straight way.
+   * Sends a GET or HEAD the straight way.
    * @returns undefined where it cannot be gone: through a proxy, or the answer is not plain
    * @throws what the connection throws; RegistryError of the kind stalled
    */
-  async get(outgoing: Outgoing): Promise<Answer | undefined> {
-    const {url, judge, headers, signal} = outgoing;
+  async ask(outgoing: Outgoing): Promise<Answer | undefined> {
+    const {method, url, judge, headers, signal} = outgoing;
+    if (method !== 'GET' && method !== 'HEAD') return undefined;
     if (this.#winding.has(url.origin) || !this.#agents.isDirect(url)) return undefined;
     const target = this.#target(url, judge);
     for (let i = 0; ; i++) {
       signal.throwIfAborted();
-      const {line, answer} = this.#wires.get(target, headers);
+      const {line, answer} = this.#wires.ask(method, target, headers);
       const used = line.used;
       try {
         return answerOf(await this.#within(line, answer, outgoing), url);
@@ -72,7 +73,7 @@ export class StraightWay {
   async #within(
     line: Line,
     answer: Promise<WireAnswer>,
-    {url, answerWithin, signal}: Outgoing
+    {method, url, answerWithin, signal}: Outgoing
   ): Promise<WireAnswer> {
     let timer: NodeJS.Timeout | undefined;
     const limit = (milliseconds: number, what: string) => {
@@ -80,7 +81,7 @@ export class StraightWay {
       timer = setTimeout(() => {
         const text = `${url.host}: ${what} within ${Math.round(milliseconds / 100) / 10} s`;
         line.destroy(
-          new RegistryError('stalled', text, {host: url.host, method: 'GET', path: url.pathname})
+          new RegistryError('stalled', text, {host: url.host, method, path: url.pathname})
         );
       }, milliseconds);
     };

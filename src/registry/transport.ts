@@ -46,8 +46,8 @@ export interface Outgoing {
   readonly body?: Uint8Array | BodyStream;
   /** How long the answer's head may take, in milliseconds. */
   readonly answerWithin: number;
-  /** Many bytes are expected in answer to this GET: the straight way is worth it. */
-  readonly large?: boolean;
+  /** Whether the straight way is worth it: a GET of many bytes, or one of many questions. */
+  readonly straight?: boolean;
   /** For hosts that a registry named: judges the addresses. */
   readonly judge?: Judge;
   readonly signal: AbortSignal;
@@ -96,9 +96,9 @@ export class Transport {
    * @throws RegistryError of the kinds address, certificate, proxy, connection, stalled, unsafe; the signal's reason
    */
   async send(outgoing: Outgoing): Promise<Answer> {
-    if (outgoing.large === true) {
+    if (outgoing.straight === true) {
       try {
-        const answer = await this.#straight.get(outgoing);
+        const answer = await this.#straight.ask(outgoing);
         if (answer !== undefined) return answer;
       } catch (error) {
         outgoing.signal.throwIfAborted();

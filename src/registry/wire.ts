@@ -7,10 +7,11 @@ import {hostOf} from './address.ts';
 import type {Pieces, PieceTaker} from './pieces.ts';
 
 /**
- * The straight way for large answers: GET over a socket whose bytes land in buffers that are used
- * again and again. Node's own HTTP client copies each piece of a body into memory of its own; with
- * gigabytes that costs a third of the processor time and half of the memory of the whole mirror.
- * Only answers with a Content-Length go this way; whatever is more complicated is left to Node.
+ * The straight way for many bytes and many questions: GET and HEAD over sockets whose bytes land in
+ * buffers that are used again and again. Node's own HTTP client copies each piece of a body into
+ * memory of its own, and does much for each request; with gigabytes and hundreds of questions that
+ * costs a third of the processor time and half of the memory of the whole mirror. Only answers with
+ * a known length go this way; whatever is more complicated is left to Node.
  */
 
 /** One buffer, in bytes: large enough that a call costs nothing beside it, small enough to stay in the cache. */
@@ -56,10 +57,14 @@ export class Wires {
   readonly #idle = new Map<string, Line[]>();
   readonly #buffers: Buffer[] = [];
 
-  /** Sends a GET on a kept socket, or on a fresh one. */
-  get(target: WireTarget, headers: Readonly<Record<string, string>>): WireRequest {
+  /** Sends a request without a body on a kept socket, or on a fresh one. */
+  ask(
+    method: 'GET' | 'HEAD',
+    target: WireTarget,
+    headers: Readonly<Record<string, string>>
+  ): WireRequest {
     const line = this.#take(target.key) ?? new Line(target, this);
-    return {answer: line.ask(target.url, headers), line};
+    return {answer: line.ask(method, target.url, headers), line};
   }
 
   /** Opens so many connections ahead of their first use. One that fails is gone without a word. */
@@ -167,10 +172,14 @@ export class Line {
   }
 
   /** Sends a request; the answer comes when its head is there. */
-  ask(url: URL, headers: Readonly<Record<string, string>>): Promise<WireAnswer> {
+  ask(
+    method: 'GET' | 'HEAD',
+    url: URL,
+    headers: Readonly<Record<string, string>>
+  ): Promise<WireAnswer> {
     const lines = Object.entries({Host: url.host, ...headers, Connection: 'keep-alive'});
-    const head = `GET ${url.pathname}${url.search} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
-    const exchange = new Exchange(this);
+    const head = `${method} ${url.pathname}${url.search} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
+    const exchange = new Exchange(this, method);
     this.#exchange = exchange;
     // What could end a line early never gets here; should it, nothing is sent.
     if (
@@ -242,12 +251,14 @@ export class Line {
 class Exchange {
   readonly head: Promise<WireAnswer>;
   readonly #line: Line;
+  readonly #method: 'GET' | 'HEAD';
   #settle: {resolve: (answer: WireAnswer) => void; reject: (error: Error) => void} | undefined;
   #start: Buffer = Buffer.alloc(0);
   #body: WireBody | undefined;
 
-  constructor(line: Line) {
+  constructor(line: Line, method: 'GET' | 'HEAD') {
     this.#line = line;
+    this.#method = method;
     this.head = new Promise((resolve, reject) => {
       this.#settle = {resolve, reject};
     });
@@ -268,7 +279,7 @@ class Exchange {
     const rest = this.#start.subarray(end + 4);
     const text = this.#start.toString('latin1', 0, end);
     this.#start = Buffer.alloc(0);
-    const parsed = parseHead(text);
+    const parsed = parseHead(text, this.#method);
     if (parsed === undefined) {
       this.#refuse('its head is not plain');
       return false;
@@ -426,7 +437,7 @@ interface Head {
  * The head of an answer, if it is of the plain kind: HTTP/1.1, one Content-Length, no coding.
  * @see https://www.rfc-editor.org/rfc/rfc9112
  */
-function parseHead(text: string): Head | undefined {
+function parseHead(text: string, method: 'GET' | 'HEAD'): Head | undefined {
   const [first = '', ...lines] = text.split('\r\n');
   const status = Number(/^HTTP\/1\.1 (\d{3})(?: |$)/.exec(first)?.[1]);
   if (Number.isNaN(status)) return undefined;
@@ -440,7 +451,9 @@ function parseHead(text: string): Head | undefined {
     headers[name] = before === undefined ? parts[2] : `${before}, ${parts[2]}`;
   }
   if (status < 200) return {status, headers, length: 0, keep: true};
-  const length = headers['content-length'] ?? (status === 204 || status === 304 ? '0' : '');
+  // What has no body says of what length it would be, or nothing.
+  const bodiless = method === 'HEAD' || status === 204 || status === 304;
+  const length = bodiless ? '0' : (headers['content-length'] ?? '');
   if (!/^\d{1,15}$/.test(length) || headers['transfer-encoding'] !== undefined) return undefined;
   return {
     status,
