@@ -2,6 +2,7 @@ import {tmpdir} from 'node:os';
 
 import * as core from '@actions/core';
 
+import {installDocker} from './docker/install.ts';
 import {InputError} from './inputs/error.ts';
 import {readInputs} from './inputs.ts';
 import {main} from './main.ts';
@@ -24,6 +25,7 @@ if (core.getState('main') === '') {
       reporter,
       env,
       runnerTemp,
+      installer: installDocker,
       signal: cancel.signal,
       undo: savedUndo((name, value) => {
         core.saveState(name, value);

@@ -1,5 +1,6 @@
 import {setMaxListeners} from 'node:events';
 
+import type {installDocker} from './docker/install.ts';
 import type {Settings} from './inputs.ts';
 import {Mirror, plannedResult} from './mirror/mirror.ts';
 import {makePlan} from './mirror/plan.ts';
@@ -25,6 +26,8 @@ export interface Stage {
   /** Where what is private to the run may lie for its time. */
   readonly runnerTemp: string;
   readonly undo: Undo;
+  /** Installs a docker client, where there is a place for tools. */
+  readonly installer?: typeof installDocker;
   /** Another network than this machine's own. */
   readonly network?: Network;
 }
@@ -37,7 +40,7 @@ const warmConnections = 20;
  * the record, and has been reported.
  */
 export async function main(settings: Settings, stage: Stage): Promise<RunRecord> {
-  const {reporter, env, runnerTemp, undo} = stage;
+  const {reporter, env} = stage;
   const {log} = reporter;
   const draft = new Draft(settings);
   const time = endOf(stage.signal, settings.timeout);
@@ -60,7 +63,7 @@ export async function main(settings: Settings, stage: Stage): Promise<RunRecord>
 
     await using docker = await reporter.group('Sign in', async () => {
       await greet(registries, settings, log, signal);
-      return await signInDocker(settings, registries, {env, log, signal, runnerTemp, undo});
+      return await signInDocker(settings, registries, {...stage, log, signal});
     });
 
     const choice = await reporter.group('Releases', () =>

@@ -176,6 +176,7 @@ describeOnPosix('installing docker', () => {
         env: place.env,
         log: recordedLog(),
         signal: never,
+        installer: installDocker,
         install: {
           ...{version: '29.6.2', sha256: digest, downloadUrl: downloads.url},
           ...{platform: 'linux', arch: 'x64'}

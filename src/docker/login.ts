@@ -6,7 +6,7 @@ import type {Environment} from '../process.ts';
 import {dockerConfigFile, dockerServer} from '../registry/docker-config.ts';
 import {DockerError} from './error.ts';
 import {type DockerClient, findDocker, useDocker} from './find.ts';
-import {type InstallOptions, installDocker} from './install.ts';
+import type {installDocker, InstallOptions} from './install.ts';
 import {beforeKeptLogin, type KeptLogin} from './kept-login.ts';
 import {makePrivateConfig, removePrivateConfig} from './private-config.ts';
 import {type DockerOutcome, exitOf, lastSaid, runDocker} from './run.ts';
@@ -43,6 +43,8 @@ export interface SignInOptions {
   readonly docker?: string;
   /** Allows a client to be installed where PATH has none that can be used. */
   readonly install?: InstallOptions;
+  /** How: only a runner has a place for tools, so a terminal does without the code, too. */
+  readonly installer?: typeof installDocker | undefined;
   /** Signs in to the job's own docker config too. `undoKeptLogin` signs out. */
   readonly keepLogin?: boolean;
   /** For one login, in milliseconds. */
@@ -122,7 +124,7 @@ export async function signIn(options: SignInOptions): Promise<DockerSession> {
 
 /** The given client, the one on PATH, else an installed one; or why there is none. */
 async function clientFor(options: SignInOptions): Promise<DockerClient | DockerError> {
-  const {docker, install, log, signal} = options;
+  const {docker, install, installer, log, signal} = options;
   let trouble: DockerError;
   try {
     const found =
@@ -133,9 +135,9 @@ async function clientFor(options: SignInOptions): Promise<DockerClient | DockerE
     if (!(error instanceof DockerError)) throw error;
     trouble = error;
   }
-  if (install === undefined) return trouble;
+  if (install === undefined || installer === undefined) return trouble;
   try {
-    return await installDocker({...install, log, signal});
+    return await installer({...install, log, signal});
   } catch (error) {
     if (!(error instanceof DockerError)) throw error;
     return new DockerError('install', `${trouble.message}, and ${error.message}`, error.advice);

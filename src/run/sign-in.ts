@@ -2,7 +2,7 @@ import type {Settings} from '../inputs.ts';
 import type {Log} from '../log.ts';
 import {askDaemon, type DaemonInfo} from '../docker/daemon.ts';
 import {DockerError} from '../docker/error.ts';
-import type {InstallOptions} from '../docker/install.ts';
+import type {installDocker, InstallOptions} from '../docker/install.ts';
 import {type Account, type DockerSession, signIn, type SignInAnswer} from '../docker/login.ts';
 import {keepIdentityToken} from '../docker/private-config.ts';
 import {adviceFor} from '../docker/run.ts';
@@ -15,6 +15,7 @@ interface Surroundings {
   readonly signal: AbortSignal;
   readonly runnerTemp: string;
   readonly undo: Undo;
+  readonly installer?: typeof installDocker | undefined;
 }
 
 /** Docker, ready to carry images: signed in wherever it is needed, with a daemon that answers. */
