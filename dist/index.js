@@ -36403,7 +36403,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _docker_install_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(4986);
 /* harmony import */ var _inputs_error_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1551);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(852);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(3352);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(3816);
 /* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(6661);
 /* harmony import */ var _report_actions_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(9431);
 /* harmony import */ var _report_verdict_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(687);
@@ -37755,7 +37755,7 @@ class Refusal extends Error {
 
 /***/ }),
 
-/***/ 3352:
+/***/ 3816:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -39931,6 +39931,12 @@ class BlobReader {
     #pour(body, cursor, to, skip, sink, signal) {
         const { idle } = this.#registry.transport.timings;
         return new Promise((resolve, reject) => {
+            if (signal.aborted || sink.destroyed) {
+                // It is too late to be told of it.
+                body.destroy();
+                signal.throwIfAborted();
+                throw this.#failure('connection', 'the upload of it broke');
+            }
             const timer = setTimeout(() => {
                 // A sink that takes nothing is not this side's failure; who writes to it watches it.
                 if (body.paused)
@@ -40546,6 +40552,11 @@ class Transfer {
         this.#forgetFailures();
         const second = await this.#pass(failed.map(({ planned }) => planned), commit, stop);
         const again = new Map(second.map(brought => [brought.planned, brought]));
+        for (const { planned, error } of failed) {
+            const later = again.get(planned)?.error;
+            if (error instanceof registry_error/* RegistryError */.gl && later instanceof registry_error/* RegistryError */.gl && later !== error)
+                later.attempts += error.attempts;
+        }
         return first.map(brought => again.get(brought.planned) ?? brought);
     }
     /** Puts a blob in its place again, one that the target turned out not to have. */
@@ -41010,9 +41021,16 @@ async function resolveImages(options) {
         ];
     if (known.length === 0)
         throw nothingLeft(tag);
-    const unlisted = selection.kind === 'exactly' ? [] : await discover(options, known);
-    const asked = [...known, ...unlisted].sort((a, b) => (a.name < b.name ? -1 : 1));
-    const there = await filterBounded(asked, concurrency, signal, (image, one) => has(image.name, image.tag, one));
+    const carry = (images) => filterBounded(images, concurrency, signal, (image, one) => has(image.name, image.tag, one));
+    const beside = async () => {
+        const unlisted = selection.kind === 'exactly' ? [] : await discover(options, known);
+        return { unlisted, there: await carry(unlisted) };
+    };
+    // Both at once; when one fails, the other has ended before that is told.
+    const [listedOnes, others] = await settled([carry(known), beside()]);
+    const byName = (a, b) => (a.name < b.name ? -1 : 1);
+    const asked = [...known, ...others.unlisted].sort(byName);
+    const there = [...listedOnes, ...others.there].sort(byName);
     const absent = asked.filter(image => !there.includes(image));
     refuseIncomplete(tag, absent);
     if (there.length === 0)
@@ -41033,6 +41051,11 @@ function publishOrder(names) {
     const last = ['arc-bootstrapper', 'arc-controller'];
     const others = names.filter(name => !last.includes(name)).sort();
     return [...others, ...last.filter(name => names.includes(name))];
+}
+/** Both results, or the first failure after both have ended. */
+async function settled([one, other]) {
+    await Promise.allSettled([one, other]);
+    return [await one, await other];
 }
 function nothingLeft(tag) {
     return new error/* ReleaseError */.K(`The input images leaves nothing of ${(0,clean/* clean */.uH)(tag)} to mirror. Take out a line that begins with -, or name the images that are wanted.`);
@@ -42357,6 +42380,8 @@ function inNetwork(host, network) {
 
 
 
+
+
 /**
  * The connections of a run, kept open between requests. Hosts that a registry named have
  * connections of their own: one that was judged is never shared with one that was not.
@@ -42384,6 +42409,12 @@ class Agents {
     isDirect(url) {
         return proxyFor(url) === '';
     }
+    /** Opens so many connections ahead of the first requests to an origin. */
+    warm(url, count, lookup) {
+        const agent = this.for(url, false);
+        if (agent instanceof WarmHttpAgent || agent instanceof WarmHttpsAgent)
+            agent.warm(url, count, lookup);
+    }
     /** Closes the connections that are idle. */
     close() {
         for (const agent of this.#agents.values())
@@ -42397,7 +42428,7 @@ class Agents {
         const keep = { keepAlive: true, maxFreeSockets: 256 };
         const secure = url.protocol === 'https:';
         if (proxy === '') {
-            return secure ? new external_node_https_namespaceObject.Agent({ ...keep, ca: this.trusted() }) : new external_node_http_.Agent(keep);
+            return secure ? new WarmHttpsAgent({ ...keep, ca: this.trusted() }) : new WarmHttpAgent(keep);
         }
         if (!URL.canParse(proxy)) {
             throw new registry_error/* RegistryError */.gl('refused', `the proxy that the environment names for ${url.host} is not an address`, { host: url.host, advice: 'Write HTTPS_PROXY as http://proxy:port.' });
@@ -42452,6 +42483,80 @@ function extra() {
     catch {
         // Node has warned of it when it started.
         return [];
+    }
+}
+/** Connections that were opened before anyone asked for them, by `host:port`. */
+class Spare {
+    #sockets = new Map();
+    add(key, socket) {
+        if (!(socket instanceof external_node_net_.Socket))
+            return;
+        const sockets = this.#sockets.get(key) ?? [];
+        this.#sockets.set(key, sockets);
+        sockets.push(socket);
+        // One that fails is not missed; and none is worth staying alive for.
+        socket.unref();
+        socket.on('error', () => undefined);
+        socket.once('close', () => {
+            const at = sockets.indexOf(socket);
+            if (at >= 0)
+                sockets.splice(at, 1);
+        });
+    }
+    take(key) {
+        return this.#sockets.get(key)?.shift()?.ref();
+    }
+    close() {
+        for (const sockets of this.#sockets.values()) {
+            for (const socket of [...sockets])
+                socket.destroy();
+        }
+    }
+}
+/** Where a connection goes, as both ways to make one spell it. */
+function placeOf(url) {
+    const usual = url.protocol === 'https:' ? 443 : 80;
+    return { host: hostOf(url), port: url.port === '' ? usual : Number(url.port) };
+}
+const keyOf = (options) => `${String(options.host)}:${String(options.port)}`;
+/** An agent that can be given connections ahead. */
+class WarmHttpAgent extends external_node_http_.Agent {
+    #spare = new Spare();
+    warm(url, count, lookup) {
+        const options = { ...placeOf(url), lookup };
+        for (let i = 0; i < count; i++) {
+            this.#spare.add(keyOf(options), super.createConnection(options));
+        }
+    }
+    createConnection(...[options, ready]) {
+        return this.#spare.take(keyOf(options)) ?? super.createConnection(options, ready);
+    }
+    destroy() {
+        this.#spare.close();
+        super.destroy();
+    }
+}
+/** The same with TLS. */
+class WarmHttpsAgent extends external_node_https_namespaceObject.Agent {
+    #spare = new Spare();
+    warm(url, count, lookup) {
+        const place = placeOf(url);
+        const options = {
+            ...this.options,
+            ...place,
+            lookup,
+            servername: (0,external_node_net_.isIP)(place.host) === 0 ? place.host : ''
+        };
+        for (let i = 0; i < count; i++) {
+            this.#spare.add(keyOf(options), super.createConnection(options));
+        }
+    }
+    createConnection(...[options, ready]) {
+        return this.#spare.take(keyOf(options)) ?? super.createConnection(options, ready);
+    }
+    destroy() {
+        this.#spare.close();
+        super.destroy();
     }
 }
 
@@ -43199,9 +43304,10 @@ class Transport {
             }
         }
     }
-    /** Opens connections to an origin ahead of their use, for large answers. */
+    /** Opens connections to an origin ahead of their use: for questions, and for bodies. */
     warm(url, count) {
-        this.#straight.warm(url, count);
+        this.#straight.warm(url, count.questions);
+        this.#agents.warm(url, count.bodies, this.names.lookup());
     }
     /** Closes what is kept open. */
     close() {
@@ -43217,6 +43323,7 @@ class transport_Exchange {
     #timer;
     #sending;
     #reject = () => undefined;
+    #over = false;
     constructor(outgoing, transport) {
         this.#outgoing = outgoing;
         this.#transport = transport;
@@ -43239,9 +43346,9 @@ class transport_Exchange {
             this.#reject(signal.reason);
         };
         signal.addEventListener('abort', aborted);
+        const stop = new AbortController();
         try {
             return await new Promise((resolve, reject) => {
-                const stop = new AbortController();
                 // While a proxy is waited for there is no connection that could be destroyed and tell of it.
                 this.#reject = reject;
                 request.on('error', reject);
@@ -43256,8 +43363,7 @@ class transport_Exchange {
                         request.destroy(proxyRefusal(407, this.#outgoing));
                         return;
                     }
-                    // An answer before all was sent: it is what counts, the rest of the body is not wanted.
-                    stop.abort();
+                    // Maybe before all was sent: then the rest of the body is not wanted.
                     resolve({
                         status: message.statusCode ?? 0,
                         headers: message.headers,
@@ -43285,6 +43391,8 @@ class transport_Exchange {
         }
         finally {
             signal.removeEventListener('abort', aborted);
+            stop.abort();
+            this.#over = true;
             clearTimeout(this.#timer);
             clearTimeout(this.#sending);
         }
@@ -43325,6 +43433,9 @@ class transport_Exchange {
     }
     #limit(milliseconds, what) {
         clearTimeout(this.#timer);
+        // What a request that was given up still does must not keep the process.
+        if (this.#over)
+            return;
         this.#timer = setTimeout(() => {
             this.#stalled(what, milliseconds);
         }, milliseconds);
@@ -43766,26 +43877,18 @@ function either(texts) {
 
 
 
-
-/** The image whose tags are the releases. */
-const releases_anchor = 'arc-controller';
 /**
  * Chooses the releases from the tags that the source has now, and reads their images.
  * @throws ReleaseError, RegistryError, MirrorError; nothing has been moved by then
  */
-async function chooseReleases(registries, settings, around) {
-    const { source, target } = registries;
+async function chooseReleases(registries, settings, lists, around) {
+    const { target } = registries;
     const { log, slots, signal } = around;
     const { tags: requests } = settings;
     const images = settings.chart ? withChart(settings.images) : settings.images;
     requireExactTags({ sourceRepository: settings.source.repository, requests });
-    const leader = images.kind === 'exactly' && !images.names.includes(releases_anchor)
-        ? (images.names[0] ?? releases_anchor)
-        : releases_anchor;
-    const [live, targetTags] = await Promise.all([
-        listTags(source, (0,oci_reference/* within */.ux)(settings.source.repository, leader), signal),
-        listTags(target, (0,oci_reference/* within */.ux)(settings.target.repository, leader), signal)
-    ]);
+    const { leader } = lists;
+    const [live, targetTags] = await Promise.all([lists.source(), lists.target()]);
     // A target without this image is most likely empty: then its catalogue, in one question, saves one
     // question for each blob.
     const catalogue = targetTags.length > 0
@@ -44180,6 +44283,31 @@ async function readyFor({ client, answers, configDirectory, reason }, { source, 
     return { path: client.path, configDirectory, daemon };
 }
 
+;// CONCATENATED MODULE: ./src/run/tag-lists.ts
+
+
+/** The image whose tags are the releases. */
+const tag_lists_anchor = 'arc-controller';
+/**
+ * The lists of tags, each asked for once. Where nobody has to sign in, it is asked for at once,
+ * beside the handshake; where a password would be tried, the handshake tries it first.
+ */
+function tagLists(registries, settings, signal) {
+    const { images } = settings;
+    const others = images.kind === 'exactly' && !images.names.includes(tag_lists_anchor);
+    const leader = others ? (images.names[0] ?? tag_lists_anchor) : tag_lists_anchor;
+    const list = (side) => {
+        const registry = registries[side];
+        let known;
+        const ask = () => (known ??= listTags(registry, (0,oci_reference/* within */.ux)(settings[side].repository, leader), signal));
+        // Whoever asks later is told what went wrong; nobody may ask.
+        if (registry.credentials.kind === 'anonymous')
+            ask().catch(() => undefined);
+        return ask;
+    };
+    return { leader, source: list('source'), target: list('target') };
+}
+
 // EXTERNAL MODULE: ./src/run/time-limit.ts
 var time_limit = __nccwpck_require__(306);
 ;// CONCATENATED MODULE: ./src/main.ts
@@ -44247,8 +44375,7 @@ var __disposeResources = (undefined && undefined.__disposeResources) || (functio
 
 
 
-/** As many as there are images: something is asked about each one at once. */
-const warmConnections = 20;
+
 /**
  * Mirrors what the settings ask for, and reports it. It does not throw: whatever goes wrong is in
  * the record, and has been reported.
@@ -44275,13 +44402,14 @@ async function main(settings, stage) {
             }), false);
             const { source, target } = registries;
             draft.registries = registries;
-            for (const registry of [source, target])
-                registry.warm(warmConnections);
+            source.warm({ questions: 20, bodies: 0 });
+            target.warm({ questions: 20, bodies: settings.dryRun ? 0 : 24 });
+            const tags = tagLists(registries, settings, signal);
             const docker = __addDisposableResource(env_1, await reporter.group('Sign in', async () => {
                 await greet(registries, settings, log, signal);
                 return await signInDocker(settings, registries, { ...stage, log, signal });
             }), true);
-            const choice = await reporter.group('Releases', () => chooseReleases(registries, settings, { log, slots: lanes.control, signal }));
+            const choice = await reporter.group('Releases', () => chooseReleases(registries, settings, tags, { log, slots: lanes.control, signal }));
             const plan = await reporter.group('Plan', async () => {
                 const made = await makePlan(choice.releases.flatMap(({ images }) => images), { target, slots: lanes.control, signal, repositories: choice.targetRepositories });
                 reporter.planned(figures(choice.releases, made));

@@ -14,6 +14,7 @@ import {figures, plannedReleases} from './run/figures.ts';
 import {greet, type Network, openRegistries} from './run/registries.ts';
 import {chooseReleases} from './run/releases.ts';
 import {signInDocker} from './run/sign-in.ts';
+import {tagLists} from './run/tag-lists.ts';
 import {endOf} from './run/time-limit.ts';
 import type {Undo} from './run/undo.ts';
 
@@ -31,9 +32,6 @@ export interface Stage {
   /** Another network than this machine's own. */
   readonly network?: Network;
 }
-
-/** As many as there are images: something is asked about each one at once. */
-const warmConnections = 20;
 
 /**
  * Mirrors what the settings ask for, and reports it. It does not throw: whatever goes wrong is in
@@ -59,7 +57,10 @@ export async function main(settings: Settings, stage: Stage): Promise<RunRecord>
     });
     const {source, target} = registries;
     draft.registries = registries;
-    for (const registry of [source, target]) registry.warm(warmConnections);
+    source.warm({questions: 20, bodies: 0});
+    target.warm({questions: 20, bodies: settings.dryRun ? 0 : 24});
+
+    const tags = tagLists(registries, settings, signal);
 
     await using docker = await reporter.group('Sign in', async () => {
       await greet(registries, settings, log, signal);
@@ -67,7 +68,7 @@ export async function main(settings: Settings, stage: Stage): Promise<RunRecord>
     });
 
     const choice = await reporter.group('Releases', () =>
-      chooseReleases(registries, settings, {log, slots: lanes.control, signal})
+      chooseReleases(registries, settings, tags, {log, slots: lanes.control, signal})
     );
 
     const plan = await reporter.group('Plan', async () => {

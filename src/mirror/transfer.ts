@@ -71,6 +71,11 @@ export class Transfer {
       stop
     );
     const again = new Map(second.map(brought => [brought.planned, brought]));
+    for (const {planned, error} of failed) {
+      const later = again.get(planned)?.error;
+      if (error instanceof RegistryError && later instanceof RegistryError && later !== error)
+        later.attempts += error.attempts;
+    }
     return first.map(brought => again.get(brought.planned) ?? brought);
   }
 

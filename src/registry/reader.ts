@@ -125,6 +125,12 @@ export class BlobReader implements BlobContent {
   ): Promise<void> {
     const {idle} = this.#registry.transport.timings;
     return new Promise((resolve, reject) => {
+      if (signal.aborted || sink.destroyed) {
+        // It is too late to be told of it.
+        body.destroy();
+        signal.throwIfAborted();
+        throw this.#failure('connection', 'the upload of it broke');
+      }
       const timer = setTimeout(() => {
         // A sink that takes nothing is not this side's failure; who writes to it watches it.
         if (body.paused) timer.refresh();

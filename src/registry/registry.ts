@@ -185,7 +185,7 @@ export class Registry {
    * Opens so many connections ahead: a new one costs two round trips and begins slowly, which need
    * not wait until the first bytes are wanted.
    */
-  warm(count: number): void {
+  warm(count: {readonly questions: number; readonly bodies: number}): void {
     this.transport.warm(this.origin, count);
   }
 

@@ -120,9 +120,10 @@ export class Transport {
     }
   }
 
-  /** Opens connections to an origin ahead of their use, for large answers. */
-  warm(url: URL, count: number): void {
-    this.#straight.warm(url, count);
+  /** Opens connections to an origin ahead of their use: for questions, and for bodies. */
+  warm(url: URL, count: {readonly questions: number; readonly bodies: number}): void {
+    this.#straight.warm(url, count.questions);
+    this.#agents.warm(url, count.bodies, this.names.lookup());
   }
 
   /** Closes what is kept open. */
@@ -140,6 +141,7 @@ class Exchange {
   #timer: NodeJS.Timeout | undefined;
   #sending: NodeJS.Timeout | undefined;
   #reject: (error: unknown) => void = () => undefined;
+  #over = false;
 
   constructor(outgoing: Outgoing, transport: Transport) {
     this.#outgoing = outgoing;
@@ -164,9 +166,9 @@ class Exchange {
       this.#reject(signal.reason);
     };
     signal.addEventListener('abort', aborted);
+    const stop = new AbortController();
     try {
       return await new Promise<Answer>((resolve, reject) => {
-        const stop = new AbortController();
         // While a proxy is waited for there is no connection that could be destroyed and tell of it.
         this.#reject = reject;
         request.on('error', reject);
@@ -180,8 +182,7 @@ class Exchange {
             request.destroy(proxyRefusal(407, this.#outgoing));
             return;
           }
-          // An answer before all was sent: it is what counts, the rest of the body is not wanted.
-          stop.abort();
+          // Maybe before all was sent: then the rest of the body is not wanted.
           resolve({
             status: message.statusCode ?? 0,
             headers: message.headers,
@@ -209,6 +210,8 @@ class Exchange {
       });
     } finally {
       signal.removeEventListener('abort', aborted);
+      stop.abort();
+      this.#over = true;
       clearTimeout(this.#timer);
       clearTimeout(this.#sending);
     }
@@ -250,6 +253,8 @@ class Exchange {
 
   #limit(milliseconds: number, what: string): void {
     clearTimeout(this.#timer);
+    // What a request that was given up still does must not keep the process.
+    if (this.#over) return;
     this.#timer = setTimeout(() => {
       this.#stalled(what, milliseconds);
     }, milliseconds);

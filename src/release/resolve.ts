@@ -79,11 +79,17 @@ export async function resolveImages(options: ResolveOptions): Promise<ReleaseSet
           ...named(tag, selection.add)
         ];
   if (known.length === 0) throw nothingLeft(tag);
-  const unlisted = selection.kind === 'exactly' ? [] : await discover(options, known);
-  const asked = [...known, ...unlisted].sort((a, b) => (a.name < b.name ? -1 : 1));
-  const there = await filterBounded(asked, concurrency, signal, (image, one) =>
-    has(image.name, image.tag, one)
-  );
+  const carry = (images: readonly Candidate[]) =>
+    filterBounded(images, concurrency, signal, (image, one) => has(image.name, image.tag, one));
+  const beside = async () => {
+    const unlisted = selection.kind === 'exactly' ? [] : await discover(options, known);
+    return {unlisted, there: await carry(unlisted)};
+  };
+  // Both at once; when one fails, the other has ended before that is told.
+  const [listedOnes, others] = await settled([carry(known), beside()]);
+  const byName = (a: Candidate, b: Candidate) => (a.name < b.name ? -1 : 1);
+  const asked = [...known, ...others.unlisted].sort(byName);
+  const there = [...listedOnes, ...others.there].sort(byName);
   const absent = asked.filter(image => !there.includes(image));
   refuseIncomplete(tag, absent);
   if (there.length === 0) throw nothingLeft(tag);
@@ -104,6 +110,12 @@ export function publishOrder(names: readonly string[]): readonly string[] {
   const last = ['arc-bootstrapper', 'arc-controller'];
   const others = names.filter(name => !last.includes(name)).sort();
   return [...others, ...last.filter(name => names.includes(name))];
+}
+
+/** Both results, or the first failure after both have ended. */
+async function settled<A, B>([one, other]: [Promise<A>, Promise<B>]): Promise<[A, B]> {
+  await Promise.allSettled([one, other]);
+  return [await one, await other];
 }
 
 interface Candidate extends ReleaseImage {

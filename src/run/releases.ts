@@ -7,13 +7,13 @@ import {within} from '../oci/reference.ts';
 import {listRepositories} from '../registry/catalog.ts';
 import {RegistryError} from '../registry/error.ts';
 import {type FetchedManifest, getManifest, resolveManifest} from '../registry/manifests.ts';
-import {listTags} from '../registry/tags.ts';
 import {imageSet} from '../release/catalog.ts';
 import {confusing, refusePreRelease, requireExactTags} from '../release/channel.ts';
 import {chartArtifact, type ImageSelection, resolveImages} from '../release/resolve.ts';
 import {selectReleases} from '../release/select.ts';
 import {compareTags, isStable} from '../release/tag.ts';
 import type {Registries} from './registries.ts';
+import type {TagLists} from './tag-lists.ts';
 
 /** A release that was chosen, its images read at the source. */
 export interface ChosenRelease {
@@ -37,9 +37,6 @@ export interface Choice {
   readonly targetRepositories?: ReadonlySet<string> | undefined;
 }
 
-/** The image whose tags are the releases. */
-const anchor = 'arc-controller';
-
 /**
  * Chooses the releases from the tags that the source has now, and reads their images.
  * @throws ReleaseError, RegistryError, MirrorError; nothing has been moved by then
@@ -47,21 +44,16 @@ const anchor = 'arc-controller';
 export async function chooseReleases(
   registries: Registries,
   settings: Settings,
+  lists: TagLists,
   around: Surroundings
 ): Promise<Choice> {
-  const {source, target} = registries;
+  const {target} = registries;
   const {log, slots, signal} = around;
   const {tags: requests} = settings;
   const images = settings.chart ? withChart(settings.images) : settings.images;
   requireExactTags({sourceRepository: settings.source.repository, requests});
-  const leader =
-    images.kind === 'exactly' && !images.names.includes(anchor)
-      ? (images.names[0] ?? anchor)
-      : anchor;
-  const [live, targetTags] = await Promise.all([
-    listTags(source, within(settings.source.repository, leader), signal),
-    listTags(target, within(settings.target.repository, leader), signal)
-  ]);
+  const {leader} = lists;
+  const [live, targetTags] = await Promise.all([lists.source(), lists.target()]);
   // A target without this image is most likely empty: then its catalogue, in one question, saves one
   // question for each blob.
   const catalogue =

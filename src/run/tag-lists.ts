@@ -1,0 +1,39 @@
+import type {Settings} from '../inputs.ts';
+import {within} from '../oci/reference.ts';
+import {listTags} from '../registry/tags.ts';
+import type {Registries} from './registries.ts';
+
+/** The image whose tags are the releases. */
+const anchor = 'arc-controller';
+
+/** The tags of the image that leads a release, at both registries. */
+export interface TagLists {
+  /** Its name: arc-controller, or the first one named where only others are wanted. */
+  readonly leader: string;
+  readonly source: () => Promise<readonly string[]>;
+  readonly target: () => Promise<readonly string[]>;
+}
+
+/**
+ * The lists of tags, each asked for once. Where nobody has to sign in, it is asked for at once,
+ * beside the handshake; where a password would be tried, the handshake tries it first.
+ */
+export function tagLists(
+  registries: Registries,
+  settings: Settings,
+  signal: AbortSignal
+): TagLists {
+  const {images} = settings;
+  const others = images.kind === 'exactly' && !images.names.includes(anchor);
+  const leader = others ? (images.names[0] ?? anchor) : anchor;
+  const list = (side: 'source' | 'target') => {
+    const registry = registries[side];
+    let known: Promise<readonly string[]> | undefined;
+    const ask = () =>
+      (known ??= listTags(registry, within(settings[side].repository, leader), signal));
+    // Whoever asks later is told what went wrong; nobody may ask.
+    if (registry.credentials.kind === 'anonymous') ask().catch(() => undefined);
+    return ask;
+  };
+  return {leader, source: list('source'), target: list('target')};
+}
