@@ -1,0 +1,317 @@
+import {once} from 'node:events';
+import {createServer as createPlain, type AddressInfo, type Server, type Socket} from 'node:net';
+import {createServer as createSecure} from 'node:tls';
+
+import {describe, expect, it} from '@jest/globals';
+
+import {RegistryError} from '../../src/registry/error.ts';
+import {type Answer, Transport, usualTimings} from '../../src/registry/transport.ts';
+import {makeCertificates} from '../support/certificates.ts';
+
+/** A server that speaks bytes: what it says to the nth request, of all its connections together. */
+class Script implements AsyncDisposable {
+  readonly requests: string[] = [];
+  connections = 0;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+
+  constructor(
+    say: (socket: Socket, request: string, n: number) => void,
+    tls?: {readonly key: string; readonly cert: string}
+  ) {
+    const serve = (socket: Socket) => {
+      this.connections++;
+      this.#sockets.add(socket);
+      let text = '';
+      socket.on('error', () => undefined);
+      socket.on('data', (piece: Buffer) => {
+        text += piece.toString('latin1');
+        for (let end = text.indexOf('\r\n\r\n'); end >= 0; end = text.indexOf('\r\n\r\n')) {
+          const request = text.slice(0, end);
+          text = text.slice(end + 4);
+          this.requests.push(request);
+          say(socket, request, this.requests.length);
+        }
+      });
+    };
+    this.#server = tls ? createSecure(tls, serve) : createPlain(serve);
+  }
+
+  async listen(scheme = 'http'): Promise<URL> {
+    this.#server.listen(0, '127.0.0.1');
+    await once(this.#server, 'listening');
+    return new URL(
+      `${scheme}://127.0.0.1:${(this.#server.address() as AddressInfo).port}/v2/x?a=b`
+    );
+  }
+
+  dropAll(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.dropAll();
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+}
+
+const signal = new AbortController().signal;
+
+function ask(
+  transport: Transport,
+  url: URL,
+  method = 'GET',
+  more: AbortSignal = signal
+): Promise<Answer> {
+  return transport.send({
+    ...{method, url, headers: {Accept: '*/*'}, answerWithin: 2000, straight: true},
+    signal: more
+  });
+}
+
+/** All bytes, taken `pause` milliseconds apart. */
+function read(answer: Answer, pause = 0): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const parts: string[] = [];
+    const pieces = answer.pieces();
+    pieces.start({
+      data: (piece, release) => {
+        if (pause > 0) pieces.pause();
+        parts.push(piece.toString('latin1'));
+        release();
+        if (pause > 0) {
+          setTimeout(() => {
+            pieces.resume();
+          }, pause);
+        }
+      },
+      end: () => {
+        resolve(parts.join(''));
+      },
+      fail: reject
+    });
+  });
+}
+
+const plain = (body: string, more = '') =>
+  `HTTP/1.1 200 OK\r\nContent-Length: ${Buffer.byteLength(body)}\r\n${more}\r\n${body}`;
+
+describe('the straight way', () => {
+  it('asks one question after the other over one connection', async () => {
+    await using server = new Script((socket, _, n) => socket.write(plain(`answer ${n}`)));
+    const url = await server.listen();
+    const transport = new Transport();
+    for (const n of [1, 2, 3]) expect(await read(await ask(transport, url))).toBe(`answer ${n}`);
+    expect(server.connections).toBe(1);
+    expect(server.requests[0]).toMatch(
+      /^GET \/v2\/x\?a=b HTTP\/1\.1\r\nHost: 127\.0\.0\.1:\d+\r\n/
+    );
+    transport.close();
+  });
+
+  it('reads a head and a body that come byte by byte', async () => {
+    await using server = new Script(socket => {
+      const bytes = Array.from(plain('slowly', 'X-One: a\r\nX-One: b\r\n'));
+      const next = () => {
+        const byte = bytes.shift();
+        if (byte === undefined) return;
+        socket.write(byte);
+        setTimeout(next, 1);
+      };
+      next();
+    });
+    const transport = new Transport();
+    const answer = await ask(transport, await server.listen());
+    expect(answer.headers['x-one']).toBe('a, b');
+    expect(await read(answer)).toBe('slowly');
+    transport.close();
+  });
+
+  it('keeps to the pace of a slow taker, and loses nothing', async () => {
+    const body = Array.from({length: 200_000}, (_, i) => `${i},`).join('');
+    await using server = new Script(socket => socket.write(plain(body)));
+    const transport = new Transport();
+    const url = await server.listen();
+    expect(await read(await ask(transport, url), 2)).toBe(body);
+    expect(await read(await ask(transport, url))).toBe(body);
+    expect(server.connections).toBe(1);
+    transport.close();
+  });
+
+  it('takes a HEAD for an answer without a body, whatever length it tells', async () => {
+    await using server = new Script(socket =>
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 12345\r\n\r\n')
+    );
+    const transport = new Transport();
+    const url = await server.listen();
+    for (let i = 0; i < 2; i++) {
+      const answer = await ask(transport, url, 'HEAD');
+      expect(answer.headers['content-length']).toBe('12345');
+      answer.body.resume();
+      await once(answer.body, 'end');
+    }
+    expect(server.connections).toBe(1);
+    transport.close();
+  });
+
+  it('passes over a foretaste', async () => {
+    await using server = new Script(socket =>
+      socket.write(`HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n${plain('the answer')}`)
+    );
+    const transport = new Transport();
+    expect(await read(await ask(transport, await server.listen()))).toBe('the answer');
+    transport.close();
+  });
+
+  it.each([
+    [
+      'comes in chunks',
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\ntext\r\n0\r\n\r\n'
+    ],
+    ['has no length', 'HTTP/1.0 200 OK\r\n\r\ntext']
+  ])('leaves an answer that %s to the long way', async (_, text) => {
+    await using server = new Script(socket => {
+      socket.write(text);
+      if (text.startsWith('HTTP/1.0')) socket.end();
+    });
+    const transport = new Transport();
+    const url = await server.listen();
+    expect(await read(await ask(transport, url))).toBe('text');
+    expect(await read(await ask(transport, url))).toBe('text');
+    // The first one twice; from then on it is known.
+    expect(server.requests).toHaveLength(3);
+    transport.close();
+  });
+
+  it('does not believe two lengths, but asks the long way, which does not either', async () => {
+    await using server = new Script(socket =>
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\ntexts')
+    );
+    const transport = new Transport();
+    await expect(ask(transport, await server.listen())).rejects.toThrow(RegistryError);
+    transport.close();
+  });
+
+  it('closes a connection that says more than it announced', async () => {
+    await using server = new Script((socket, _, n) =>
+      socket.write(`${plain(`answer ${n}`)}HTTP/1.1 200`)
+    );
+    const transport = new Transport();
+    const url = await server.listen();
+    const first = await ask(transport, url)
+      .then(read)
+      .catch(() => 'broken');
+    const second = await ask(transport, url)
+      .then(read)
+      .catch(() => 'broken');
+    expect([first, second]).not.toContain('HTTP/1.1 200');
+    expect(server.connections).toBe(2);
+    transport.close();
+  });
+
+  it('takes a fresh connection where the kept one has been closed', async () => {
+    await using server = new Script((socket, _, n) => socket.write(plain(`answer ${n}`)));
+    const transport = new Transport();
+    const url = await server.listen();
+    expect(await read(await ask(transport, url))).toBe('answer 1');
+    server.dropAll();
+    expect(await read(await ask(transport, url))).toBe('answer 2');
+    transport.close();
+  });
+
+  it('says how far it came when the body breaks off', async () => {
+    await using server = new Script(socket => {
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf');
+      setTimeout(() => socket.destroy(), 20);
+    });
+    const transport = new Transport();
+    await expect(read(await ask(transport, await server.listen()))).rejects.toThrow();
+    transport.close();
+  });
+
+  it('gives up on a server that does not answer', async () => {
+    await using server = new Script(() => undefined);
+    const transport = new Transport({timings: {...usualTimings, connect: 1000}});
+    const url = await server.listen();
+    const asked = transport.send({
+      method: 'GET',
+      url,
+      headers: {},
+      answerWithin: 100,
+      straight: true,
+      signal
+    });
+    await expect(asked).rejects.toMatchObject({fault: 'stalled'});
+    transport.close();
+  });
+
+  it('ends at once when it is aborted', async () => {
+    await using server = new Script(() => undefined);
+    const transport = new Transport();
+    const stop = new AbortController();
+    const asked = ask(transport, await server.listen(), 'GET', stop.signal);
+    setTimeout(() => {
+      stop.abort(new Error('enough'));
+    }, 50);
+    await expect(asked).rejects.toThrow('enough');
+    transport.close();
+  });
+
+  it('refuses a head without end', async () => {
+    await using server = new Script(socket => {
+      socket.write(`HTTP/1.1 200 OK\r\nX: ${'a'.repeat(100_000)}`);
+    });
+    const transport = new Transport();
+    await expect(ask(transport, await server.listen())).rejects.toThrow(RegistryError);
+    transport.close();
+  });
+
+  it('never sends a header that would end its line', async () => {
+    await using server = new Script(socket => socket.write(plain('no')));
+    const transport = new Transport();
+    const url = await server.listen();
+    const headers = {Authorization: 'Bearer a\r\nX-Evil: 1'};
+    await expect(
+      transport.send({method: 'GET', url, headers, answerWithin: 1000, straight: true, signal})
+    ).rejects.toThrow();
+    expect(server.requests).toEqual([]);
+    transport.close();
+  });
+
+  it('uses connections that were opened ahead, and fails as ever where none came about', async () => {
+    await using server = new Script((socket, _, n) => socket.write(plain(`answer ${n}`)));
+    const transport = new Transport();
+    const url = await server.listen();
+    transport.warm(url, {questions: 3, bodies: 2});
+    await new Promise(resolve => setTimeout(resolve, 50));
+    expect(server.connections).toBe(5);
+    expect(await read(await ask(transport, url))).toBe('answer 1');
+    const body = Buffer.from('body');
+    const put = {method: 'PUT', url, headers: {}, body, answerWithin: 1000, signal};
+    (await transport.send(put)).body.resume();
+    expect(server.connections).toBe(5);
+    transport.close();
+
+    const closed = new URL('http://127.0.0.1:1/v2/');
+    const cold = new Transport();
+    cold.warm(closed, {questions: 2, bodies: 2});
+    await new Promise(resolve => setTimeout(resolve, 20));
+    await expect(ask(cold, closed)).rejects.toMatchObject({fault: 'address'});
+    cold.close();
+  });
+
+  it('believes the given CA over TLS, and no other', async () => {
+    await using certificates = await makeCertificates();
+    await using server = new Script(socket => socket.write(plain('safe')), certificates);
+    const url = await server.listen('https');
+    const trusting = new Transport({ca: certificates.ca});
+    trusting.warm(url, {questions: 1, bodies: 1});
+    expect(await read(await ask(trusting, url))).toBe('safe');
+    expect(await read(await ask(trusting, url))).toBe('safe');
+    trusting.close();
+    const wary = new Transport();
+    await expect(ask(wary, url)).rejects.toMatchObject({fault: 'certificate'});
+    wary.close();
+  });
+});
