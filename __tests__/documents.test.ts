@@ -25,6 +25,7 @@ interface Step {
 }
 
 interface Job {
+  readonly permissions?: unknown;
   readonly uses?: string;
   readonly with?: Readonly<Record<string, unknown>>;
   readonly secrets?: Readonly<Record<string, string>>;
@@ -412,5 +413,76 @@ describe('the issue of a failing mirror', () => {
     ['success', '', []]
   ])('%s, open issue "%s": %j', async (result, open, calls) => {
     await expect(called(result, open)).resolves.toEqual(calls);
+  });
+});
+
+describe('the issue of the catalogue', () => {
+  const steps = stepsOf(workflow('catalogue.yml'));
+  const bash = ['--noprofile', '--norc', '-eo', 'pipefail', '-c'];
+
+  /** Runs a step with programs in place of the real ones, each a line of shell. */
+  async function step(
+    name: string,
+    programs: Readonly<Record<string, string>>,
+    variables: Readonly<Record<string, string>>
+  ): Promise<string> {
+    const folder = await mkdtemp(join(temporary, 'catalogue-'));
+    for (const [program, line] of Object.entries(programs))
+      await writeFile(join(folder, program), `#!/bin/sh\n${line}\n`, {mode: 0o755});
+    const script = steps.find(one => one.name === name)?.run ?? 'exit 1';
+    const PATH = `${folder}${delimiter}${process.env.PATH ?? ''}`;
+    const calls = join(folder, 'calls');
+    await writeFile(calls, '');
+    await run('bash', [...bash, script], {
+      env: {PATH, CALLS: calls, RUNNER_TEMP: folder, ...variables}
+    });
+    return await text(calls);
+  }
+
+  const update = (difference: string, open: string) =>
+    step(
+      'Open, update or close the issue',
+      {
+        gh: `if [ "$2" = list ]; then printf '%s' "$OPEN"; exit; fi
+echo "$1 $2 $3" >> "$CALLS"
+if [ "$2" != close ]; then cat >> "$CALLS"; fi`
+      },
+      {OPEN: open, DIFFERENCE: difference, TITLE: 'title', RUN: 'https://example.com/run'}
+    );
+  const body = '## New\n\n- `$(touch x)` "quoted"\n';
+  const written = `${body}\n\nFound by https://example.com/run\n`;
+
+  it.each([
+    [body, '', `issue create --title\n${written}`],
+    [body, '7', `issue edit 7\n${written}`],
+    ['\n', '7', 'issue close 7\n'],
+    ['', '7', 'issue close 7\n'],
+    ['\n', '', '']
+  ])('difference %j, open issue "%s"', async (difference, open, calls) => {
+    await expect(update(difference, open)).resolves.toBe(calls);
+  });
+
+  it('gets the difference as one output, whatever is in it, and fails when the script does', async () => {
+    const output = join(temporary, 'catalogue-output');
+    const files = {GITHUB_OUTPUT: output, GITHUB_STEP_SUMMARY: join(temporary, 'summary')};
+    const compare = (node: string) =>
+      step('Compare the catalogue with the source', {node}, {...files, BODY: 'EOF\nx=y\n## New'});
+    await writeFile(output, '');
+    await compare('printf "%s\\n" "$BODY"');
+    const [first = '', ...lines] = (await text(output)).split('\n');
+    const end = /^difference<<(end-[0-9a-f]{32})$/.exec(first)?.[1];
+    expect(lines).toEqual(['EOF', 'x=y', '## New', '', end, '']);
+    await expect(compare('exit 1')).rejects.toMatchObject({code: 1});
+  });
+
+  it('is written by a job that does nothing else', () => {
+    const {jobs} = workflow('catalogue.yml');
+    expect(Object.entries(jobs).map(([name, job]) => [name, job.permissions])).toEqual([
+      ['compare', {contents: 'read'}],
+      ['report', {issues: 'write'}]
+    ]);
+    const scripts = steps.flatMap(({run: script}) => script ?? []);
+    expect(scripts).toHaveLength(2);
+    expect(scripts.filter(script => script.includes('${{'))).toEqual([]);
   });
 });

@@ -36402,7 +36402,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6058);
 /* harmony import */ var _docker_install_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(4986);
 /* harmony import */ var _inputs_error_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1551);
-/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(852);
+/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(766);
 /* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(3816);
 /* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(6661);
 /* harmony import */ var _report_actions_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(9431);
@@ -36460,7 +36460,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 852:
+/***/ 766:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -37586,12 +37586,7 @@ const dockerCannot = [
     }
 ];
 
-;// CONCATENATED MODULE: ./src/inputs/not-yet.ts
-/** Values that are understood, but whose capability is still to come. A capability that arrives takes its line away. */
-const notYet = [];
-
 ;// CONCATENATED MODULE: ./src/inputs/together.ts
-
 
 
 
@@ -37605,8 +37600,9 @@ function checkTogether(checks, { source, target, tags, targetTag }) {
     }
     if (targetTag !== undefined)
         checkTargetTag(checks, tags, targetTag);
-    const docker = checks.text('engine') === 'docker';
-    for (const { input, value, message } of docker ? [...notYet, ...dockerCannot] : notYet) {
+    if (checks.text('engine') !== 'docker')
+        return;
+    for (const { input, value, message } of dockerCannot) {
         if ((checks.text(input) ?? '').toLowerCase() === value)
             checks.refuse(input, message);
     }
@@ -38178,6 +38174,8 @@ function reachOf(address) {
             return 'never';
     }
 }
+/** Domains below which every host is another customer's, where the public suffix list does not say so. */
+const hosting = /(?:^|\.)(?:azurecr\.(?:io|cn|us|de)|amazonaws\.com(?:\.cn)?|on\.aws|jfrog\.io|pkg\.dev|gcr\.io|ocir\.io|icr\.io)$/;
 /**
  * Whether two host names belong to one owner: the same name, or the same registrable domain
  * (`registry.example.co.uk` and `auth.example.co.uk`, but not two tenants of one hosting domain).
@@ -38186,7 +38184,7 @@ function reachOf(address) {
 function sameOwner(one, other) {
     if (one === other)
         return true;
-    if ((0,external_node_net_.isIP)(one) !== 0 || (0,external_node_net_.isIP)(other) !== 0)
+    if ((0,external_node_net_.isIP)(one) !== 0 || (0,external_node_net_.isIP)(other) !== 0 || hosting.test(one))
         return false;
     const domain = (0,cjs/* getDomain */.FB)(one, { allowPrivateDomains: true });
     return domain !== null && domain === (0,cjs/* getDomain */.FB)(other, { allowPrivateDomains: true });
@@ -38740,8 +38738,7 @@ function judgeLocation(location, request) {
     if (url.hostname !== request.hostname) {
         throw new registry_error/* RegistryError */.gl('unsafe', `${request.host} wants the upload to go on at ${(0,clean/* clean */.uH)(url.host, 120)}, another host; nothing was sent there`, { ...facts, advice: "Set the registry's external URL to the name that is used here." });
     }
-    const defaulted = url.port === '';
-    if (url.origin !== request.origin && !defaulted) {
+    if (url.port !== '' && url.port !== portOf(request)) {
         throw new registry_error/* RegistryError */.gl('unsafe', `${request.host} wants the upload to go on at ${(0,clean/* clean */.uH)(url.host, 120)}, another port; nothing was sent there`, facts);
     }
     const here = new URL(request.origin);
@@ -38749,13 +38746,16 @@ function judgeLocation(location, request) {
     here.search = url.search;
     return here;
 }
+function portOf({ port, protocol }) {
+    return port === '' ? (protocol === 'https:' ? '443' : '80') : port;
+}
 /**
  * Judges the addresses of hosts that a registry names. Private ones only if the registry's own are:
  * a closed network has its blob store beside it, but a public registry has no business there.
  * @param own the registry's own addresses
  */
 function judgeAddress(registry, own) {
-    const inside = own.some(address => reachOf(address) === 'private');
+    const inside = own.length > 0 && own.every(address => reachOf(address) === 'private');
     return address => {
         const reach = reachOf(address);
         if (reach === 'public' || (reach === 'private' && inside))
@@ -38956,6 +38956,7 @@ class Registry {
                 ...(body !== undefined && { body }),
                 answerWithin: commit === true ? timings.commit : timings.answer,
                 ...(!home && { judge }),
+                ...(question.fresh !== undefined && { fresh: question.fresh }),
                 ...(straight !== undefined && { straight }),
                 signal
             });
@@ -40381,7 +40382,7 @@ class Upload {
             expect,
             ...more,
             headers: { ...(body && { 'Content-Type': 'application/octet-stream' }), ...more.headers },
-            ...(body && { body }),
+            ...(body && { body, fresh: this.#broken > 0 }),
             tries: 'once',
             digest: descriptor.digest,
             signal: this.#signal
@@ -41638,12 +41639,13 @@ const cancelledTime = 4_000;
  */
 async function removeStaging({ target, log, signal }, staged, tag) {
     const limit = AbortSignal.timeout(signal.aborted ? cancelledTime : usualTime);
-    const all = [...new Map(staged.map(one => [one.repository, one])).values()];
     let removed = 0;
     let harm = '';
     try {
-        for (const { repository, published } of all) {
-            if (!(await removeTag(target, repository, tag, limit)))
+        for (const one of staged) {
+            const { repository, published } = one;
+            one.pushed ||= (await resolveManifest(target, repository, tag, limit)) !== undefined;
+            if (one.pushed && !(await removeTag(target, repository, tag, limit)))
                 break;
             removed++;
             if (published === undefined)
@@ -41659,7 +41661,7 @@ async function removeStaging({ target, log, signal }, staged, tag) {
     catch (error) {
         log.debug(`staging tags: ${String(error)}`);
     }
-    const left = all.length - removed;
+    const left = staged.slice(removed).filter(({ pushed }) => pushed).length;
     if (left === 0)
         return;
     log.notice(`${left === 1 ? 'One image keeps' : `${left} images keep`} the tag ${tag} at ${target.name} under which docker pushed: the registry does not let it be taken away${harm}. Arc takes no notice of it, and it may be deleted.`);
@@ -41697,7 +41699,8 @@ class DockerEngine {
     #signal;
     #tag = stagingTag();
     #slots;
-    #staged = [];
+    /** By repository. */
+    #staged = new Map();
     constructor(options) {
         this.#options = options;
         this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
@@ -41748,8 +41751,8 @@ class DockerEngine {
             }
         }
         finally {
-            const staged = this.#staged;
-            this.#staged = [];
+            const staged = [...this.#staged.values()];
+            this.#staged.clear();
             await removeStaging(this.#options, staged, this.#tag);
         }
     }
@@ -41793,6 +41796,8 @@ class DockerEngine {
         const { source, target, docker, env, log, settings } = this.#options;
         const { repository } = image.target;
         const root = image.root.descriptor;
+        const staged = this.#staged.get(repository) ?? { repository, pushed: false };
+        this.#staged.set(repository, staged);
         const mirrored = await mirrorImageByDocker({
             docker: docker.path,
             configDirectory: docker.configDirectory,
@@ -41804,7 +41809,7 @@ class DockerEngine {
             ...platformOf(image),
             timeout: settings.timeout / imageShare
         });
-        this.#staged.push({ repository, digest: mirrored.digest });
+        staged.pushed = true;
         const fetched = await getManifest(target, repository, mirrored.digest, this.#signal);
         if (fetched === undefined) {
             throw new MirrorError(`${target.name}/${repository} took ${mirrored.digest} from docker and does not have it`, "Look into the registry's storage and its replicas.");
@@ -41838,7 +41843,7 @@ class DockerEngine {
         for (const { image } of images) {
             const { repository, tag } = image.target;
             const { digest } = image.root.descriptor;
-            const staged = this.#staged.find(one => one.repository === repository);
+            const staged = this.#staged.get(repository);
             if (staged !== undefined)
                 staged.published = { tag, manifest: image.root };
             this.#options.log.debug(`${repository}:${tag} stands for ${digest}`);
@@ -42390,7 +42395,7 @@ class Agents {
     #options;
     #agents = new Map();
     #closed = newController();
-    #trusted;
+    #trust;
     constructor(options) {
         this.#options = options;
     }
@@ -42428,7 +42433,9 @@ class Agents {
         const keep = { keepAlive: true, maxFreeSockets: 256 };
         const secure = url.protocol === 'https:';
         if (proxy === '') {
-            return secure ? new WarmHttpsAgent({ ...keep, ca: this.trusted() }) : new WarmHttpAgent(keep);
+            return secure
+                ? new WarmHttpsAgent({ ...keep, secureContext: this.trust() })
+                : new WarmHttpAgent(keep);
         }
         if (!URL.canParse(proxy)) {
             throw new registry_error/* RegistryError */.gl('refused', `the proxy that the environment names for ${url.host} is not an address`, { host: url.host, advice: 'Write HTTPS_PROXY as http://proxy:port.' });
@@ -42439,27 +42446,27 @@ class Agents {
             this.#options.secret?.(decodeURIComponent(password));
         }
         return secure
-            ? new ProxyAgent(proxy, { ...keep, ca: this.trusted(), signal: this.#closed.signal })
+            ? new ProxyAgent(proxy, { ...keep, secureContext: this.trust(), signal: this.#closed.signal })
             : new dist.HttpProxyAgent(proxy, keep);
     }
     /**
-     * The certificates that are believed. Giving a CA replaces the usual ones, so all are named. NODE_EXTRA_CA_CERTS is read here since
-     * Node itself only reads it for connections without a CA of their own.
+     * The certificates that are believed, read once for all connections: that takes as long as a
+     * handshake or two. Giving a CA replaces the usual ones, so all are named. NODE_EXTRA_CA_CERTS is
+     * read here since Node itself only reads it for connections without a CA of their own.
      */
-    trusted() {
-        this.#trusted ??= [
-            ...external_node_tls_.rootCertificates,
-            ...extra(),
-            ...(this.#options.ca ? [this.#options.ca] : [])
-        ];
-        return this.#trusted;
+    trust() {
+        const { ca } = this.#options;
+        this.#trust ??= (0,external_node_tls_.createSecureContext)({
+            ca: [...external_node_tls_.rootCertificates, ...extra(), ...(ca ? [ca] : [])]
+        });
+        return this.#trust;
     }
 }
 /** Its base class believes the given CA of the proxy alone; here it is meant for the registry too. */
 class ProxyAgent extends https_proxy_agent_dist.HttpsProxyAgent {
     connect(...[request, options]) {
-        const { ca } = this.connectOpts;
-        return super.connect(request, { ...options, ...(ca !== undefined && { ca }) });
+        const { secureContext } = this.connectOpts;
+        return super.connect(request, { ...options, ...(secureContext && { secureContext }) });
     }
 }
 /** One that every connection may listen to. */
@@ -42803,7 +42810,7 @@ class Line {
     #buffer = Buffer.alloc(0);
     #connected = false;
     #whenConnected = [];
-    constructor({ url, lookup, ca, key }, wires) {
+    constructor({ url, lookup, trust, key }, wires) {
         this.key = key;
         this.#wires = wires;
         const secure = url.protocol === 'https:';
@@ -42822,7 +42829,11 @@ class Line {
             }
         };
         this.#socket = secure
-            ? (0,external_node_tls_.connect)({ ...options, ca: ca(), servername: /^[\d.]+$|:/.test(host) ? '' : host })
+            ? (0,external_node_tls_.connect)({
+                ...options,
+                secureContext: trust(),
+                servername: /^[\d.]+$|:/.test(host) ? '' : host
+            })
             : (0,external_node_net_.connect)(options);
         this.#socket.once(secure ? 'secureConnect' : 'connect', () => {
             this.#connected = true;
@@ -43189,7 +43200,7 @@ class StraightWay {
         return {
             url,
             lookup: this.#names.lookup(judge),
-            ca: () => this.#agents.trusted(),
+            trust: () => this.#agents.trust(),
             key: `${url.origin} ${judge === undefined ? '' : 'judged'}`
         };
     }
@@ -43334,10 +43345,13 @@ class transport_Exchange {
         const length = body === undefined ? bodiless(method) : body.length;
         const send = url.protocol === 'https:' ? external_node_https_namespaceObject.request : external_node_http_.request;
         const { names } = this.#transport;
+        const agent = agents.for(url, judge !== undefined);
+        if (this.#outgoing.fresh === true)
+            dropIdle(agent, url);
         const request = send(url, {
             method,
             headers: length === undefined ? headers : { ...headers, 'Content-Length': String(length) },
-            agent: agents.for(url, judge !== undefined),
+            agent,
             lookup: names.lookup(judge),
             signal
         });
@@ -43449,6 +43463,15 @@ class transport_Exchange {
         this.#reject(error);
     }
 }
+/** Closes what is kept to this host and idle, so that the next request gets a connection of its own. */
+function dropIdle({ freeSockets }, { hostname, port, protocol }) {
+    const place = `${hostname}:${port === '' ? (protocol === 'https:' ? 443 : 80) : port}:`;
+    for (const [key, sockets] of Object.entries(freeSockets)) {
+        if (key.startsWith(place))
+            for (const socket of sockets ?? [])
+                socket.destroy();
+    }
+}
 /** A request without a body says so where the method could have one: some proxies ask for it. */
 function bodiless(method) {
     return method === 'POST' || method === 'PUT' || method === 'PATCH' ? 0 : undefined;
@@ -43464,7 +43487,19 @@ function bodiless(method) {
  * @throws RegistryError when a docker config cannot be understood
  */
 async function openRegistries(settings, around) {
-    const { log, env, signal, onPressure, network = {} } = around;
+    const { open, close } = registries_opener(settings, around);
+    return { source: await open('source'), target: await open('target'), [Symbol.dispose]: close };
+}
+/**
+ * Finds the credentials for the target alone, where no source is needed. Nothing is sent yet.
+ * @throws RegistryError when a docker config cannot be understood
+ */
+async function openTarget(settings, around) {
+    const { open, close } = registries_opener(settings, around);
+    return { target: await open('target'), [Symbol.dispose]: close };
+}
+function registries_opener(settings, around) {
+    const { log, env, signal, onPressure, network = {}, readOnly = false } = around;
     const { patience, quirks, ...parts } = network;
     const transport = new Transport({
         ...parts,
@@ -43491,7 +43526,7 @@ async function openRegistries(settings, around) {
             transport,
             log,
             deadline,
-            actions: side === 'source' ? 'pull' : 'pull,push',
+            actions: side === 'source' || readOnly ? 'pull' : 'pull,push',
             // The public source answers from behind a front door that blocks hosted runners now and then.
             blocksAtTimes: side === 'source',
             onPressure,
@@ -43499,13 +43534,10 @@ async function openRegistries(settings, around) {
             ...(quirks && { quirks: quirks(registry) })
         });
     };
-    return {
-        source: await open('source'),
-        target: await open('target'),
-        [Symbol.dispose]: () => {
-            transport.close();
-        }
+    const close = () => {
+        transport.close();
     };
+    return { open, close };
 }
 /**
  * Greets both registries, each with the credentials that were found for it: a wrong password ends
@@ -43513,17 +43545,11 @@ async function openRegistries(settings, around) {
  * @throws RegistryError naming the registry
  */
 async function greet({ source, target }, settings, log, signal) {
-    const greetOne = async (registry, repository) => {
-        await ping(registry, [{ repository: (0,oci_reference/* within */.ux)(repository, 'arc-controller'), actions: registry.actions }], signal);
-        const { kind, from } = registry.credentials;
-        log.info(`${registry.name} answers, ${kind === 'anonymous' ? 'without credentials' : `with the credentials from ${from}`}`);
-        if (kind === 'anonymous')
-            log.debug(`credentials for ${registry.name} were found in ${from}`);
-    };
     // Both are asked, so that two wrong passwords are two messages in one run.
+    const greetSide = (registry, repository) => greetOne(registry, (0,oci_reference/* within */.ux)(repository, 'arc-controller'), log, signal);
     const results = await Promise.allSettled([
-        greetOne(source, settings.source.repository),
-        greetOne(target, settings.target.repository)
+        greetSide(source, settings.source.repository),
+        greetSide(target, settings.target.repository)
     ]);
     const failed = results
         .filter(result => result.status === 'rejected')
@@ -43534,6 +43560,17 @@ async function greet({ source, target }, settings, log, signal) {
     if (second !== undefined)
         log.warning(second.message);
     throw first;
+}
+/**
+ * Greets one registry with the credentials that were found for it.
+ * @throws RegistryError naming it
+ */
+async function greetOne(registry, repository, log, signal) {
+    await ping(registry, [{ repository, actions: registry.actions }], signal);
+    const { kind, from } = registry.credentials;
+    log.info(`${registry.name} answers, ${kind === 'anonymous' ? 'without credentials' : `with the credentials from ${from}`}`);
+    if (kind === 'anonymous')
+        log.debug(`credentials for ${registry.name} were found in ${from}`);
 }
 
 ;// CONCATENATED MODULE: ./src/mirror/graph.ts

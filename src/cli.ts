@@ -1,11 +1,12 @@
 import {tmpdir} from 'node:os';
 
 import {type Arguments, parseArguments} from './cli/arguments.ts';
-import {demo} from './cli/demo.ts';
+import {demo, demoDocument} from './cli/demo.ts';
 import {CancelledError, UsageError} from './cli/error.ts';
 import {helpText} from './cli/help.ts';
 import {readPasswordFrom} from './cli/password.ts';
 import {askForMissing} from './cli/prompts.ts';
+import {verifyCommand} from './cli/verify.ts';
 import {version} from './cli/version.ts';
 import {InputError} from './inputs/error.ts';
 import {combine, type Given} from './inputs/given.ts';
@@ -31,7 +32,10 @@ async function given(told: Arguments, reporter: Reporter): Promise<Given> {
     parts.unshift(new Map([[name, {value: await readPasswordFrom(stdin), origin: 'flag'}]]));
   }
   const known = combine(...parts);
-  return told.prompts ? await askForMissing(known, terminalOf(told)) : known;
+  // What a lock file says need not be asked for.
+  return told.prompts && told.against === undefined
+    ? await askForMissing(known, terminalOf(told))
+    : known;
 }
 
 /** @returns the exit code: 0 done, 1 failed, 2 wrong usage */
@@ -41,8 +45,11 @@ async function run(told: Arguments): Promise<number> {
   else {
     const {json, command} = told;
     const tty = (json ? stderr : stdout).isTTY;
+    const results: string[] = [];
+    const write = (text: string) => stdout.write(text);
     const reporter = terminalReporter({
-      stdout,
+      // The demo has several runs, and JSON is one document.
+      stdout: json && command === 'demo' ? {write: text => results.push(text)} : stdout,
       stderr,
       json,
       tty,
@@ -51,13 +58,20 @@ async function run(told: Arguments): Promise<number> {
     const cancel = onCancel();
     const stage = {reporter, env, signal: cancel.signal, runnerTemp: tmpdir(), undo: noUndo};
     try {
-      if (command === 'demo') return await demo(stage);
-      const asked = readSettings(await given(told, reporter), reporter.log, env);
-      const settings = command === 'verify' ? {...asked, dryRun: true} : asked;
-      const record = await main(settings, stage);
-      // To verify is to plan, and to find that there is nothing to do.
-      const whole = command !== 'verify' || record.releases.every(({published}) => published);
-      return hasFailed(record) || !whole ? 1 : 0;
+      if (command === 'demo') {
+        const code = await demo(stage);
+        if (json) write(demoDocument(results));
+        return code;
+      }
+      const known = await given(told, reporter);
+      if (command === 'verify') {
+        return await verifyCommand(known, {
+          ...stage,
+          against: told.against,
+          ...(json && {json: write})
+        });
+      }
+      return hasFailed(await main(readSettings(known, reporter.log, env), stage)) ? 1 : 0;
     } finally {
       cancel.end();
     }

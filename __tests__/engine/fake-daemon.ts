@@ -86,6 +86,9 @@ else if (command === 'push') {
 } else if (command === 'rm') {
   if (!has(name)) fail('Error: No such image: ' + name);
   fs.rmSync(fileOf(name));
+  // With the last tag of a repository its digests go, as they do at a real daemon.
+  const digests = encodeURIComponent(name.replace(/:[^:/]+$/, '') + '@');
+  if (!name.includes('@')) for (const file of fs.readdirSync(home)) if (file.startsWith(digests)) fs.rmSync(home + '/' + file);
 } else fail('docker: ' + command + ' is not known');
 })().catch(error => fail('Error response from daemon: ' + error.message));
 `,

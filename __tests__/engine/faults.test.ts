@@ -96,7 +96,9 @@ describeOnPosix('the docker engine', () => {
       'copied'
     ]);
     expect(again.record.releases[0]?.changed).toBe(false);
-    expect(again.log.lines.join('\n')).toContain('One image stands at the target with another digest');
+    expect(again.log.lines.join('\n')).toContain(
+      'One image stands at the target with another digest'
+    );
     expect(again.record.releases[0]?.images[2]?.bytes.copied).toBeLessThan(10_000);
   });
 

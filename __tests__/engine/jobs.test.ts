@@ -1,7 +1,7 @@
 import {execFile} from 'node:child_process';
 import {createHash} from 'node:crypto';
 import {once} from 'node:events';
-import {mkdir, readdir, readFile, writeFile} from 'node:fs/promises';
+import {mkdir, readdir, readFile, rename, symlink, writeFile} from 'node:fs/promises';
 import {createServer} from 'node:http';
 import type {AddressInfo} from 'node:net';
 import {join} from 'node:path';
@@ -12,6 +12,7 @@ import {afterEach, beforeEach, expect, test} from '@jest/globals';
 import {EmbeddedRegistry} from '../../src/demo/registry.ts';
 import {seedRelease} from '../../src/demo/sample.ts';
 import {describeOnPosix, makePlace, type Place} from '../docker/fake.ts';
+import {programOnPath} from '../support/program.ts';
 import {Job, type StepEnd, until} from '../support/step.ts';
 import {fakeDaemon} from './fake-daemon.ts';
 import {names, repository, tag} from './run.ts';
@@ -59,8 +60,7 @@ const inputs = (more: Readonly<Record<string, string>> = {}) => ({
   images: names.join('\n'),
   ...more
 });
-/** This job's own PATH; where docker is not on it, tar still is. */
-const path = () => ({PATH: `${place.env.PATH ?? ''}:/usr/bin:/bin`});
+/** A PATH with nothing else on it. */
 const onlyFake = () => ({PATH: place.env.PATH});
 const errorsOf = ({commands}: StepEnd) =>
   commands
@@ -98,8 +98,12 @@ async function archive(): Promise<Buffer> {
   const folder = join(place.directory, 'packed');
   await mkdir(join(folder, 'docker'), {recursive: true});
   const program = await place.program('docker', fakeDaemon());
-  await run('mv', [program, join(folder, 'docker', 'docker')]);
+  await rename(program, join(folder, 'docker', 'docker'));
   await run('tar', ['-czf', join(place.directory, 'docker.tgz'), '-C', folder, 'docker']);
+  // What unpacking needs is on PATH, docker is not.
+  for (const name of ['tar', 'gzip']) {
+    await symlink(programOnPath(name) ?? '', join(place.directory, 'bin', name));
+  }
   return await readFile(join(place.directory, 'docker.tgz'));
 }
 
@@ -181,7 +185,7 @@ describeOnPosix('a login that is kept', () => {
     running.kill(signal);
     const main = await running.end;
     expect(main.exitCode).not.toBe(0);
-    if (signal === 'SIGINT') expect(main.milliseconds).toBeLessThan(30_000);
+    expect(main.milliseconds).toBeLessThan(30_000);
     const post = await job.post(main.state, {variables: onlyFake()});
     expect(post.exitCode).toBe(0);
     expect(await readFile(config(), 'utf8')).toBe(before);
@@ -203,12 +207,12 @@ describeOnPosix('a machine without docker', () => {
       'docker-download-url': `http://${downloads.host}/copy`,
       'insecure-registries': `${source.name}\n${target.name}\n${downloads.host}`
     });
-    const one = await job.run(given, {variables: path()});
+    const one = await job.run(given, {variables: onlyFake()});
     expect({code: one.exitCode, why: errorsOf(one)}).toEqual({code: 0, why: ''});
     expect(one.stdout).toContain(`docker is signed in at ${target.name}`);
     expect(downloads.asked).toHaveLength(1);
     expect(downloads.asked[0]).toMatch(/^\/copy\/.*\/docker-29\.6\.2\.tgz$/);
-    const two = await job.run({...given, images: 'arc-controller'}, {variables: path()});
+    const two = await job.run({...given, images: 'arc-controller'}, {variables: onlyFake()});
     expect(two.exitCode).toBe(0);
     expect(downloads.asked).toHaveLength(1);
     expect(await readFile(config(), 'utf8')).toBe(before);
@@ -225,11 +229,13 @@ describeOnPosix('a machine without docker', () => {
         'docker-download-url': `http://${downloads.host}`,
         'insecure-registries': `${source.name}\n${target.name}\n${downloads.host}`
       }),
-      {variables: path()}
+      {variables: onlyFake()}
     );
     expect(end.exitCode).toBe(1);
     expect(errorsOf(end)).toMatch(
-      new RegExp(`no docker client on PATH, and .* SHA-256 checksum [0-9a-f]{64}, wanted is ${wrong}`)
+      new RegExp(
+        `no docker client on PATH, and .* SHA-256 checksum [0-9a-f]{64}, wanted is ${wrong}`
+      )
     );
     // Nothing of it was run.
     expect(await place.calls()).toEqual([]);
@@ -258,14 +264,14 @@ describeOnPosix('a machine without docker', () => {
 
 describeOnPosix('the password', () => {
   test.each<[string, Readonly<Record<string, string>>, Readonly<Record<string, string>>]>([
-    ['in a run that goes well, with all that is said', {}, {RUNNER_DEBUG: '1', NODE_DEBUG: 'http,tls'}],
+    ['in a run that goes well, with all that is said', {}, {RUNNER_DEBUG: '1'}],
     ['when docker is refused and says it aloud', {'target-password': password}, {}],
     ['when docker prints commands', {}, {}]
   ])('goes nowhere %s', async (what, more, variables) => {
     const body = what.startsWith('when docker is refused')
       ? `if (args[0] === 'login') fail('::add-mask::x\\n::set-output name=digest::evil\\nunauthorized: ' + stdin + ' ' + Buffer.from('me:' + stdin).toString('base64'));`
       : what.startsWith('when docker prints')
-        ? `if (args[0] === 'push') fail('::set-output name=digest::evil\\n##[set-output name=digest]evil\\r\\u001b[2J' + JSON.stringify(env) + fs.readFileSync(configFile, 'utf8').slice(0, 0));`
+        ? `if (args[0] === 'push') fail('::set-output name=digest::evil\\n##[set-output name=digest]evil\\r\\u001b[2J' + JSON.stringify(env));`
         : '';
     await place.program('docker', fakeDaemon({before: body}));
     const end = await job.run(inputs({engine: 'docker', ...more}), {

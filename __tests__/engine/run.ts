@@ -4,8 +4,7 @@ import {EmbeddedRegistry} from '../../src/demo/registry.ts';
 import {type SeededRelease, seedRelease} from '../../src/demo/sample.ts';
 import type {GivenValue} from '../../src/inputs/given.ts';
 import type {InputName} from '../../src/inputs/table.ts';
-import {readSettings} from '../../src/inputs.ts';
-import type {Settings} from '../../src/inputs.ts';
+import {readSettings, type Settings} from '../../src/inputs.ts';
 import {main} from '../../src/main.ts';
 import type {RunRecord} from '../../src/report/record.ts';
 import type {Reporter} from '../../src/report/reporter.ts';
@@ -37,7 +36,7 @@ export interface Ran {
   readonly record: RunRecord;
   readonly log: Recorded;
   /** What docker was started with, all runs of the scene together. */
-  commands(): Promise<readonly string[]>;
+  readonly commands: () => Promise<readonly string[]>;
 }
 
 /** Sets a scene. @param docker the program on PATH; none when absent */

@@ -122,7 +122,7 @@ describe('the chart', () => {
     const chart = 'arcdata/arcdataservices-extension';
     const config = source.store.putBlob(chart, Buffer.from('{"name":"arcdataservices-extension"}'));
     const layer = source.store.putBlob(chart, Buffer.from('a chart'));
-    const version = `${smallTag.slice(1).split('_')[0] ?? ''}`;
+    const version = smallTag.slice(1).split('_')[0] ?? '';
     const {digest} = source.store.putManifest(
       chart,
       {

@@ -47,7 +47,10 @@ export interface Row {
 }
 
 /** Runs a row and gives what the oracle finds. */
-export async function play(row: Row, standing: 'nothing' | 'previous' = 'nothing'): Promise<string[]> {
+export async function play(
+  row: Row,
+  standing: 'nothing' | 'previous' = 'nothing'
+): Promise<string[]> {
   const clock = new VirtualClock();
   const now = clock.now;
   const store = new Store();

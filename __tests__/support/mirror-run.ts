@@ -59,7 +59,12 @@ export class RecordingReporter implements Reporter {
 }
 
 /** Time limits that are real time: short, in the proportions of the usual ones. */
-export const patientTimings: Timings = {connect: 5000, answer: 10_000, commit: 10_000, idle: 10_000};
+export const patientTimings: Timings = {
+  connect: 5000,
+  answer: 10_000,
+  commit: 10_000,
+  idle: 10_000
+};
 /** For tests in which something stalls. */
 export const shortTimings: Timings = {connect: 1000, answer: 400, commit: 800, idle: 400};
 
@@ -116,7 +121,10 @@ export async function mirrorRun(options: MirrorRunOptions): Promise<MirrorRun> {
     ['lock-file', join(folder, 'release.lock.json')],
     [
       'insecure-registries',
-      [source.url.startsWith('https:') ? '' : names.source, target.url.startsWith('https:') ? '' : names.target]
+      [
+        source.url.startsWith('https:') ? '' : names.source,
+        target.url.startsWith('https:') ? '' : names.target
+      ]
         .filter(name => name !== '')
         .join('\n')
     ],

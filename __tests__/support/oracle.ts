@@ -65,7 +65,9 @@ export function judge(one: Case): string[] {
   const failed = hasFailed(run.record);
   const told = tellOf(run);
   return [
-    ...(failed === (expected === 'complete') ? [`it ${failed ? `failed: ${told}` : 'succeeded'}`] : []),
+    ...(failed === (expected === 'complete')
+      ? [`it ${failed ? `failed: ${told}` : 'succeeded'}`]
+      : []),
     ...tagFindings(store, before, failed),
     ...momentFindings(store.tagEvents.slice(before.events)),
     ...foreignFindings(one),
@@ -183,15 +185,25 @@ function outputFindings({run, target, before}: Case, failed: boolean): string[] 
   const {store} = target;
   const findings: string[] = [];
   const events = store.tagEvents.slice(before.events);
-  const changed = [...snapshotOf(store).tags].some(([name, digest]) => before.tags.get(name) !== digest);
-  if (!failed && said.get('changed') !== String(changed || events.some(({digest, previous}) => digest !== previous)))
+  const changed = [...snapshotOf(store).tags].some(
+    ([name, digest]) => before.tags.get(name) !== digest
+  );
+  if (
+    !failed &&
+    said.get('changed') !==
+      String(changed || events.some(({digest, previous}) => digest !== previous))
+  )
     findings.push(`changed is ${said.get('changed') ?? 'absent'}`);
   for (const release of record.releases) {
     for (const {name, status, digest, target: place} of release.images) {
       if (!release.published || (status !== 'copied' && status !== 'present')) continue;
       const tagged = store.tag(place.repository, place.tag ?? '');
-      if (tagged !== digest) findings.push(`${name} is ${status}, but its tag reads ${tagged ?? 'absent'}`);
-      if (release.tag === said.get('release') && said.get(name)?.endsWith(`@${digest ?? ''}`) !== true)
+      if (tagged !== digest)
+        findings.push(`${name} is ${status}, but its tag reads ${tagged ?? 'absent'}`);
+      if (
+        release.tag === said.get('release') &&
+        said.get(name)?.endsWith(`@${digest ?? ''}`) !== true
+      )
         findings.push(`the output ${name} is ${said.get(name) ?? 'absent'}`);
     }
     if (failed && said.get('release') === release.tag && !release.published)
@@ -202,7 +214,9 @@ function outputFindings({run, target, before}: Case, failed: boolean): string[] 
 }
 
 function sessionFindings({sessions}: Store): string[] {
-  return sessions.map(({repository, offset}) => `an upload of ${repository} stays open at ${offset}`);
+  return sessions.map(
+    ({repository, offset}) => `an upload of ${repository} stays open at ${offset}`
+  );
 }
 
 /** Nothing that a server was shown in confidence is in a line or in the record. */

@@ -5132,19 +5132,21 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var node_os__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_os__WEBPACK_IMPORTED_MODULE_0__);
 /* harmony import */ var _cli_arguments_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1506);
 /* harmony import */ var _cli_demo_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1007);
-/* harmony import */ var _cli_error_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(2836);
+/* harmony import */ var _cli_error_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(2836);
 /* harmony import */ var _cli_help_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(7911);
 /* harmony import */ var _cli_password_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(2437);
 /* harmony import */ var _cli_prompts_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(7327);
-/* harmony import */ var _cli_version_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(3985);
-/* harmony import */ var _inputs_error_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(1551);
-/* harmony import */ var _inputs_given_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(2604);
-/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(8424);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(7494);
-/* harmony import */ var _report_terminal_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(9236);
-/* harmony import */ var _report_verdict_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(687);
-/* harmony import */ var _run_cancel_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(2735);
-/* harmony import */ var _run_saved_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(2278);
+/* harmony import */ var _cli_verify_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(3478);
+/* harmony import */ var _cli_version_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(3985);
+/* harmony import */ var _inputs_error_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(1551);
+/* harmony import */ var _inputs_given_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(2604);
+/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(6754);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(1948);
+/* harmony import */ var _report_terminal_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(5391);
+/* harmony import */ var _report_verdict_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(687);
+/* harmony import */ var _run_cancel_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(2735);
+/* harmony import */ var _run_saved_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(2278);
+
 
 
 
@@ -5167,41 +5169,54 @@ function terminalOf({ json }) {
     return { input: stdin, output: json ? stderr : stdout };
 }
 async function given(told, reporter) {
-    const parts = [told.given, (0,_inputs_js__WEBPACK_IMPORTED_MODULE_9__/* .readVariables */ .Ch)(env, reporter.log)];
+    const parts = [told.given, (0,_inputs_js__WEBPACK_IMPORTED_MODULE_10__/* .readVariables */ .Ch)(env, reporter.log)];
     const name = told.passwordOnStdin;
     if (name !== undefined) {
         parts.unshift(new Map([[name, { value: await (0,_cli_password_js__WEBPACK_IMPORTED_MODULE_4__/* .readPasswordFrom */ .Y)(stdin), origin: 'flag' }]]));
     }
-    const known = (0,_inputs_given_js__WEBPACK_IMPORTED_MODULE_8__/* .combine */ .kg)(...parts);
-    return told.prompts ? await (0,_cli_prompts_js__WEBPACK_IMPORTED_MODULE_5__/* .askForMissing */ .Z)(known, terminalOf(told)) : known;
+    const known = (0,_inputs_given_js__WEBPACK_IMPORTED_MODULE_9__/* .combine */ .kg)(...parts);
+    // What a lock file says need not be asked for.
+    return told.prompts && told.against === undefined
+        ? await (0,_cli_prompts_js__WEBPACK_IMPORTED_MODULE_5__/* .askForMissing */ .Z)(known, terminalOf(told))
+        : known;
 }
 /** @returns the exit code: 0 done, 1 failed, 2 wrong usage */
 async function run(told) {
     if (told.command === 'help')
         stdout.write((0,_cli_help_js__WEBPACK_IMPORTED_MODULE_3__/* .helpText */ .B)(stdout.columns));
     else if (told.command === 'version')
-        stdout.write(`${_cli_version_js__WEBPACK_IMPORTED_MODULE_6__/* .version */ .r}\n`);
+        stdout.write(`${_cli_version_js__WEBPACK_IMPORTED_MODULE_7__/* .version */ .r}\n`);
     else {
         const { json, command } = told;
         const tty = (json ? stderr : stdout).isTTY;
-        const reporter = (0,_report_terminal_js__WEBPACK_IMPORTED_MODULE_11__/* .terminalReporter */ .C)({
-            stdout,
+        const results = [];
+        const write = (text) => stdout.write(text);
+        const reporter = (0,_report_terminal_js__WEBPACK_IMPORTED_MODULE_12__/* .terminalReporter */ .C)({
+            // The demo has several runs, and JSON is one document.
+            stdout: json && command === 'demo' ? { write: text => results.push(text) } : stdout,
             stderr,
             json,
             tty,
             verbose: env.DEBUG === 'arcdata-mirror'
         });
-        const cancel = (0,_run_cancel_js__WEBPACK_IMPORTED_MODULE_12__/* .onCancel */ .A)();
-        const stage = { reporter, env, signal: cancel.signal, runnerTemp: (0,node_os__WEBPACK_IMPORTED_MODULE_0__.tmpdir)(), undo: _run_saved_js__WEBPACK_IMPORTED_MODULE_13__/* .noUndo */ ._U };
+        const cancel = (0,_run_cancel_js__WEBPACK_IMPORTED_MODULE_13__/* .onCancel */ .A)();
+        const stage = { reporter, env, signal: cancel.signal, runnerTemp: (0,node_os__WEBPACK_IMPORTED_MODULE_0__.tmpdir)(), undo: _run_saved_js__WEBPACK_IMPORTED_MODULE_14__/* .noUndo */ ._U };
         try {
-            if (command === 'demo')
-                return await (0,_cli_demo_js__WEBPACK_IMPORTED_MODULE_2__/* .demo */ .q)(stage);
-            const asked = (0,_inputs_js__WEBPACK_IMPORTED_MODULE_9__/* .readSettings */ .sb)(await given(told, reporter), reporter.log, env);
-            const settings = command === 'verify' ? { ...asked, dryRun: true } : asked;
-            const record = await (0,_main_js__WEBPACK_IMPORTED_MODULE_10__/* .main */ .i)(settings, stage);
-            // To verify is to plan, and to find that there is nothing to do.
-            const whole = command !== 'verify' || record.releases.every(({ published }) => published);
-            return (0,_report_verdict_js__WEBPACK_IMPORTED_MODULE_14__/* .hasFailed */ .WN)(record) || !whole ? 1 : 0;
+            if (command === 'demo') {
+                const code = await (0,_cli_demo_js__WEBPACK_IMPORTED_MODULE_2__/* .demo */ .q)(stage);
+                if (json)
+                    write((0,_cli_demo_js__WEBPACK_IMPORTED_MODULE_2__/* .demoDocument */ .f)(results));
+                return code;
+            }
+            const known = await given(told, reporter);
+            if (command === 'verify') {
+                return await (0,_cli_verify_js__WEBPACK_IMPORTED_MODULE_6__/* .verifyCommand */ .p)(known, {
+                    ...stage,
+                    against: told.against,
+                    ...(json && { json: write })
+                });
+            }
+            return (0,_report_verdict_js__WEBPACK_IMPORTED_MODULE_15__/* .hasFailed */ .WN)(await (0,_main_js__WEBPACK_IMPORTED_MODULE_11__/* .main */ .i)((0,_inputs_js__WEBPACK_IMPORTED_MODULE_10__/* .readSettings */ .sb)(known, reporter.log, env), stage)) ? 1 : 0;
         }
         finally {
             cancel.end();
@@ -5210,14 +5225,14 @@ async function run(told) {
     return 0;
 }
 try {
-    process.exitCode = await run((0,_cli_arguments_js__WEBPACK_IMPORTED_MODULE_1__/* .parseArguments */ .W)(argv.slice(2)));
+    process.exitCode = await run((0,_cli_arguments_js__WEBPACK_IMPORTED_MODULE_1__/* .parseArguments */ .We)(argv.slice(2)));
 }
 catch (error) {
-    if (error instanceof _cli_error_js__WEBPACK_IMPORTED_MODULE_15__/* .UsageError */ .e || error instanceof _cli_error_js__WEBPACK_IMPORTED_MODULE_15__/* .CancelledError */ .c) {
+    if (error instanceof _cli_error_js__WEBPACK_IMPORTED_MODULE_16__/* .UsageError */ .e || error instanceof _cli_error_js__WEBPACK_IMPORTED_MODULE_16__/* .CancelledError */ .c) {
         stderr.write(`${error.message}\n`);
         process.exitCode = error.exitCode;
     }
-    else if (error instanceof _inputs_error_js__WEBPACK_IMPORTED_MODULE_7__/* .InputError */ .d) {
+    else if (error instanceof _inputs_error_js__WEBPACK_IMPORTED_MODULE_8__/* .InputError */ .d) {
         stderr.write(`${error.message}\n`);
         process.exitCode = 2;
     }
@@ -5235,8 +5250,9 @@ __webpack_async_result__();
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   A: () => (/* binding */ ownFlags),
-/* harmony export */   W: () => (/* binding */ parseArguments)
+/* harmony export */   Ae: () => (/* binding */ ownFlags),
+/* harmony export */   Lp: () => (/* binding */ ownValues),
+/* harmony export */   We: () => (/* binding */ parseArguments)
 /* harmony export */ });
 /* harmony import */ var node_util__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7975);
 /* harmony import */ var node_util__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_util__WEBPACK_IMPORTED_MODULE_0__);
@@ -5253,6 +5269,7 @@ __webpack_async_result__();
 const ownFlags = {
     'source-password-stdin': 'Read the password at the source from standard input.',
     'target-password-stdin': 'Read the password at the target from standard input.',
+    against: 'With verify: compare the target with this lock file; no source is needed.',
     json: 'Write the result as JSON to standard output.',
     yes: 'Ask nothing; what is missing takes its default.',
     'no-input': 'The same as --yes.',
@@ -5260,6 +5277,19 @@ const ownFlags = {
     version: 'Show the version.'
 };
 const own = Object.keys(ownFlags);
+/** The flags of our own that take a value, and what that is. */
+const ownValues = new Map([['against', 'FILE']]);
+/** With a lock file, it alone says what is compared. */
+const besideAgainst = [
+    'source-registry',
+    'source-repository',
+    'source-username',
+    'source-tag',
+    'target-tag',
+    'images',
+    'chart',
+    'referrers'
+];
 const commands = ['mirror', 'demo', 'verify', 'help', 'version'];
 /**
  * Takes a command line apart, without the two first items of `process.argv`. Lists repeat their flag
@@ -5276,7 +5306,10 @@ function parseArguments(argv) {
                 name,
                 { type: form === 'boolean' ? 'boolean' : 'string' }
             ]),
-            ...own.map(name => [name, { type: 'boolean', ...(name === 'help' && { short: 'h' }) }])
+            ...own.map(name => [
+                name,
+                { type: ownValues.has(name) ? 'string' : 'boolean', ...(name === 'help' && { short: 'h' }) }
+            ])
         ])
     });
     const reader = new ArgumentReader();
@@ -5293,13 +5326,17 @@ class ArgumentReader {
     #given = new Map();
     #flags = new Set();
     #words = [];
+    #against;
     #strange = false;
     word(text) {
         this.#words.push(text);
     }
     flag(written, { name, value, inlineValue }) {
         const negated = name.startsWith('no-') ? name.slice('no-'.length) : undefined;
-        if (isOwnFlag(name)) {
+        if (name === 'against') {
+            this.#compare(value, inlineValue === true);
+        }
+        else if (isOwnFlag(name)) {
             if (value !== undefined)
                 this.#mistakes.add(`--${name} takes no value`);
             this.#flags.add(name);
@@ -5324,12 +5361,14 @@ class ArgumentReader {
         if (stdin.length > 1) {
             this.#mistakes.add('only one password can come over standard input; give the other one by its variable');
         }
+        this.#checkVerify(command);
         if (this.#mistakes.size > 0)
             throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .UsageError */ .e([...this.#mistakes].join('\n'));
         return {
             command,
             given: this.#given,
             ...(stdin[0] !== undefined && { passwordOnStdin: stdin[0] }),
+            ...(this.#against !== undefined && { against: this.#against }),
             json: this.#flags.has('json'),
             prompts: !this.#flags.has('yes') && !this.#flags.has('no-input')
         };
@@ -5348,6 +5387,29 @@ class ArgumentReader {
         }
         else {
             this.#set(name, form === 'list' ? value.replaceAll(',', '\n') : value);
+        }
+    }
+    #compare(value, inline) {
+        if (value === undefined || value === '' || (!inline && value.startsWith('-')))
+            this.#mistakes.add('--against needs a value, the path of a lock file');
+        else if (this.#against !== undefined && this.#against !== value)
+            this.#mistakes.add('--against is given twice, with different values');
+        else
+            this.#against = value;
+    }
+    #checkVerify(command) {
+        if (command === 'verify' && this.#given.has('lock-file')) {
+            this.#mistakes.add('verify writes no lock file, so --lock-file has no place here; to compare with one, use --against');
+        }
+        if (this.#against === undefined)
+            return;
+        if (command !== 'verify' && command !== 'help' && command !== 'version')
+            this.#mistakes.add('--against belongs to the command verify');
+        const idle = besideAgainst.filter(name => this.#given.has(name)).map(name => `--${name}`);
+        if (this.#flags.has('source-password-stdin'))
+            idle.push('--source-password-stdin');
+        if (idle.length > 0) {
+            this.#mistakes.add(`with --against the lock file says what is compared; leave out ${idle.join(', ')}`);
         }
     }
     #set(name, value) {
@@ -5408,7 +5470,8 @@ function isOwnFlag(name) {
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
-  q: () => (/* binding */ demo)
+  q: () => (/* binding */ demo),
+  f: () => (/* binding */ demoDocument)
 });
 
 // EXTERNAL MODULE: external "node:fs/promises"
@@ -8287,10 +8350,10 @@ class LayerMaker {
 
 // EXTERNAL MODULE: ./src/inputs/given.ts
 var given = __nccwpck_require__(2604);
-// EXTERNAL MODULE: ./src/inputs.ts + 9 modules
-var inputs = __nccwpck_require__(8424);
-// EXTERNAL MODULE: ./src/main.ts + 71 modules
-var main = __nccwpck_require__(7494);
+// EXTERNAL MODULE: ./src/inputs.ts + 8 modules
+var inputs = __nccwpck_require__(6754);
+// EXTERNAL MODULE: ./src/main.ts + 22 modules
+var main = __nccwpck_require__(1948);
 // EXTERNAL MODULE: ./src/report/verdict.ts
 var verdict = __nccwpck_require__(687);
 ;// CONCATENATED MODULE: ./src/cli/demo.ts
@@ -8416,6 +8479,11 @@ async function demo(stage) {
             await result_1;
     }
 }
+/** The JSON records of the runs as one document. */
+function demoDocument(records) {
+    const runs = records.map(record => JSON.parse(record));
+    return `${JSON.stringify({ schemaVersion: 1, runs })}\n`;
+}
 function flags(values) {
     return new Map([...values].map(([name, value]) => [name, { value, origin: 'flag' }]));
 }
@@ -8461,7 +8529,7 @@ const column = 30;
 const commands = {
     '(none)': 'Mirror a release: plan, copy, verify, publish, report.',
     demo: 'Mirror a small sample release between two registries on this machine.',
-    verify: 'Check that the target holds the release, whole; change nothing.',
+    verify: 'Check that the target has the release whole, equal to the source or a lock file; change nothing.',
     help: 'Show this text.'
 };
 /**
@@ -8478,9 +8546,12 @@ function helpText(width = 100) {
         section('Passwords (never as flags: other users of the machine could read them)', _inputs_table_js__WEBPACK_IMPORTED_MODULE_0__/* .inputTable */ .Fu
             .filter(({ form }) => form === 'secret')
             .map(({ meaning, variable }) => [variable ?? '', meaning]), wide),
-        section('This program', Object.entries(_arguments_js__WEBPACK_IMPORTED_MODULE_1__/* .ownFlags */ .A).map(([name, meaning]) => [`--${name}`, meaning]), wide),
+        section('This program', Object.entries(_arguments_js__WEBPACK_IMPORTED_MODULE_1__/* .ownFlags */ .Ae).map(([name, meaning]) => [
+            [`--${name}`, _arguments_js__WEBPACK_IMPORTED_MODULE_1__/* .ownValues */ .Lp.get(name) ?? ''].join(' ').trimEnd(),
+            meaning
+        ]), wide),
         'On a terminal, what is missing is asked for. Lists repeat their flag or take commas:\n  --source-tag 1.45,1.46   --images=-arc-sb-plugin',
-        'Exit codes: 0 done, 1 failed, 2 wrong usage, 130 cancelled.'
+        'Exit codes: 0 done (verify: whole and equal), 1 failed, 2 wrong usage, 130 cancelled.'
     ];
     return `${sections.join('\n\n')}\n`;
 }
@@ -10314,6 +10385,623 @@ function plainHosts(given) {
 
 /***/ }),
 
+/***/ 3478:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  p: () => (/* binding */ verifyCommand)
+});
+
+// EXTERNAL MODULE: external "node:fs/promises"
+var promises_ = __nccwpck_require__(1455);
+// EXTERNAL MODULE: external "node:path"
+var external_node_path_ = __nccwpck_require__(6760);
+// EXTERNAL MODULE: ./src/inputs/given.ts
+var inputs_given = __nccwpck_require__(2604);
+// EXTERNAL MODULE: ./src/inputs.ts + 8 modules
+var inputs = __nccwpck_require__(6754);
+// EXTERNAL MODULE: ./src/oci/clean.ts
+var clean = __nccwpck_require__(4192);
+// EXTERNAL MODULE: ./src/report/error.ts
+var report_error = __nccwpck_require__(8536);
+// EXTERNAL MODULE: ./src/report/lines.ts
+var lines = __nccwpck_require__(2365);
+// EXTERNAL MODULE: ./src/report/lockfile.ts
+var lockfile = __nccwpck_require__(3941);
+// EXTERNAL MODULE: ./src/report/redact.ts
+var redact = __nccwpck_require__(649);
+// EXTERNAL MODULE: ./src/oci/reference.ts
+var reference = __nccwpck_require__(2148);
+// EXTERNAL MODULE: ./src/report/bytes.ts
+var report_bytes = __nccwpck_require__(2661);
+// EXTERNAL MODULE: ./src/report/duration.ts
+var duration = __nccwpck_require__(6132);
+// EXTERNAL MODULE: ./src/report/outputs.ts
+var outputs = __nccwpck_require__(5468);
+// EXTERNAL MODULE: ./src/report/plan-line.ts
+var plan_line = __nccwpck_require__(2534);
+// EXTERNAL MODULE: ./src/report/verdict.ts
+var verdict = __nccwpck_require__(687);
+;// CONCATENATED MODULE: ./src/report/verification.ts
+
+
+
+
+
+
+
+
+/** What it came to, and the one sentence that says it. */
+function verifyVerdict(found) {
+    const { failure, releases, target, comparedWith, startedAt, finishedAt } = found;
+    const images = releases.flatMap(release => release.images);
+    const other = (0,clean/* clean */.uH)(comparedWith.place);
+    const where = (0,clean/* clean */.uH)((0,verdict/* place */.ik)(target));
+    const what = `${(0,lines/* plural */.LS)(images.length, 'image')} of ${(0,plan_line/* releaseSpan */.I)(releases.map(({ tag }) => (0,clean/* clean */.uH)(tag)))}`;
+    if (failure !== undefined) {
+        return { outcome: 'failed', sentence: `Not verified: ${failure.message.replace(/\.$/, '')}.` };
+    }
+    if (images.length === 0) {
+        const sentence = `Nothing was verified at ${where}: there is no release to compare with in ${other}.`;
+        return { outcome: 'nothing', sentence };
+    }
+    const bad = images.filter(({ differences }) => differences.length > 0).length;
+    if (bad > 0) {
+        const sentence = `Different: ${bad} of ${what} at ${where} ${bad === 1 ? 'is' : 'are'} not as in ${other}.`;
+        return { outcome: 'different', sentence };
+    }
+    const bytes = images.reduce((sum, { checked }) => sum + checked.bytes, 0);
+    const time = (0,duration/* formatDuration */.a)(finishedAt.getTime() - startedAt.getTime());
+    return {
+        outcome: 'whole',
+        sentence: `Verified: ${what} at ${where}, whole and as in ${other}, ${(0,report_bytes/* formatBytes */.z3)(bytes)} looked at in ${time}.`
+    };
+}
+/** A verification as a document, without secrets. */
+function verifyReport(found, redactor) {
+    const safe = (text) => (0,clean/* clean */.uH)(redactor.redact(text), 2000);
+    const { outcome, sentence } = verifyVerdict(found);
+    const { startedAt, finishedAt, target, comparedWith, releases, failure, requests } = found;
+    return {
+        schemaVersion: 1,
+        outcome,
+        message: safe(sentence),
+        startedAt: startedAt.toISOString(),
+        finishedAt: finishedAt.toISOString(),
+        target: (0,clean/* clean */.uH)((0,verdict/* place */.ik)(target)),
+        comparedWith: { kind: comparedWith.kind, place: safe(comparedWith.place) },
+        releases: releases.map(({ tag, targetTag, images }) => ({
+            tag: (0,clean/* clean */.uH)(tag),
+            targetTag: (0,clean/* clean */.uH)(targetTag),
+            whole: images.length > 0 && images.every(isWhole)
+        })),
+        images: releases.flatMap(({ images }) => images.map(image => rowOf(image, target, safe))),
+        missing: releases.flatMap(({ tag, missing }) => missing.map(name => ({ release: (0,clean/* clean */.uH)(tag), name: (0,clean/* clean */.uH)(name) }))),
+        ...(failure !== undefined && { failure: (0,outputs/* safeFailure */.I6)(failure, redactor) }),
+        requests
+    };
+}
+/** A verification as lines for people; the last one is the verdict. */
+function verifyLines(found) {
+    return [
+        ...found.releases.flatMap(({ tag, targetTag, images, missing }) => [
+            '',
+            `${tag}${targetTag === tag ? '' : ` as ${targetTag}`}`,
+            ...images.flatMap(imageLines),
+            ...(missing.length === 0 ? [] : [`  not at the source: ${missing.join(', ')}`])
+        ]),
+        ...(found.failure === undefined ? [] : failureLines(found.failure)),
+        '',
+        verifyVerdict(found).sentence
+    ];
+}
+function imageLines({ name, differences, digest, checked }) {
+    if (differences.length > 0) {
+        return differences.map(({ message }) => `  ✗ ${name}: ${message}`);
+    }
+    const { manifests, blobs } = checked;
+    return [
+        `  ✓ ${name} ${digest ?? ''}, ${(0,lines/* plural */.LS)(manifests, 'manifest')} and ${(0,lines/* plural */.LS)(blobs, 'blob')}`
+    ];
+}
+function failureLines(failure) {
+    const facts = (0,verdict/* circumstances */.Xb)(failure);
+    return [
+        '',
+        `✗ ${failure.message}`,
+        ...(facts.length === 0 ? [] : [`  ${facts.join(', ')}`]),
+        ...(failure.advice === undefined ? [] : [`  ${failure.advice}`])
+    ];
+}
+function isWhole({ differences }) {
+    return differences.length === 0;
+}
+function rowOf(image, { registry }, safe) {
+    const { release, name, target, digest, found, checked, differences } = image;
+    const pin = digest !== undefined && { digest };
+    return {
+        release: (0,clean/* clean */.uH)(release),
+        name: (0,clean/* clean */.uH)(name),
+        target: safe((0,reference/* formatReference */.FH)({ registry, ...target, ...pin })),
+        ...(digest !== undefined && { expected: digest }),
+        ...(found !== undefined && { found }),
+        whole: isWhole(image),
+        checked,
+        differences: differences.map(({ kind, message, digest: one }) => ({
+            kind,
+            message: safe(message),
+            ...(one !== undefined && { digest: one })
+        }))
+    };
+}
+
+// EXTERNAL MODULE: external "node:events"
+var external_node_events_ = __nccwpck_require__(8474);
+// EXTERNAL MODULE: ./src/mirror/error.ts
+var mirror_error = __nccwpck_require__(5913);
+// EXTERNAL MODULE: ./src/mirror/schedule.ts
+var schedule = __nccwpck_require__(6610);
+// EXTERNAL MODULE: ./src/oci/descriptor.ts
+var oci_descriptor = __nccwpck_require__(7592);
+// EXTERNAL MODULE: ./src/oci/digest.ts
+var oci_digest = __nccwpck_require__(8825);
+// EXTERNAL MODULE: ./src/registry/blobs.ts
+var blobs = __nccwpck_require__(5079);
+// EXTERNAL MODULE: ./src/registry/error.ts
+var registry_error = __nccwpck_require__(3269);
+// EXTERNAL MODULE: ./src/registry/manifests.ts
+var manifests = __nccwpck_require__(1);
+// EXTERNAL MODULE: ./src/mirror/plan.ts
+var plan = __nccwpck_require__(4236);
+;// CONCATENATED MODULE: ./src/mirror/verify.ts
+
+
+
+
+
+
+
+/** An index within an index within an index: nobody has more. */
+const deepest = 4;
+/** The most manifests of one image. */
+const mostManifests = 2000;
+/**
+ * Looks at images of the target: each tag, and everything below it. Manifests are read and hashed,
+ * blobs are asked for, with their length, once for each repository. It only reads.
+ */
+class Verifier {
+    #options;
+    #blobs = new Map();
+    constructor(options) {
+        this.#options = options;
+    }
+    /**
+     * Whether the target has the image under its tag, whole. A registry that cannot be asked about it
+     * is a difference too; it does not throw for that.
+     * @throws the signal's reason
+     */
+    async image(expected) {
+        const { repository, tag } = expected.target;
+        const { target, slots, signal } = this.#options;
+        const place = `${target.name}/${repository}:${tag}`;
+        const look = new Look(this, repository);
+        const end = (found) => ({
+            ...expected,
+            ...(found !== undefined && { found }),
+            checked: look.checked,
+            differences: look.differences
+        });
+        const { digest } = expected;
+        if (digest === undefined) {
+            look.differ('no-digest', `there is no digest to compare ${place} with`);
+            return end();
+        }
+        let found;
+        try {
+            const root = await slots.run(() => (0,manifests/* getManifest */.c2)(target, repository, tag, signal));
+            if (root === undefined) {
+                look.differ('no-tag', `${place} does not exist`);
+                return end();
+            }
+            found = (0,oci_digest/* digestOf */.ol)(root.bytes, (0,oci_digest/* algorithmOf */.Hy)(digest));
+            if (found !== digest) {
+                look.differ('other-digest', `${place} stands for ${found} instead of ${digest}`, found);
+                return end(found);
+            }
+            await look.manifest(root, 0);
+            await Promise.all((expected.attached ?? []).map(({ descriptor }) => look.descend(descriptor, 0)));
+        }
+        catch (error) {
+            look.fail(error, place);
+        }
+        return end(found);
+    }
+    /** What is wrong with a blob of a repository; undefined when it is there in full length. */
+    blob(repository, descriptor) {
+        const key = (0,plan/* pair */.V2)(repository, descriptor.digest);
+        const known = this.#blobs.get(key);
+        if (known !== undefined)
+            return known;
+        const asked = this.#ask(repository, descriptor);
+        this.#blobs.set(key, asked);
+        return asked;
+    }
+    async #ask(repository, descriptor) {
+        const { target, slots, signal } = this.#options;
+        const { digest } = descriptor;
+        const has = await slots.run(() => (0,blobs/* hasBlob */.is)(target, repository, descriptor, signal));
+        if (has === 'present')
+            return undefined;
+        const place = `${target.name}/${repository}`;
+        return has === 'absent'
+            ? { kind: 'missing', message: `${place} does not have the blob ${digest} in full`, digest }
+            : {
+                kind: 'unknown',
+                message: `${place} does not say whether it has the blob ${digest}`,
+                digest
+            };
+    }
+    /** A manifest of the target by digest. */
+    async child(repository, digest) {
+        const { target, slots, signal } = this.#options;
+        return await slots.run(() => (0,manifests/* getManifest */.c2)(target, repository, digest, signal));
+    }
+    /** @throws the signal's reason, once it is aborted */
+    throwIfEnded() {
+        this.#options.signal.throwIfAborted();
+    }
+    /** How the place of something is written. */
+    at(repository) {
+        return `${this.#options.target.name}/${repository}`;
+    }
+}
+/** The look at one image. */
+class Look {
+    differences = [];
+    checked = { manifests: 0, blobs: 0, bytes: 0 };
+    #verifier;
+    #repository;
+    #seen = new Set();
+    constructor(verifier, repository) {
+        this.#verifier = verifier;
+        this.#repository = repository;
+    }
+    differ(kind, message, digest) {
+        this.differences.push({ kind, message: (0,clean/* clean */.uH)(message), ...(digest !== undefined && { digest }) });
+    }
+    /** An error of the registry is a difference. @throws whatever else it is */
+    fail(error, place, digest) {
+        this.#verifier.throwIfEnded();
+        if (!(error instanceof registry_error/* RegistryError */.gl))
+            throw error;
+        this.differ('unreadable', `${place} cannot be read: ${error.message}`, digest);
+    }
+    /** Looks at what is below a manifest that has been read. */
+    async manifest({ descriptor, manifest }, depth) {
+        this.#count('manifests', descriptor);
+        if (manifest.kind === 'image') {
+            const blobs = [manifest.config, ...manifest.layers].filter(blob => !(0,oci_descriptor/* isForeign */.j)(blob));
+            await Promise.all(blobs.map(blob => this.#blob(blob)));
+            return;
+        }
+        await Promise.all(manifest.manifests.map(child => this.descend(child, depth + 1)));
+    }
+    /** Reads a manifest by digest and looks at what is below it. */
+    async descend({ digest, size }, depth) {
+        if (this.#seen.has(digest))
+            return;
+        this.#seen.add(digest);
+        const place = this.#verifier.at(this.#repository);
+        if (depth > deepest || this.#seen.size > mostManifests) {
+            this.differ('unreadable', `${place} has more below the tag than any image has`, digest);
+            return;
+        }
+        try {
+            const found = await this.#verifier.child(this.#repository, digest);
+            if (found === undefined)
+                this.differ('missing', `${place} does not have the manifest ${digest}`, digest);
+            else if (found.descriptor.size !== size)
+                this.differ('unreadable', `${place}@${digest} has another size than its index says`, digest);
+            else
+                await this.manifest(found, depth);
+        }
+        catch (error) {
+            this.fail(error, `${place}@${digest}`, digest);
+        }
+    }
+    async #blob(descriptor) {
+        const { digest } = descriptor;
+        if (this.#seen.has(digest))
+            return;
+        this.#seen.add(digest);
+        try {
+            const difference = await this.#verifier.blob(this.#repository, descriptor);
+            if (difference === undefined)
+                this.#count('blobs', descriptor);
+            else
+                this.differ(difference.kind, difference.message, digest);
+        }
+        catch (error) {
+            this.fail(error, `${this.#verifier.at(this.#repository)}@${digest}`, digest);
+        }
+    }
+    #count(what, { size }) {
+        this.checked[what]++;
+        this.checked.bytes += size;
+    }
+}
+
+// EXTERNAL MODULE: ./src/run/registries.ts + 13 modules
+var run_registries = __nccwpck_require__(2757);
+// EXTERNAL MODULE: ./src/run/releases.ts + 4 modules
+var run_releases = __nccwpck_require__(5763);
+// EXTERNAL MODULE: ./src/run/tag-lists.ts
+var tag_lists = __nccwpck_require__(9305);
+// EXTERNAL MODULE: ./src/run/time-limit.ts
+var time_limit = __nccwpck_require__(306);
+;// CONCATENATED MODULE: ./src/run/verify.ts
+var __addDisposableResource = (undefined && undefined.__addDisposableResource) || function (env, value, async) {
+    if (value !== null && value !== void 0) {
+        if (typeof value !== "object" && typeof value !== "function") throw new TypeError("Object expected.");
+        var dispose, inner;
+        if (async) {
+            if (!Symbol.asyncDispose) throw new TypeError("Symbol.asyncDispose is not defined.");
+            dispose = value[Symbol.asyncDispose];
+        }
+        if (dispose === void 0) {
+            if (!Symbol.dispose) throw new TypeError("Symbol.dispose is not defined.");
+            dispose = value[Symbol.dispose];
+            if (async) inner = dispose;
+        }
+        if (typeof dispose !== "function") throw new TypeError("Object not disposable.");
+        if (inner) dispose = function() { try { inner.call(this); } catch (e) { return Promise.reject(e); } };
+        env.stack.push({ value: value, dispose: dispose, async: async });
+    }
+    else if (async) {
+        env.stack.push({ async: true });
+    }
+    return value;
+};
+var __disposeResources = (undefined && undefined.__disposeResources) || (function (SuppressedError) {
+    return function (env) {
+        function fail(e) {
+            env.error = env.hasError ? new SuppressedError(e, env.error, "An error was suppressed during disposal.") : e;
+            env.hasError = true;
+        }
+        var r, s = 0;
+        function next() {
+            while (r = env.stack.pop()) {
+                try {
+                    if (!r.async && s === 1) return s = 0, env.stack.push(r), Promise.resolve().then(next);
+                    if (r.dispose) {
+                        var result = r.dispose.call(r.value);
+                        if (r.async) return s |= 2, Promise.resolve(result).then(next, function(e) { fail(e); return next(); });
+                    }
+                    else s |= 1;
+                }
+                catch (e) {
+                    fail(e);
+                }
+            }
+            if (s === 1) return env.hasError ? Promise.reject(env.error) : Promise.resolve();
+            if (env.hasError) throw env.error;
+        }
+        return next();
+    };
+})(typeof SuppressedError === "function" ? SuppressedError : function (error, suppressed, message) {
+    var e = new Error(message);
+    return e.name = "SuppressedError", e.error = error, e.suppressed = suppressed, e;
+});
+
+
+
+
+
+
+
+
+
+
+/**
+ * Compares the target with the source, or with a lock file, for which no source is needed: every
+ * tag, and everything below it. Nothing is written anywhere. It does not throw: what goes wrong is
+ * in what it gives back.
+ */
+async function verify(settings, stage, against) {
+    const { env, log, reporter, network } = stage;
+    const startedAt = new Date();
+    const time = (0,time_limit/* endOf */.I)(stage.signal, settings.timeout);
+    const { signal } = time;
+    (0,external_node_events_.setMaxListeners)(0, signal);
+    const lanes = (0,schedule/* openLanes */.Ge)(settings.concurrency);
+    const around = {
+        ...{ env, log, signal, network, readOnly: true },
+        onPressure: () => {
+            (0,schedule/* ease */.Rl)(lanes);
+        }
+    };
+    const releases = [];
+    const registries = {};
+    let failure;
+    const look = async (target, expected) => {
+        const verifier = new Verifier({ target, slots: lanes.control, signal });
+        for (const release of expected) {
+            const images = await reporter.group(`Verify ${release.tag}`, () => Promise.all(release.images.map(image => verifier.image(image))));
+            releases.push({ ...release, images });
+        }
+    };
+    try {
+        if (against === undefined) {
+            const env_1 = { stack: [], error: void 0, hasError: false };
+            try {
+                const open = __addDisposableResource(env_1, await (0,run_registries/* openRegistries */.cs)(settings, around), false);
+                Object.assign(registries, open);
+                await reporter.group('Sign in', () => (0,run_registries/* greet */.KV)(open, settings, log, signal));
+                const choice = await reporter.group('Releases', () => (0,run_releases/* chooseReleases */._)(open, settings, (0,tag_lists/* tagLists */.G)(open, settings, signal), {
+                    log,
+                    slots: lanes.control,
+                    signal
+                }));
+                const expected = choice.releases.map(({ tag, targetTag, missing, images }) => ({
+                    ...{ tag, targetTag, missing },
+                    images: images.map(({ release, name, target, root, attached }) => ({
+                        ...{ release, name, target, attached },
+                        digest: root.descriptor.digest
+                    }))
+                }));
+                await look(open.target, expected);
+            }
+            catch (e_1) {
+                env_1.error = e_1;
+                env_1.hasError = true;
+            }
+            finally {
+                __disposeResources(env_1);
+            }
+        }
+        else {
+            const env_2 = { stack: [], error: void 0, hasError: false };
+            try {
+                const open = __addDisposableResource(env_2, await (0,run_registries/* openTarget */.Ap)(settings, around), false);
+                registries.target = open.target;
+                await reporter.group('Sign in', () => (0,run_registries/* greetOne */.QA)(open.target, (0,reference/* within */.ux)(settings.target.repository, 'arc-controller'), log, signal));
+                const own = (0,verdict/* place */.ik)(settings.target);
+                const { target, releases: locked } = against.lockFile;
+                if (target !== own)
+                    log.notice(`The lock file was written for ${target}; ${own} is looked at.`);
+                await look(open.target, locked.map(release => expectedOf(release, settings)));
+            }
+            catch (e_2) {
+                env_2.error = e_2;
+                env_2.hasError = true;
+            }
+            finally {
+                __disposeResources(env_2);
+            }
+        }
+    }
+    catch (error) {
+        failure = (0,mirror_error/* failureOf */.g5)(signal.aborted ? signal.reason : error);
+    }
+    finally {
+        time.end();
+    }
+    const { registry, repository } = settings.target;
+    return {
+        startedAt,
+        finishedAt: new Date(),
+        target: { registry, repository },
+        comparedWith: against === undefined
+            ? { kind: 'source', place: (0,verdict/* place */.ik)(settings.source) }
+            : { kind: 'lock-file', place: against.path },
+        releases,
+        ...(failure !== undefined && { failure }),
+        requests: {
+            source: registries.source?.requests ?? 0,
+            target: registries.target?.requests ?? 0
+        }
+    };
+}
+function expectedOf({ tag, targetTag, missing, images }, { target }) {
+    return {
+        ...{ tag, targetTag, missing },
+        images: images.map(image => ({
+            release: tag,
+            name: image.name,
+            target: { repository: (0,reference/* within */.ux)(target.repository, image.name), tag: tagOf(image) },
+            digest: image.digest
+        }))
+    };
+}
+/** @throws OciError when the lock file's reference has no tag */
+function tagOf({ target, digest }) {
+    const untied = digest === undefined ? target : target.slice(0, -`@${digest}`.length);
+    return (0,reference/* parseTag */.ED)(/:([^:/]*)$/.exec(untied)?.[1] ?? '');
+}
+
+// EXTERNAL MODULE: ./src/cli/error.ts
+var cli_error = __nccwpck_require__(2836);
+;// CONCATENATED MODULE: ./src/cli/verify.ts
+
+
+
+
+
+
+
+
+
+
+
+
+/** A larger lock file is not opened, in bytes. */
+const largest = 64 * 1024 * 1024;
+/**
+ * The command `verify`: is the target whole, and equal to the source or to a lock file? It changes
+ * nothing.
+ * @returns the exit code: 0 whole and equal, 1 not
+ * @throws UsageError for a lock file that cannot be read, InputError
+ */
+async function verifyCommand(given, command) {
+    const { reporter, env, signal, json } = command;
+    const redactor = new redact/* Redactor */.pO();
+    const log = {
+        ...reporter.log,
+        secret: value => {
+            redactor.add(value);
+            reporter.log.secret(value);
+        }
+    };
+    const against = command.against === undefined ? undefined : await verify_open(command.against);
+    const all = against === undefined ? given : (0,inputs_given/* combine */.kg)(given, placeIn(against, given));
+    const settings = { ...(0,inputs/* readSettings */.sb)(all, log, env), dryRun: true };
+    const found = await verify(settings, { reporter, log, env, signal }, against);
+    for (const line of verifyLines(found))
+        log.info(line);
+    json?.(`${JSON.stringify(verifyReport(found, redactor))}\n`);
+    return verifyVerdict(found).outcome === 'whole' ? 0 : 1;
+}
+/** @throws UsageError */
+async function verify_open(name) {
+    const path = (0,external_node_path_.resolve)(name);
+    const fail = (reason) => new cli_error/* UsageError */.e(`--against: ${(0,clean/* clean */.uH)(path, 300)} cannot be used: ${(0,clean/* clean */.uH)(reason, 300)}`);
+    try {
+        const { size } = await (0,promises_.stat)(path);
+        if (size > largest)
+            throw fail('it is larger than any lock file');
+        return { path, lockFile: (0,lockfile/* readLockFile */.cx)(await (0,promises_.readFile)(path, 'utf8')) };
+    }
+    catch (error) {
+        if (error instanceof cli_error/* UsageError */.e)
+            throw error;
+        if (error instanceof report_error/* ReportError */.$)
+            throw fail(error.message);
+        const { code } = error;
+        throw fail(code === 'ENOENT' ? 'there is no such file' : (0,lines/* messageOf */.bD)(error));
+    }
+}
+/**
+ * The place that the lock file was written for, where no other is given. Not where there are
+ * credentials for the target: a file does not decide where a password goes.
+ */
+function placeIn({ lockFile }, given) {
+    const told = (name) => (0,inputs_given/* isGiven */.qR)(name, given.get(name));
+    if (told('target-username') || told('target-password') || told('target-registry'))
+        return new Map();
+    const slash = lockFile.target.indexOf('/');
+    if (slash < 0)
+        return new Map();
+    return new Map([
+        ['target-registry', { value: lockFile.target.slice(0, slash), origin: 'default' }],
+        ['target-repository', { value: lockFile.target.slice(slash + 1), origin: 'default' }]
+    ]);
+}
+
+
+/***/ }),
+
 /***/ 3985:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
@@ -10333,7 +11021,7 @@ const { /* version */ "rE": version } = package_namespaceObject;
 
 /***/ }),
 
-/***/ 8424:
+/***/ 6754:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -10759,12 +11447,7 @@ const dockerCannot = [
     }
 ];
 
-;// CONCATENATED MODULE: ./src/inputs/not-yet.ts
-/** Values that are understood, but whose capability is still to come. A capability that arrives takes its line away. */
-const notYet = [];
-
 ;// CONCATENATED MODULE: ./src/inputs/together.ts
-
 
 
 
@@ -10778,8 +11461,9 @@ function checkTogether(checks, { source, target, tags, targetTag }) {
     }
     if (targetTag !== undefined)
         checkTargetTag(checks, tags, targetTag);
-    const docker = checks.text('engine') === 'docker';
-    for (const { input, value, message } of docker ? [...notYet, ...dockerCannot] : notYet) {
+    if (checks.text('engine') !== 'docker')
+        return;
+    for (const { input, value, message } of dockerCannot) {
         if ((checks.text(input) ?? '').toLowerCase() === value)
             checks.refuse(input, message);
     }
@@ -11643,7 +12327,7 @@ function isInputName(text) {
 
 /***/ }),
 
-/***/ 7494:
+/***/ 1948:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -11652,1737 +12336,20 @@ __nccwpck_require__.d(__webpack_exports__, {
   i: () => (/* binding */ main)
 });
 
-;// CONCATENATED MODULE: external "node:events"
-const external_node_events_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:events");
-// EXTERNAL MODULE: ./src/oci/clean.ts
-var oci_clean = __nccwpck_require__(4192);
-;// CONCATENATED MODULE: ./src/registry/error.ts
-
-/** A failure at a registry, as data: what, where, how often tried, and what to do. All text is clean. */
-class RegistryError extends Error {
-    name = 'RegistryError';
-    fault;
-    /** How many times it was tried. */
-    attempts = 1;
-    #facts;
-    constructor(fault, message, facts) {
-        super((0,oci_clean/* clean */.uH)(message, 1000), facts.cause === undefined ? undefined : { cause: facts.cause });
-        this.fault = fault;
-        this.#facts = facts;
-    }
-    get host() {
-        return this.#facts.host;
-    }
-    get method() {
-        return this.#facts.method;
-    }
-    get path() {
-        return this.#facts.path;
-    }
-    get repository() {
-        return this.#facts.repository;
-    }
-    get digest() {
-        return this.#facts.digest;
-    }
-    get status() {
-        return this.#facts.status;
-    }
-    get entries() {
-        return this.#facts.entries ?? [];
-    }
-    /** How long the registry asked to wait, in milliseconds. */
-    get retryAfter() {
-        return this.#facts.retryAfter;
-    }
-    get advice() {
-        return this.#facts.advice;
-    }
-    /** Answered by a host that the registry redirected to. */
-    get redirected() {
-        return this.#facts.redirected ?? false;
-    }
-    /** The same failure, seen from further away. */
-    as(fault, message, more = {}) {
-        const seen = new RegistryError(fault, message, { ...this.#facts, ...more });
-        seen.attempts = this.attempts;
-        return seen;
-    }
-    /** Whether the registry gave one of these codes. */
-    says(...codes) {
-        return this.entries.some(({ code }) => codes.includes(code));
-    }
-}
-/** The status as a kind of failure. */
-function faultOf(status) {
-    if (status === 401)
-        return 'unauthorized';
-    if (status === 403)
-        return 'denied';
-    if (status === 404)
-        return 'absent';
-    if (status === 429)
-        return 'throttled';
-    // Not what it can do, no room left, a sign-in to the network: none of these passes by itself.
-    if ([501, 505, 507, 508, 511].includes(status))
-        return 'refused';
-    // 499 and 52x come from proxies that lost patience with the registry behind them.
-    if (status === 408 || status === 499 || status >= 500)
-        return 'server';
-    return 'refused';
-}
-/** Reads `{"errors": [...]}`; anything else has no entries. Never throws: a registry may answer anything. */
-function parseEntries(body) {
-    let parsed;
-    try {
-        parsed = JSON.parse(body);
-    }
-    catch {
-        return [];
-    }
-    const { errors } = (parsed ?? {});
-    if (!Array.isArray(errors))
-        return [];
-    return errors.slice(0, 1000).map((entry) => {
-        const { code, message, detail } = (entry ?? {});
-        return {
-            code: typeof code === 'string' ? (0,oci_clean/* clean */.uH)(code, 60) : '',
-            message: typeof message === 'string' ? (0,oci_clean/* clean */.uH)(message, 300) : '',
-            digests: [...new Set(JSON.stringify(detail ?? '').match(digests) ?? [])]
-        };
-    });
-}
-const digests = /sha256:[0-9a-f]{64}(?![0-9a-f])|sha512:[0-9a-f]{128}(?![0-9a-f])/g;
-
-;// CONCATENATED MODULE: ./src/mirror/error.ts
-
-
-/** The set cannot be mirrored as it is; the message says which image and why. */
-class MirrorError extends Error {
-    name = 'MirrorError';
-    advice;
-    constructor(message, advice, cause) {
-        super(message, cause === undefined ? undefined : { cause });
-        this.advice = advice;
-    }
-}
-/** Any error as what a report says of it. */
-function failureOf(error) {
-    if (error instanceof RegistryError) {
-        const { message, advice, host, repository, digest, status, attempts } = error;
-        return {
-            message,
-            host,
-            attempts,
-            ...(advice !== undefined && { advice }),
-            ...(repository !== undefined && { repository }),
-            ...(digest !== undefined && { digest }),
-            ...(status !== undefined && { status })
-        };
-    }
-    const { message, advice } = error;
-    return {
-        message: (0,oci_clean/* clean */.uH)(typeof message === 'string' ? message : String(error), 1000),
-        ...(typeof advice === 'string' && { advice })
-    };
-}
-/** A release that is not whole gets no tag. */
-function refuseHalf(release, failed) {
-    return new MirrorError(`${release} is not published: ${failed.length === 1 ? 'one image is' : `${failed.length} images are`} missing (${failed.join(', ')})`, 'The tags at the target are as they were. Run again: what has arrived is not sent again.');
-}
-
-;// CONCATENATED MODULE: ./src/registry/blobs.ts
-
-
-/** How long HEAD is tried again before GET is asked in its place, in milliseconds. */
-const headPatience = 20_000;
-/**
- * Whether a repository has a blob, in full length. `unknown` where the registry refuses to say:
- * then it has to be pushed, which does no harm if it is there.
- * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#checking-if-content-exists-in-the-registry
- */
-async function hasBlob(registry, repository, { digest, size }, signal, tries = 'patient', asked = registry.learned.headRefused === true ? 'GET' : 'HEAD') {
-    const ask = (method) => registry.ask({
-        ...about(registry, method, repository, digest, signal),
-        expect: [200, 206, 404, 416],
-        tries,
-        ...(method === 'HEAD' && { own: headPatience }),
-        ...(method === 'GET' && size > 0 && { headers: { Range: 'bytes=0-0' } })
-    }, answer => {
-        if (method === 'GET')
-            answer.body.destroy();
-        else
-            answer.body.resume();
-        return answer;
-    });
-    try {
-        return judge(await ask(asked), size);
-    }
-    catch (error) {
-        if (!(error instanceof RegistryError))
-            throw error;
-        // Something may be against HEAD alone: then GET tells, from here on.
-        const refused = error.fault === 'denied' || error.fault === 'refused';
-        if (asked === 'HEAD' && (refused || error.fault === 'server')) {
-            const has = await hasBlob(registry, repository, { digest, size }, signal, tries, 'GET');
-            if (has !== 'unknown')
-                registry.learned.headRefused = true;
-            return has;
-        }
-        if (refused)
-            return 'unknown';
-        throw error;
-    }
-}
-function judge({ status, headers }, size) {
-    if (status === 404)
-        return 'absent';
-    const total = status === 206
-        ? /\/(\d+)$/.exec(headers['content-range'] ?? '')?.[1]
-        : headers['content-length'];
-    // A length that is not the blob's: half of it is stored, which is as good as nothing.
-    return status === 200 &&
-        headers['content-encoding'] === undefined &&
-        total !== undefined &&
-        Number(total) !== size
-        ? 'absent'
-        : 'present';
-}
-/**
- * Opens a blob for reading from `offset` up to, not including, `end`; in bytes.
- * @throws RegistryError; corrupt when what is offered cannot be that blob
- * @see https://www.rfc-editor.org/rfc/rfc9110#section-14.4
- */
-async function openBlob(registry, repository, { digest, size }, { offset, end }, signal, tries = 'patient') {
-    const part = offset > 0 || end < size;
-    return await registry.ask({
-        ...about(registry, 'GET', repository, digest, signal),
-        expect: part ? [200, 206] : [200],
-        tries,
-        ...(part && { headers: { Range: `bytes=${offset}-${end === size ? '' : end - 1}` } })
-    }, answer => {
-        const { status, headers } = answer;
-        const fail = (text) => {
-            answer.body.destroy();
-            return new RegistryError('corrupt', `${registry.name}/${repository}@${digest}: ${text}`, {
-                host: registry.name,
-                repository,
-                digest
-            });
-        };
-        if (status === 206) {
-            const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers['content-range'] ?? '');
-            if (range === null || Number(range[1]) !== offset) {
-                throw fail(`bytes from ${offset} on were asked for, ${(0,oci_clean/* clean */.uH)(headers['content-range'] ?? 'nothing said', 60)} was sent`);
-            }
-            return { answer, skip: 0 };
-        }
-        const length = headers['content-length'];
-        if (length !== undefined && Number(length) !== size) {
-            throw fail(`it has ${size} bytes by its manifest, ${(0,oci_clean/* clean */.uH)(length, 30)} by the registry`);
-        }
-        return { answer, skip: offset };
-    });
-}
-function about(registry, method, repository, digest, signal) {
-    return {
-        method,
-        path: `/v2/${repository}/blobs/${digest}`,
-        needs: [{ repository, actions: registry.actions }],
-        straight: true,
-        digest,
-        signal
-    };
-}
-
-// EXTERNAL MODULE: external "node:zlib"
-var external_node_zlib_ = __nccwpck_require__(8522);
-// EXTERNAL MODULE: ./src/oci/digest.ts
-var oci_digest = __nccwpck_require__(8825);
-// EXTERNAL MODULE: ./src/oci/error.ts
-var oci_error = __nccwpck_require__(1887);
-// EXTERNAL MODULE: ./src/oci/manifest.ts
-var oci_manifest = __nccwpck_require__(2060);
-// EXTERNAL MODULE: ./src/oci/media-type.ts
-var media_type = __nccwpck_require__(1994);
-;// CONCATENATED MODULE: ./src/registry/body.ts
-
-
-/**
- * Reads a body that must be small, to its end.
- * @param limit the most bytes that are taken in; reading stops there, whatever Content-Length said
- * @param idle milliseconds between two pieces
- * @throws RegistryError of the kinds corrupt (too large), stalled, connection (it ended early)
- */
-function readBody(body, limit, idle, place) {
-    return new Promise((resolve, reject) => {
-        const pieces = [];
-        let size = 0;
-        const timer = setTimeout(() => {
-            body.destroy();
-            reject(new RegistryError('stalled', `${place.host}: its answer stopped for ${idle / 1000} s`, place));
-        }, idle);
-        body.on('data', (piece) => {
-            timer.refresh();
-            size += piece.length;
-            if (size > limit) {
-                clearTimeout(timer);
-                body.destroy();
-                reject(new RegistryError('corrupt', `${place.host}: its answer is larger than ${limit} bytes`, place));
-                return;
-            }
-            pieces.push(piece);
-        });
-        body.on('end', () => {
-            clearTimeout(timer);
-            resolve(Buffer.concat(pieces, size));
-        });
-        body.on('close', () => {
-            clearTimeout(timer);
-            reject(new RegistryError('connection', `${place.host}: its answer broke off after ${size} bytes`, place));
-        });
-        body.on('error', (cause) => {
-            clearTimeout(timer);
-            const text = `${place.host}: its answer broke off after ${size} bytes (${(0,oci_clean/* clean */.uH)(cause.message, 100)})`;
-            reject(new RegistryError('connection', text, { ...place, cause }));
-        });
-    });
-}
-/** What is read at most of an error's body: enough for any honest one. */
-const largestError = 64 * 1024;
-/**
- * As much of an error's body as is worth reading; never throws, since the status has said enough.
- */
-async function readError(body, idle) {
-    const pieces = [];
-    let size = 0;
-    const timer = setTimeout(() => body.destroy(), Math.min(idle, 5000));
-    try {
-        for await (const piece of body) {
-            timer.refresh();
-            pieces.push(piece);
-            size += piece.length;
-            if (size >= largestError)
-                break;
-        }
-    }
-    catch {
-        // What came before it broke is what there is.
-    }
-    finally {
-        clearTimeout(timer);
-        body.destroy();
-    }
-    return Buffer.concat(pieces).subarray(0, largestError).toString('utf8');
-}
-
-;// CONCATENATED MODULE: external "node:net"
-const external_node_net_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:net");
-// EXTERNAL MODULE: ./node_modules/ipaddr.js/lib/ipaddr.js
-var ipaddr = __nccwpck_require__(8280);
-var ipaddr_default = /*#__PURE__*/__nccwpck_require__.n(ipaddr);
-// EXTERNAL MODULE: ./node_modules/tldts/dist/cjs/index.js
-var cjs = __nccwpck_require__(935);
-;// CONCATENATED MODULE: ./src/registry/address.ts
-
-
-
-/**
- * Judges an IP address: `never` are those that no registry may send us to (link-local with the
- * clouds' metadata services, unspecified, multicast, broadcast), `private` are loopback and
- * the networks of a site. An IPv4 address within IPv6 counts as itself.
- * @see https://www.iana.org/assignments/iana-ipv4-special-registry
- */
-function reachOf(address) {
-    if (!ipaddr_default().isValid(address))
-        return 'never';
-    const ip = ipaddr_default().process(address);
-    // AWS' IPv6 metadata service lies within the private range.
-    if (ip.toNormalizedString() === 'fd00:ec2:0:0:0:0:0:254')
-        return 'never';
-    switch (ip.range()) {
-        case 'unicast':
-            return 'public';
-        case 'loopback':
-        case 'private':
-        case 'uniqueLocal':
-            return 'private';
-        case 'carrierGradeNat':
-            // Alibaba Cloud's metadata service lies within carrier-grade NAT.
-            return ip.toString() === '100.100.100.200' ? 'never' : 'private';
-        default:
-            // Link-local, unspecified, multicast, reserved, and the tunnels that hide an IPv4 address.
-            return 'never';
-    }
-}
-/**
- * Whether two host names belong to one owner: the same name, or the same registrable domain
- * (`registry.example.co.uk` and `auth.example.co.uk`, but not two tenants of one hosting domain).
- * @see https://publicsuffix.org
- */
-function sameOwner(one, other) {
-    if (one === other)
-        return true;
-    if ((0,external_node_net_namespaceObject.isIP)(one) !== 0 || (0,external_node_net_namespaceObject.isIP)(other) !== 0)
-        return false;
-    const domain = (0,cjs/* getDomain */.FB)(one, { allowPrivateDomains: true });
-    return domain !== null && domain === (0,cjs/* getDomain */.FB)(other, { allowPrivateDomains: true });
-}
-/** The host of a URL as an address or name, without the brackets of IPv6. */
-function hostOf(url) {
-    return url.hostname.replace(/^\[|\]$/g, '');
-}
-
-;// CONCATENATED MODULE: ./src/registry/challenge.ts
-const token = /[!#$%&'*+.^_`|~\w-]+/y;
-const quoted = /"((?:[^"\\]|\\.)*)"/y;
-const gap = /[\s,]*/y;
-const equals = /\s*=\s*/y;
-const base64 = /[\w.~+/-]+=*(?=\s*(?:,|$))/y;
-/**
- * The challenges in a `WWW-Authenticate` header: several may stand in one, in any case of letters,
- * with commas inside quotes. What cannot be read ends the list; it never throws.
- * @see https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1
- */
-function parseChallenges(header) {
-    const text = header.slice(0, 8192);
-    let at = 0;
-    const take = (pattern) => {
-        pattern.lastIndex = at;
-        const found = pattern.exec(text);
-        if (found !== null)
-            at = pattern.lastIndex;
-        return found ?? undefined;
-    };
-    const challenges = [];
-    for (take(gap); at < text.length; take(gap)) {
-        const start = at;
-        const word = take(token)?.[0];
-        if (word === undefined)
-            return challenges;
-        const current = challenges.at(-1);
-        if (current !== undefined && take(equals) !== undefined) {
-            const value = take(quoted)?.[1]?.replace(/\\(.)/g, '$1') ?? take(token)?.[0];
-            if (value !== undefined) {
-                const name = word.toLowerCase();
-                // The first one counts: a second `realm` is an attempt at confusion.
-                if (!current.parameters.has(name))
-                    current.parameters.set(name, value);
-                continue;
-            }
-            // `Negotiate abc==`: the equals sign belonged to a token68, which is of no use here.
-            at = start;
-            if (take(base64) === undefined)
-                return challenges;
-            continue;
-        }
-        challenges.push({ scheme: word.toLowerCase(), parameters: new Map() });
-    }
-    return challenges;
-}
-
-;// CONCATENATED MODULE: ./src/registry/token.ts
-
-
-
-
-/** The most bytes of a token server's answer. */
-const largestToken = 128 * 1024;
-/** A token lives 60 s where nothing is said, and at least so long where less is said. */
-const shortestLife = 60;
-/** Nothing lives longer than an hour here: asking again is cheap. */
-const longestLife = 3600;
-/**
- * Asks a token server for a token, by GET with Basic as all of them take it; an identity token
- * goes by POST as OAuth 2 wants it.
- * @throws RegistryError: unsafe (the realm must not be asked), unauthorized, corrupt, and the transport's
- * @see https://github.com/distribution/distribution/blob/main/docs/content/spec/auth/token.md
- */
-async function fetchToken(challenge, scopes, context, signal) {
-    const { origin, transport, credentials, log } = context;
-    const realm = judgeRealm(challenge.parameters.get('realm'), context);
-    const service = challenge.parameters.get('service');
-    const foreign = realm.origin !== origin.origin;
-    const headers = {
-        Accept: 'application/json',
-        'Accept-Encoding': 'identity'
-    };
-    let method = 'GET';
-    let body;
-    if (credentials.kind === 'identity-token') {
-        method = 'POST';
-        headers['Content-Type'] = 'application/x-www-form-urlencoded';
-        const form = new URLSearchParams({
-            grant_type: 'refresh_token',
-            client_id: 'arcdata-mirror',
-            refresh_token: credentials.token,
-            ...(service !== undefined && { service }),
-            scope: scopes.join(' ')
-        });
-        body = Buffer.from(form.toString());
-    }
-    else {
-        if (service !== undefined)
-            realm.searchParams.set('service', service);
-        for (const scope of scopes)
-            realm.searchParams.append('scope', scope);
-        if (credentials.kind === 'password') {
-            realm.searchParams.set('account', credentials.username);
-            headers.Authorization = basic(credentials);
-        }
-    }
-    const answer = await transport.send({
-        method,
-        url: realm,
-        headers,
-        ...(body !== undefined && { body }),
-        answerWithin: transport.timings.answer,
-        ...(foreign && { judge: context.judge }),
-        signal
-    });
-    return await readToken(answer, context, log);
-}
-/** The header of Basic authentication. @see https://www.rfc-editor.org/rfc/rfc7617 */
-function basic({ username, password }) {
-    return `Basic ${Buffer.from(`${username}:${password}`, 'utf8').toString('base64')}`;
-}
-/**
- * The realm decides who gets the password, and whoever answers for the registry decides the realm.
- * So: https (unless the registry itself may be spoken to without), no user in it, no address that
- * nobody may send us to; and with a secret to lose, only a host of the registry's owner.
- * @see https://github.com/advisories/GHSA-28r5-37g7-p6mp
- */
-function judgeRealm(text, { origin, credentials }) {
-    const refuse = (rule) => new RegistryError('unsafe', `${origin.host} asks for a token from ${(0,oci_clean/* clean */.uH)(bare(text), 160)}: ${rule}`, {
-        host: origin.host,
-        advice: "Nothing was sent there. Look into the registry's or its proxy's configuration (external URL)."
-    });
-    if (text === undefined || !URL.canParse(text))
-        throw refuse('that is not a URL');
-    const realm = new URL(text);
-    if (realm.username !== '' || realm.password !== '')
-        throw refuse('it holds a user name');
-    const same = realm.hostname === origin.hostname;
-    // A proxy that ends TLS in front of the registry makes it name itself by http.
-    if (same &&
-        realm.protocol === 'http:' &&
-        origin.protocol === 'https:' &&
-        (realm.port === '' || realm.port === origin.port)) {
-        realm.protocol = 'https:';
-        realm.port = origin.port;
-    }
-    if (realm.protocol !== 'https:' && !(realm.protocol === 'http:' && origin.protocol === 'http:')) {
-        throw refuse('only https is spoken to a token server');
-    }
-    if (same)
-        return realm;
-    const host = hostOf(realm);
-    if (isLiteral(host) && reachOf(host) === 'never')
-        throw refuse('no registry may send anyone to that address');
-    if (credentials.kind !== 'anonymous' && !sameOwner(host, hostOf(origin))) {
-        throw refuse('that host has another owner, and the password is not for it');
-    }
-    return realm;
-}
-function bare(text) {
-    if (text === undefined)
-        return 'nowhere';
-    if (!URL.canParse(text))
-        return JSON.stringify(text);
-    const { protocol, host, pathname } = new URL(text);
-    return `${protocol}//${host}${pathname}`;
-}
-function isLiteral(host) {
-    return host.includes(':') || /^[\d.]+$/.test(host);
-}
-async function readToken(answer, context, log) {
-    const { transport, credentials, origin } = context;
-    const { status, headers, url } = answer;
-    const place = { host: url.host, method: 'GET', path: url.pathname };
-    const fail = (fault, text, advice) => new RegistryError(fault, `the token server of ${origin.host} (${url.host}) ${text}`, {
-        ...place,
-        status,
-        ...(advice !== undefined && { advice })
-    });
-    if (status !== 200) {
-        await readError(answer.body, transport.timings.idle);
-        if (status === 401 || (status === 403 && credentials.kind !== 'anonymous')) {
-            throw fail('unauthorized', credentials.kind === 'anonymous'
-                ? `wants a user name (${status})`
-                : `refuses the user name or password (${status})`, `Check the credentials for ${origin.host} (${credentials.from}).`);
-        }
-        // Nobody's token server sends a password on: not followed.
-        if (status >= 300 && status < 400)
-            throw fail('unsafe', `answers with a redirect (${status}), which is not followed`);
-        throw new RegistryError(faultOf(status), `the token server of ${origin.host} (${url.host}) answers ${status}`, {
-            ...place,
-            status,
-            ...retryAfterOf(headers['retry-after'], transport.clock.date())
-        });
-    }
-    const body = await readBody(answer.body, largestToken, transport.timings.idle, place);
-    let parsed;
-    try {
-        parsed = JSON.parse(body.toString('utf8'));
-    }
-    catch {
-        throw fail('server', 'sends no JSON');
-    }
-    const value = parsed.token ?? parsed.access_token;
-    if (typeof value !== 'string' || value === '')
-        throw fail('server', 'sends no token');
-    // It becomes a header: anything that could end the line would be shown in Node's own error.
-    if (!/^[\x21-\x7e]+$/.test(value))
-        throw fail('corrupt', 'sends a token with characters that no header may have');
-    log.secret(value);
-    const { expires_in: told } = parsed;
-    const life = typeof told === 'number' && Number.isFinite(told) ? told : shortestLife;
-    const seconds = Math.min(Math.max(life, shortestLife), longestLife);
-    // A tenth less, so that it does not end on the way.
-    return { value, until: transport.clock.now() + seconds * 900 };
-}
-/**
- * `Retry-After` in milliseconds from now: seconds or a date, and nothing else, since registries
- * were seen to send `880.092µs`. A date in the past is no wait at all.
- * @see https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
- */
-function retryAfterOf(header, date) {
-    const text = header?.trim() ?? '';
-    if (/^\d{1,9}$/.test(text))
-        return { retryAfter: Number(text) * 1000 };
-    if (!/^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/.test(text))
-        return {};
-    const at = Date.parse(text);
-    return Number.isNaN(at) ? {} : { retryAfter: Math.max(0, at - date) };
-}
-
-;// CONCATENATED MODULE: ./src/registry/authorizer.ts
-
-
-
-/**
- * The credentials of one registry, kept to its origin: it learns from challenges what is asked for,
- * and keeps one token per set of repositories, since some registries refuse large ones.
- */
-class Authorizer {
-    #context;
-    #tokens = new Map();
-    #asking = new Map();
-    #challenge;
-    constructor(context) {
-        this.#context = context;
-    }
-    get credentials() {
-        return this.#context.credentials;
-    }
-    /** The header for a request that needs this, or none where nothing has been asked for yet. */
-    async header(needs, signal) {
-        const { credentials } = this.#context;
-        if (this.#challenge === undefined)
-            return undefined;
-        if (this.#challenge.scheme === 'basic') {
-            return credentials.kind === 'password' ? basic(credentials) : undefined;
-        }
-        const token = await this.#token(scopesOf(needs), signal);
-        return `Bearer ${token.value}`;
-    }
-    /**
-     * Takes in the `WWW-Authenticate` of a 401 and forgets the token that was refused, so that
-     * `header` answers with something new.
-     * @param refused the header that was answered so; a token that came since is not forgotten
-     * @returns whether another try has a point
-     * @throws RegistryError when nothing that is asked for can be given
-     */
-    challenged(header, needs, refused) {
-        const { origin, credentials } = this.#context;
-        const known = parseChallenges(header ?? '');
-        const chosen = known.find(({ scheme, parameters }) => scheme === 'bearer' && parameters.has('realm')) ??
-            known.find(({ scheme }) => scheme === 'basic');
-        if (chosen === undefined) {
-            // After a first challenge, a bare 401 speaks of the token: another one may do.
-            if (this.#challenge?.scheme === 'bearer')
-                return this.#tokens.delete(scopesOf(needs).join(' '));
-            const asked = known.map(({ scheme }) => scheme).join(', ');
-            throw new RegistryError('unauthorized', `${origin.host} answers 401 and ${asked === '' ? 'does not say how to sign in' : `asks for ${asked}, which is not spoken here`}`, {
-                host: origin.host,
-                status: 401,
-                advice: 'Basic and Bearer are understood; check what stands in front of the registry.'
-            });
-        }
-        this.#challenge = chosen;
-        if (chosen.scheme === 'basic')
-            return refused === undefined && credentials.kind === 'password';
-        return this.#forget(needs, refused);
-    }
-    /** Another token may be tried: the refused one is gone, or was not the one that is kept. */
-    #forget(needs, refused) {
-        const key = scopesOf(needs).join(' ');
-        const kept = this.#tokens.get(key);
-        if (kept !== undefined && `Bearer ${kept.value}` === refused)
-            this.#tokens.delete(key);
-        return true;
-    }
-    /** Signed in with what was given, or without: in words for a message. */
-    get used() {
-        const { credentials } = this.#context;
-        return credentials.kind === 'anonymous'
-            ? 'no credentials were used'
-            : `the credentials from ${credentials.from} were used`;
-    }
-    async #token(scopes, signal) {
-        const { transport } = this.#context;
-        const key = scopes.join(' ');
-        const kept = this.#tokens.get(key);
-        if (kept !== undefined && kept.until > transport.clock.now())
-            return kept;
-        const asking = this.#asking.get(key);
-        if (asking !== undefined)
-            return asking;
-        if (this.#challenge === undefined)
-            throw new TypeError('no challenge yet');
-        const asked = fetchToken(this.#challenge, scopes, this.#context, signal)
-            .then(token => {
-            this.#tokens.set(key, token);
-            return token;
-        })
-            .finally(() => this.#asking.delete(key));
-        this.#asking.set(key, asked);
-        return asked;
-    }
-}
-function scopesOf(needs) {
-    return needs.map(({ repository, actions }) => repository === '' ? 'registry:catalog:*' : `repository:${repository}:${actions}`);
-}
-
-;// CONCATENATED MODULE: ./src/registry/patience.ts
-
-/** Outlasts a minute of 503 with ease, and ends within ten minutes whatever happens. */
-const usualPatience = {
-    own: 180_000,
-    stranger: 10_000,
-    told: 600_000,
-    first: 500,
-    longest: 30_000
-};
-const passing = new Set([
-    'address',
-    'proxy',
-    'connection',
-    'stalled',
-    'throttled',
-    'server'
-]);
-/** Whether the same request may well succeed a little later. */
-function isPassing(error) {
-    // A proxy that wants another account will want it the next time too.
-    return passing.has(error.fault) && !(error.fault === 'proxy' && error.status === 407);
-}
-/** The patience of one request: it decides whether and when to try again. */
-class Patience {
-    #options;
-    #clock;
-    #deadline;
-    #own = 0;
-    #told = 0;
-    #tries = 0;
-    /** @param deadline when the whole run ends, by the clock's `now` */
-    constructor(options, clock, deadline) {
-        this.#options = options;
-        this.#clock = clock;
-        this.#deadline = deadline;
-    }
-    /** How many times it has been tried, the last failure included. */
-    get tries() {
-        return this.#tries;
-    }
-    /**
-     * How many milliseconds to wait before the next try, after this failure.
-     * @param met whether the host has ever answered
-     * @param down whether everybody has been failing there for long: then one try is enough
-     * @throws the error, when there is no point in another try or no time for it
-     */
-    next(error, met, down = false) {
-        this.#tries++;
-        error.attempts = this.#tries;
-        if (!isPassing(error))
-            throw error;
-        if (error.retryAfter !== undefined)
-            return this.#asTold(error, error.retryAfter);
-        const { own, stranger, first, longest } = this.#options;
-        if (down || this.#own >= (met ? own : stranger))
-            throw error;
-        // Full jitter: many workers that failed together must not come back together.
-        // https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
-        const ceiling = Math.min(longest, first * 2 ** Math.min(this.#tries - 1, 20));
-        const wait = Math.max(1, Math.random() * ceiling);
-        // The ceiling is what counts against the budget, so that small draws cannot make endless tries.
-        this.#own += ceiling / 2;
-        if (this.#clock.now() + wait > this.#deadline)
-            throw error;
-        return wait;
-    }
-    #asTold(error, wait) {
-        this.#told += wait;
-        const late = this.#clock.now() + wait > this.#deadline;
-        if (this.#told <= this.#options.told && !late) {
-            // `Retry-After: 0` in a row would be a busy loop.
-            if (wait < 1000)
-                this.#told += 1000 - wait;
-            return wait + Math.random() * Math.min(1000, 100 + wait / 10);
-        }
-        throw error.as(error.fault, `${error.message}; it asked to wait ${duration(wait)}, which is longer than this run may wait`);
-    }
-}
-/**
- * The gate of one host: when it asks for a pause, everything that is bound there waits, not only
- * the request that was told.
- */
-class Gate {
-    #clock;
-    #opens = 0;
-    constructor(clock) {
-        this.#clock = clock;
-    }
-    /** Closes the gate for so many milliseconds from now. */
-    close(milliseconds) {
-        this.#opens = Math.max(this.#opens, this.#clock.now() + milliseconds);
-    }
-    /** Waits until the gate is open. */
-    async pass(signal) {
-        for (let wait = this.#opens - this.#clock.now(); wait > 0; wait = this.#opens - this.#clock.now()) {
-            // A little apart, so that not all arrive in the same instant.
-            await this.#clock.sleep(wait + Math.random() * Math.min(1000, wait / 10), signal);
-        }
-    }
-}
-function duration(milliseconds) {
-    const seconds = Math.ceil(milliseconds / 1000);
-    if (seconds < 120)
-        return `${seconds} s`;
-    return seconds < 7200
-        ? `${Math.ceil(seconds / 60)} minutes`
-        : `${Math.ceil(seconds / 3600)} hours`;
-}
-
-;// CONCATENATED MODULE: ./src/registry/quirks.ts
-const MiB = 1024 * 1024;
-/** A registry that follows the specification. */
-const usual = {
-    name: 'distribution',
-    // Half of what proxies in front of registries were seen to cap a request at (Cloudflare: 100 MB).
-    singlePut: 48 * MiB,
-    chunk: 32 * MiB,
-    mountsCommittedOnly: false
-};
-const known = [
-    {
-        host: /^docker\.io$/,
-        quirks: {
-            name: 'Docker Hub',
-            api: 'registry-1.docker.io',
-            repositoryAdvice: 'Docker Hub answers 401 for repositories that do not exist or that the account may not see.'
-        }
-    },
-    {
-        // A single PUT of more than about 20 MB was seen to be answered with 413.
-        // https://github.com/goharbor/harbor/issues/21640
-        host: /\.azurecr\.(?:io|cn|us|de)$/,
-        quirks: {
-            name: 'ACR',
-            singlePut: 16 * MiB,
-            chunk: 16 * MiB,
-            // Manifests are deleted by digest only; tags have an address of their own.
-            // https://learn.microsoft.com/rest/api/containerregistry/dataplane/tag/delete
-            untag: (repository, tag) => `/acr/v1/${repository}/_tags/${tag}`
-        }
-    },
-    {
-        // Chunks with Content-Range above 4 MiB are answered with 416.
-        // https://github.com/oras-project/rust-oci-client/issues/35
-        host: /^ghcr\.io$/,
-        quirks: {
-            name: 'GHCR',
-            chunk: 4 * MiB,
-            repositoryAdvice: 'The token needs the scope write:packages.'
-        }
-    },
-    {
-        // Repositories are not made by a push, and layers are mounted only if the account has that switched on.
-        host: /\.dkr\.ecr(?:-fips)?\.[a-z0-9-]+\.(?:amazonaws\.com(?:\.cn)?|on\.aws)$/,
-        quirks: {
-            name: 'ECR',
-            mountsCommittedOnly: true,
-            repositoryAdvice: 'ECR needs each repository before the push: aws ecr create-repository --repository-name <name>, or a creation template.'
-        }
-    },
-    {
-        // No upload in several chunks: whole blobs only.
-        host: /(?:^|\.)(?:pkg\.dev|gcr\.io)$/,
-        quirks: {
-            name: 'Artifact Registry',
-            singlePut: 512 * MiB,
-            repositoryAdvice: 'The first part of the path must be an existing repository of the project: gcloud artifacts repositories create.'
-        }
-    },
-    { host: /\.jfrog\.io$/, quirks: { name: 'Artifactory', mountsCommittedOnly: true } },
-    { host: /^quay\.io$/, quirks: { name: 'Quay' } }
-];
-/** What is known about the registry of that name. */
-function quirksOf(registry) {
-    const host = registry.replace(/:\d+$/, '');
-    const found = known.find(entry => entry.host.test(host));
-    return { ...usual, ...found?.quirks };
-}
-
-;// CONCATENATED MODULE: ./src/registry/redirect.ts
-
-
-
-/** How many redirects in a row are followed. */
-const mostHops = 5;
-/**
- * Where a redirect leads, judged: to https from https, without a user in it, and never to an
- * address that no registry may send anyone to. The caller keeps credentials to their origin.
- * @throws RegistryError of the kind unsafe
- */
-function judgeRedirect(location, from) {
-    const refuse = (rule) => new RegistryError('unsafe', `${from.host} redirects ${rule}`, {
-        host: from.host,
-        path: from.pathname
-    });
-    if (location === undefined || !URL.canParse(location, from.href))
-        throw refuse('to nowhere');
-    const url = new URL(location, from);
-    const shown = (0,oci_clean/* clean */.uH)(`${url.protocol}//${url.host}`, 120);
-    if (url.protocol !== 'https:' && !(url.protocol === 'http:' && from.protocol === 'http:')) {
-        throw refuse(`to ${shown}, which is not https`);
-    }
-    if (url.username !== '' || url.password !== '')
-        throw refuse(`to ${shown} with a user name in the address`);
-    return url;
-}
-/**
- * Where an upload goes on. It must stay at the registry: bytes of a private image, and the
- * credentials with them, go nowhere else. A registry behind a proxy may call itself by http or
- * without its port; then the path is taken and the origin stays what it was.
- * @throws RegistryError of the kind unsafe or corrupt
- * @see https://github.com/advisories/GHSA-jxpm-75mh-9fp7
- */
-function judgeLocation(location, request) {
-    const facts = { host: request.host, path: request.pathname };
-    if (location === undefined || location === '' || !URL.canParse(location, request.href)) {
-        throw new RegistryError('corrupt', `${request.host} opened an upload but did not say where it goes on`, facts);
-    }
-    const url = new URL(location, request);
-    if (url.hostname !== request.hostname) {
-        throw new RegistryError('unsafe', `${request.host} wants the upload to go on at ${(0,oci_clean/* clean */.uH)(url.host, 120)}, another host; nothing was sent there`, { ...facts, advice: "Set the registry's external URL to the name that is used here." });
-    }
-    const defaulted = url.port === '';
-    if (url.origin !== request.origin && !defaulted) {
-        throw new RegistryError('unsafe', `${request.host} wants the upload to go on at ${(0,oci_clean/* clean */.uH)(url.host, 120)}, another port; nothing was sent there`, facts);
-    }
-    const here = new URL(request.origin);
-    here.pathname = url.pathname;
-    here.search = url.search;
-    return here;
-}
-/**
- * Judges the addresses of hosts that a registry names. Private ones only if the registry's own are:
- * a closed network has its blob store beside it, but a public registry has no business there.
- * @param own the registry's own addresses
- */
-function judgeAddress(registry, own) {
-    const inside = own.some(address => reachOf(address) === 'private');
-    return address => {
-        const reach = reachOf(address);
-        if (reach === 'public' || (reach === 'private' && inside))
-            return;
-        throw new RegistryError('unsafe', `${registry} names a host at ${(0,oci_clean/* clean */.uH)(address, 60)}, an address that it has no business to send anyone to`, { host: registry, advice: 'Nothing was sent there.' });
-    };
-}
-/** Judges a literal address in a URL; names are judged when they are looked up. */
-function judgeLiteral(url, judge) {
-    const host = hostOf(url);
-    if (host.includes(':') || /^[\d.]+$/.test(host))
-        judge(host);
-}
-
-;// CONCATENATED MODULE: ./src/registry/registry.ts
-
-
-
-
-
-
-
-
-
-
-/**
- * One registry: its origin, its credentials, its connections and its moods. It asks questions;
- * the files beside this one, one a noun, know which.
- */
-class Registry {
-    name;
-    origin;
-    quirks;
-    learned = { checks: new Set() };
-    log;
-    transport;
-    /** Requests sent, retries and redirects included. */
-    requests = 0;
-    #options;
-    #authorizer;
-    #gate;
-    #warned = new Set();
-    /** Since when there have only been failures, by method. */
-    #failing = new Map();
-    #own = [];
-    #met = false;
-    constructor(options) {
-        const { name, plainHttp, transport, log, credentials } = options;
-        this.#options = options;
-        this.name = name;
-        this.log = log;
-        this.transport = transport;
-        this.quirks = options.quirks ?? quirksOf(name);
-        this.origin = new URL(`${plainHttp ? 'http' : 'https'}://${this.quirks.api ?? name}`);
-        this.#gate = new Gate(transport.clock);
-        this.#authorizer = new Authorizer({
-            origin: this.origin,
-            transport,
-            credentials,
-            log,
-            judge: address => {
-                judgeAddress(name, this.#own)(address);
-            }
-        });
-    }
-    /** What the tokens of this run are good for. */
-    get actions() {
-        return this.#options.actions;
-    }
-    get credentials() {
-        return this.#authorizer.credentials;
-    }
-    /** A patience of its own, for whoever tries again by another way than asking the same again. */
-    patience(options = {}) {
-        const { patience = usualPatience, deadline = Infinity } = this.#options;
-        return new Patience({ ...patience, ...options }, this.transport.clock, deadline);
-    }
-    /**
-     * Asks, signs in where that is asked for, follows redirects of GET and HEAD, waits and asks again
-     * while the failure may pass.
-     * @param read takes in the answer; what breaks while it reads counts as a failure of the question
-     * @throws RegistryError, with the number of tries; the signal's reason when it aborts
-     */
-    async ask(question, read) {
-        const { own } = question;
-        const patient = this.patience(own === undefined ? {} : { own });
-        for (;;) {
-            await this.#gate.pass(question.signal);
-            try {
-                const answer = await this.#signedIn(question);
-                this.#heed(answer);
-                if (question.expect.includes(answer.status)) {
-                    this.#failing.delete(question.method);
-                    return await read(answer);
-                }
-                throw await this.#refusal(answer, question);
-            }
-            catch (error) {
-                question.signal.throwIfAborted();
-                if (!(error instanceof RegistryError))
-                    throw error;
-                // The body's own source failed, and has told where: nothing is to be said of this registry.
-                if (streams(question) && error.repository !== undefined)
-                    throw error;
-                const failure = this.#placed(error, question);
-                if (failure.fault === 'throttled' || failure.fault === 'server')
-                    this.#options.onPressure?.();
-                if (question.tries === 'once')
-                    throw failure;
-                await this.recover(patient, failure, question.signal);
-            }
-        }
-    }
-    /**
-     * Waits before another try, as long as the failure calls for; when the registry asked for a
-     * pause, everything that is bound there waits.
-     * @throws the failure, when another try has no point
-     */
-    async recover(patient, failure, signal) {
-        const wait = patient.next(failure, this.#met, this.#isDown(failure));
-        this.log.debug(`${failure.message}; again in ${Math.round(wait)} ms`);
-        if (failure.retryAfter === undefined)
-            await this.transport.clock.sleep(wait, signal);
-        else
-            this.#gate.close(wait);
-    }
-    /**
-     * Whether nothing of this kind has worked here for so long that whoever comes now need not find
-     * that out by a patience of its own: hundreds of blobs would take hours.
-     */
-    #isDown({ method = '', retryAfter }) {
-        const now = this.transport.clock.now();
-        const since = this.#failing.get(method) ?? now;
-        // As long as it says when to come back, it is not down.
-        this.#failing.set(method, retryAfter === undefined ? since : now);
-        return now - since > 2 * (this.#options.patience ?? usualPatience).own;
-    }
-    /** Learns the registry's own addresses, by which the ones that it names are judged. */
-    async locate() {
-        try {
-            const found = await this.transport.names.addresses(hostOf(this.origin));
-            this.#own = found.map(({ address }) => address);
-        }
-        catch {
-            // Behind a proxy, names need not resolve here. Then only public addresses are believed.
-        }
-    }
-    /**
-     * Opens so many connections ahead: a new one costs two round trips and begins slowly, which need
-     * not wait until the first bytes are wanted.
-     */
-    warm(count) {
-        this.transport.warm(this.origin, count);
-    }
-    /** Shows a message once in a run. */
-    warnOnce(message) {
-        if (this.#warned.has(message) || this.#warned.size >= 20)
-            return;
-        this.#warned.add(message);
-        this.log.warning(message);
-    }
-    /** One question with at most one change of credentials. */
-    async #signedIn(question) {
-        const { needs, signal } = question;
-        for (let refused = 0;; refused++) {
-            const authorization = await this.#authorizer.header(needs, signal);
-            const answer = await this.#redirected(question, authorization);
-            if (answer.status !== 401 || answer.url.origin !== this.origin.origin)
-                return answer;
-            const again = this.#authorizer.challenged(answer.headers['www-authenticate'], needs, authorization);
-            // A body that streams cannot be sent a second time from here: its owner begins anew, and the
-            // next request finds the new token.
-            if (!again || refused >= 1 || streams(question))
-                return answer;
-            await readError(answer.body, this.transport.timings.idle);
-        }
-    }
-    /** One question through its redirects. Authorization goes to the origin and nowhere else. */
-    async #redirected(question, authorization) {
-        const { timings } = this.transport;
-        const { method, signal, body, commit, straight } = question;
-        let url = question.path instanceof URL ? question.path : new URL(question.path, this.origin);
-        for (let hop = 0;; hop++) {
-            const home = url.origin === this.origin.origin;
-            const judge = judgeAddress(this.name, this.#own);
-            if (!home)
-                judgeLiteral(url, judge);
-            this.requests++;
-            const answer = await this.transport.send({
-                method,
-                url,
-                headers: {
-                    'User-Agent': 'arcdata-mirror',
-                    'Accept-Encoding': 'identity',
-                    ...question.headers,
-                    ...(home && authorization !== undefined && { Authorization: authorization })
-                },
-                ...(body !== undefined && { body }),
-                answerWithin: commit === true ? timings.commit : timings.answer,
-                ...(!home && { judge }),
-                ...(straight !== undefined && { straight }),
-                signal
-            });
-            this.#met = true;
-            const moved = [301, 302, 303, 307, 308].includes(answer.status);
-            if (!moved || (method !== 'GET' && method !== 'HEAD'))
-                return answer;
-            answer.body.resume();
-            if (hop >= mostHops) {
-                throw new RegistryError('unsafe', `${this.name} redirects more than ${mostHops} times in a row`, { host: this.name });
-            }
-            url = judgeRedirect(answer.headers.location, url);
-        }
-    }
-    /** Warnings of the registry are shown, once each, and never acted on. */
-    #heed({ headers, url }) {
-        const { warning } = headers;
-        if (warning === undefined || url.origin !== this.origin.origin)
-            return;
-        const text = /^299 (?:-|\S+) "((?:[^"\\]|\\.){1,4096})"/.exec(warning)?.[1];
-        if (text !== undefined)
-            this.warnOnce(`${this.name} warns: ${(0,oci_clean/* clean */.uH)(text)}`);
-    }
-    /** An answer that was not wanted, as an error; its body is read, bounded. */
-    async #refusal(answer, question) {
-        const { status, headers, url } = answer;
-        const text = await readError(answer.body, this.transport.timings.idle);
-        const page = (0,media_type/* baseType */.wV)(headers['content-type']) === 'text/html' || /^\s*</.test(text);
-        const entries = page ? [] : parseEntries(text);
-        const redirected = url.origin !== this.origin.origin;
-        const said = entries.length > 0
-            ? `: ${entries
-                .slice(0, 3)
-                .map(entry => entryText(entry))
-                .join('; ')}`
-            : page || text.trim() === ''
-                ? ''
-                : `: ${(0,oci_clean/* clean */.uH)(text, 200)}`;
-        const where = redirected ? `${url.host} (where ${this.name} redirects to)` : this.name;
-        // Behind a redirect, a 403 is a signed address that has expired: the registry gives a new one.
-        const expired = redirected && status >= 400 && status < 500;
-        const blocked = page && status === 403 && this.#options.blocksAtTimes === true;
-        return new RegistryError(expired || blocked ? 'server' : faultOf(status), `${question.method} ${describePath(question, this.origin)}: ${where} answers ${status}${page ? ' with an HTML page' : said}`, {
-            host: url.host,
-            status,
-            entries,
-            redirected,
-            ...retryAfterOf(headers['retry-after'], this.transport.clock.date()),
-            advice: this.#advice(status, page)
-        });
-    }
-    #advice(status, page) {
-        if (status === 401 || status === 403) {
-            const known = this.quirks.repositoryAdvice === undefined ? '' : ` ${this.quirks.repositoryAdvice}`;
-            return page
-                ? 'Something in front of the registry blocks the request (firewall, gateway); look there.'
-                : `Check what the account may do; ${this.#authorizer.used}.${known}`;
-        }
-        if (status === 404)
-            return this.quirks.repositoryAdvice;
-        if (status === 405 || status === 412 || status === 423)
-            return 'The tag or repository may be locked or immutable.';
-        if (status === 413)
-            return 'Something in front of the registry limits the size of requests.';
-        if (status === 507)
-            return 'The registry has no room left.';
-        return undefined;
-    }
-    /** The error with the question's place in it. */
-    #placed(error, question) {
-        const path = question.path instanceof URL ? question.path.pathname : question.path.split('?', 1)[0];
-        return error.as(error.fault, error.message, {
-            method: question.method,
-            path,
-            repository: question.needs[0]?.repository,
-            digest: question.digest
-        });
-    }
-}
-/** One entry in words; what is missing is told by its digest. */
-function entryText({ code, message, digests }) {
-    const unknown = code.endsWith('_UNKNOWN')
-        ? digests.slice(0, 2).filter(one => !message.includes(one))
-        : [];
-    return [code, message, ...unknown].join(' ').trim();
-}
-/** Whether the body is written as it comes, so that it cannot be sent a second time from here. */
-function streams({ body }) {
-    return body !== undefined && !(body instanceof Uint8Array);
-}
-function describePath({ path }, origin) {
-    return (0,oci_clean/* clean */.uH)((path instanceof URL ? path : new URL(path, origin)).pathname, 200);
-}
-/**
- * The registry's handshake: is it there, does it speak the protocol, what does it ask for?
- * Signs in where credentials are there, so that wrong ones end the run before anything else.
- * @param needs what will be needed later: a token for it is fetched now
- * @throws RegistryError
- * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#determining-support
- */
-async function ping(registry, needs, signal) {
-    await registry.locate();
-    const question = { method: 'GET', path: '/v2/', needs, expect: [200, 404], signal };
-    const answer = await registry.ask(question, discard);
-    if (answer.status === 200)
-        return;
-    // Some registries hide /v2/ from those who may still pull; a page of something else is no registry.
-    if ((0,media_type/* baseType */.wV)(answer.headers['content-type']) === 'text/html') {
-        throw new RegistryError('refused', `${registry.name} answers, but it is no registry: GET /v2/ is 404 with an HTML page`, {
-            host: registry.name,
-            status: 404,
-            advice: 'Check the name; a path such as /registry does not belong into it.'
-        });
-    }
-}
-/**
- * Reads an answer's body away, to its end: only then its connection is free, and the next request
- * need not open another one. A body that is long or does not end costs its connection.
- */
-async function discard(answer) {
-    const { body } = answer;
-    const done = new Promise(resolve => {
-        body
-            .once('close', resolve)
-            .once('end', resolve)
-            .once('error', () => {
-            resolve();
-        });
-    });
-    let size = 0;
-    body.on('data', (piece) => {
-        size += piece.length;
-        if (size > largestError)
-            body.destroy();
-    });
-    const timer = setTimeout(() => body.destroy(), longestDiscard);
-    if (!body.readableEnded && !body.destroyed)
-        await done;
-    clearTimeout(timer);
-    return answer;
-}
-/** How long a body may take that nobody wants, in milliseconds. */
-const longestDiscard = 2000;
-
-;// CONCATENATED MODULE: ./src/registry/manifests.ts
-
-
-
-
-
-
-
-
-
-
-/** How often content that is not what it should be is asked for again. */
-const mostCorrupt = 2;
-/**
- * The manifest of a tag or digest, or undefined where the registry has none.
- * @throws RegistryError; corrupt when the bytes are not those of the digest, or not a manifest
- * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
- */
-async function getManifest(registry, repository, reference, signal) {
-    const question = manifests_about(registry, 'GET', repository, reference, signal);
-    for (let tries = 0;; tries++) {
-        try {
-            return await registry.ask(question, async (answer) => {
-                if (answer.status === 404) {
-                    await discard(answer);
-                    return undefined;
-                }
-                const place = { host: registry.name, method: 'GET', path: answer.url.pathname, repository };
-                const { idle } = registry.transport.timings;
-                const bytes = await readBody(answer.body, oci_manifest/* largestManifest */.oU, idle, place);
-                return read(bytes, answer, reference, place);
-            });
-        }
-        catch (error) {
-            const corrupt = error instanceof RegistryError && error.fault === 'corrupt';
-            if (!corrupt || tries >= mostCorrupt)
-                throw error;
-            registry.log.debug(`${error.message}; asked for again`);
-        }
-    }
-}
-/**
- * Whether there is a manifest of that name, by HEAD; `unknown` where the registry refuses to say.
- */
-async function headManifest(registry, repository, reference, signal) {
-    try {
-        const question = {
-            ...manifests_about(registry, 'HEAD', repository, reference, signal),
-            own: headPatience
-        };
-        const { status, headers } = await registry.ask(question, discard);
-        if (status === 404)
-            return 'absent';
-        const digest = headers['docker-content-digest'];
-        return (0,oci_digest/* isDigest */.Bc)(digest) ? { digest } : {};
-    }
-    catch (error) {
-        // Something may be against HEAD alone: GET tells.
-        const failed = error instanceof RegistryError && error.fault === 'server';
-        if (failed)
-            registry.learned.headFails = true;
-        if (failed || isRefusal(error))
-            return 'unknown';
-        throw error;
-    }
-}
-/**
- * The digest that a tag or digest stands for at the registry: by HEAD, and by GET where HEAD does
- * not tell. Undefined where there is none.
- * @param put it should be there: then HEAD alone is not believed when it says that it is not
- */
-async function resolveManifest(registry, repository, reference, signal, put = false) {
-    const { learned } = registry;
-    if (learned.headFails === true)
-        return await byGet(registry, repository, reference, signal);
-    const head = await headManifest(registry, repository, reference, signal);
-    if (head !== 'absent' && head !== 'unknown' && head.digest !== undefined)
-        return head.digest;
-    if (head === 'absent') {
-        if (put) {
-            const found = await byGet(registry, repository, reference, signal);
-            if (found !== undefined)
-                learned.headTells = Promise.resolve(false);
-            return found;
-        }
-        // Only a tag is worth the question.
-        if ((0,oci_digest/* isDigest */.Bc)(reference) && (await learned.headTells) !== false)
-            return undefined;
-        // Some registries answer HEAD with 404 where GET finds it. The first one tells for all.
-        learned.headTells ??= byGet(registry, repository, reference, signal)
-            .then(digest => digest === undefined)
-            .catch((error) => {
-            learned.headTells = undefined;
-            throw error;
-        });
-        if (await learned.headTells)
-            return undefined;
-    }
-    return await byGet(registry, repository, reference, signal);
-}
-async function byGet(registry, repository, reference, signal) {
-    try {
-        return (await getManifest(registry, repository, reference, signal))?.descriptor.digest;
-    }
-    catch (error) {
-        if (isRefusal(error))
-            return undefined;
-        throw error;
-    }
-}
-/**
- * Stores a manifest, byte by byte as it is. Repeating it is harmless, so a lost answer is no harm;
- * a tag that may not be moved but stands there already counts as stored.
- * @throws RegistryError; its `entries` name what the registry says is missing below it
- * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-manifests
- */
-async function putManifest(registry, repository, reference, { bytes, descriptor }, signal, tries = 'patient') {
-    const { digest, mediaType } = descriptor;
-    let answer;
-    try {
-        answer = await registry.ask({
-            method: 'PUT',
-            path: `/v2/${repository}/manifests/${reference}`,
-            needs: [{ repository, actions: 'pull,push' }],
-            expect: [200, 201, 202, 204],
-            headers: { 'Content-Type': mediaType },
-            body: bytes,
-            commit: true,
-            tries,
-            digest,
-            signal
-        }, discard);
-    }
-    catch (error) {
-        if (!(error instanceof RegistryError) || !mayStandAlready(error))
-            throw error;
-        const there = await resolveManifest(registry, repository, reference, signal, true);
-        if (there !== digest)
-            throw error;
-        return { subjectTaken: false };
-    }
-    const echoed = answer.headers['docker-content-digest'];
-    if ((0,oci_digest/* isDigest */.Bc)(echoed) && (0,oci_digest/* algorithmOf */.Hy)(echoed) === (0,oci_digest/* algorithmOf */.Hy)(digest) && echoed !== digest) {
-        const stored = await getManifest(registry, repository, reference, signal);
-        if (stored?.descriptor.digest !== digest) {
-            throw new RegistryError('corrupt', `${registry.name} took ${digest} and says that it stored ${echoed}`, {
-                host: registry.name,
-                repository,
-                digest
-            });
-        }
-    }
-    return { subjectTaken: answer.headers['oci-subject'] !== undefined };
-}
-/** An immutable tag refuses even the manifest that it has; so may a lock. */
-function mayStandAlready({ status, entries }) {
-    if (status === 409 || status === 412 || status === 405 || status === 423)
-        return true;
-    return (status === 400 &&
-        entries.some(({ code, message }) => code === 'TAG_INVALID' || /already exists|immutable/i.test(message)));
-}
-/** A plain no to a question about existence, from which nothing follows. */
-function isRefusal(error) {
-    return error instanceof RegistryError && ['denied', 'refused'].includes(error.fault);
-}
-function manifests_about(registry, method, repository, reference, signal) {
-    return {
-        method,
-        path: `/v2/${repository}/manifests/${reference}`,
-        needs: [{ repository, actions: registry.actions }],
-        expect: [200, 404],
-        headers: { Accept: media_type/* manifestTypes */.Fm.join(', ') },
-        ...((0,oci_digest/* isDigest */.Bc)(reference) && { digest: reference }),
-        straight: true,
-        signal
-    };
-}
-function read(raw, { headers }, reference, place) {
-    const wanted = (0,oci_digest/* isDigest */.Bc)(reference) ? reference : undefined;
-    const fail = (text) => new RegistryError('corrupt', `${place.host}/${place.repository}@${wanted ?? reference}: ${text}`, {
-        ...place,
-        digest: wanted
-    });
-    const claimed = headers['docker-content-digest'];
-    const expected = wanted ?? ((0,oci_digest/* isDigest */.Bc)(claimed) ? claimed : undefined);
-    const bytes = decode(raw, headers['content-encoding'], expected, fail);
-    const digest = (0,oci_digest/* digestOf */.ol)(bytes, expected === undefined ? 'sha256' : (0,oci_digest/* algorithmOf */.Hy)(expected));
-    if (expected !== undefined && digest !== expected) {
-        throw fail(`the registry sent other bytes: ${digest} instead of ${expected}`);
-    }
-    try {
-        const manifest = (0,oci_manifest/* parseManifest */.Ng)(bytes, headers['content-type']);
-        const mediaType = (0,media_type/* isManifestType */.Q3)(manifest.mediaType)
-            ? manifest.mediaType
-            : ((0,media_type/* baseType */.wV)(headers['content-type']) ?? '');
-        return { descriptor: { mediaType, digest, size: bytes.length }, bytes, manifest };
-    }
-    catch (error) {
-        if (error instanceof oci_error/* OciError */.M)
-            throw fail(error.message);
-        throw error;
-    }
-}
-/** Some proxies compress although nobody asked: then exactly one of both forms is the content. */
-function decode(raw, encoding, expected, fail) {
-    if (encoding === undefined || encoding === 'identity')
-        return raw;
-    if (encoding !== 'gzip')
-        throw fail(`it came with Content-Encoding ${(0,oci_clean/* clean */.uH)(encoding, 40)}, which nobody asked for`);
-    if (expected !== undefined && (0,oci_digest/* digestOf */.ol)(raw, (0,oci_digest/* algorithmOf */.Hy)(expected)) === expected)
-        return raw;
-    try {
-        return (0,external_node_zlib_.gunzipSync)(raw, { maxOutputLength: oci_manifest/* largestManifest */.oU });
-    }
-    catch {
-        throw fail('it came compressed, and cannot be unpacked within the limit');
-    }
-}
-
-;// CONCATENATED MODULE: ./src/mirror/plan.ts
-
-
-/**
- * Asks the target what it has, down to every blob, and decides how each blob gets to where it is
- * needed. Each unique blob is read at most once. The home of a blob is the first image that needs
- * it, so that no two images can wait for each other.
- */
-async function makePlan(images, options) {
-    const { target, slots, signal, repositories } = options;
-    const standings = new Map();
-    const present = new Set();
-    const pairs = new Map();
-    const exists = (repository) => repositories?.has(repository) !== false;
-    for (const { target: { repository }, blobs } of images) {
-        if (!exists(repository))
-            continue;
-        for (const descriptor of blobs.values())
-            pairs.set(pair(repository, descriptor.digest), { repository, descriptor });
-    }
-    await Promise.all([
-        ...images
-            .filter(({ target: { repository } }) => exists(repository))
-            .map(async (image) => {
-            standings.set(image, await ask(target, image, slots, signal));
-        }),
-        ...[...pairs].map(async ([key, { repository, descriptor }]) => {
-            const has = await slots.run(() => hasBlob(target, repository, descriptor, signal));
-            if (has === 'present')
-                present.add(key);
-        })
-    ]);
-    return plan_assign(images, { standings, present, exists });
-}
-async function ask(target, image, slots, signal) {
-    const { repository, tag } = image.target;
-    const tagged = await slots.run(() => resolveManifest(target, repository, tag, signal));
-    const manifests = new Set();
-    // Only under the right tag does it matter what is there; otherwise all manifests are put anew,
-    // which costs less than asking.
-    if (tagged !== image.root.descriptor.digest)
-        return { tagged, manifests };
-    await Promise.all([...image.manifests, ...image.attached].map(async ({ descriptor: { digest } }) => {
-        const there = digest === tagged ||
-            (await slots.run(() => resolveManifest(target, repository, digest, signal))) === digest;
-        if (there)
-            manifests.add(digest);
-    }));
-    return { tagged, manifests };
-}
-/** Decides for each blob and repository how it gets there; pure. */
-function plan_assign(images, { standings, present, exists }) {
-    const made = new Map();
-    // Where each blob is, or will be first.
-    const homes = new Map();
-    for (const { target: { repository }, blobs } of images) {
-        for (const { digest } of blobs.values()) {
-            if (!homes.has(digest) && present.has(pair(repository, digest)))
-                homes.set(digest, repository);
-        }
-    }
-    const travelled = new Set();
-    const planned = images.map((image) => {
-        const { repository } = image.target;
-        const standing = standings.get(image) ?? { tagged: undefined, manifests: new Set() };
-        const bytes = { copied: 0, mounted: 0, present: 0 };
-        const placements = [...image.blobs.values()].map(descriptor => {
-            const key = pair(repository, descriptor.digest);
-            const known = made.get(key);
-            if (known !== undefined) {
-                bytes.present += descriptor.size;
-                return known;
-            }
-            const placement = place(image, descriptor, present.has(key), homes, travelled, !exists(repository));
-            made.set(key, placement);
-            bytes[wayBytes[placement.way]] += descriptor.size;
-            if (placement.way === 'copy')
-                travelled.add(descriptor.digest);
-            return placement;
-        });
-        for (const { descriptor } of [...image.manifests, ...image.attached]) {
-            const there = standing.manifests.has(descriptor.digest);
-            bytes[there ? 'present' : 'copied'] += descriptor.size;
-            if (!there)
-                travelled.add(descriptor.digest);
-        }
-        return {
-            image,
-            standing,
-            placements,
-            bytes,
-            complete: bytes.copied + bytes.mounted === 0 &&
-                placements.every(({ way }) => way === 'present') &&
-                standing.tagged === image.root.descriptor.digest
-        };
-    });
-    return { images: planned, pieces: travelled.size, bytes: sum(planned.map(({ bytes }) => bytes)) };
-}
-const wayBytes = { copy: 'copied', mount: 'mounted', present: 'present' };
-function place(image, descriptor, there, homes, travelled, presumed) {
-    const base = {
-        descriptor,
-        sourceRepository: image.source.repository,
-        targetRepository: image.target.repository
-    };
-    if (there)
-        return { ...base, way: 'present' };
-    const from = homes.get(descriptor.digest);
-    if (from !== undefined) {
-        return { ...base, way: 'mount', from, fresh: travelled.has(descriptor.digest) };
-    }
-    homes.set(descriptor.digest, image.target.repository);
-    return { ...base, way: 'copy', presumed };
-}
-/** A blob in a repository, as one word. */
-function pair(repository, digest) {
-    return `${repository}@${digest}`;
-}
-/** Adds up. */
-function sum(all) {
-    return all.reduce((one, other) => ({
-        copied: one.copied + other.copied,
-        mounted: one.mounted + other.mounted,
-        present: one.present + other.present
-    }), { copied: 0, mounted: 0, present: 0 });
-}
-
-;// CONCATENATED MODULE: ./src/registry/referrers.ts
-
-
-
-
-
-
-
-
-/** The most bytes of a list of referrers: what an index may have. */
-const largestList = 4 * 1024 * 1024;
-/**
- * What refers to a manifest: signatures, attestations, SBOMs. By the registry's own list, and where
- * it has none, by the tag that clients keep instead. A registry that refuses to tell has none.
- * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers
- */
-async function listReferrers(registry, repository, digest, signal) {
-    try {
-        const listed = await byList(registry, repository, digest, signal);
-        if (listed !== undefined)
-            return listed;
-        return await byTag(registry, repository, digest, signal);
-    }
-    catch (error) {
-        const faults = ['denied', 'unauthorized', 'refused', 'corrupt', 'unsafe'];
-        if (!(error instanceof RegistryError) || !faults.includes(error.fault))
-            throw error;
-        registry.warnOnce(`${registry.name}/${repository} does not tell what refers to its images: ${error.message}`);
-        return [];
-    }
-}
-async function byList(registry, repository, digest, signal) {
-    return await registry.ask({
-        method: 'GET',
-        path: `/v2/${repository}/referrers/${digest}`,
-        needs: [{ repository, actions: registry.actions }],
-        // Whatever a registry says that does not have this list: the tag is looked at then.
-        expect: [200, 400, 403, 404, 405, 406, 501],
-        headers: { Accept: media_type/* mediaTypes */.Ib.ociIndex },
-        digest,
-        signal
-    }, async (answer) => {
-        const { status, headers, body } = answer;
-        if (status === 403) {
-            registry.warnOnce(`${registry.name} does not tell what refers to ${repository} (403)`);
-        }
-        // A page of something else, such as a login form behind a redirect, is no list either.
-        if (status !== 200 || (0,media_type/* baseType */.wV)(headers['content-type']) !== media_type/* mediaTypes */.Ib.ociIndex) {
-            await discard(answer);
-            return undefined;
-        }
-        const place = { host: registry.name, method: 'GET', repository, digest };
-        const bytes = await readBody(body, largestList, registry.transport.timings.idle, place);
-        try {
-            const list = (0,oci_manifest/* parseManifest */.Ng)(bytes, media_type/* mediaTypes */.Ib.ociIndex);
-            return list.kind === 'index' ? list.manifests : [];
-        }
-        catch (error) {
-            if (!(error instanceof oci_error/* OciError */.M))
-                throw error;
-            throw new RegistryError('corrupt', `${registry.name}: its list of referrers cannot be read: ${error.message}`, place);
-        }
-    });
-}
-/** Some registries let this tag stand for the image itself: an index of other things is wanted. */
-async function byTag(registry, repository, digest, signal) {
-    const found = await getManifest(registry, repository, referrersTag(digest), signal);
-    if (found === undefined || found.descriptor.digest === digest)
-        return [];
-    return found.manifest.kind === 'index' ? found.manifest.manifests : [];
-}
-/**
- * The tag under which clients list referrers where the registry does not.
- * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema
- */
-function referrersTag(digest) {
-    return `${(0,oci_digest/* algorithmOf */.Hy)(digest).slice(0, 32)}-${(0,oci_digest/* hexOf */.ZD)(digest).slice(0, 64)}`;
-}
-/**
- * Adds a manifest to the tag that lists the referrers of its subject, for a registry that did not
- * say that it keeps the list itself. What stands there stays, byte for byte, if it names it already.
- * @throws RegistryError
- */
-async function recordReferrer(registry, repository, subject, { descriptor }, signal) {
-    const tag = referrersTag(subject);
-    const before = await getManifest(registry, repository, tag, signal);
-    const known = before?.manifest.kind === 'index' && before.descriptor.digest !== subject
-        ? before.manifest.manifests
-        : [];
-    if (known.some(({ digest }) => digest === descriptor.digest))
-        return;
-    const bytes = Buffer.from(JSON.stringify({
-        schemaVersion: 2,
-        mediaType: media_type/* mediaTypes */.Ib.ociIndex,
-        manifests: [...known, descriptor]
-    }));
-    const index = { mediaType: media_type/* mediaTypes */.Ib.ociIndex, digest: (0,oci_digest/* digestOf */.ol)(bytes), size: bytes.length };
-    await putManifest(registry, repository, tag, { bytes, descriptor: index }, signal);
-}
-
+// EXTERNAL MODULE: external "node:events"
+var external_node_events_ = __nccwpck_require__(8474);
+// EXTERNAL MODULE: ./src/mirror/error.ts
+var mirror_error = __nccwpck_require__(5913);
+// EXTERNAL MODULE: ./src/mirror/plan.ts
+var mirror_plan = __nccwpck_require__(4236);
+// EXTERNAL MODULE: ./src/registry/blobs.ts
+var registry_blobs = __nccwpck_require__(5079);
+// EXTERNAL MODULE: ./src/registry/error.ts
+var registry_error = __nccwpck_require__(3269);
+// EXTERNAL MODULE: ./src/registry/manifests.ts
+var manifests = __nccwpck_require__(1);
+// EXTERNAL MODULE: ./src/registry/referrers.ts
+var referrers = __nccwpck_require__(9191);
 ;// CONCATENATED MODULE: ./src/mirror/proof.ts
 
 
@@ -13401,12 +12368,12 @@ function below(manifest) {
  */
 async function proveChecks(target, images, landed, signal) {
     const needed = new Set(images.flatMap(({ image, placements }) => [
-        ...placements.map(({ descriptor: { digest } }) => pair(image.target.repository, digest)),
-        ...image.manifests.map(({ descriptor: { digest } }) => pair(image.target.repository, digest))
+        ...placements.map(({ descriptor: { digest } }) => (0,mirror_plan/* pair */.V2)(image.target.repository, digest)),
+        ...image.manifests.map(({ descriptor: { digest } }) => (0,mirror_plan/* pair */.V2)(image.target.repository, digest))
     ]));
     // Asked anew each time: bytes arrive meanwhile. Foreign layers are needed nowhere.
     const missing = (repository, { manifest }) => below(manifest).filter(digest => {
-        const key = pair(repository, digest);
+        const key = (0,mirror_plan/* pair */.V2)(repository, digest);
         return needed.has(key) && !landed.has(key);
     });
     const candidates = new Map();
@@ -13426,11 +12393,11 @@ async function proveChecks(target, images, landed, signal) {
     }
     await Promise.all([...candidates].map(async ([mediaType, { repository, node }]) => {
         try {
-            await putManifest(target, repository, node.descriptor.digest, node, signal, 'once');
+            await (0,manifests/* putManifest */.RV)(target, repository, node.descriptor.digest, node, signal, 'once');
         }
         catch (error) {
             signal.throwIfAborted();
-            if (!(error instanceof RegistryError))
+            if (!(error instanceof registry_error/* RegistryError */.gl))
                 throw error;
             const named = new Set(error.entries.flatMap(({ digests }) => digests));
             const left = missing(repository, node);
@@ -13490,17 +12457,17 @@ async function heal(planned, node, context) {
     for (let heals = 0;; heals++) {
         try {
             const { digest } = node.descriptor;
-            const { subjectTaken } = await putManifest(target, repository, digest, node, signal);
+            const { subjectTaken } = await (0,manifests/* putManifest */.RV)(target, repository, digest, node, signal);
             const { subject } = node.manifest;
             if (subject !== undefined && !subjectTaken) {
-                await recordReferrer(target, repository, subject.digest, node, signal);
+                await (0,referrers/* recordReferrer */.zw)(target, repository, subject.digest, node, signal);
             }
-            context.landed.add(pair(repository, node.descriptor.digest));
+            context.landed.add((0,mirror_plan/* pair */.V2)(repository, node.descriptor.digest));
             context.arrived(node.descriptor.size);
             return;
         }
         catch (error) {
-            if (!(error instanceof RegistryError) || heals >= mostHeals)
+            if (!(error instanceof registry_error/* RegistryError */.gl) || heals >= mostHeals)
                 throw error;
             if (!error.says('MANIFEST_BLOB_UNKNOWN', 'BLOB_UNKNOWN', 'MANIFEST_UNKNOWN'))
                 throw error;
@@ -13515,13 +12482,13 @@ async function mend(planned, named, { target, signal, repair }, insist) {
     const { repository } = planned.image.target;
     const suspects = planned.placements.filter(({ descriptor }) => named.size === 0 || named.has(descriptor.digest));
     await Promise.all(suspects.map(async (placement) => {
-        const has = await hasBlob(target, repository, placement.descriptor, signal);
+        const has = await (0,registry_blobs/* hasBlob */.is)(target, repository, placement.descriptor, signal);
         if (has !== 'present' || (insist && named.size > 0))
             await repair(placement);
     }));
     for (const { descriptor, bytes } of [...planned.image.manifests, ...planned.image.attached]) {
         if (named.has(descriptor.digest))
-            await putManifest(target, repository, descriptor.digest, { descriptor, bytes }, signal);
+            await (0,manifests/* putManifest */.RV)(target, repository, descriptor.digest, { descriptor, bytes }, signal);
     }
 }
 /**
@@ -13537,7 +12504,7 @@ async function verifyBelow(planned, context) {
     const unchecked = new Set([...planned.image.manifests, ...planned.image.attached]
         .filter(({ descriptor: { mediaType } }) => !checks.has(mediaType))
         .flatMap(({ manifest }) => below(manifest)));
-    const has = (placement) => slots.run(() => hasBlob(target, repository, placement.descriptor, signal));
+    const has = (placement) => slots.run(() => (0,registry_blobs/* hasBlob */.is)(target, repository, placement.descriptor, signal));
     const moved = planned.placements.filter(({ way, descriptor }) => way !== 'present' && unchecked.has(descriptor.digest));
     await Promise.all(moved.map(async (placement) => {
         if ((await has(placement)) !== 'absent')
@@ -13545,7 +12512,7 @@ async function verifyBelow(planned, context) {
         await repair(placement);
         if ((await has(placement)) !== 'absent')
             return;
-        throw new RegistryError('corrupt', `${target.name}/${repository} took ${placement.descriptor.digest} twice and does not have it`, {
+        throw new registry_error/* RegistryError */.gl('corrupt', `${target.name}/${repository} took ${placement.descriptor.digest} twice and does not have it`, {
             host: target.name,
             repository,
             digest: placement.descriptor.digest,
@@ -13555,10 +12522,10 @@ async function verifyBelow(planned, context) {
     await Promise.all(planned.image.manifests.slice(0, -1).map(async ({ descriptor: { digest } }) => {
         if (!unchecked.has(digest))
             return;
-        const there = await slots.run(() => resolveManifest(target, repository, digest, signal, true));
+        const there = await slots.run(() => (0,manifests/* resolveManifest */.K9)(target, repository, digest, signal, true));
         if (there === digest)
             return;
-        throw new RegistryError('corrupt', `${target.name}/${repository} took the manifest ${digest} and does not have it`, {
+        throw new registry_error/* RegistryError */.gl('corrupt', `${target.name}/${repository} took the manifest ${digest} and does not have it`, {
             host: target.name,
             repository,
             digest
@@ -13581,7 +12548,7 @@ async function pushTags(images, last, context) {
     const push = async (planned) => {
         moved.push(planned);
         const { repository, tag } = planned.image.target;
-        await putManifest(context.target, repository, tag, planned.image.root, context.signal);
+        await (0,manifests/* putManifest */.RV)(context.target, repository, tag, planned.image.root, context.signal);
     };
     try {
         await publish_all(others.map(planned => context.slots.run(() => push(planned))));
@@ -13606,12 +12573,12 @@ async function readBack({ image }, { target, signal }) {
     const { digest } = image.root.descriptor;
     const patience = target.patience();
     for (;;) {
-        const now = await resolveManifest(target, repository, tag, signal);
+        const now = await (0,manifests/* resolveManifest */.K9)(target, repository, tag, signal);
         if (now === digest)
             return;
         // Behind some names stand machines that learn of a tag a moment later.
         const text = `${target.name}/${repository}:${tag} was put to ${digest}, but reads ${now ?? 'as absent'}`;
-        const late = new RegistryError('server', text, { host: target.name, repository, digest });
+        const late = new registry_error/* RegistryError */.gl('server', text, { host: target.name, repository, digest });
         if (patience.tries >= 4)
             throw late;
         await target.recover(patience, late, signal);
@@ -13626,9 +12593,9 @@ async function restore(moved, { target }) {
         if (standing.tagged === undefined)
             continue;
         try {
-            const before = await getManifest(target, repository, standing.tagged, signal);
+            const before = await (0,manifests/* getManifest */.c2)(target, repository, standing.tagged, signal);
             if (before !== undefined)
-                await putManifest(target, repository, tag, before, signal);
+                await (0,manifests/* putManifest */.RV)(target, repository, tag, before, signal);
         }
         catch {
             target.warnOnce(`${target.name}/${repository}:${tag} could not be put back to ${standing.tagged}`);
@@ -13636,46 +12603,14 @@ async function restore(moved, { target }) {
     }
 }
 
-;// CONCATENATED MODULE: ./src/registry/pieces.ts
-/** A stream of Node's own as pieces; its memory is not used again. */
-function piecesOf(body) {
-    return {
-        get paused() {
-            return body.isPaused();
-        },
-        start(taker) {
-            let over = false;
-            const fail = (error) => {
-                if (over)
-                    return;
-                over = true;
-                taker.fail(error);
-            };
-            body.on('error', fail);
-            if (body.destroyed) {
-                // It broke while it waited: nobody will tell of it any more.
-                fail(new Error('it broke off before it was read'));
-                return;
-            }
-            body.on('end', () => {
-                if (!over)
-                    taker.end();
-                over = true;
-            });
-            body.on('close', () => {
-                fail(new Error('closed early'));
-            });
-            body.on('data', (piece) => {
-                if (!over)
-                    taker.data(piece, () => undefined);
-            });
-        },
-        pause: () => body.pause(),
-        resume: () => body.resume(),
-        destroy: () => body.destroy()
-    };
-}
-
+// EXTERNAL MODULE: external "node:zlib"
+var external_node_zlib_ = __nccwpck_require__(8522);
+// EXTERNAL MODULE: ./src/oci/digest.ts
+var oci_digest = __nccwpck_require__(8825);
+// EXTERNAL MODULE: ./src/registry/patience.ts
+var registry_patience = __nccwpck_require__(6708);
+// EXTERNAL MODULE: ./src/registry/pieces.ts
+var pieces = __nccwpck_require__(8164);
 ;// CONCATENATED MODULE: ./src/registry/reader.ts
 
 
@@ -13740,7 +12675,7 @@ class BlobReader {
             catch (error) {
                 signal.throwIfAborted();
                 at = cursor.at;
-                if (!(error instanceof RegistryError) || !isPassing(error) || sink.destroyed)
+                if (!(error instanceof registry_error/* RegistryError */.gl) || !(0,registry_patience/* isPassing */.WG)(error) || sink.destroyed)
                     throw error;
                 if (at - earned >= progress) {
                     patience = this.#registry.patience();
@@ -13753,7 +12688,7 @@ class BlobReader {
     #open(offset, end, signal) {
         // Once: what breaks before the answer and what breaks after it share the one patience of `pump`.
         const part = { offset, end };
-        return openBlob(this.#registry, this.#repository, this.descriptor, part, signal, 'once');
+        return (0,registry_blobs/* openBlob */.Ym)(this.#registry, this.#repository, this.descriptor, part, signal, 'once');
     }
     #take(at, to, signal) {
         const ahead = this.#ahead;
@@ -13879,7 +12814,7 @@ class BlobReader {
     #failure(fault, text, cause) {
         const { name: host } = this.#registry;
         const { digest } = this.descriptor;
-        return new RegistryError(fault, `${host}/${this.#repository}@${digest}: ${text}`, {
+        return new registry_error/* RegistryError */.gl(fault, `${host}/${this.#repository}@${digest}: ${text}`, {
             host,
             method: 'GET',
             repository: this.#repository,
@@ -13896,9 +12831,15 @@ function decoded(answer, size) {
     }
     const unpacked = (0,external_node_zlib_.createGunzip)();
     answer.body.on('error', error => unpacked.destroy(error));
-    return piecesOf(answer.body.pipe(unpacked));
+    return (0,pieces/* piecesOf */.X)(answer.body.pipe(unpacked));
 }
 
+// EXTERNAL MODULE: ./src/oci/clean.ts
+var oci_clean = __nccwpck_require__(4192);
+// EXTERNAL MODULE: ./src/registry/redirect.ts
+var redirect = __nccwpck_require__(5231);
+// EXTERNAL MODULE: ./src/registry/registry.ts + 4 modules
+var registry_registry = __nccwpck_require__(1915);
 ;// CONCATENATED MODULE: ./src/registry/uploads.ts
 
 
@@ -13910,7 +12851,7 @@ function decoded(answer, size) {
 /** Chunks never become smaller than this, in bytes: below, round trips are all there is. */
 const shortestChunk = 1024 * 1024;
 /** How often a blob whose bytes are wrong is tried again: the source may have had a bad moment. */
-const uploads_mostCorrupt = 2;
+const mostCorrupt = 2;
 /** How often an upload begins anew because its token was refused in the middle of a body. */
 const mostRefused = 2;
 /** How often it begins anew because the registry has lost it. */
@@ -13936,12 +12877,12 @@ async function mountBlob(registry, repository, digest, from, signal) {
             own: 10_000,
             digest,
             signal
-        }, discard);
+        }, registry_registry/* discard */.vf);
         return answer.status === 201 ? 'mounted' : sessionOf(answer);
     }
     catch (error) {
         // Whatever a registry has against a mount, it may still take an upload.
-        if (error instanceof RegistryError && error.fault !== 'unsafe') {
+        if (error instanceof registry_error/* RegistryError */.gl && error.fault !== 'unsafe') {
             registry.log.debug(`not mounted: ${error.message}`);
             return undefined;
         }
@@ -13962,7 +12903,7 @@ async function openUpload(registry, repository, digest, signal, tries = 'patient
         tries,
         digest,
         signal
-    }, discard);
+    }, registry_registry/* discard */.vf);
     return sessionOf(answer);
 }
 /** Tells the registry that an upload will not go on. Best effort: some registries cannot. */
@@ -13975,7 +12916,7 @@ async function cancelUpload(registry, repository, { url }) {
             expect: [200, 202, 204, 404, 405],
             tries: 'once',
             signal: AbortSignal.timeout(2000)
-        }, discard);
+        }, registry_registry/* discard */.vf);
     }
     catch {
         registry.log.debug(`an upload at ${registry.name}/${repository} could not be cancelled`);
@@ -14012,7 +12953,7 @@ class Upload {
         const { descriptor } = this.#content;
         const patience = registry.patience();
         let failures = 0;
-        const left = { corrupt: uploads_mostCorrupt, refused: mostRefused, lost: mostLost, large: mostHalvings };
+        const left = { corrupt: mostCorrupt, refused: mostRefused, lost: mostLost, large: mostHalvings };
         for (;;) {
             try {
                 // Once: this loop is the patience.
@@ -14024,7 +12965,7 @@ class Upload {
             catch (error) {
                 await this.#abandon();
                 this.#signal.throwIfAborted();
-                if (!(error instanceof RegistryError))
+                if (!(error instanceof registry_error/* RegistryError */.gl))
                     throw error;
                 error.attempts = Math.max(error.attempts, ++failures);
                 if (await this.#arrived(error))
@@ -14050,12 +12991,12 @@ class Upload {
             return false;
         const { descriptor } = this.#content;
         try {
-            const has = await hasBlob(this.#registry, this.#repository, descriptor, this.#signal, 'once');
+            const has = await (0,registry_blobs/* hasBlob */.is)(this.#registry, this.#repository, descriptor, this.#signal, 'once');
             return has === 'present';
         }
         catch (failure) {
             this.#signal.throwIfAborted();
-            if (failure instanceof RegistryError)
+            if (failure instanceof registry_error/* RegistryError */.gl)
                 return false;
             throw failure;
         }
@@ -14075,7 +13016,7 @@ class Upload {
             learned.tooLarge = Math.min(learned.tooLarge ?? Infinity, this.#sent);
             return 'large';
         }
-        if (isPassing(error))
+        if ((0,registry_patience/* isPassing */.WG)(error))
             return 'passing';
         if (error.fault === 'unauthorized')
             return 'refused';
@@ -14112,10 +13053,10 @@ class Upload {
     }
     /** For answers that promise nothing. */
     async #prove(digest) {
-        const has = await hasBlob(this.#registry, this.#repository, this.#content.descriptor, this.#signal);
+        const has = await (0,registry_blobs/* hasBlob */.is)(this.#registry, this.#repository, this.#content.descriptor, this.#signal);
         if (has !== 'absent')
             return;
-        throw new RegistryError('server', `${this.#registry.name} took the upload of ${digest}, but does not have it`, {
+        throw new registry_error/* RegistryError */.gl('server', `${this.#registry.name} took the upload of ${digest}, but does not have it`, {
             host: this.#registry.name,
             repository: this.#repository,
             digest
@@ -14148,7 +13089,7 @@ class Upload {
             }
             catch (error) {
                 this.#signal.throwIfAborted();
-                if (!(error instanceof RegistryError) || error === this.#contentFailure)
+                if (!(error instanceof registry_error/* RegistryError */.gl) || error === this.#contentFailure)
                     throw error;
                 if (error.status === 405 && at > 0) {
                     this.#registry.learned.wholeOnly = true;
@@ -14181,7 +13122,7 @@ class Upload {
             return { at, session: sessionOf(answer, session) };
         }
         catch (error) {
-            if (error instanceof RegistryError)
+            if (error instanceof registry_error/* RegistryError */.gl)
                 return undefined;
             throw error;
         }
@@ -14218,11 +13159,11 @@ class Upload {
             expect,
             ...more,
             headers: { ...(body && { 'Content-Type': 'application/octet-stream' }), ...more.headers },
-            ...(body && { body }),
+            ...(body && { body, fresh: this.#broken > 0 }),
             tries: 'once',
             digest: descriptor.digest,
             signal: this.#signal
-        }, discard);
+        }, registry_registry/* discard */.vf);
     }
     async #abandon() {
         const session = this.#session;
@@ -14237,122 +13178,17 @@ class Upload {
 function sessionOf({ headers, url, status }, before) {
     const { location } = headers;
     // An answer to a chunk may leave it out: then the address stays.
-    const next = location === undefined && before !== undefined ? before.url : judgeLocation(location, url);
+    const next = location === undefined && before !== undefined ? before.url : (0,redirect/* judgeLocation */.Nl)(location, url);
     const told = headers['oci-chunk-min-length'];
     const least = typeof told === 'string' && /^\d{1,12}$/.test(told) ? Number(told) : 0;
     if (least > 1024 * 1024 * 1024) {
-        throw new RegistryError('corrupt', `${url.host} wants chunks of at least ${(0,oci_clean/* clean */.uH)(String(told), 20)} bytes (${status})`, { host: url.host });
+        throw new registry_error/* RegistryError */.gl('corrupt', `${url.host} wants chunks of at least ${(0,oci_clean/* clean */.uH)(String(told), 20)} bytes (${status})`, { host: url.host });
     }
     return { url: next, shortestChunk: Math.max(least, before?.shortestChunk ?? 0) };
 }
 
-;// CONCATENATED MODULE: ./src/mirror/slots.ts
-/**
- * How much is done at once, between two bounds: a little more while all goes well, half of it when
- * a host says that it is too much.
- */
-class Slots {
-    /** Never more than this at once. */
-    most;
-    #limit;
-    #taken = 0;
-    #good = 0;
-    #waiting = [];
-    /** @param start how many at once to begin with @param most never more than this */
-    constructor(start, most) {
-        this.most = most;
-        this.#limit = Math.min(start, most);
-    }
-    /** How many may be taken at once just now. */
-    get limit() {
-        return this.#limit;
-    }
-    /** Waits for a slot, does the work, and gives the slot back. */
-    async run(work) {
-        while (this.#taken >= this.#limit)
-            await new Promise(resolve => this.#waiting.push(resolve));
-        this.#taken++;
-        try {
-            const result = await work();
-            this.#widen();
-            return result;
-        }
-        finally {
-            this.#taken--;
-            this.#waiting.shift()?.();
-        }
-    }
-    /** Half as many from here on: a host is overloaded. */
-    halve() {
-        this.#limit = Math.max(1, Math.floor(this.#limit / 2));
-        this.#good = 0;
-    }
-    /** One more after as many successes as there are slots: linear growth, as TCP has it. */
-    #widen() {
-        if (this.#limit >= this.most || ++this.#good < this.#limit)
-            return;
-        this.#good = 0;
-        this.#limit++;
-        this.#waiting.shift()?.();
-    }
-}
-
-;// CONCATENATED MODULE: ./src/mirror/schedule.ts
-
-/** Up to here a blob is small, in bytes: its round trips take longer than its bytes on most links. */
-const smallBlob = 1024 * 1024;
-/**
- * @param concurrency the most transfers at once that the user allows
- */
-function openLanes(concurrency = 24) {
-    // Two to sixteen large ones at once were measured on a link with 40 ms: below four the link is not
-    // full, above eight nothing is gained, and each one costs the registries memory.
-    const large = Math.max(1, Math.floor(concurrency / 3));
-    const small = Math.max(0, concurrency - large);
-    return {
-        large: new Slots(large, large),
-        small: new Slots(small, small),
-        control: new Slots(64, 96)
-    };
-}
-/** Takes the pressure off a host that asked for it. */
-function ease({ large, small, control }) {
-    large.halve();
-    small.halve();
-    control.halve();
-}
-/**
- * Runs all tasks, the largest first over the whole set, while the small lane works from the other
- * end: the last one to finish is then a small one. `run` must not throw.
- */
-async function largestFirst(tasks, sizeOf, { large, small }, run) {
-    const sorted = [...tasks].sort((one, other) => sizeOf(other) - sizeOf(one));
-    let top = 0;
-    let bottom = sorted.length;
-    const fromTop = () => (top < bottom ? sorted[top++] : undefined);
-    const fromBottom = () => {
-        const last = sorted[bottom - 1];
-        if (top >= bottom || last === undefined || sizeOf(last) > smallBlob)
-            return undefined;
-        bottom--;
-        return last;
-    };
-    const worker = async (slots, take) => {
-        for (let more = true; more;) {
-            more = await slots.run(async () => {
-                const task = take();
-                if (task !== undefined)
-                    await run(task);
-                return task !== undefined;
-            });
-        }
-    };
-    await Promise.all([
-        ...Array.from({ length: large.most }, () => worker(large, fromTop)),
-        ...Array.from({ length: small.most }, () => worker(small, fromBottom))
-    ]);
-}
-
+// EXTERNAL MODULE: ./src/mirror/schedule.ts
+var schedule = __nccwpck_require__(6610);
 ;// CONCATENATED MODULE: ./src/mirror/transfer.ts
 
 
@@ -14391,7 +13227,7 @@ class Transfer {
         const again = new Map(second.map(brought => [brought.planned, brought]));
         for (const { planned, error } of failed) {
             const later = again.get(planned)?.error;
-            if (error instanceof RegistryError && later instanceof RegistryError && later !== error)
+            if (error instanceof registry_error/* RegistryError */.gl && later instanceof registry_error/* RegistryError */.gl && later !== error)
                 later.attempts += error.attempts;
         }
         return first.map(brought => again.get(brought.planned) ?? brought);
@@ -14448,7 +13284,7 @@ class Transfer {
                 committed.resolve(undefined);
             }
         });
-        await largestFirst(copies, ({ placement }) => placement.descriptor.size, lanes, async ({ placement, settle }) => {
+        await (0,schedule/* largestFirst */.Fj)(copies, ({ placement }) => placement.descriptor.size, lanes, async ({ placement, settle }) => {
             settle(await this.#attempt(placement, () => this.#copy(placement, undefined)));
         });
         return await Promise.all(handing);
@@ -14458,7 +13294,7 @@ class Transfer {
         const placement = planned.placements[i];
         if (placement === undefined)
             return false;
-        const key = pair(placement.targetRepository, placement.descriptor.digest);
+        const key = (0,mirror_plan/* pair */.V2)(placement.targetRepository, placement.descriptor.digest);
         if (this.#claimed.has(key))
             return false;
         this.#claimed.add(key);
@@ -14466,7 +13302,7 @@ class Transfer {
     }
     /** What becomes of a placement, decided once; copies are queued for the lanes. */
     #outcome(placement, copies) {
-        const key = pair(placement.targetRepository, placement.descriptor.digest);
+        const key = (0,mirror_plan/* pair */.V2)(placement.targetRepository, placement.descriptor.digest);
         const known = this.#outcomes.get(key);
         if (known !== undefined)
             return known;
@@ -14482,7 +13318,7 @@ class Transfer {
     }
     #begin(placement, copies) {
         if (placement.way === 'present') {
-            this.#context.landed.add(pair(placement.targetRepository, placement.descriptor.digest));
+            this.#context.landed.add((0,mirror_plan/* pair */.V2)(placement.targetRepository, placement.descriptor.digest));
             return Promise.resolve({ way: 'present' });
         }
         if (placement.way === 'copy') {
@@ -14532,7 +13368,7 @@ class Transfer {
     async #mount(placement) {
         const { target, lanes, signal } = this.#context;
         const { from = '', targetRepository, descriptor } = placement;
-        const home = await (this.#outcomes.get(pair(from, descriptor.digest)) ??
+        const home = await (this.#outcomes.get((0,mirror_plan/* pair */.V2)(from, descriptor.digest)) ??
             Promise.resolve({ way: 'present' }));
         const take = () => lanes.control.run(() => mountBlob(target, targetRepository, descriptor.digest, from, signal));
         const again = async (session) => lanes.large.run(() => this.#copy(placement, session));
@@ -14563,7 +13399,7 @@ class Transfer {
 }
 /** Errors after which nothing else at that registry will go well either. */
 function isHopeless(error) {
-    if (!(error instanceof RegistryError))
+    if (!(error instanceof registry_error/* RegistryError */.gl))
         return false;
     return (['unauthorized', 'address', 'certificate', 'proxy'].includes(error.fault) ||
         error.status === 507);
@@ -14594,7 +13430,7 @@ class Mirror {
         this.#options = options;
         this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
         // Every request listens to it while it lasts.
-        (0,external_node_events_namespaceObject.setMaxListeners)(0, this.#signal);
+        (0,external_node_events_.setMaxListeners)(0, this.#signal);
         this.#transfer = new Transfer({ ...options, landed: this.#landed, signal: this.#signal });
     }
     /**
@@ -14605,7 +13441,7 @@ class Mirror {
         const { target, lanes, publish, last } = this.#options;
         for (const { image, standing } of release.images) {
             for (const digest of standing.manifests)
-                this.#landed.add(pair(image.target.repository, digest));
+                this.#landed.add((0,mirror_plan/* pair */.V2)(image.target.repository, digest));
         }
         const context = {
             target,
@@ -14644,7 +13480,7 @@ class Mirror {
         const failed = images.filter(({ status }) => status === 'failed').map(({ name }) => name);
         return published || (!this.#options.publish && failed.length === 0)
             ? undefined
-            : refuseHalf(tag, failed);
+            : (0,mirror_error/* refuseHalf */.C4)(tag, failed);
     }
     #result({ tag, targetTag, missing }, brought, end) {
         const { source, target } = this.#options;
@@ -14693,302 +13529,12 @@ function imageResult({ image }, names, end) {
         size: image.size,
         bytes: end.bytes,
         milliseconds: Math.round(end.milliseconds),
-        ...(end.error !== undefined && { error: failureOf(end.error) })
+        ...(end.error !== undefined && { error: (0,mirror_error/* failureOf */.g5)(end.error) })
     };
 }
 
-;// CONCATENATED MODULE: ./src/release/bounded.ts
-/**
- * Keeps the items that `keep` says yes to, in their order, asking at most `slots` at once. After the
- * first failure no more are asked, those that are open are told to stop by the signal that they were
- * given, and the failure is thrown when all have ended.
- */
-async function filterBounded(items, slots, signal, keep) {
-    const stop = new AbortController();
-    const either = AbortSignal.any([signal, stop.signal]);
-    const kept = new Set();
-    const failures = [];
-    const queue = items.entries();
-    const worker = async () => {
-        // The one iterator is shared by all workers: each takes the next item that is left.
-        for (const [at, item] of queue) {
-            try {
-                either.throwIfAborted();
-                if (await keep(item, either))
-                    kept.add(at);
-            }
-            catch (error) {
-                failures.push(error);
-                stop.abort(error);
-                return;
-            }
-        }
-    };
-    const workers = Math.max(1, Math.min(Math.floor(slots), items.length));
-    await Promise.all(Array.from({ length: workers }, worker));
-    if (failures.length > 0)
-        throw failures[0];
-    return items.filter((_, at) => kept.has(at));
-}
-
-// EXTERNAL MODULE: ./src/release/catalog.ts + 1 modules
-var catalog = __nccwpck_require__(1799);
-// EXTERNAL MODULE: ./src/release/companions.ts + 1 modules
-var companions = __nccwpck_require__(5610);
-// EXTERNAL MODULE: ./src/release/error.ts
-var error = __nccwpck_require__(5083);
-// EXTERNAL MODULE: ./src/release/tag.ts
-var release_tag = __nccwpck_require__(3837);
-;// CONCATENATED MODULE: ./src/release/near-miss.ts
-
-/** The most suggestions that are made. */
-const mostSuggestions = 3;
-// A wrong date costs less than a wrong version, however wrong it is: whoever names a version means it.
-const wrongDate = 1;
-const wrongVersion = 2;
-// What is further away than this is no misprint but another thing.
-const furthest = 5;
-// What is so much further away than the best is noise beside it.
-const spread = 1.9;
-/**
- * The existing tags that somebody who wrote `tag` may have meant, best first, at most three: the same
- * tag in other letters or with other signs between the numbers, the same version with another date,
- * the same date with another version, and what is a few letters away.
- */
-function nearMisses(tag, existing) {
-    const wanted = tag.trim().slice(0, 200);
-    const scored = [...new Set(existing)]
-        .filter(candidate => candidate !== wanted)
-        .map(candidate => ({ candidate, cost: cost(wanted, candidate) }))
-        .filter(({ cost }) => cost <= furthest)
-        .sort((a, b) => a.cost - b.cost || (0,release_tag/* compareTags */.bb)(b.candidate, a.candidate));
-    const best = scored[0]?.cost ?? 0;
-    return scored
-        .filter(({ cost }) => cost <= best + (best > 0 ? spread : 0))
-        .slice(0, mostSuggestions)
-        .map(({ candidate }) => candidate);
-}
-function cost(wanted, candidate) {
-    if (signs(wanted) === signs(candidate))
-        return 0;
-    const release = (0,release_tag/* parseReleaseTag */.rE)(candidate);
-    const guess = release && loosely(wanted);
-    if (guess)
-        return releaseCost(guess, release);
-    return wrongVersion * editDistance(wanted.toLowerCase(), candidate.toLowerCase());
-}
-function releaseCost(guess, release) {
-    const date = release.text.slice(release.text.indexOf('_')).replace(/\D/g, '');
-    const dates = guess.date === '' ? date.length : dateDistance(guess.date, date);
-    const version = [release.major, release.minor, release.patch];
-    const sameVersion = guess.version.every((number, at) => number === version[at]);
-    if (sameVersion) {
-        // A version without its patch number is a little further away.
-        return 0.1 * (version.length - guess.version.length) + (wrongDate * Math.min(dates, 8)) / 8;
-    }
-    const versions = editDistance(guess.version.join('.'), version.join('.'));
-    return wrongVersion * versions + dates;
-}
-// Takes the numbers as they come: two or three for the version, what looks like a year begins the date.
-function loosely(text) {
-    const numbers = text.match(/\d+/g) ?? [];
-    const year = numbers.findIndex((number, at) => at >= 2 && /^20\d\d/.test(number));
-    const end = year === 2 ? 2 : 3;
-    if (numbers.length < 2)
-        return undefined;
-    return { version: numbers.slice(0, end).map(Number), date: numbers.slice(end).join('') };
-}
-// Day and month changed over is one mistake, not four wrong digits.
-function dateDistance(a, b) {
-    const swapped = b.slice(0, 4) + b.slice(6, 8) + b.slice(4, 6);
-    return a === swapped ? 1 : editDistance(a, b);
-}
-// Letters and digits alone, with the v that a tag begins with.
-function signs(text) {
-    const plain = text.toLowerCase().replace(/[^a-z0-9]/g, '');
-    return /^\d/.test(plain) ? `v${plain}` : plain;
-}
-/**
- * How many single letters have to be put in, left out, replaced or changed over with their neighbour
- * to make `b` of `a` (optimal string alignment).
- */
-function editDistance(a, b) {
-    let [before, last] = [[], Array.from({ length: b.length + 1 }, (_, at) => at)];
-    for (let i = 1; i <= a.length; i++) {
-        const row = [i];
-        for (let j = 1; j <= b.length; j++) {
-            const same = a[i - 1] === b[j - 1] ? 0 : 1;
-            let least = Math.min(at(last, j) + 1, at(row, j - 1) + 1, at(last, j - 1) + same);
-            if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
-                least = Math.min(least, at(before, j - 2) + 1);
-            row.push(least);
-        }
-        [before, last] = [last, row];
-    }
-    return at(last, b.length);
-}
-function at(row, index) {
-    return row[index] ?? Infinity;
-}
-
-;// CONCATENATED MODULE: ./src/release/resolve.ts
-
-
-
-
-
-
-/** The chart of the extension, an OCI artifact beside the images; its tag is the chart's version. */
-const chartArtifact = 'arcdataservices-extension';
-/** The most unlisted names of a source's catalogue that are asked for. */
-const mostSiblings = 1000;
-/**
- * Finds out which images a release has: every listed name is asked for at the source, and what
- * carries the tag without being listed is taken too. Nothing is moved.
- * @throws ReleaseError when a core image, or one that the user named, is not there, and when nothing
- *   is left; whatever `has` throws, after the other questions have ended
- */
-async function resolveImages(options) {
-    const { tag, selection, log, has, signal, concurrency } = options;
-    const known = selection.kind === 'exactly'
-        ? named(tag, selection.names)
-        : [
-            ...listed(tag).filter(({ name }) => ![...selection.add, ...selection.remove].includes(name)),
-            ...named(tag, selection.add)
-        ];
-    if (known.length === 0)
-        throw nothingLeft(tag);
-    const carry = (images) => filterBounded(images, concurrency, signal, (image, one) => has(image.name, image.tag, one));
-    const beside = async () => {
-        const unlisted = selection.kind === 'exactly' ? [] : await discover(options, known);
-        return { unlisted, there: await carry(unlisted) };
-    };
-    // Both at once; when one fails, the other has ended before that is told.
-    const [listedOnes, others] = await settled([carry(known), beside()]);
-    const byName = (a, b) => (a.name < b.name ? -1 : 1);
-    const asked = [...known, ...others.unlisted].sort(byName);
-    const there = [...listedOnes, ...others.there].sort(byName);
-    const absent = asked.filter(image => !there.includes(image));
-    refuseIncomplete(tag, absent);
-    if (there.length === 0)
-        throw nothingLeft(tag);
-    warnOfGaps(options, there);
-    const missing = absent.filter(({ role }) => role !== 'unlisted').map(({ name }) => name);
-    if (missing.length > 0)
-        log.notice(`${(0,oci_clean/* clean */.uH)(tag)} comes without ${missing.join(', ')}: the source does not have them.`);
-    for (const { name } of there.filter(({ role }) => role === 'unlisted'))
-        log.notice(`${name} is in no list but carries ${(0,oci_clean/* clean */.uH)(tag)}: it is mirrored too.`);
-    return { tag, images: there.map(({ name, role, tag }) => ({ name, role, tag })), missing };
-}
-/**
- * The order in which the images of a release get their tags: by name, then arc-bootstrapper, and
- * arc-controller last, since its tag is what Arc's upgrade check looks for.
- */
-function publishOrder(names) {
-    const last = ['arc-bootstrapper', 'arc-controller'];
-    const others = names.filter(name => !last.includes(name)).sort();
-    return [...others, ...last.filter(name => names.includes(name))];
-}
-/** Both results, or the first failure after both have ended. */
-async function settled([one, other]) {
-    await Promise.allSettled([one, other]);
-    return [await one, await other];
-}
-function nothingLeft(tag) {
-    return new error/* ReleaseError */.K(`The input images leaves nothing of ${(0,oci_clean/* clean */.uH)(tag)} to mirror. Take out a line that begins with -, or name the images that are wanted.`);
-}
-function listed(tag) {
-    return (0,catalog/* imageSet */.i)(tag).map(image => ({ ...image, tag, required: image.role === 'core' }));
-}
-function named(tag, names) {
-    const roles = new Map((0,catalog/* imageSet */.i)(tag).map(({ name, role }) => [name, role]));
-    return [...new Set(names)].map(name => name === chartArtifact
-        ? { name, role: 'chart', tag: chartTag(tag), required: true }
-        : { name, role: roles.get(name) ?? 'asked-for', tag, required: true });
-}
-function chartTag(tag) {
-    const chart = (0,companions/* companions */.a)(tag)?.chart;
-    if (chart !== undefined)
-        return chart;
-    throw new error/* ReleaseError */.K(`Which version of ${chartArtifact} belongs to ${(0,oci_clean/* clean */.uH)(tag)} is not known. Leave it out of images.`);
-}
-async function discover({ tag, selection, siblings, log, signal }, known) {
-    const removed = selection.kind === 'exactly' ? [] : selection.remove;
-    const found = await listSiblings(siblings, log, signal);
-    const names = [...new Set(found)].filter(name => /^arc-[a-z0-9][a-z0-9._-]*$/.test(name)).sort();
-    const listedNames = (0,catalog/* imageSet */.i)(tag).map(({ name }) => name);
-    warnOfIdle(removed.filter(name => !names.includes(name) && !listedNames.includes(name)), [...names, ...listedNames], log);
-    const unlisted = names.filter(name => !removed.includes(name) && known.every(other => other.name !== name));
-    if (unlisted.length > mostSiblings)
-        log.warning(`The source lists ${unlisted.length} more names that begin with arc-; the first ${mostSiblings} are asked for.`);
-    return unlisted
-        .slice(0, mostSiblings)
-        .map(name => ({ name, role: 'unlisted', tag, required: false }));
-}
-// The list serves alone where the catalogue cannot be had; that is said, since a new image may slip by.
-async function listSiblings(siblings, log, signal) {
-    try {
-        const names = await siblings?.(signal);
-        if (names === undefined)
-            log.debug('The source does not tell its repositories; the built-in list serves alone.');
-        return names ?? [];
-    }
-    catch (error) {
-        signal.throwIfAborted();
-        log.warning(`The source's repositories cannot be listed, so images that are in no list are not looked for: ${(0,oci_clean/* clean */.uH)(error.message)}`);
-        return [];
-    }
-}
-function refuseIncomplete(tag, absent) {
-    const lost = absent.filter(({ required }) => required);
-    if (lost.length === 0)
-        return;
-    const core = lost.filter(({ role }) => role === 'core').map(({ name }) => name);
-    const other = lost.filter(({ role }) => role !== 'core');
-    const parts = [];
-    if (core.length > 0)
-        parts.push(`${(0,oci_clean/* clean */.uH)(tag)} is not whole at the source: ${core.join(', ')} ${are(core)} missing, and Arc does not run without ${core.length > 1 ? 'them' : 'it'}.`);
-    if (other.length > 0) {
-        const names = other.map(image => withTag(image, tag));
-        parts.push(`${names.join(', ')} ${are(names)} named in images but ${are(names)} not at the source under ${other.every(image => image.tag === tag) ? (0,oci_clean/* clean */.uH)(tag) : 'that tag'}.${guess(tag, other)}`);
-    }
-    parts.push('Nothing was moved.');
-    if (core.length > 0)
-        parts.push(`The release may still be on its way there: run again later, or leave an image out with ${core.map(name => `-${name}`).join(' ')} in images.`);
-    throw new error/* ReleaseError */.K(parts.join(' '));
-}
-function withTag({ name, tag }, release) {
-    return tag === release ? (0,oci_clean/* clean */.uH)(name, 120) : `${(0,oci_clean/* clean */.uH)(name, 120)}:${(0,oci_clean/* clean */.uH)(tag, 120)}`;
-}
-function guess(tag, lost) {
-    const names = (0,catalog/* imageSet */.i)(tag).map(({ name }) => name);
-    const meant = lost.flatMap(({ name }) => nearMisses(name, names).slice(0, 1));
-    return meant.length > 0 ? ` Did you mean ${meant.join(', ')}?` : '';
-}
-function warnOfIdle(idle, names, log) {
-    // A name of another version is no mistake: one input may serve a range of releases.
-    for (const name of idle.filter(name => catalog/* catalogEntries */.u.every(entry => entry.name !== name))) {
-        const meant = nearMisses(name, names)[0];
-        log.warning(`-${(0,oci_clean/* clean */.uH)(name, 120)} in images takes nothing away: there is no such image.${meant === undefined ? '' : ` Did you mean -${meant}?`}`);
-    }
-}
-function warnOfGaps({ tag, selection, log }, images) {
-    const left = listed(tag)
-        .filter(({ name, required }) => required && images.every(image => image.name !== name))
-        .map(({ name }) => name);
-    if (left.length === 0)
-        return;
-    const message = `${(0,oci_clean/* clean */.uH)(tag)} is mirrored without ${left.join(', ')}, as images says: Arc does not run from these images alone.`;
-    // Whoever names images one by one knows it; whoever takes one away may not.
-    if (selection.kind === 'exactly')
-        log.notice(message);
-    else
-        log.warning(message);
-}
-function are(names) {
-    return names.length > 1 ? 'are' : 'is';
-}
-
+// EXTERNAL MODULE: ./src/release/resolve.ts + 1 modules
+var resolve = __nccwpck_require__(4795);
 // EXTERNAL MODULE: external "node:fs/promises"
 var promises_ = __nccwpck_require__(1455);
 ;// CONCATENATED MODULE: ./src/docker/error.ts
@@ -15028,221 +13574,8 @@ function textOf(value) {
     return typeof value === 'string' ? (0,oci_clean/* clean */.uH)(value, 200) : 'unknown';
 }
 
-;// CONCATENATED MODULE: external "node:child_process"
-const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
-// EXTERNAL MODULE: external "node:path"
-var external_node_path_ = __nccwpck_require__(6760);
-;// CONCATENATED MODULE: ./src/windows.ts
-
-
-/** A program of Windows itself, by its place: what PATH would find may be another. */
-function systemProgram(name) {
-    return external_node_path_.win32.join(process.env.SystemRoot ?? 'C:\\Windows', 'System32', name);
-}
-/**
- * How a program is started on Windows: as it is, but batch files, as some credential helpers are,
- * run in cmd.exe only. Nothing that cmd.exe could read as anything but a plain word is let through.
- * @throws Error when a batch file were given more than plain words
- */
-function throughShell(file, args) {
-    if (!/\.(?:cmd|bat)$/i.test(file))
-        return { file, argv: args, verbatim: false };
-    if (/["%!^\r\n]/.test(file) || !args.every(arg => /^[\w.:/\\-]+$/.test(arg))) {
-        throw new Error('a batch file can be given plain words only');
-    }
-    return {
-        file: systemProgram('cmd.exe'),
-        argv: ['/d', '/s', '/c', `""${file}" ${args.join(' ')}"`],
-        verbatim: true
-    };
-}
-/** Ends a child with its children: Windows has no signals and no process groups. */
-function endTree(child) {
-    const args = ['/T', '/F', '/PID', String(child.pid)];
-    (0,external_node_child_process_namespaceObject.spawn)(systemProgram('taskkill.exe'), args, { stdio: 'ignore', windowsHide: true })
-        .once('error', () => child.kill())
-        .unref();
-}
-
-;// CONCATENATED MODULE: ./src/process.ts
-
-
-
-
-
-
-/** A program could not be started at all. The message is clean. */
-class ProcessError extends Error {
-    name = 'ProcessError';
-    /** The system's code, such as ENOENT or EACCES. */
-    code;
-    constructor(file, cause) {
-        const { code, message } = cause;
-        super(`${(0,oci_clean/* clean */.uH)(file, 200)} could not be started: ${(0,oci_clean/* clean */.uH)(message, 200)}`, { cause });
-        this.code = code;
-    }
-}
-const defaultCapture = 64 * 1024;
-/** Well below the 7.5 s that a cancelled step has until it is killed itself. */
-const defaultGrace = 3_000;
-/** A grandchild may hold the pipes open after the child has gone. */
-const lastWords = 1_000;
-const longestTimer = 2 ** 31 - 1;
-const windows = process.platform === 'win32';
-/**
- * Runs a program without a shell and waits for its end. Its output is captured, never shown: the
- * runner reads commands from what a step prints.
- * @throws ProcessError when it cannot be started; the signal's reason when that ended it
- */
-async function runProcess(command) {
-    const { args, signal, grace = defaultGrace, capture = defaultCapture } = command;
-    signal?.throwIfAborted();
-    // It may throw at once or tell later.
-    let child;
-    try {
-        const { file, argv, verbatim } = windows
-            ? throughShell(command.file, args)
-            : { file: command.file, argv: args, verbatim: false };
-        child = (0,external_node_child_process_namespaceObject.spawn)(file, [...argv], {
-            env: { ...command.env },
-            stdio: [command.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
-            // A process group of its own, so that its children end with it.
-            detached: !windows,
-            windowsHide: true,
-            windowsVerbatimArguments: verbatim
-        });
-    }
-    catch (error) {
-        throw new ProcessError(command.file, error);
-    }
-    const stdout = tailOf(child.stdout, capture);
-    const stderr = tailOf(child.stderr, capture);
-    // A child that ends without reading its input is no failure of ours: its exit code tells.
-    child.stdin?.on('error', () => undefined);
-    child.stdin?.end(command.stdin);
-    let timedOut = false;
-    let killer;
-    const end = () => {
-        if (killer !== undefined)
-            return;
-        kill(child, 'SIGTERM');
-        killer = setTimeout(() => {
-            kill(child, 'SIGKILL');
-        }, grace);
-    };
-    const timer = setTimeout(() => {
-        timedOut = true;
-        end();
-    }, Math.min(command.timeout, longestTimer));
-    signal?.addEventListener('abort', end, { once: true });
-    try {
-        const exitCode = await ended(child, command.file);
-        // Those of its group that outlived the request go with it.
-        if (killer !== undefined)
-            kill(child, 'SIGKILL');
-        signal?.throwIfAborted();
-        return { exitCode, stdout: stdout(), stderr: stderr(), timedOut };
-    }
-    finally {
-        clearTimeout(timer);
-        clearTimeout(killer);
-        signal?.removeEventListener('abort', end);
-    }
-}
-function ended(child, file) {
-    return new Promise((resolve, reject) => {
-        let late;
-        child.once('error', (error) => {
-            if (child.pid === undefined)
-                reject(new ProcessError(file, error));
-        });
-        child.once('exit', exitCode => {
-            late = setTimeout(() => {
-                child.stdout?.destroy();
-                child.stderr?.destroy();
-                resolve(exitCode);
-            }, lastWords);
-        });
-        child.once('close', exitCode => {
-            clearTimeout(late);
-            resolve(exitCode);
-        });
-    });
-}
-/** Keeps the last `limit` bytes. */
-function tailOf(stream, limit) {
-    let chunks = [];
-    let length = 0;
-    stream?.on('data', (chunk) => {
-        chunks.push(chunk);
-        length += chunk.length;
-        if (length <= 2 * limit)
-            return;
-        chunks = [Buffer.concat(chunks).subarray(-limit)];
-        length = limit;
-    });
-    return () => Buffer.concat(chunks).subarray(-limit).toString('utf8');
-}
-function kill(child, signal) {
-    if (child.pid === undefined)
-        return;
-    if (windows) {
-        if (child.exitCode === null)
-            endTree(child);
-        return;
-    }
-    try {
-        process.kill(-child.pid, signal);
-    }
-    catch {
-        // The group is gone already.
-    }
-}
-/**
- * Where a program lies on the PATH of `env`, on Windows with the endings of PATHEXT. Only absolute
- * directories count: the working directory may hold a checked-out stranger.
- */
-async function findProgram(name, env, platform = process.platform) {
-    const onWindows = platform === 'win32';
-    const path = onWindows ? (variable(env, 'PATH') ?? '') : (env.PATH ?? '');
-    const endings = onWindows ? endingsFor(name, env) : [''];
-    for (const directory of path.split((onWindows ? external_node_path_.win32 : external_node_path_.posix).delimiter)) {
-        const bare = directory.replace(/^"(.*)"$/, '$1');
-        if (!(0,external_node_path_.isAbsolute)(bare))
-            continue;
-        for (const ending of endings) {
-            const candidate = (0,external_node_path_.join)(bare, name + ending);
-            if (await isProgram(candidate, onWindows))
-                return candidate;
-        }
-    }
-    return undefined;
-}
-function endingsFor(name, env) {
-    const known = (variable(env, 'PATHEXT') ?? '.COM;.EXE;.BAT;.CMD')
-        .split(';')
-        .filter(ending => ending !== '')
-        .map(ending => ending.toLowerCase());
-    return known.includes((0,external_node_path_.extname)(name).toLowerCase()) ? ['', ...known] : known;
-}
-async function isProgram(path, onWindows) {
-    try {
-        if (!(await (0,promises_.stat)(path)).isFile())
-            return false;
-        if (!onWindows)
-            await (0,promises_.access)(path, promises_.constants.X_OK);
-        return true;
-    }
-    catch {
-        return false;
-    }
-}
-/** A variable by its name in any case, as Windows has it (`Path`, `PATH`). */
-function variable(env, name) {
-    const key = Object.keys(env).find(key => key.toUpperCase() === name);
-    return key === undefined ? undefined : env[key];
-}
-
+// EXTERNAL MODULE: ./src/process.ts + 2 modules
+var src_process = __nccwpck_require__(1919);
 ;// CONCATENATED MODULE: ./src/docker/run.ts
 
 
@@ -15279,7 +13612,7 @@ async function run_runDocker(args, call, stdin, capture) {
     log.debug(shown);
     let outcome;
     try {
-        outcome = await runProcess({
+        outcome = await (0,src_process/* runProcess */.R3)({
             file: docker,
             args,
             env: dockerEnvironment(env, configDirectory),
@@ -15290,7 +13623,7 @@ async function run_runDocker(args, call, stdin, capture) {
         });
     }
     catch (error) {
-        if (!(error instanceof ProcessError))
+        if (!(error instanceof src_process/* ProcessError */.yI))
             throw error;
         throw new error_DockerError('missing', error.message, 'Install a docker client that runs on this machine.', error);
     }
@@ -15614,6 +13947,8 @@ function sameName(one, other) {
     return full(one) === full(other);
 }
 
+// EXTERNAL MODULE: ./src/mirror/slots.ts
+var slots = __nccwpck_require__(5730);
 // EXTERNAL MODULE: ./src/oci/platform.ts
 var oci_platform = __nccwpck_require__(1890);
 // EXTERNAL MODULE: ./src/oci/descriptor.ts
@@ -15634,7 +13969,7 @@ function contentOf({ manifest }) {
  */
 async function blobsThere(image, { manifest }, { target, lanes }, signal) {
     const { repository } = image.target;
-    const absent = (digest) => new RegistryError('corrupt', `${target.name}/${repository} was sent ${String(digest)} by docker and does not have it`, {
+    const absent = (digest) => new registry_error/* RegistryError */.gl('corrupt', `${target.name}/${repository} was sent ${String(digest)} by docker and does not have it`, {
         host: target.name,
         repository,
         digest,
@@ -15646,12 +13981,12 @@ async function blobsThere(image, { manifest }, { target, lanes }, signal) {
     const children = manifest.kind === 'image' ? [] : image.manifests.filter(node => node !== image.root);
     await Promise.all([
         ...blobs.map(async (blob) => {
-            const has = await lanes.control.run(() => hasBlob(target, repository, blob, signal));
+            const has = await lanes.control.run(() => (0,registry_blobs/* hasBlob */.is)(target, repository, blob, signal));
             if (has === 'absent')
                 throw absent(blob.digest);
         }),
         ...children.map(async ({ descriptor: { digest } }) => {
-            const there = await lanes.control.run(() => resolveManifest(target, repository, digest, signal, true));
+            const there = await lanes.control.run(() => (0,manifests/* resolveManifest */.K9)(target, repository, digest, signal, true));
             if (there !== digest)
                 throw absent(digest);
         })
@@ -15675,138 +14010,8 @@ function shortOf(digest) {
     return digest.slice(digest.indexOf(':') + 1).slice(0, 12);
 }
 
-;// CONCATENATED MODULE: ./src/registry/pages.ts
-
-
-
-/** The most bytes of a page. */
-const largestPage = 8 * 1024 * 1024;
-/** The most pages; with a thousand entries each, more than any registry was seen to have. */
-const mostPages = 1000;
-/**
- * All entries of a list that comes in pages, or undefined where there is no such list. A `Link` is
- * followed only within the registry, never twice to the same page, and only so many times.
- * @throws RegistryError
- * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
- */
-async function collect(registry, list) {
-    const { needs, key, until, signal } = list;
-    const entries = [];
-    const seen = new Set();
-    let next = new URL(list.path, registry.origin);
-    while (next !== undefined) {
-        const url = next;
-        seen.add(url.href);
-        const page = await registry.ask({
-            method: 'GET',
-            path: url,
-            needs,
-            expect: [200, 404],
-            headers: { Accept: 'application/json' },
-            signal
-        }, async (answer) => {
-            if (answer.status === 404) {
-                await discard(answer);
-                return undefined;
-            }
-            const place = { host: registry.name, method: 'GET', path: url.pathname };
-            const body = await readBody(answer.body, largestPage, registry.transport.timings.idle, place);
-            return { entries: parse(body, key, place), link: answer.headers.link };
-        });
-        if (page === undefined)
-            return seen.size === 1 ? undefined : entries;
-        for (const entry of page.entries)
-            entries.push(entry);
-        if (until !== undefined && page.entries.some(until))
-            return entries;
-        next = follow(page.link, url, registry);
-        if (next !== undefined && (seen.has(next.href) || seen.size >= mostPages)) {
-            throw new RegistryError('unsafe', `${registry.name}: the list of ${key} has no end`, {
-                host: registry.name,
-                path: url.pathname
-            });
-        }
-    }
-    return entries;
-}
-function parse(body, key, place) {
-    try {
-        const value = JSON.parse(body.toString('utf8'))[key];
-        // Without a tag, some registries say null.
-        if (value === null || value === undefined)
-            return [];
-        if (Array.isArray(value))
-            return value.filter(entry => typeof entry === 'string');
-    }
-    catch {
-        // Said below.
-    }
-    throw new RegistryError('corrupt', `${place.host}: the list of ${key} is not one`, place);
-}
-/** @see https://www.rfc-editor.org/rfc/rfc8288#section-3 */
-function follow(header, from, registry) {
-    const text = Array.isArray(header) ? header.join(', ') : (header ?? '');
-    const target = /<([^<>]*)>\s*(?:;\s*[^;,]+)*;\s*rel="?next"?/i.exec(text)?.[1];
-    if (target === undefined || !URL.canParse(target, from.href))
-        return undefined;
-    const url = new URL(target, from);
-    // Behind a proxy the registry may not know its own scheme and port: the path is what counts.
-    if (url.hostname !== from.hostname) {
-        throw new RegistryError('unsafe', `${registry.name}: the list goes on at another host, which is not followed`, {
-            host: registry.name,
-            path: from.pathname
-        });
-    }
-    return new URL(url.pathname + url.search, registry.origin);
-}
-
-;// CONCATENATED MODULE: ./src/registry/tags.ts
-
-
-
-
-/**
- * All tags of a repository, in the registry's order, which means nothing. None where the repository
- * is not known.
- * @throws RegistryError
- * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
- */
-async function listTags(registry, repository, signal) {
-    const pages = await collect(registry, {
-        path: `/v2/${repository}/tags/list?n=1000`,
-        needs: [{ repository, actions: registry.actions }],
-        key: 'tags',
-        signal
-    });
-    return pages ?? [];
-}
-/**
- * Takes a tag away. The manifest is meant to stay under its other names; a registry was seen to
- * delete it too, so whoever needs it looks at it afterwards.
- * @returns whether the tag is gone; many registries do not let tags be deleted
- * @throws the signal's reason
- * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#deleting-tags
- */
-async function removeTag(registry, repository, tag, signal) {
-    try {
-        await registry.ask({
-            method: 'DELETE',
-            path: registry.quirks.untag?.(repository, tag) ?? `/v2/${repository}/manifests/${tag}`,
-            needs: [{ repository, actions: 'delete' }],
-            expect: [200, 202, 204, 404],
-            tries: 'once',
-            signal
-        }, discard);
-        return (await resolveManifest(registry, repository, tag, signal)) === undefined;
-    }
-    catch (error) {
-        if (!(error instanceof RegistryError))
-            throw error;
-        registry.log.debug(`the tag stays: ${error.message}`);
-        return false;
-    }
-}
-
+// EXTERNAL MODULE: ./src/registry/tags.ts
+var tags = __nccwpck_require__(7906);
 ;// CONCATENATED MODULE: ./src/run/staging.ts
 
 
@@ -15820,20 +14025,21 @@ const cancelledTime = 4_000;
  */
 async function removeStaging({ target, log, signal }, staged, tag) {
     const limit = AbortSignal.timeout(signal.aborted ? cancelledTime : usualTime);
-    const all = [...new Map(staged.map(one => [one.repository, one])).values()];
     let removed = 0;
     let harm = '';
     try {
-        for (const { repository, published } of all) {
-            if (!(await removeTag(target, repository, tag, limit)))
+        for (const one of staged) {
+            const { repository, published } = one;
+            one.pushed ||= (await (0,manifests/* resolveManifest */.K9)(target, repository, tag, limit)) !== undefined;
+            if (one.pushed && !(await (0,tags/* removeTag */.b)(target, repository, tag, limit)))
                 break;
             removed++;
             if (published === undefined)
                 continue;
             const { digest } = published.manifest.descriptor;
-            if ((await resolveManifest(target, repository, published.tag, limit, true)) === digest)
+            if ((await (0,manifests/* resolveManifest */.K9)(target, repository, published.tag, limit, true)) === digest)
                 continue;
-            await putManifest(target, repository, published.tag, published.manifest, limit);
+            await (0,manifests/* putManifest */.RV)(target, repository, published.tag, published.manifest, limit);
             harm = ', since it deletes more than the tag';
             break;
         }
@@ -15841,7 +14047,7 @@ async function removeStaging({ target, log, signal }, staged, tag) {
     catch (error) {
         log.debug(`staging tags: ${String(error)}`);
     }
-    const left = all.length - removed;
+    const left = staged.slice(removed).filter(({ pushed }) => pushed).length;
     if (left === 0)
         return;
     log.notice(`${left === 1 ? 'One image keeps' : `${left} images keep`} the tag ${tag} at ${target.name} under which docker pushed: the registry does not let it be taken away${harm}. Arc takes no notice of it, and it may be deleted.`);
@@ -15879,13 +14085,14 @@ class DockerEngine {
     #signal;
     #tag = stagingTag();
     #slots;
-    #staged = [];
+    /** By repository. */
+    #staged = new Map();
     constructor(options) {
         this.#options = options;
         this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
-        (0,external_node_events_namespaceObject.setMaxListeners)(0, this.#signal);
+        (0,external_node_events_.setMaxListeners)(0, this.#signal);
         const most = Math.min(mostAtOnce, options.settings.concurrency ?? mostAtOnce);
-        this.#slots = new Slots(most, most);
+        this.#slots = new slots/* Slots */.W(most, most);
     }
     /**
      * Says what will become of the digests, and sees that the daemon's disk has room for what is there
@@ -15930,15 +14137,15 @@ class DockerEngine {
             }
         }
         finally {
-            const staged = this.#staged;
-            this.#staged = [];
+            const staged = [...this.#staged.values()];
+            this.#staged.clear();
             await removeStaging(this.#options, staged, this.#tag);
         }
     }
     /** Why a release did not come to where it should; undefined when it did. */
     failure({ tag, images, published }) {
         const failed = images.filter(({ status }) => status === 'failed').map(({ name }) => name);
-        return published ? undefined : refuseHalf(tag, failed);
+        return published ? undefined : (0,mirror_error/* refuseHalf */.C4)(tag, failed);
     }
     /** Largest first; what failed is tried once more when the rest is done. */
     async #bring(due) {
@@ -15975,6 +14182,8 @@ class DockerEngine {
         const { source, target, docker, env, log, settings } = this.#options;
         const { repository } = image.target;
         const root = image.root.descriptor;
+        const staged = this.#staged.get(repository) ?? { repository, pushed: false };
+        this.#staged.set(repository, staged);
         const mirrored = await mirrorImageByDocker({
             docker: docker.path,
             configDirectory: docker.configDirectory,
@@ -15986,12 +14195,12 @@ class DockerEngine {
             ...platformOf(image),
             timeout: settings.timeout / imageShare
         });
-        this.#staged.push({ repository, digest: mirrored.digest });
-        const fetched = await getManifest(target, repository, mirrored.digest, this.#signal);
+        staged.pushed = true;
+        const fetched = await (0,manifests/* getManifest */.c2)(target, repository, mirrored.digest, this.#signal);
         if (fetched === undefined) {
-            throw new MirrorError(`${target.name}/${repository} took ${mirrored.digest} from docker and does not have it`, "Look into the registry's storage and its replicas.");
+            throw new mirror_error/* MirrorError */.En(`${target.name}/${repository} took ${mirrored.digest} from docker and does not have it`, "Look into the registry's storage and its replicas.");
         }
-        const throughDocker = docker_engine_judge(image, mirrored, contentOf(fetched));
+        const throughDocker = judge(image, mirrored, contentOf(fetched));
         await blobsThere(image, fetched, this.#options, this.#signal);
         log.info(`${image.name}: ${said(throughDocker)}`);
         return {
@@ -16009,7 +14218,7 @@ class DockerEngine {
                 throw new TypeError('an image was not pushed');
             const { image } = planned;
             const { repository, tag } = image.target;
-            const tagged = await lanes.control.run(() => resolveManifest(target, repository, tag, this.#signal));
+            const tagged = await lanes.control.run(() => (0,manifests/* resolveManifest */.K9)(target, repository, tag, this.#signal));
             return {
                 ...planned,
                 image: { ...image, root: pushed },
@@ -16020,7 +14229,7 @@ class DockerEngine {
         for (const { image } of images) {
             const { repository, tag } = image.target;
             const { digest } = image.root.descriptor;
-            const staged = this.#staged.find(one => one.repository === repository);
+            const staged = this.#staged.get(repository);
             if (staged !== undefined)
                 staged.published = { tag, manifest: image.root };
             this.#options.log.debug(`${repository}:${tag} stands for ${digest}`);
@@ -16059,7 +14268,7 @@ class DockerEngine {
                     repository: image.target.repository,
                     digest: root.digest,
                     attempts: arrived?.attempts ?? 1,
-                    ...failureOf(error)
+                    ...(0,mirror_error/* failureOf */.g5)(error)
                 }
             })
         };
@@ -16082,7 +14291,7 @@ function sizeAtDaemon({ manifests }) {
  * What became of the image. A rewritten manifest must hold the config of one of the source's, and
  * with it the same unpacked layers: else the daemon pushed something else.
  */
-function docker_engine_judge(image, { digest, platform }, config) {
+function judge(image, { digest, platform }, config) {
     const leaves = image.manifests.filter(({ manifest }) => manifest.kind === 'image');
     const names = new Map(image.manifests.flatMap(({ manifest }) => manifest.kind === 'image'
         ? []
@@ -16101,7 +14310,7 @@ function docker_engine_judge(image, { digest, platform }, config) {
         return { fate, platform: known ?? platform };
     const same = leaves.find(({ manifest }) => manifest.kind === 'image' && manifest.config.digest === config);
     if (same === undefined) {
-        throw new MirrorError(`docker made ${digest} of ${image.name}, which is another image than any that ${root.digest} names`, 'Use engine: registry, which changes nothing.');
+        throw new mirror_error/* MirrorError */.En(`docker made ${digest} of ${image.name}, which is another image than any that ${root.digest} names`, 'Use engine: registry, which changes nothing.');
     }
     return { fate, platform: names.get(same.descriptor.digest) ?? platform };
 }
@@ -16119,7 +14328,7 @@ function docker_engine_isHopeless(error) {
 /** Failures for which another try has no point. */
 function isFinal(error) {
     return (docker_engine_isHopeless(error) ||
-        error instanceof MirrorError ||
+        error instanceof mirror_error/* MirrorError */.En ||
         (error instanceof error_DockerError && error.fault === 'timeout'));
 }
 
@@ -16138,7 +14347,7 @@ class Draft {
     }
     /** The run failed; the first failure is the one that is told. */
     fail(error) {
-        this.#failure ??= failureOf(error);
+        this.#failure ??= (0,mirror_error/* failureOf */.g5)(error);
     }
     /** The record, as it stands now. */
     finish() {
@@ -16187,2158 +14396,14 @@ function plannedReleases(chosen, { images }) {
     }));
 }
 
-// EXTERNAL MODULE: external "node:os"
-var external_node_os_ = __nccwpck_require__(8161);
-;// CONCATENATED MODULE: ./src/registry/docker-config.ts
-
-
-
-
-
-
-/** The most bytes of a docker config. */
-const largestConfig = 1024 * 1024;
-/**
- * The docker config of a job: what earlier steps (docker/login-action, az acr login) signed in to.
- * @see https://docs.docker.com/reference/cli/docker/#change-the-docker-directory
- */
-function dockerConfigFile(env) {
-    const given = env.DOCKER_CONFIG ?? '';
-    const home = (process.platform === 'win32' ? env.USERPROFILE : env.HOME) ?? '';
-    return (0,external_node_path_.join)(given === '' ? (0,external_node_path_.join)(home === '' ? (0,external_node_os_.homedir)() : home, '.docker') : (0,external_node_path_.resolve)(given), 'config.json');
-}
-/**
- * Reads a docker config file.
- * @param host whose credentials are looked for, for messages
- * @returns undefined when there is none
- * @throws RegistryError when it cannot be read or understood; its content is never told
- */
-async function readDockerConfig(path, host) {
-    let text;
-    try {
-        const found = await (0,promises_.stat)(path);
-        // A FIFO would be waited for without end.
-        if (!found.isFile())
-            throw unreadable(path, host, 'it is not a file');
-        if (found.size > largestConfig)
-            throw unreadable(path, host, 'it is larger than 1 MiB');
-        text = await (0,promises_.readFile)(path, 'utf8');
-    }
-    catch (error) {
-        if (error instanceof RegistryError)
-            throw error;
-        const { code } = error;
-        if (code === 'ENOENT' || code === 'ENOTDIR')
-            return undefined;
-        throw unreadable(path, host, `it cannot be read (${code ?? 'unknown error'})`);
-    }
-    return parseDockerConfig(text, path, host);
-}
-/**
- * Reads the text of a docker config. Fields that have nothing to do with credentials are not looked at.
- * @throws RegistryError naming `from` and the field; its content is never told
- */
-function parseDockerConfig(text, from, host) {
-    let parsed;
-    try {
-        parsed = JSON.parse(text.replace(/^\uFEFF/, '').trim() || '{}');
-    }
-    catch {
-        // The parser's own message quotes the text.
-        throw unreadable(from, host, 'it is not JSON');
-    }
-    if (!docker_config_isRecord(parsed))
-        throw unreadable(from, host, 'it is not a JSON object');
-    const { auths = {}, credHelpers = {}, credsStore } = parsed;
-    if (!docker_config_isRecord(auths))
-        throw unreadable(from, host, 'its auths is not an object');
-    if (!docker_config_isRecord(credHelpers))
-        throw unreadable(from, host, 'its credHelpers is not an object');
-    if (credsStore !== undefined && typeof credsStore !== 'string') {
-        throw unreadable(from, host, 'its credsStore is not a text');
-    }
-    return {
-        from,
-        auths: new Map(Object.entries(auths).filter((entry) => docker_config_isRecord(entry[1]))),
-        credHelpers: new Map(Object.entries(credHelpers).filter((entry) => typeof entry[1] === 'string')),
-        ...(credsStore !== undefined && credsStore !== '' && { credsStore })
-    };
-}
-/**
- * The registry that a key of a docker config stands for: `https://host/v1/`, `https://host` and
- * `host` are one, Docker Hub has its aliases, 443 (80 after `http://`) is no port of its own. A key
- * with another path stands for something smaller than a registry.
- */
-function registryOfKey(key) {
-    const parts = /^(?:(https?):\/\/)?([^/]+)(?:\/|\/v[12]\/?)?$/i.exec(key.trim());
-    const [, scheme, host] = parts ?? [];
-    if (host === undefined)
-        return undefined;
-    try {
-        return (0,oci_reference/* parseRegistry */.l5)(scheme?.toLowerCase() === 'http' ? host.replace(/:80$/, '') : host);
-    }
-    catch {
-        return undefined;
-    }
-}
-/**
- * What `entries` has for a registry: what stands under its very name first, as docker looks, then
- * under another spelling of it. Never what only begins alike.
- */
-function docker_config_entriesFor(entries, registry) {
-    const own = docker_config_dockerServer(registry);
-    return [...entries]
-        .filter(([key]) => registryOfKey(key) === registry)
-        .sort(([one], [other]) => Number(other === own) - Number(one === own));
-}
-/**
- * How docker itself names a registry, in its config and to credential helpers.
- * @see https://github.com/docker/cli/blob/master/cli/config/credentials/file_store.go
- */
-function docker_config_dockerServer(registry) {
-    return registry === 'docker.io' ? 'https://index.docker.io/v1/' : registry;
-}
-/** That a docker config cannot be used, and why; its content is never told. */
-function unreadable(from, host, why) {
-    return new RegistryError('unauthorized', `the docker config in ${(0,oci_clean/* clean */.uH)(from, 300)} cannot be used for ${host}: ${why}`, {
-        host,
-        advice: `Mend ${(0,oci_clean/* clean */.uH)(from, 300)}, or give user name and password as inputs.`
-    });
-}
-/** Whether a parsed JSON value is an object. */
-function docker_config_isRecord(value) {
-    return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-;// CONCATENATED MODULE: ./src/registry/credential-helper.ts
-
-
-
-/** A helper that could not be asked, or answered nonsense. The message is clean and has no secret. */
-class HelperError extends Error {
-    name = 'HelperError';
-}
-/** In milliseconds: a helper may ask its cloud. */
-const helperTimeout = 15_000;
-/**
- * What is ours and no business of a helper's: the inputs, the runner's own tokens, files and state.
- * What the user put into the step's environment for it (AWS_PROFILE, GOOGLE_…) it gets, as from docker.
- */
-const ours = /^(?:INPUT_|SOURCE_DOCKER_|TARGET_DOCKER_|STATE_|ACTIONS_|DOCKER_AUTH_CONFIG$|GITHUB_(?:ENV|OUTPUT|PATH|STATE|STEP_SUMMARY)$|NODE_OPTIONS$)/i;
-/**
- * Asks `docker-credential-<name> get` for a server, as docker does: the server on its standard
- * input, JSON or an error on its standard output.
- * @returns undefined when the helper knows nothing of that server
- * @throws HelperError, the signal's reason
- * @see https://github.com/docker/docker-credential-helpers#development
- */
-async function askHelper(name, server, { env, log, signal }) {
-    // The name becomes that of a program.
-    if (!/^[A-Za-z0-9._-]+$/.test(name)) {
-        throw new HelperError(`${JSON.stringify((0,oci_clean/* clean */.uH)(name, 60))} is not the name of a credential helper`);
-    }
-    const program = `docker-credential-${name}`;
-    const file = await findProgram(program, env);
-    if (file === undefined)
-        throw new HelperError(`${program} is not on PATH`);
-    log.debug(`asking ${(0,oci_clean/* clean */.uH)(file, 200)} for ${(0,oci_clean/* clean */.uH)(server, 200)}`);
-    const outcome = await run(file, server, env, signal);
-    if (outcome.timedOut)
-        throw new HelperError(`${program} did not answer within 15 s`);
-    if (outcome.exitCode !== 0) {
-        const said = outcome.stdout.trim() || outcome.stderr.trim();
-        if (/credentials not found/i.test(said))
-            return undefined;
-        // Should it have failed after it had printed a secret, that is not shown.
-        const shown = said.includes('{') ? 'no reason that could be shown' : (0,oci_clean/* clean */.uH)(said, 200);
-        throw new HelperError(`${program} failed: ${shown === '' ? 'it said nothing' : shown}`);
-    }
-    let parsed;
-    try {
-        parsed = JSON.parse(outcome.stdout);
-    }
-    catch {
-        throw new HelperError(`${program} did not answer in JSON`);
-    }
-    const { Username: username, Secret: secret } = docker_config_isRecord(parsed) ? parsed : {};
-    if (typeof username !== 'string' || typeof secret !== 'string') {
-        throw new HelperError(`${program} answered without Username and Secret`);
-    }
-    return username === '' && secret === '' ? undefined : { username, secret };
-}
-async function run(file, server, env, signal) {
-    const theirs = Object.fromEntries(Object.entries(env).filter(([key]) => !ours.test(key)));
-    try {
-        return await runProcess({
-            file,
-            args: ['get'],
-            env: theirs,
-            stdin: server,
-            timeout: helperTimeout,
-            signal
-        });
-    }
-    catch (error) {
-        if (error instanceof ProcessError)
-            throw new HelperError(error.message, { cause: error });
-        throw error;
-    }
-}
-
-;// CONCATENATED MODULE: ./src/registry/credentials.ts
-
-
-
-
-/** By this user name docker marks an identity token. */
-const tokenUser = '<token>';
-/**
- * The one chain of credentials: the given ones; else DOCKER_AUTH_CONFIG; else the docker config of
- * the job with its helpers; else none. Every secret on the way is masked before it is used. Whoever
- * is found first is used, and when the registry refuses it, nobody else is tried.
- * @throws RegistryError `unauthorized` when a place that speaks of this registry cannot be read;
- * the signal's reason
- */
-async function findCredentials(query) {
-    const { registry, username, password, env, log } = query;
-    if (username !== undefined && password !== undefined) {
-        return masked({ kind: 'password', username, password, from: 'the inputs' }, log);
-    }
-    const variable = env.DOCKER_AUTH_CONFIG ?? '';
-    if (variable.trim() !== '') {
-        const config = parseDockerConfig(variable, 'DOCKER_AUTH_CONFIG', registry);
-        const found = inAuths(config, registry);
-        if (found !== undefined)
-            return masked(found, log);
-    }
-    const file = dockerConfigFile(env);
-    const config = await readDockerConfig(file, registry);
-    if (config !== undefined) {
-        const found = (await fromHelpers(config, query)) ?? inAuths(config, registry);
-        if (found !== undefined)
-            return masked(found, log);
-    }
-    return {
-        kind: 'anonymous',
-        from: `no place: neither the inputs nor ${variable.trim() === '' ? '' : 'DOCKER_AUTH_CONFIG nor '}${(0,oci_clean/* clean */.uH)(file, 300)} have any for ${registry}`
-    };
-}
-/** What the config's helpers have: the registry's own one, else the store for all. */
-async function fromHelpers(config, query) {
-    const { registry, log } = query;
-    const [own] = docker_config_entriesFor(config.credHelpers, registry);
-    const name = own?.[1] ?? config.credsStore;
-    if (name === undefined || name === '')
-        return undefined;
-    const signedIn = docker_config_entriesFor(config.auths, registry).map(([key]) => key);
-    try {
-        // Docker asks by its own name of the registry; others have signed in under other spellings.
-        for (const server of new Set([docker_config_dockerServer(registry), ...signedIn])) {
-            const answer = await askHelper(name, server, query);
-            if (answer !== undefined)
-                return fromAnswer(answer, name, config);
-        }
-        return undefined;
-    }
-    catch (error) {
-        if (!(error instanceof HelperError))
-            throw error;
-        if (own !== undefined || signedIn.length > 0) {
-            throw new RegistryError('unauthorized', `the credentials for ${registry} could not be had: ${error.message}; ${(0,oci_clean/* clean */.uH)(config.from, 300)} names it`, {
-                host: registry,
-                advice: `Mend the helper or ${(0,oci_clean/* clean */.uH)(config.from, 300)}, or give user name and password as inputs.`,
-                cause: error
-            });
-        }
-        // The store is there for other registries too; nothing says that it has this one.
-        log.warning(`${error.message}; ${registry} is spoken to without what it may hold`);
-        return undefined;
-    }
-}
-function fromAnswer({ username, secret }, name, config) {
-    const from = `docker-credential-${name} (named in ${(0,oci_clean/* clean */.uH)(config.from, 300)})`;
-    return username === tokenUser
-        ? { kind: 'identity-token', token: secret, from }
-        : { kind: 'password', username, password: secret, from };
-}
-function inAuths(config, registry) {
-    for (const [, entry] of docker_config_entriesFor(config.auths, registry)) {
-        const found = fromEntry(entry, config, registry);
-        if (found !== undefined)
-            return found;
-    }
-    return undefined;
-}
-/** An entry may be empty: then it only says that a helper has the credentials. */
-function fromEntry(entry, config, registry) {
-    const field = (name) => {
-        const value = entry[name] ?? '';
-        if (typeof value !== 'string') {
-            throw unreadable(config.from, registry, `${name} of its entry is not a text`);
-        }
-        return value;
-    };
-    const from = (0,oci_clean/* clean */.uH)(config.from, 300);
-    const token = field('identitytoken');
-    if (token !== '')
-        return { kind: 'identity-token', token, from };
-    const auth = field('auth');
-    const [username, password] = auth === '' ? [field('username'), field('password')] : decodeAuth(auth, config, registry);
-    if (username === '' && password === '')
-        return undefined;
-    if (username === tokenUser)
-        return { kind: 'identity-token', token: password, from };
-    return { kind: 'password', username, password, from };
-}
-function decodeAuth(auth, config, registry) {
-    const text = /^[A-Za-z0-9+/_-]+={0,2}$/.test(auth.trim())
-        ? Buffer.from(auth.trim(), 'base64').toString('utf8')
-        : '';
-    const colon = text.indexOf(':');
-    if (colon < 0) {
-        throw unreadable(config.from, registry, 'auth of its entry is not base64 of name:password');
-    }
-    // Docker pads with NUL and takes it off again.
-    return [text.slice(0, colon), text.slice(colon + 1).replace(/\0+$/, '')];
-}
-function masked(found, log) {
-    if (found.kind === 'password' && found.password !== '') {
-        log.secret(found.password);
-        log.secret(Buffer.from(`${found.username}:${found.password}`, 'utf8').toString('base64'));
-    }
-    if (found.kind === 'identity-token')
-        log.secret(found.token);
-    return found;
-}
-
-// EXTERNAL MODULE: external "node:http"
-var external_node_http_ = __nccwpck_require__(7067);
-// EXTERNAL MODULE: external "node:https"
-var external_node_https_ = __nccwpck_require__(4708);
-// EXTERNAL MODULE: external "node:fs"
-var external_node_fs_ = __nccwpck_require__(3024);
-;// CONCATENATED MODULE: external "node:tls"
-const external_node_tls_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:tls");
-// EXTERNAL MODULE: ./node_modules/http-proxy-agent/dist/index.js
-var dist = __nccwpck_require__(1970);
-// EXTERNAL MODULE: ./node_modules/https-proxy-agent/dist/index.js
-var https_proxy_agent_dist = __nccwpck_require__(3669);
-;// CONCATENATED MODULE: ./node_modules/proxy-from-env/index.js
-
-
-var DEFAULT_PORTS = {
-  ftp: 21,
-  gopher: 70,
-  http: 80,
-  https: 443,
-  ws: 80,
-  wss: 443,
-};
-
-function parseUrl(urlString) {
-  try {
-    return new URL(urlString);
-  } catch {
-    return null;
-  }
-}
-
-/**
- * @param {string|object|URL} url - The URL as a string or URL instance, or a
- *   compatible object (such as the result from legacy url.parse).
- * @return {string} The URL of the proxy that should handle the request to the
- *  given URL. If no proxy is set, this will be an empty string.
- */
-function getProxyForUrl(url) {
-  var parsedUrl = (typeof url === 'string' ? parseUrl(url) : url) || {};
-  var proto = parsedUrl.protocol;
-  var hostname = parsedUrl.host;
-  var port = parsedUrl.port;
-  if (typeof hostname !== 'string' || !hostname || typeof proto !== 'string') {
-    return '';  // Don't proxy URLs without a valid scheme or host.
-  }
-
-  proto = proto.split(':', 1)[0];
-  // Stripping ports in this way instead of using parsedUrl.hostname to make
-  // sure that the brackets around IPv6 addresses are kept.
-  hostname = hostname.replace(/:\d*$/, '');
-  port = parseInt(port) || DEFAULT_PORTS[proto] || 0;
-  if (!shouldProxy(hostname, port)) {
-    return '';  // Don't proxy URLs that match NO_PROXY.
-  }
-
-  var proxy = getEnv(proto + '_proxy') || getEnv('all_proxy');
-  if (proxy && proxy.indexOf('://') === -1) {
-    // Missing scheme in proxy, default to the requested URL's scheme.
-    proxy = proto + '://' + proxy;
-  }
-  return proxy;
-}
-
-/**
- * Determines whether a given URL should be proxied.
- *
- * @param {string} hostname - The host name of the URL.
- * @param {number} port - The effective port of the URL.
- * @returns {boolean} Whether the given URL should be proxied.
- * @private
- */
-function shouldProxy(hostname, port) {
-  var NO_PROXY = getEnv('no_proxy').toLowerCase();
-  if (!NO_PROXY) {
-    return true;  // Always proxy if NO_PROXY is not set.
-  }
-  if (NO_PROXY === '*') {
-    return false;  // Never proxy if wildcard is set.
-  }
-
-  return NO_PROXY.split(/[,\s]/).every(function(proxy) {
-    if (!proxy) {
-      return true;  // Skip zero-length hosts.
-    }
-    var parsedProxy = proxy.match(/^(.+):(\d+)$/);
-    var parsedProxyHostname = parsedProxy ? parsedProxy[1] : proxy;
-    var parsedProxyPort = parsedProxy ? parseInt(parsedProxy[2]) : 0;
-    if (parsedProxyPort && parsedProxyPort !== port) {
-      return true;  // Skip if ports don't match.
-    }
-
-    if (!/^[.*]/.test(parsedProxyHostname)) {
-      // No wildcards, so stop proxying if there is an exact match.
-      return hostname !== parsedProxyHostname;
-    }
-
-    if (parsedProxyHostname.charAt(0) === '*') {
-      // Remove leading wildcard.
-      parsedProxyHostname = parsedProxyHostname.slice(1);
-    }
-    // Stop proxying if the hostname ends with the no_proxy host.
-    return !hostname.endsWith(parsedProxyHostname);
-  });
-}
-
-/**
- * Get the value for an environment variable.
- *
- * @param {string} key - The name of the environment variable.
- * @return {string} The value of the environment variable.
- * @private
- */
-function getEnv(key) {
-  return process.env[key.toLowerCase()] || process.env[key.toUpperCase()] || '';
-}
-
-;// CONCATENATED MODULE: ./src/registry/no-proxy.ts
-
-const ports = { 'http:': 80, 'https:': 443 };
-/**
- * Whether NO_PROXY takes a URL out of the proxy's hands. Parted by commas or blanks, in any letter
- * case: `*` for everything; `example.com` for that name and all below it, as curl, docker and the
- * runner have it; `.example.com` and `*.example.com` for those below it alone; an address; a network
- * such as `10.0.0.0/8` for hosts that are given as addresses (names are not looked up for it). All but
- * networks may end in `:port`.
- */
-function bypasses(url, noProxy) {
-    const host = url.hostname.replace(/^\[|\]$/g, '').toLowerCase();
-    const port = url.port === '' ? ports[url.protocol] : Number(url.port);
-    return noProxy
-        .toLowerCase()
-        .split(/[\s,]+/)
-        .filter(entry => entry !== '')
-        .some(entry => matches(entry, host, port));
-}
-function matches(entry, host, port) {
-    if (entry === '*')
-        return true;
-    if (entry.includes('/'))
-        return inNetwork(host, entry);
-    const bare = ipaddr_default().isValid(entry);
-    const parts = bare ? null : /^(.*?):(\d+)$/.exec(entry);
-    if (parts !== null && Number(parts[2]) !== port)
-        return false;
-    const name = (parts?.[1] ?? entry).replace(/^\[|\]$/g, '').replace(/^\*(?=\.)/, '');
-    if (ipaddr_default().isValid(host) && ipaddr_default().isValid(name)) {
-        return ipaddr_default().process(host).toNormalizedString() === ipaddr_default().process(name).toNormalizedString();
-    }
-    return name.startsWith('.') ? host.endsWith(name) : host === name || host.endsWith(`.${name}`);
-}
-function inNetwork(host, network) {
-    if (!ipaddr_default().isValid(host) || !ipaddr_default().isValidCIDR(network))
-        return false;
-    const address = ipaddr_default().process(host);
-    const [base, bits] = ipaddr_default().parseCIDR(network);
-    return address.kind() === base.kind() && address.match([base, bits]);
-}
-
-;// CONCATENATED MODULE: ./src/registry/agents.ts
-
-
-
-
-
-
-
-
-
-
-
-
-/**
- * The connections of a run, kept open between requests. Hosts that a registry named have
- * connections of their own: one that was judged is never shared with one that was not.
- */
-class Agents {
-    #options;
-    #agents = new Map();
-    #closed = newController();
-    #trusted;
-    constructor(options) {
-        this.#options = options;
-    }
-    /** The agent for a URL: directly, or through the proxy that the environment names for it. */
-    for(url, judged) {
-        const proxy = proxyFor(url);
-        const key = `${url.protocol} ${proxy} ${judged ? 'judged' : ''}`;
-        let agent = this.#agents.get(key);
-        if (agent === undefined) {
-            agent = this.#open(url, proxy);
-            this.#agents.set(key, agent);
-        }
-        return agent;
-    }
-    /** Whether a URL is reached without a proxy. */
-    isDirect(url) {
-        return proxyFor(url) === '';
-    }
-    /** Opens so many connections ahead of the first requests to an origin. */
-    warm(url, count, lookup) {
-        const agent = this.for(url, false);
-        if (agent instanceof WarmHttpAgent || agent instanceof WarmHttpsAgent)
-            agent.warm(url, count, lookup);
-    }
-    /** Closes the connections that are idle. */
-    close() {
-        for (const agent of this.#agents.values())
-            agent.destroy();
-        this.#agents.clear();
-        // A proxy that has not answered yet is known to no agent.
-        this.#closed.abort();
-        this.#closed = newController();
-    }
-    #open(url, proxy) {
-        const keep = { keepAlive: true, maxFreeSockets: 256 };
-        const secure = url.protocol === 'https:';
-        if (proxy === '') {
-            return secure ? new WarmHttpsAgent({ ...keep, ca: this.trusted() }) : new WarmHttpAgent(keep);
-        }
-        if (!URL.canParse(proxy)) {
-            throw new RegistryError('refused', `the proxy that the environment names for ${url.host} is not an address`, { host: url.host, advice: 'Write HTTPS_PROXY as http://proxy:port.' });
-        }
-        const { password } = new URL(proxy);
-        if (password !== '') {
-            this.#options.secret?.(password);
-            this.#options.secret?.(decodeURIComponent(password));
-        }
-        return secure
-            ? new ProxyAgent(proxy, { ...keep, ca: this.trusted(), signal: this.#closed.signal })
-            : new dist.HttpProxyAgent(proxy, keep);
-    }
-    /**
-     * The certificates that are believed. Giving a CA replaces the usual ones, so all are named. NODE_EXTRA_CA_CERTS is read here since
-     * Node itself only reads it for connections without a CA of their own.
-     */
-    trusted() {
-        this.#trusted ??= [
-            ...external_node_tls_namespaceObject.rootCertificates,
-            ...extra(),
-            ...(this.#options.ca ? [this.#options.ca] : [])
-        ];
-        return this.#trusted;
-    }
-}
-/** Its base class believes the given CA of the proxy alone; here it is meant for the registry too. */
-class ProxyAgent extends https_proxy_agent_dist.HttpsProxyAgent {
-    connect(...[request, options]) {
-        const { ca } = this.connectOpts;
-        return super.connect(request, { ...options, ...(ca !== undefined && { ca }) });
-    }
-}
-/** One that every connection may listen to. */
-function newController() {
-    const controller = new AbortController();
-    (0,external_node_events_namespaceObject.setMaxListeners)(0, controller.signal);
-    return controller;
-}
-/** The proxy that the environment names for a URL; empty for none. */
-function proxyFor(url) {
-    const { no_proxy: lower = '', NO_PROXY: upper = '' } = process.env;
-    return bypasses(url, lower === '' ? upper : lower) ? '' : getProxyForUrl(url.href);
-}
-function extra() {
-    const file = process.env.NODE_EXTRA_CA_CERTS;
-    if (file === undefined || file === '')
-        return [];
-    try {
-        return [(0,external_node_fs_.readFileSync)(file, 'utf8')];
-    }
-    catch {
-        // Node has warned of it when it started.
-        return [];
-    }
-}
-/** Connections that were opened before anyone asked for them, by `host:port`. */
-class Spare {
-    #sockets = new Map();
-    add(key, socket) {
-        if (!(socket instanceof external_node_net_namespaceObject.Socket))
-            return;
-        const sockets = this.#sockets.get(key) ?? [];
-        this.#sockets.set(key, sockets);
-        sockets.push(socket);
-        // One that fails is not missed; and none is worth staying alive for.
-        socket.unref();
-        socket.on('error', () => undefined);
-        socket.once('close', () => {
-            const at = sockets.indexOf(socket);
-            if (at >= 0)
-                sockets.splice(at, 1);
-        });
-    }
-    take(key) {
-        return this.#sockets.get(key)?.shift()?.ref();
-    }
-    close() {
-        for (const sockets of this.#sockets.values()) {
-            for (const socket of [...sockets])
-                socket.destroy();
-        }
-    }
-}
-/** Where a connection goes, as both ways to make one spell it. */
-function placeOf(url) {
-    const usual = url.protocol === 'https:' ? 443 : 80;
-    return { host: hostOf(url), port: url.port === '' ? usual : Number(url.port) };
-}
-const keyOf = (options) => `${String(options.host)}:${String(options.port)}`;
-/** An agent that can be given connections ahead. */
-class WarmHttpAgent extends external_node_http_.Agent {
-    #spare = new Spare();
-    warm(url, count, lookup) {
-        const options = { ...placeOf(url), lookup };
-        for (let i = 0; i < count; i++) {
-            this.#spare.add(keyOf(options), super.createConnection(options));
-        }
-    }
-    createConnection(...[options, ready]) {
-        return this.#spare.take(keyOf(options)) ?? super.createConnection(options, ready);
-    }
-    destroy() {
-        this.#spare.close();
-        super.destroy();
-    }
-}
-/** The same with TLS. */
-class WarmHttpsAgent extends external_node_https_.Agent {
-    #spare = new Spare();
-    warm(url, count, lookup) {
-        const place = placeOf(url);
-        const options = {
-            ...this.options,
-            ...place,
-            lookup,
-            servername: (0,external_node_net_namespaceObject.isIP)(place.host) === 0 ? place.host : ''
-        };
-        for (let i = 0; i < count; i++) {
-            this.#spare.add(keyOf(options), super.createConnection(options));
-        }
-    }
-    createConnection(...[options, ready]) {
-        return this.#spare.take(keyOf(options)) ?? super.createConnection(options, ready);
-    }
-    destroy() {
-        this.#spare.close();
-        super.destroy();
-    }
-}
-
-// EXTERNAL MODULE: external "node:timers/promises"
-var external_node_timers_promises_ = __nccwpck_require__(8500);
-;// CONCATENATED MODULE: ./src/registry/clock.ts
-
-/** The machine's own clock. Token lifetimes and budgets use the monotonic side: wall clocks jump. */
-const systemClock = {
-    now: () => performance.now(),
-    date: () => Date.now(),
-    sleep: async (milliseconds, signal) => {
-        try {
-            await (0,external_node_timers_promises_.setTimeout)(milliseconds, undefined, { signal });
-        }
-        catch (error) {
-            signal.throwIfAborted();
-            throw error;
-        }
-    }
-};
-
-;// CONCATENATED MODULE: ./src/registry/explain.ts
-
-
-
-const unreachable = {
-    ENOTFOUND: 'the name is unknown to DNS',
-    EAI_AGAIN: 'DNS did not answer',
-    ECONNREFUSED: 'the connection was refused',
-    EHOSTUNREACH: 'there is no route to it',
-    ENETUNREACH: 'its network cannot be reached',
-    EADDRNOTAVAIL: 'its address cannot be used from here',
-    ETIMEDOUT: 'no connection came about'
-};
-/**
- * What an error of Node's network code means, in words that name the host, and what to do.
- * Errors that are understood already pass through.
- */
-function explain(error, request, names) {
-    if (error instanceof RegistryError)
-        return error;
-    const { url, method } = request;
-    const { code = '', message } = error;
-    const place = { host: url.host, method, path: url.pathname, cause: error };
-    const host = url.port === '' ? `${url.host}:${url.protocol === 'https:' ? 443 : 80}` : url.host;
-    const make = (fault, text, advice) => new RegistryError(fault, text, { ...place, ...(advice !== undefined && { advice }) });
-    const reason = unreachable[code];
-    if (reason !== undefined) {
-        names.forget(hostOf(url));
-        return make('address', `${host} cannot be reached: ${reason} (${code})`, 'Check the name and port, and that this machine may connect to it (firewall, proxy, NO_PROXY).');
-    }
-    if (/^(?:CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_TLS_CERT_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE)/.test(code)) {
-        return make('certificate', `${host} has a TLS certificate that is not believed: ${(0,oci_clean/* clean */.uH)(message, 200)} (${code})`, "Give the registry's CA as ca-file, or mend the certificate; it is never skipped over.");
-    }
-    if (code.startsWith('ERR_SSL_') || code === 'EPROTO') {
-        return make('certificate', `${host} does not speak TLS as it should: ${(0,oci_clean/* clean */.uH)(message.replace(/^[0-9A-F]+:error:/, ''), 200)}`, 'If it is meant to be spoken to over plain http, name it in insecure-registries.');
-    }
-    if (/proxy/i.test(message)) {
-        return make('proxy', `the proxy did not let ${host} through: ${(0,oci_clean/* clean */.uH)(message, 200)}`, "Check HTTPS_PROXY, NO_PROXY and the proxy's user and password.");
-    }
-    return make('connection', `the connection to ${host} broke: ${(0,oci_clean/* clean */.uH)(message, 200)}${code === '' ? '' : ` (${code})`}`, 
-    // So ends a handshake with some servers that speak plain http, and with some that are overloaded.
-    message.includes('before secure TLS connection')
-        ? 'If it is meant to be spoken to over plain http, name it in insecure-registries.'
-        : undefined);
-}
-/** What it means that a proxy answered `status` instead of letting us through. */
-function proxyRefusal(status, { url, method }) {
-    const wants = status === 407;
-    return new RegistryError('proxy', `the proxy did not let ${url.host} through: ${wants ? 'it wants a user name and password, or other ones (407)' : `it answered ${status}`}`, {
-        host: url.host,
-        method,
-        path: url.pathname,
-        status,
-        advice: wants
-            ? 'Give the proxy its account in HTTPS_PROXY: http://user:password@proxy:port, special characters percent-encoded.'
-            : 'See whether the proxy may go to that host, or name the host in NO_PROXY.'
-    });
-}
-
-;// CONCATENATED MODULE: external "node:dns"
-const external_node_dns_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:dns");
-;// CONCATENATED MODULE: ./src/registry/names.ts
-
-
-const systemResolve = host => external_node_dns_namespaceObject.promises.lookup(host, { all: true, order: 'verbatim' });
-/**
- * The names that a run has resolved. An answer is kept for the run, since behind some names (a
- * geo-replicated registry) stand machines that do not know yet what another one has just taken in.
- */
-class Names {
-    #resolve;
-    #known = new Map();
-    constructor(resolve = systemResolve) {
-        this.#resolve = resolve;
-    }
-    /** All addresses of a host. @throws what the resolver throws, such as an error with code ENOTFOUND */
-    addresses(host) {
-        const family = (0,external_node_net_namespaceObject.isIP)(host);
-        if (family !== 0)
-            return Promise.resolve([{ address: host, family }]);
-        const known = this.#known.get(host);
-        if (known !== undefined)
-            return known;
-        const asked = this.#resolve(host).catch((error) => {
-            this.#known.delete(host);
-            throw error;
-        });
-        this.#known.set(host, asked);
-        return asked;
-    }
-    /** Forgets a host whose address could not be reached. */
-    forget(host) {
-        this.#known.delete(host);
-    }
-    /**
-     * The `lookup` of a connection. With a judge, every address is judged where it is about to be
-     * used, so that no name can stand for another address than the one that was looked at.
-     */
-    lookup(judge) {
-        return (host, options, callback) => {
-            void this.addresses(host).then(all => {
-                try {
-                    if (judge !== undefined)
-                        for (const { address } of all)
-                            judge(address);
-                }
-                catch (error) {
-                    callback(error, [], 0);
-                    return;
-                }
-                const wanted = all.filter(({ family }) => !options.family || family === options.family);
-                const first = wanted[0];
-                if (first === undefined) {
-                    const error = new Error(`${host} has no address of that kind`);
-                    error.code = 'ENOTFOUND';
-                    callback(error, [], 0);
-                }
-                else if (options.all === true) {
-                    callback(null, [...wanted]);
-                }
-                else {
-                    callback(null, first.address, first.family);
-                }
-            }, (error) => {
-                callback(error, [], 0);
-            });
-        };
-    }
-}
-
-// EXTERNAL MODULE: external "node:stream"
-var external_node_stream_ = __nccwpck_require__(7075);
-;// CONCATENATED MODULE: ./src/registry/wire.ts
-
-
-
-
-/**
- * The straight way for many bytes and many questions: GET and HEAD over sockets whose bytes land in
- * buffers that are used again and again. Node's own HTTP client copies each piece of a body into
- * memory of its own, and does much for each request; with gigabytes and hundreds of questions that
- * costs a third of the processor time and half of the memory of the whole mirror. Only answers with
- * a known length go this way; whatever is more complicated is left to Node.
- */
-/** One buffer, in bytes: large enough that a call costs nothing beside it, small enough to stay in the cache. */
-const bufferSize = 128 * 1024;
-/** So many buffers are kept for later. */
-const mostKept = 64;
-/** The most bytes of an answer's head. */
-const largestHead = 64 * 1024;
-/** How many idle sockets to one origin are kept. */
-const mostIdle = 64;
-/** The answer cannot be read this way; it has to be asked for again, by Node's client. */
-class NotPlain extends Error {
-    name = 'NotPlain';
-}
-/** The kept sockets of a run. */
-class Wires {
-    #idle = new Map();
-    #buffers = [];
-    /** Sends a request without a body on a kept socket, or on a fresh one. */
-    ask(method, target, headers) {
-        const line = this.#take(target.key) ?? new Line(target, this);
-        return { answer: line.ask(method, target.url, headers), line };
-    }
-    /** Opens so many connections ahead of their first use. One that fails is gone without a word. */
-    warm(target, count) {
-        for (let i = 0; i < count; i++) {
-            const line = new Line(target, this);
-            line.idle();
-            this.keep(line);
-        }
-    }
-    /** Takes back a socket whose answer has been read to its end. */
-    keep(line) {
-        const idle = this.#idle.get(line.key) ?? [];
-        if (idle.length >= mostIdle)
-            line.destroy();
-        else
-            idle.push(line);
-        this.#idle.set(line.key, idle);
-    }
-    /** Forgets a socket that closed. */
-    drop(line) {
-        const idle = this.#idle.get(line.key);
-        const at = idle?.indexOf(line) ?? -1;
-        if (at >= 0)
-            idle?.splice(at, 1);
-    }
-    /** A buffer that nobody uses. */
-    buffer() {
-        return this.#buffers.pop() ?? Buffer.allocUnsafeSlow(bufferSize);
-    }
-    /** Takes a buffer back. */
-    release(buffer) {
-        if (this.#buffers.length < mostKept)
-            this.#buffers.push(buffer);
-    }
-    /** Closes what is idle. */
-    close() {
-        for (const idle of this.#idle.values())
-            for (const line of [...idle])
-                line.destroy();
-        this.#idle.clear();
-    }
-    #take(key) {
-        const idle = this.#idle.get(key);
-        for (let line = idle?.pop(); line !== undefined; line = idle?.pop())
-            if (line.usable)
-                return line;
-        return undefined;
-    }
-}
-/** One socket: one exchange after the other. */
-class Line {
-    key;
-    /** Whether it has carried an answer before. */
-    used = false;
-    #socket;
-    #wires;
-    #exchange;
-    #buffer = Buffer.alloc(0);
-    #connected = false;
-    #whenConnected = [];
-    constructor({ url, lookup, ca, key }, wires) {
-        this.key = key;
-        this.#wires = wires;
-        const secure = url.protocol === 'https:';
-        const host = hostOf(url);
-        const options = {
-            host,
-            port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
-            lookup,
-            noDelay: true,
-            onread: {
-                buffer: () => {
-                    this.#buffer = wires.buffer();
-                    return this.#buffer;
-                },
-                callback: (bytes) => this.#receive(bytes)
-            }
-        };
-        this.#socket = secure
-            ? (0,external_node_tls_namespaceObject.connect)({ ...options, ca: ca(), servername: /^[\d.]+$|:/.test(host) ? '' : host })
-            : (0,external_node_net_namespaceObject.connect)(options);
-        this.#socket.once(secure ? 'secureConnect' : 'connect', () => {
-            this.#connected = true;
-            for (const connected of this.#whenConnected.splice(0))
-                connected();
-        });
-        this.#socket.on('error', error => {
-            this.#end(error);
-        });
-        this.#socket.on('close', () => {
-            this.#end(Object.assign(new Error('closed by the other side'), { code: 'ECONNRESET' }));
-        });
-    }
-    /** Whether it can carry another exchange. */
-    get usable() {
-        return !this.#socket.destroyed && this.#exchange === undefined;
-    }
-    /** Calls back when the connection stands, TLS included; at once if it does. */
-    whenConnected(connected) {
-        if (this.#connected)
-            connected();
-        else
-            this.#whenConnected.push(connected);
-    }
-    /** Sends a request; the answer comes when its head is there. */
-    ask(method, url, headers) {
-        const lines = Object.entries({ Host: url.host, ...headers, Connection: 'keep-alive' });
-        const head = `${method} ${url.pathname}${url.search} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
-        const exchange = new Exchange(this, method);
-        this.#exchange = exchange;
-        // What could end a line early never gets here; should it, nothing is sent.
-        if (/[^\t\x20-\x7e\r\n]|\r(?!\n)|(?<!\r)\n/.test(head) ||
-            head.split('\r\n').length !== lines.length + 3) {
-            this.destroy(new Error('a header holds what no header may hold'));
-        }
-        else {
-            this.#socket.write(head);
-            // The answer before may have ended while its taker was not ready for more.
-            this.#socket.ref().resume();
-        }
-        return exchange.head;
-    }
-    /** The body may flow again. */
-    resume() {
-        this.#socket.resume();
-    }
-    /** The exchange is over, its body read to the last byte. */
-    done(keep) {
-        this.#exchange = undefined;
-        this.used = true;
-        if (!keep || this.#socket.destroyed) {
-            this.destroy();
-            return;
-        }
-        this.idle();
-        this.#wires.keep(this);
-    }
-    /** Kept for later, but not worth staying alive for. */
-    idle() {
-        this.#socket.unref();
-    }
-    /** Closes the connection. */
-    destroy(error) {
-        this.#end(error ?? new Error('given up'));
-        this.#socket.destroy();
-    }
-    #receive(bytes) {
-        const buffer = this.#buffer;
-        const release = () => {
-            this.#wires.release(buffer);
-        };
-        const exchange = this.#exchange;
-        if (exchange === undefined) {
-            // Nothing was asked: whatever this is, it is no answer.
-            release();
-            this.#wires.drop(this);
-            this.#socket.destroy();
-            return false;
-        }
-        return exchange.take(buffer.subarray(0, bytes), release);
-    }
-    #end(error) {
-        this.#wires.drop(this);
-        const exchange = this.#exchange;
-        this.#exchange = undefined;
-        exchange?.fail(error);
-    }
-}
-/** One question and its answer. */
-class Exchange {
-    head;
-    #line;
-    #method;
-    #settle;
-    #start = Buffer.alloc(0);
-    #body;
-    constructor(line, method) {
-        this.#line = line;
-        this.#method = method;
-        this.head = new Promise((resolve, reject) => {
-            this.#settle = { resolve, reject };
-        });
-    }
-    /** @returns whether more may come at once */
-    take(piece, release) {
-        if (this.#body !== undefined)
-            return this.#body.take(piece, release);
-        const known = this.#start.length;
-        this.#start = Buffer.concat([this.#start, piece]);
-        release();
-        const end = this.#start.indexOf('\r\n\r\n', Math.max(0, known - 3));
-        if (end < 0) {
-            if (this.#start.length <= largestHead)
-                return true;
-            this.#refuse('its head has no end');
-            return false;
-        }
-        const rest = this.#start.subarray(end + 4);
-        const text = this.#start.toString('latin1', 0, end);
-        this.#start = Buffer.alloc(0);
-        const parsed = parseHead(text, this.#method);
-        if (parsed === undefined) {
-            this.#refuse('its head is not plain');
-            return false;
-        }
-        // Nothing but a foretaste: the real answer follows.
-        if (parsed.status < 200)
-            return rest.length === 0 || this.take(rest, () => undefined);
-        const body = new WireBody(this.#line, parsed.length, parsed.keep);
-        this.#body = body;
-        this.#settle?.resolve({ status: parsed.status, headers: parsed.headers, body });
-        this.#settle = undefined;
-        return body.take(rest, () => undefined);
-    }
-    fail(error) {
-        this.#settle?.reject(error);
-        this.#settle = undefined;
-        this.#body?.fail(error);
-    }
-    #refuse(rule) {
-        this.#line.destroy(new NotPlain(rule));
-    }
-}
-/** A body of known length, straight from its socket. */
-class WireBody {
-    #line;
-    #keep;
-    #left;
-    #paused = true;
-    #over = false;
-    #taker;
-    #waiting = [];
-    #failure;
-    constructor(line, length, keep) {
-        this.#line = line;
-        this.#left = length;
-        this.#keep = keep;
-    }
-    get paused() {
-        return this.#paused;
-    }
-    start(taker) {
-        this.#taker = taker;
-        if (this.#failure !== undefined)
-            taker.fail(this.#failure);
-        else
-            this.resume();
-    }
-    pause() {
-        this.#paused = true;
-    }
-    resume() {
-        this.#paused = false;
-        while (!this.#isPaused()) {
-            const next = this.#waiting.shift();
-            if (next === undefined)
-                break;
-            this.#taker?.data(next.piece, next.release);
-        }
-        if (this.#isPaused())
-            return;
-        this.#finish();
-        if (!this.#over)
-            this.#line.resume();
-    }
-    destroy() {
-        this.#taker = undefined;
-        this.#waiting = [];
-        if (this.#over)
-            return;
-        this.#over = true;
-        this.#line.destroy();
-    }
-    /** @returns whether more may come at once */
-    take(piece, release) {
-        if (piece.length > this.#left) {
-            // More than was announced: from here on nothing on this connection can be believed.
-            release();
-            this.#line.destroy(new Error('more came than was announced'));
-            return false;
-        }
-        this.#left -= piece.length;
-        if (piece.length === 0)
-            release();
-        else if (this.#paused || this.#waiting.length > 0)
-            this.#waiting.push({ piece, release });
-        else
-            this.#taker?.data(piece, release);
-        if (!this.#paused)
-            this.#finish();
-        // A body without bytes is over before anyone has looked at it: its socket is free.
-        else if (this.#left === 0 && this.#waiting.length === 0)
-            this.#free();
-        return !this.#paused;
-    }
-    fail(error) {
-        this.#failure = error;
-        if (this.#over)
-            return;
-        this.#over = true;
-        this.#taker?.fail(error);
-    }
-    /** The body as a stream of Node's own, its pieces copied: for small ones. */
-    readable() {
-        const stream = new external_node_stream_.Readable({
-            read: () => {
-                if (started)
-                    this.resume();
-                else {
-                    started = true;
-                    this.start({
-                        data: (piece, release) => {
-                            const more = stream.push(Buffer.from(piece));
-                            release();
-                            if (!more)
-                                this.pause();
-                        },
-                        end: () => stream.push(null),
-                        fail: error => stream.destroy(error)
-                    });
-                }
-            },
-            destroy: (error, done) => {
-                this.destroy();
-                done(error);
-            }
-        });
-        let started = false;
-        return stream;
-    }
-    #isPaused() {
-        return this.#paused;
-    }
-    #finish() {
-        if (this.#left > 0 || this.#waiting.length > 0)
-            return;
-        this.#free();
-        const taker = this.#taker;
-        this.#taker = undefined;
-        taker?.end();
-    }
-    #free() {
-        if (this.#over)
-            return;
-        this.#over = true;
-        this.#line.done(this.#keep);
-    }
-}
-/**
- * The head of an answer, if it is of the plain kind: HTTP/1.1, one Content-Length, no coding.
- * @see https://www.rfc-editor.org/rfc/rfc9112
- */
-function parseHead(text, method) {
-    const [first = '', ...lines] = text.split('\r\n');
-    const status = Number(/^HTTP\/1\.1 (\d{3})(?: |$)/.exec(first)?.[1]);
-    if (Number.isNaN(status))
-        return undefined;
-    const headers = {};
-    for (const line of lines) {
-        const parts = /^([!#$%&'*+.^_`|~\w-]+):[ \t]*(.*?)[ \t]*$/.exec(line);
-        if (parts?.[1] === undefined || parts[2] === undefined)
-            return undefined;
-        const name = parts[1].toLowerCase();
-        const before = headers[name];
-        if (before !== undefined && name === 'content-length')
-            return undefined;
-        headers[name] = before === undefined ? parts[2] : `${before}, ${parts[2]}`;
-    }
-    if (status < 200)
-        return { status, headers, length: 0, keep: true };
-    // What has no body says of what length it would be, or nothing.
-    const bodiless = method === 'HEAD' || status === 204 || status === 304;
-    const length = bodiless ? '0' : (headers['content-length'] ?? '');
-    if (!/^\d{1,15}$/.test(length) || headers['transfer-encoding'] !== undefined)
-        return undefined;
-    return {
-        status,
-        headers,
-        length: Number(length),
-        keep: !/\bclose\b/i.test(headers.connection ?? '')
-    };
-}
-
-;// CONCATENATED MODULE: ./src/registry/straight.ts
-
-
-/** How many kept connections in a row may turn out to be closed before it counts. */
-const stale = 8;
-/** The straight way of `wire.ts`, under the transport's limits and with its names and trust. */
-class StraightWay {
-    #agents;
-    #names;
-    #timings;
-    #wires = new Wires();
-    /** Origins whose answers are not of the plain kind. */
-    #winding = new Set();
-    constructor(agents, names, timings) {
-        this.#agents = agents;
-        this.#names = names;
-        this.#timings = timings;
-    }
-    /**
-     * Sends a GET or HEAD the straight way.
-     * @returns undefined where it cannot be gone: through a proxy, or the answer is not plain
-     * @throws what the connection throws; RegistryError of the kind stalled
-     */
-    async ask(outgoing) {
-        const { method, url, judge, headers, signal } = outgoing;
-        if (method !== 'GET' && method !== 'HEAD')
-            return undefined;
-        if (this.#winding.has(url.origin) || !this.#agents.isDirect(url))
-            return undefined;
-        const target = this.#target(url, judge);
-        for (let i = 0;; i++) {
-            signal.throwIfAborted();
-            const { line, answer } = this.#wires.ask(method, target, headers);
-            const used = line.used;
-            try {
-                return answerOf(await this.#within(line, answer, outgoing), url);
-            }
-            catch (error) {
-                signal.throwIfAborted();
-                if (error instanceof NotPlain) {
-                    this.#winding.add(url.origin);
-                    return undefined;
-                }
-                const { code } = error;
-                if (used && i < stale && (code === 'ECONNRESET' || code === 'EPIPE'))
-                    continue;
-                throw error;
-            }
-        }
-    }
-    /** Opens connections to an origin that will be asked for much. */
-    warm(url, count) {
-        if (this.#agents.isDirect(url))
-            this.#wires.warm(this.#target(url, undefined), count);
-    }
-    /** Closes what is kept open. */
-    close() {
-        this.#wires.close();
-    }
-    #target(url, judge) {
-        return {
-            url,
-            lookup: this.#names.lookup(judge),
-            ca: () => this.#agents.trusted(),
-            key: `${url.origin} ${judge === undefined ? '' : 'judged'}`
-        };
-    }
-    async #within(line, answer, { method, url, answerWithin, signal }) {
-        let timer;
-        const limit = (milliseconds, what) => {
-            clearTimeout(timer);
-            timer = setTimeout(() => {
-                const text = `${url.host}: ${what} within ${Math.round(milliseconds / 100) / 10} s`;
-                line.destroy(new RegistryError('stalled', text, { host: url.host, method, path: url.pathname }));
-            }, milliseconds);
-        };
-        const give = () => {
-            line.destroy(signal.reason);
-        };
-        limit(this.#timings.connect, 'no connection came about');
-        line.whenConnected(() => {
-            if (timer !== undefined)
-                limit(answerWithin, 'it did not answer');
-        });
-        signal.addEventListener('abort', give, { once: true });
-        try {
-            return await answer;
-        }
-        finally {
-            clearTimeout(timer);
-            timer = undefined;
-            signal.removeEventListener('abort', give);
-        }
-    }
-}
-/** With the body both ways: as pieces for those who want many bytes, as a stream for all others. */
-function answerOf({ status, headers, body }, url) {
-    let stream;
-    return {
-        status,
-        headers,
-        url,
-        get body() {
-            stream ??= body.readable();
-            return stream;
-        },
-        pieces: () => body
-    };
-}
-
-;// CONCATENATED MODULE: ./src/registry/transport.ts
-
-
-
-
-
-
-
-
-
-/** Generous to slow registries, short enough that nothing hangs; a commit of 9 GiB was seen to take 90 s. */
-const usualTimings = {
-    connect: 15_000,
-    answer: 60_000,
-    commit: 300_000,
-    idle: 60_000
-};
-/** How many kept connections in a row may turn out to be closed by the other side before it counts. */
-const transport_stale = 8;
-/**
- * HTTP/1.1 for all registries of a run: kept connections, time limits, proxies and private CAs.
- * It knows nothing of registries: one request, one answer, whatever its status.
- */
-class Transport {
-    timings;
-    clock;
-    names;
-    #agents;
-    #straight;
-    constructor(options = {}) {
-        this.timings = options.timings ?? usualTimings;
-        this.clock = options.clock ?? systemClock;
-        this.names = new Names(options.resolve);
-        this.#agents = new Agents(options);
-        this.#straight = new StraightWay(this.#agents, this.names, this.timings);
-    }
-    /**
-     * Sends a request and waits for the head of its answer.
-     * @throws RegistryError of the kinds address, certificate, proxy, connection, stalled, unsafe; the signal's reason
-     */
-    async send(outgoing) {
-        if (outgoing.straight === true) {
-            try {
-                const answer = await this.#straight.ask(outgoing);
-                if (answer !== undefined)
-                    return answer;
-            }
-            catch (error) {
-                outgoing.signal.throwIfAborted();
-                throw explain(error, outgoing, this.names);
-            }
-        }
-        for (let i = 0;; i++) {
-            const attempt = new transport_Exchange(outgoing, this);
-            try {
-                return await attempt.run(this.#agents);
-            }
-            catch (error) {
-                outgoing.signal.throwIfAborted();
-                // The other side closed a kept connection before it saw the request: not a failure of the
-                // registry, so a fresh one is taken. A body that streams cannot be sent twice from here.
-                const replayable = outgoing.body === undefined || outgoing.body instanceof Uint8Array;
-                if (attempt.stale(error) && replayable && i < transport_stale)
-                    continue;
-                throw explain(error, outgoing, this.names);
-            }
-        }
-    }
-    /** Opens connections to an origin ahead of their use: for questions, and for bodies. */
-    warm(url, count) {
-        this.#straight.warm(url, count.questions);
-        this.#agents.warm(url, count.bodies, this.names.lookup());
-    }
-    /** Closes what is kept open. */
-    close() {
-        this.#agents.close();
-        this.#straight.close();
-    }
-}
-/** One request on one connection. */
-class transport_Exchange {
-    #outgoing;
-    #transport;
-    #request;
-    #timer;
-    #sending;
-    #reject = () => undefined;
-    #over = false;
-    constructor(outgoing, transport) {
-        this.#outgoing = outgoing;
-        this.#transport = transport;
-    }
-    async run(agents) {
-        const { method, url, headers, body, judge, signal } = this.#outgoing;
-        signal.throwIfAborted();
-        const length = body === undefined ? bodiless(method) : body.length;
-        const send = url.protocol === 'https:' ? external_node_https_.request : external_node_http_.request;
-        const { names } = this.#transport;
-        const request = send(url, {
-            method,
-            headers: length === undefined ? headers : { ...headers, 'Content-Length': String(length) },
-            agent: agents.for(url, judge !== undefined),
-            lookup: names.lookup(judge),
-            signal
-        });
-        this.#request = request;
-        const aborted = () => {
-            this.#reject(signal.reason);
-        };
-        signal.addEventListener('abort', aborted);
-        const stop = new AbortController();
-        try {
-            return await new Promise((resolve, reject) => {
-                // While a proxy is waited for there is no connection that could be destroyed and tell of it.
-                this.#reject = reject;
-                request.on('error', reject);
-                // What a proxy says instead of letting us through is not the registry's answer.
-                request.once('proxyConnect', ({ statusCode = 0 }) => {
-                    if (statusCode !== 200)
-                        request.destroy(proxyRefusal(statusCode, this.#outgoing));
-                });
-                request.on('response', message => {
-                    if (message.statusCode === 407) {
-                        message.resume();
-                        request.destroy(proxyRefusal(407, this.#outgoing));
-                        return;
-                    }
-                    // Maybe before all was sent: then the rest of the body is not wanted.
-                    resolve({
-                        status: message.statusCode ?? 0,
-                        headers: message.headers,
-                        body: message,
-                        pieces: () => piecesOf(message),
-                        url
-                    });
-                });
-                this.#limitConnect(request);
-                request.on('finish', () => {
-                    clearTimeout(this.#sending);
-                    this.#limit(this.#outgoing.answerWithin, 'it did not answer');
-                });
-                if (body === undefined || body instanceof Uint8Array) {
-                    request.end(body);
-                }
-                else {
-                    this.#watchSending(request);
-                    body.pump(request, AbortSignal.any([signal, stop.signal])).then(() => request.end(), (error) => {
-                        if (!stop.signal.aborted)
-                            request.destroy(error);
-                    });
-                }
-            });
-        }
-        finally {
-            signal.removeEventListener('abort', aborted);
-            stop.abort();
-            this.#over = true;
-            clearTimeout(this.#timer);
-            clearTimeout(this.#sending);
-        }
-    }
-    /** Whether the other side had closed this kept connection already. */
-    stale(error) {
-        const { code } = error;
-        return this.#request?.reusedSocket === true && (code === 'ECONNRESET' || code === 'EPIPE');
-    }
-    #limitConnect(request) {
-        // From the very start: a proxy's CONNECT takes its time before there is a socket.
-        this.#limit(this.#transport.timings.connect, 'no connection came about');
-        request.once('socket', socket => {
-            const secure = this.#outgoing.url.protocol === 'https:';
-            // Through a proxy the connection stands already, and TLS has just begun.
-            const shaking = secure && socket.secureConnecting === true;
-            if (!socket.connecting && !shaking) {
-                clearTimeout(this.#timer);
-                return;
-            }
-            socket.once(secure ? 'secureConnect' : 'connect', () => {
-                clearTimeout(this.#timer);
-                if (request.writableFinished)
-                    this.#limit(this.#outgoing.answerWithin, 'it did not answer');
-            });
-        });
-    }
-    /** A body that waits for the other side, and not for its own source, must get on. */
-    #watchSending(request) {
-        const { idle } = this.#transport.timings;
-        this.#sending = setTimeout(() => {
-            if (request.writableLength > 0)
-                this.#stalled('it took no more bytes', idle);
-            else
-                this.#sending?.refresh();
-        }, idle);
-        request.on('drain', () => this.#sending?.refresh());
-    }
-    #limit(milliseconds, what) {
-        clearTimeout(this.#timer);
-        // What a request that was given up still does must not keep the process.
-        if (this.#over)
-            return;
-        this.#timer = setTimeout(() => {
-            this.#stalled(what, milliseconds);
-        }, milliseconds);
-    }
-    #stalled(what, milliseconds) {
-        const { method, url } = this.#outgoing;
-        const seconds = Math.round(milliseconds / 100) / 10;
-        const place = { host: url.host, method, path: url.pathname };
-        const error = new RegistryError('stalled', `${url.host}: ${what} within ${seconds} s`, place);
-        this.#request?.destroy(error);
-        this.#reject(error);
-    }
-}
-/** A request without a body says so where the method could have one: some proxies ask for it. */
-function bodiless(method) {
-    return method === 'POST' || method === 'PUT' || method === 'PATCH' ? 0 : undefined;
-}
-
-;// CONCATENATED MODULE: ./src/run/registries.ts
-
-
-
-
-/**
- * Finds the credentials for both registries. Nothing is sent yet.
- * @throws RegistryError when a docker config cannot be understood
- */
-async function openRegistries(settings, around) {
-    const { log, env, signal, onPressure, network = {} } = around;
-    const { patience, quirks, ...parts } = network;
-    const transport = new Transport({
-        ...parts,
-        ...(settings.ca !== undefined && { ca: settings.ca }),
-        secret: value => {
-            log.secret(value);
-        }
-    });
-    const deadline = transport.clock.now() + settings.timeout;
-    const open = async (side) => {
-        const { registry, username, password } = settings[side];
-        const credentials = await findCredentials({
-            registry,
-            env,
-            log,
-            signal,
-            ...(username !== undefined && { username }),
-            ...(password !== undefined && { password })
-        });
-        return new Registry({
-            name: registry,
-            plainHttp: settings.insecure.has(registry),
-            credentials,
-            transport,
-            log,
-            deadline,
-            actions: side === 'source' ? 'pull' : 'pull,push',
-            // The public source answers from behind a front door that blocks hosted runners now and then.
-            blocksAtTimes: side === 'source',
-            onPressure,
-            ...(patience && { patience }),
-            ...(quirks && { quirks: quirks(registry) })
-        });
-    };
-    return {
-        source: await open('source'),
-        target: await open('target'),
-        [Symbol.dispose]: () => {
-            transport.close();
-        }
-    };
-}
-/**
- * Greets both registries, each with the credentials that were found for it: a wrong password ends
- * the run here, before anything is read or written.
- * @throws RegistryError naming the registry
- */
-async function greet({ source, target }, settings, log, signal) {
-    const greetOne = async (registry, repository) => {
-        await ping(registry, [{ repository: (0,oci_reference/* within */.ux)(repository, 'arc-controller'), actions: registry.actions }], signal);
-        const { kind, from } = registry.credentials;
-        log.info(`${registry.name} answers, ${kind === 'anonymous' ? 'without credentials' : `with the credentials from ${from}`}`);
-        if (kind === 'anonymous')
-            log.debug(`credentials for ${registry.name} were found in ${from}`);
-    };
-    // Both are asked, so that two wrong passwords are two messages in one run.
-    const results = await Promise.allSettled([
-        greetOne(source, settings.source.repository),
-        greetOne(target, settings.target.repository)
-    ]);
-    const failed = results
-        .filter(result => result.status === 'rejected')
-        .map(({ reason }) => reason);
-    const [first, second] = failed;
-    if (first === undefined)
-        return;
-    if (second !== undefined)
-        log.warning(second.message);
-    throw first;
-}
-
-;// CONCATENATED MODULE: ./src/mirror/graph.ts
-
-
-
-
-
-
-/** An index within an index within an index: nobody has more. */
-const deepest = 4;
-/** The most manifests of one image. */
-const mostManifests = 2000;
-/**
- * Reads what is below an image's root, by digest: the tag was read once, when the root was fetched,
- * so one that moves meanwhile cannot mix two images.
- * @throws RegistryError, MirrorError when something below the root is not there or not what was promised
- */
-async function readImage(source, request, fetched, { slots, signal, referrers }) {
-    const { repository, tag } = request.source;
-    const nodes = new Map();
-    const root = await grow(fetched, 0);
-    async function grow({ descriptor, bytes, manifest }, depth) {
-        if (manifest.kind === 'image')
-            return { descriptor, bytes, manifest, children: [] };
-        if (depth >= deepest) {
-            throw new MirrorError(`${source.name}/${repository}:${tag} has indexes more than ${deepest} deep`);
-        }
-        const children = await Promise.all(manifest.manifests.map(child => descend(child, depth + 1)));
-        return { descriptor, bytes, manifest, children };
-    }
-    function descend(child, depth) {
-        const known = nodes.get(child.digest);
-        if (known !== undefined)
-            return known;
-        if (nodes.size >= mostManifests) {
-            throw new MirrorError(`${source.name}/${repository}:${tag} has more than ${mostManifests} manifests`);
-        }
-        const node = slots
-            .run(() => getManifest(source, repository, child.digest, signal))
-            .then(found => {
-            if (found === undefined) {
-                throw new MirrorError(`${source.name}/${repository}:${tag} names the child ${child.digest}, which the source does not have`, 'The image is broken at the source; try again later, or leave it out with -name in images.');
-            }
-            if (found.descriptor.size !== child.size ||
-                found.descriptor.mediaType !== child.mediaType) {
-                throw new RegistryError('corrupt', `${source.name}/${repository}@${child.digest} is not what its index says`, {
-                    host: source.name,
-                    repository,
-                    digest: child.digest
-                });
-            }
-            return grow(found, depth);
-        });
-        nodes.set(child.digest, node);
-        return node;
-    }
-    return measure(request, root, referrers ? await attach(root) : [], source.name);
-    /** What refers to the root and its children, and to that again: a signature may be signed. */
-    async function attach(node) {
-        const found = new Map();
-        const visit = async ({ descriptor, children }, depth) => {
-            const listed = depth >= deepest
-                ? []
-                : await slots.run(() => listReferrers(source, repository, descriptor.digest, signal));
-            const fresh = await Promise.all(listed.map(one => descend(one, depth + 1)));
-            for (const one of fresh) {
-                // Only what says itself that it refers to this: a list may say anything.
-                if (one.manifest.subject?.digest !== descriptor.digest || found.has(one.descriptor.digest))
-                    continue;
-                found.set(one.descriptor.digest, one);
-                await visit(one, depth + 1);
-            }
-            if (depth < deepest)
-                await Promise.all(children.map(child => visit(child, depth)));
-        };
-        await visit(node, 0);
-        return [...found.values()];
-    }
-}
-function measure(request, root, attached, registry) {
-    const manifests = new Map();
-    const blobs = new Map();
-    const platforms = [];
-    const visit = (node, into) => {
-        for (const child of node.children)
-            visit(child, into);
-        into.set(node.descriptor.digest, node);
-        const { manifest } = node;
-        if (manifest.kind === 'index') {
-            if (into !== manifests)
-                return;
-            for (const { platform } of manifest.manifests) {
-                if (platform !== undefined && platform.os !== 'unknown')
-                    platforms.push((0,oci_platform/* formatPlatform */.B)(platform));
-            }
-            return;
-        }
-        for (const blob of [manifest.config, ...manifest.layers]) {
-            if ((0,oci_descriptor/* isForeign */.j)(blob))
-                continue;
-            const known = blobs.get(blob.digest);
-            if (known !== undefined && known.size !== blob.size) {
-                throw new MirrorError(`${registry}/${request.source.repository}: ${blob.digest} has two sizes`);
-            }
-            blobs.set(blob.digest, known ?? blob);
-        }
-    };
-    visit(root, manifests);
-    const referring = new Map();
-    for (const node of attached)
-        visit(node, referring);
-    const all = [
-        ...[...referring.values()].map(({ descriptor }) => descriptor),
-        ...[...manifests.values()].map(({ descriptor }) => descriptor),
-        ...blobs.values()
-    ];
-    return {
-        ...request,
-        root,
-        manifests: [...manifests.values()],
-        attached: [...referring.values()],
-        blobs,
-        platforms,
-        size: all.reduce((sum, { size }) => sum + size, 0)
-    };
-}
-
-;// CONCATENATED MODULE: ./src/registry/catalog.ts
-
-
-/**
- * The repositories of a registry that begin with `prefix`, or undefined where it does not list them.
- * It may hold names that are dead, and may leave out what the account must not see: a hint, no proof.
- * @see https://github.com/distribution/distribution/blob/main/docs/content/spec/api.md#catalog
- */
-async function listRepositories(registry, prefix, signal) {
-    try {
-        const all = await collect(registry, {
-            // Lists are sorted: begin where the prefix begins, and end where it has passed. A registry that
-            // does not know `last` begins at its beginning, and only takes longer.
-            path: `/v2/_catalog?n=1000&last=${encodeURIComponent(prefix)}`,
-            needs: [{ repository: '', actions: 'pull' }],
-            key: 'repositories',
-            until: name => name > prefix && !name.startsWith(prefix),
-            signal
-        });
-        return all?.filter(name => name.startsWith(prefix));
-    }
-    catch (error) {
-        const faults = ['unauthorized', 'denied', 'absent', 'refused', 'corrupt'];
-        if (error instanceof RegistryError && faults.includes(error.fault)) {
-            registry.log.debug(`${registry.name} does not list its repositories: ${error.message}`);
-            return undefined;
-        }
-        throw error;
-    }
-}
-
-;// CONCATENATED MODULE: ./src/release/channel.ts
-
-
-
-
-/**
- * Whether a repository holds pre-release builds: its last part is `preview` or `test`. There a build
- * carries the tag of the coming release, which may never ship, so the tag alone does not tell.
- */
-function isPreReleaseRepository(repository) {
-    return /(?:^|\/)(?:preview|test)$/.test(repository);
-}
-/**
- * Pre-release builds are mirrored only when each is asked for by its exact tag.
- * @throws ReleaseError naming the requests that would choose by themselves
- */
-function requireExactTags(options) {
-    if (!isPreReleaseRepository(options.sourceRepository))
-        return;
-    const choosing = options.requests.filter(request => request.kind !== 'exact');
-    if (choosing.length === 0)
-        return;
-    const shown = choosing.map(({ text }) => (0,oci_clean/* clean */.uH)(text, 140)).join(', ');
-    throw new error/* ReleaseError */.K(`${(0,oci_clean/* clean */.uH)(options.sourceRepository)} holds pre-release builds, which are mirrored by exact tag only, not by ${shown}. Name the whole tag in source-tag, or take the stable releases from ${(0,oci_clean/* clean */.uH)(channel_parent(options.sourceRepository))}.`);
-}
-/**
- * Tags at the target that would mislead Arc's upgrade check, which takes every tag of arc-controller
- * that begins with `v1` for a release: those that do not have a release's form, and those that are
- * no release's as far as `live` (the source's tags) and the built-in list tell. Sorted by age.
- */
-function confusing(targetTags, live = []) {
-    const releases = new Set([...companions/* knownReleases */.o, ...live]);
-    return [...new Set(targetTags)]
-        .filter(tag => tag.startsWith('v1') && !((0,release_tag/* isStable */.MQ)(tag) && releases.has(tag)))
-        .sort(release_tag/* compareTags */.bb);
-}
-/**
- * Pre-release builds never go to a path that holds stable releases: Arc would take them for one. A
- * target whose own last part is `preview` or `test` may hold as many as wanted; and a build that is
- * there already, alone, may be mended.
- * @throws ReleaseError naming what the path holds and where the build may go
- */
-function refusePreRelease(options) {
-    const { sourceRepository, targetRepository, tag, targetTags } = options;
-    if (!isPreReleaseRepository(sourceRepository) && (0,release_tag/* tagKind */.pk)(tag) !== 'pre-release')
-        return;
-    if (targetRepository !== undefined && isPreReleaseRepository(targetRepository))
-        return;
-    const held = targetTags.filter(other => (0,release_tag/* isStable */.MQ)(other) && other !== tag).sort(release_tag/* compareTags */.bb);
-    const newest = held.at(-1);
-    if (newest === undefined)
-        return;
-    throw new error/* ReleaseError */.K(`${(0,oci_clean/* clean */.uH)(tag)} is a pre-release build, and the target holds stable releases (${held.length}, newest ${newest}). Arc's upgrade check would offer it as a release. Mirror it to a path of its own, such as one that ends in /preview.`);
-}
-function channel_parent(repository) {
-    return repository.split('/').slice(0, -1).join('/') || 'the repository above it';
-}
-
-;// CONCATENATED MODULE: ./src/release/select.ts
-
-
-
-
-/**
- * Chooses releases by the requests, all together. Only an exact tag reaches what is not a stable
- * release. Where a version was published under several dates, only the newest date counts, but
- * for an exact tag.
- * @throws ReleaseError for a request that no tag answers, with what may have been meant
- */
-function selectReleases(options) {
-    const live = new Set(options.live);
-    const stable = newestOfEach([...live].map(release_tag/* parseReleaseTag */.rE).filter(release => release !== undefined));
-    const tags = new Set();
-    const notes = [];
-    let reason;
-    for (const request of options.requests) {
-        if (request.kind === 'exact') {
-            if (!live.has(request.tag))
-                throw unknown(request.tag, live, stable);
-            tags.add(request.tag);
-            continue;
-        }
-        const newest = stable.at(-1);
-        if (newest === undefined)
-            throw nothingStable(request.text, live.size);
-        const chosen = choose(request, stable, newest, options.targetComplete);
-        for (const { text } of chosen)
-            tags.add(text);
-        if (request.kind === 'newest' && chosen.length < request.count)
-            notes.push(`${request.text} takes all ${chosen.length} releases; there are no more.`);
-        if (request.kind === 'catch-up' && chosen.length === 0)
-            reason = `Already up to date: the target has ${(0,oci_clean/* clean */.uH)(options.targetComplete ?? '')} whole, and the source has no newer release.`;
-    }
-    const ordered = [...tags].sort(release_tag/* compareTags */.bb);
-    return { tags: ordered, notes, ...(ordered.length === 0 && reason !== undefined && { reason }) };
-}
-function choose(request, stable, newest, targetComplete) {
-    switch (request.kind) {
-        case 'latest':
-            return [newest];
-        case 'newest':
-            return stable.slice(-request.count);
-        case 'version': {
-            const found = stable.findLast(release => select_matches(release, request));
-            if (!found)
-                throw noVersion(request, stable, newest);
-            return [found];
-        }
-        case 'range': {
-            const { from, to } = request;
-            const found = stable.filter(release => (!from || (0,release_tag/* compareVersions */.Zy)(release, from) >= 0) &&
-                (!to || (0,release_tag/* compareVersions */.Zy)(release, { ...to, patch: to.patch ?? Infinity }) <= 0));
-            if (found.length > 0)
-                return found;
-            throw new error/* ReleaseError */.K(`No release lies within ${(0,oci_clean/* clean */.uH)(request.text, 140)}. The oldest is ${stable[0]?.text ?? newest.text}, the newest ${newest.text}.`);
-        }
-        case 'catch-up': {
-            const complete = targetComplete === undefined ? undefined : (0,release_tag/* parseReleaseTag */.rE)(targetComplete);
-            if (!complete)
-                return [newest];
-            return stable.filter(release => (0,release_tag/* compareReleaseTags */.C4)(release, complete) > 0);
-        }
-    }
-}
-function newestOfEach(releases) {
-    const byVersion = new Map();
-    for (const release of [...releases].sort(release_tag/* compareReleaseTags */.C4))
-        byVersion.set((0,release_tag/* formatVersion */.qh)(release), release);
-    return [...byVersion.values()];
-}
-function select_matches(release, { major, minor, patch }) {
-    return (release.major === major &&
-        release.minor === minor &&
-        (patch === undefined || release.patch === patch));
-}
-function unknown(tag, live, stable) {
-    const suggestions = nearMisses(tag, [...live]).map(text => (0,oci_clean/* clean */.uH)(text, 140));
-    const newest = stable.at(-1);
-    const help = suggestions.length > 0
-        ? `; did you mean ${either(suggestions)}?`
-        : newest
-            ? `. The newest release is ${newest.text}.`
-            : ', and the source has no stable release either.';
-    return new error/* ReleaseError */.K(`${(0,oci_clean/* clean */.uH)(tag, 140)} does not exist${help}`);
-}
-function noVersion(wanted, stable, newest) {
-    const shown = (0,release_tag/* formatVersion */.qh)(wanted);
-    const { major, minor } = wanted;
-    const patches = stable.filter(release => select_matches(release, { major, minor }));
-    if (patches.length > 0)
-        return new error/* ReleaseError */.K(`No release ${shown} exists; did you mean ${either(patches.map(({ text }) => text))}?`);
-    if ((0,release_tag/* compareVersions */.Zy)(wanted, newest) > 0)
-        return new error/* ReleaseError */.K(`No release ${shown} exists yet. The newest is ${newest.text}.`);
-    const [below, above] = [
-        stable.findLast(release => (0,release_tag/* compareVersions */.Zy)(release, wanted) < 0),
-        stable.find(release => (0,release_tag/* compareVersions */.Zy)(release, wanted) > 0)
-    ];
-    const around = [below, above].filter(release => release !== undefined).map(({ text }) => text);
-    return new error/* ReleaseError */.K(`No release ${shown} exists. Next to it ${around.length > 1 ? 'are' : 'is'} ${around.join(' and ')}.`);
-}
-function nothingStable(request, tags) {
-    const found = tags === 0
-        ? 'arc-controller has no tags there'
-        : `none of the ${tags} tags of arc-controller there has the form v1.46.0_2026-05-12`;
-    return new error/* ReleaseError */.K(`${(0,oci_clean/* clean */.uH)(request, 140)} finds no stable release at the source: ${found}. Check source-registry and source-repository, or name an exact tag.`);
-}
-function either(texts) {
-    return texts.length < 2
-        ? texts.join('')
-        : `${texts.slice(0, -1).join(', ')} or ${texts.at(-1) ?? ''}`;
-}
-
-;// CONCATENATED MODULE: ./src/run/releases.ts
-
-
-
-
-
-
-
-
-
-
-
-/**
- * Chooses the releases from the tags that the source has now, and reads their images.
- * @throws ReleaseError, RegistryError, MirrorError; nothing has been moved by then
- */
-async function chooseReleases(registries, settings, lists, around) {
-    const { target } = registries;
-    const { log, slots, signal } = around;
-    const { tags: requests } = settings;
-    const images = settings.chart ? withChart(settings.images) : settings.images;
-    requireExactTags({ sourceRepository: settings.source.repository, requests });
-    const { leader } = lists;
-    const [live, targetTags] = await Promise.all([lists.source(), lists.target()]);
-    // A target without this image is most likely empty: then its catalogue, in one question, saves one
-    // question for each blob.
-    const catalogue = targetTags.length > 0
-        ? undefined
-        : listRepositories(target, `${settings.target.repository}/`, signal).catch(() => undefined);
-    const complete = requests.some(({ kind }) => kind === 'catch-up')
-        ? await newestComplete(registries, settings, targetTags, around)
-        : undefined;
-    const selection = selectReleases({
-        requests,
-        live,
-        ...(complete !== undefined && { targetComplete: complete })
-    });
-    for (const note of selection.notes)
-        log.notice(note);
-    if (selection.reason !== undefined)
-        log.notice(selection.reason);
-    const [onlyTag, second] = selection.tags;
-    if (settings.targetTag !== undefined && second !== undefined) {
-        throw new MirrorError(`target-tag is given, but source-tag names ${selection.tags.length} releases`, 'Leave target-tag out: each release keeps its own tag.');
-    }
-    const odd = confusing(targetTags, live);
-    if (odd.length > 0) {
-        log.warning(`${target.name}/${(0,oci_reference/* within */.ux)(settings.target.repository, leader)} has tags that Arc's upgrade check will take for releases: ${odd.slice(0, 5).join(', ')}${odd.length > 5 ? ', …' : ''}`);
-    }
-    for (const tag of selection.tags) {
-        refusePreRelease({
-            sourceRepository: settings.source.repository,
-            targetRepository: settings.target.repository,
-            tag,
-            targetTags
-        });
-    }
-    const roots = new Roots(registries, settings, around);
-    const names = new releases_Names(registries, settings, signal);
-    const chosen = [];
-    for (const tag of selection.tags) {
-        const set = await resolveImages({
-            tag,
-            selection: images,
-            has: (name, one) => roots.has(name, one),
-            siblings: () => names.siblings(),
-            log,
-            signal,
-            concurrency: slots.limit
-        });
-        const targetTag = tag === onlyTag ? (settings.targetTag ?? tag) : tag;
-        chosen.push({
-            tag,
-            targetTag,
-            missing: set.missing,
-            images: await Promise.all(set.images.map(({ name, tag: imageTag }) => roots.read({
-                release: tag,
-                name,
-                source: { repository: (0,oci_reference/* within */.ux)(settings.source.repository, name), tag: imageTag },
-                target: {
-                    repository: (0,oci_reference/* within */.ux)(settings.target.repository, name),
-                    tag: imageTag === tag ? targetTag : imageTag
-                }
-            })))
-        });
-        log.info(`${tag}: ${set.images.length} images`);
-    }
-    const repositories = await catalogue;
-    return { releases: chosen, targetRepositories: repositories && new Set(repositories) };
-}
-/** The chart goes with the images, under its own version. */
-function withChart(images) {
-    if (images.kind === 'exactly')
-        return { ...images, names: [...images.names, chartArtifact] };
-    return { ...images, add: [...images.add, chartArtifact] };
-}
-/** The roots of images: each tag of the source is read once in a run, and by digest from then on. */
-class Roots {
-    #registries;
-    #repository;
-    #referrers;
-    #around;
-    #known = new Map();
-    constructor(registries, settings, around) {
-        this.#registries = registries;
-        this.#repository = settings.source.repository;
-        this.#referrers = settings.referrers;
-        this.#around = around;
-    }
-    async has(name, tag) {
-        try {
-            return (await this.#fetch((0,oci_reference/* within */.ux)(this.#repository, name), tag)) !== undefined;
-        }
-        catch (error) {
-            // Some registries say "no access" of what does not exist; which of both it is, nobody can tell.
-            const hidden = error instanceof RegistryError && ['denied', 'unauthorized'].includes(error.fault);
-            if (!hidden)
-                throw error;
-            this.#around.log.debug(`${name}:${tag} counts as absent: ${error.message}`);
-            return false;
-        }
-    }
-    async read(request) {
-        const { repository, tag } = request.source;
-        const root = await this.#fetch(repository, tag);
-        if (root === undefined)
-            throw new MirrorError(`${repository}:${tag} does not exist at the source`);
-        const { slots, signal } = this.#around;
-        return readImage(this.#registries.source, request, root, {
-            slots,
-            signal,
-            referrers: this.#referrers
-        });
-    }
-    #fetch(repository, tag) {
-        const key = `${repository}:${tag}`;
-        const { slots, signal } = this.#around;
-        const known = this.#known.get(key);
-        if (known !== undefined)
-            return known;
-        const asked = slots.run(() => getManifest(this.#registries.source, repository, tag, signal));
-        this.#known.set(key, asked);
-        return asked;
-    }
-}
-/** The names beneath the source's repository, listed once in a run. */
-class releases_Names {
-    #list;
-    #known;
-    constructor({ source }, settings, signal) {
-        const prefix = `${settings.source.repository}/`;
-        this.#list = async () => {
-            const found = await listRepositories(source, prefix, signal);
-            return found?.map(name => name.slice(prefix.length));
-        };
-    }
-    siblings() {
-        this.#known ??= this.#list();
-        return this.#known;
-    }
-}
-/** The newest release at the target of which all core images carry the tag. */
-async function newestComplete({ target }, settings, targetTags, { slots, signal }) {
-    const newestFirst = targetTags.filter(release_tag/* isStable */.MQ).sort((one, other) => (0,release_tag/* compareTags */.bb)(other, one));
-    for (const tag of newestFirst) {
-        const core = (0,catalog/* imageSet */.i)(tag).filter(({ role }) => role === 'core');
-        const there = await Promise.all(core.map(({ name }) => slots.run(() => resolveManifest(target, (0,oci_reference/* within */.ux)(settings.target.repository, name), tag, signal))));
-        if (there.every(digest => digest !== undefined))
-            return tag;
-    }
-    return undefined;
-}
-
+// EXTERNAL MODULE: ./src/run/registries.ts + 13 modules
+var run_registries = __nccwpck_require__(2757);
+// EXTERNAL MODULE: ./src/run/releases.ts + 4 modules
+var run_releases = __nccwpck_require__(5763);
+// EXTERNAL MODULE: external "node:path"
+var external_node_path_ = __nccwpck_require__(6760);
+// EXTERNAL MODULE: ./src/registry/docker-config.ts
+var docker_config = __nccwpck_require__(26);
 ;// CONCATENATED MODULE: ./src/docker/find.ts
 
 
@@ -18354,7 +14419,7 @@ const versionTimeout = 15_000;
  * @throws DockerError `missing` when it is too old or something else under docker's name
  */
 async function find_findDocker(options) {
-    const path = await findProgram('docker', options.env);
+    const path = await (0,src_process/* findProgram */.Kp)('docker', options.env);
     return path === undefined ? undefined : await useDocker(path, options);
 }
 /**
@@ -18416,12 +14481,12 @@ async function keepIdentityToken(directory, registry, token) {
     const file = (0,external_node_path_.join)(directory, 'config.json');
     const config = JSON.parse(await (0,promises_.readFile)(file, 'utf8'));
     const auth = Buffer.from('00000000-0000-0000-0000-000000000000:').toString('base64');
-    const auths = { ...config.auths, [docker_config_dockerServer(registry)]: { auth, identitytoken: token } };
+    const auths = { ...config.auths, [(0,docker_config/* dockerServer */.kU)(registry)]: { auth, identitytoken: token } };
     await (0,promises_.writeFile)(file, JSON.stringify({ ...config, auths }), { mode: 0o600 });
 }
 /** The job's context, with its store linked into `directory`; a broken config is the client's to tell of. */
 async function contextOf(env, directory) {
-    const file = dockerConfigFile(env);
+    const file = (0,docker_config/* dockerConfigFile */.dO)(env);
     const store = (0,external_node_path_.join)((0,external_node_path_.dirname)(file), 'contexts');
     const found = await (0,promises_.lstat)(store).catch(() => undefined);
     if (found === undefined)
@@ -18478,7 +14543,7 @@ const logoutTimeout = 15_000;
  * @throws DockerError `config` when it cannot be understood
  */
 async function beforeKeptLogin(registries, directory, env) {
-    const file = dockerConfigFile(env);
+    const file = (0,docker_config/* dockerConfigFile */.dO)(env);
     const text = await (0,promises_.readFile)(file, 'utf8').catch((error) => {
         if (error.code === 'ENOENT')
             return undefined;
@@ -18488,8 +14553,8 @@ async function beforeKeptLogin(registries, directory, env) {
     if (text === undefined)
         return { directory, file, existed: false, registries };
     const config = understood(text, file);
-    const byHelper = (registry) => (config.credsStore !== undefined || docker_config_entriesFor(config.credHelpers, registry).length > 0) &&
-        docker_config_entriesFor(config.auths, registry).length + docker_config_entriesFor(config.credHelpers, registry).length > 0;
+    const byHelper = (registry) => (config.credsStore !== undefined || (0,docker_config/* entriesFor */.aB)(config.credHelpers, registry).length > 0) &&
+        (0,docker_config/* entriesFor */.aB)(config.auths, registry).length + (0,docker_config/* entriesFor */.aB)(config.credHelpers, registry).length > 0;
     return {
         directory,
         file,
@@ -18499,7 +14564,7 @@ async function beforeKeptLogin(registries, directory, env) {
 }
 function understood(text, file) {
     try {
-        return parseDockerConfig(text, file, 'the sign-in');
+        return (0,docker_config/* parseDockerConfig */.Cj)(text, file, 'the sign-in');
     }
     catch (error) {
         const { message } = error;
@@ -18519,17 +14584,17 @@ async function undoKeptLogin(state, options) {
         basename(file) !== 'config.json') {
         throw new DockerError('config', 'the saved state of the sign-in is not one of ours');
     }
-    const backup = await kept_login_read(join(directory, backupName));
+    const backup = await read(join(directory, backupName));
     // Undone already, and who has signed in since then is none of ours.
     if (backup === undefined)
         return;
-    const before = kept_login_parse(backup, file);
+    const before = parse(backup, file);
     const registries = state.registries.map(name => parseRegistry(name, () => true));
     const strangers = registries.filter(registry => authsFor(before, registry).length === 0);
     await signOut(strangers, file, options);
-    const now = await kept_login_read(file);
+    const now = await read(file);
     if (now !== undefined) {
-        const put = restored(kept_login_parse(now, file), before, registries);
+        const put = restored(parse(now, file), before, registries);
         const text = same(put, before) && existed ? backup : JSON.stringify(put, undefined, '\t');
         if (!existed && empty(put))
             await rm(file, { force: true });
@@ -18595,7 +14660,7 @@ function same(one, other) {
     return (keys.length === Object.keys(other).length &&
         keys.every(key => Object.hasOwn(other, key) && same(one[key], other[key])));
 }
-function kept_login_parse(text, file) {
+function parse(text, file) {
     let parsed;
     try {
         parsed = JSON.parse(text.trim() || '{}');
@@ -18607,7 +14672,7 @@ function kept_login_parse(text, file) {
         return parsed;
     throw new DockerError('config', `${file} is no longer a docker config, so that the sign-in in it cannot be undone`, 'Sign out by docker logout when it is mended.');
 }
-async function kept_login_read(path) {
+async function read(path) {
     return await readFile(path, 'utf8').catch((error) => {
         if (error.code === 'ENOENT')
             return undefined;
@@ -18714,7 +14779,7 @@ async function clientFor(options) {
 }
 async function login({ registry, username, password }, client, configDirectory, { env, log, signal, timeout = loginTimeout }) {
     const call = { docker: client.path, configDirectory, env, log, signal, timeout };
-    const args = ['login', '--username', username, '--password-stdin', docker_config_dockerServer(registry)];
+    const args = ['login', '--username', username, '--password-stdin', (0,docker_config/* dockerServer */.kU)(registry)];
     try {
         const outcome = await run_runDocker(args, call, password);
         if (outcome.exitCode === 0)
@@ -18745,7 +14810,7 @@ function unavailable({ registry }, reason) {
 }
 /** Signs in once more, to the job's own config, where that can be undone. */
 async function keep(accounts, kept, client, options) {
-    const directory = (0,external_node_path_.dirname)(dockerConfigFile(options.env));
+    const directory = (0,external_node_path_.dirname)((0,docker_config/* dockerConfigFile */.dO)(options.env));
     for (const account of accounts) {
         if (!kept.registries.includes(account.registry)) {
             options.log.notice(`The job's docker config has a login for ${account.registry} with a credential helper already; it is left as it is.`);
@@ -18867,31 +14932,8 @@ async function readyFor({ client, answers, configDirectory, reason }, { source, 
     return { path: client.path, configDirectory, daemon };
 }
 
-;// CONCATENATED MODULE: ./src/run/tag-lists.ts
-
-
-/** The image whose tags are the releases. */
-const tag_lists_anchor = 'arc-controller';
-/**
- * The lists of tags, each asked for once. Where nobody has to sign in, it is asked for at once,
- * beside the handshake; where a password would be tried, the handshake tries it first.
- */
-function tagLists(registries, settings, signal) {
-    const { images } = settings;
-    const others = images.kind === 'exactly' && !images.names.includes(tag_lists_anchor);
-    const leader = others ? (images.names[0] ?? tag_lists_anchor) : tag_lists_anchor;
-    const list = (side) => {
-        const registry = registries[side];
-        let known;
-        const ask = () => (known ??= listTags(registry, (0,oci_reference/* within */.ux)(settings[side].repository, leader), signal));
-        // Whoever asks later is told what went wrong; nobody may ask.
-        if (registry.credentials.kind === 'anonymous')
-            ask().catch(() => undefined);
-        return ask;
-    };
-    return { leader, source: list('source'), target: list('target') };
-}
-
+// EXTERNAL MODULE: ./src/run/tag-lists.ts
+var tag_lists = __nccwpck_require__(9305);
 // EXTERNAL MODULE: ./src/run/time-limit.ts
 var time_limit = __nccwpck_require__(306);
 ;// CONCATENATED MODULE: ./src/main.ts
@@ -18970,32 +15012,32 @@ async function main(settings, stage) {
     const draft = new Draft(settings);
     const time = (0,time_limit/* endOf */.I)(stage.signal, settings.timeout);
     const { signal } = time;
-    (0,external_node_events_namespaceObject.setMaxListeners)(0, signal);
+    (0,external_node_events_.setMaxListeners)(0, signal);
     try {
         const env_1 = { stack: [], error: void 0, hasError: false };
         try {
-            const lanes = openLanes(settings.concurrency);
-            const registries = __addDisposableResource(env_1, await openRegistries(settings, {
+            const lanes = (0,schedule/* openLanes */.Ge)(settings.concurrency);
+            const registries = __addDisposableResource(env_1, await (0,run_registries/* openRegistries */.cs)(settings, {
                 env,
                 log,
                 signal,
                 network: stage.network,
                 onPressure: () => {
-                    ease(lanes);
+                    (0,schedule/* ease */.Rl)(lanes);
                 }
             }), false);
             const { source, target } = registries;
             draft.registries = registries;
             source.warm({ questions: 20, bodies: 0 });
             target.warm({ questions: 20, bodies: settings.dryRun ? 0 : 24 });
-            const tags = tagLists(registries, settings, signal);
+            const tags = (0,tag_lists/* tagLists */.G)(registries, settings, signal);
             const docker = __addDisposableResource(env_1, await reporter.group('Sign in', async () => {
-                await greet(registries, settings, log, signal);
+                await (0,run_registries/* greet */.KV)(registries, settings, log, signal);
                 return await signInDocker(settings, registries, { ...stage, log, signal });
             }), true);
-            const choice = await reporter.group('Releases', () => chooseReleases(registries, settings, tags, { log, slots: lanes.control, signal }));
+            const choice = await reporter.group('Releases', () => (0,run_releases/* chooseReleases */._)(registries, settings, tags, { log, slots: lanes.control, signal }));
             const plan = await reporter.group('Plan', async () => {
-                const made = await makePlan(choice.releases.flatMap(({ images }) => images), { target, slots: lanes.control, signal, repositories: choice.targetRepositories });
+                const made = await (0,mirror_plan/* makePlan */.Cs)(choice.releases.flatMap(({ images }) => images), { target, slots: lanes.control, signal, repositories: choice.targetRepositories });
                 reporter.planned(figures(choice.releases, made));
                 return made;
             });
@@ -19007,7 +15049,7 @@ async function main(settings, stage) {
             const progress = __addDisposableResource(env_1, reporter.progress(plan.bytes.copied), false);
             const options = {
                 ...{ source, target, lanes, log, signal, publish: settings.publish },
-                last: publishOrder(['arc-bootstrapper', 'arc-controller']),
+                last: (0,resolve/* publishOrder */.uA)(['arc-bootstrapper', 'arc-controller']),
                 arrived: (bytes) => {
                     progress.moved(bytes);
                 }
@@ -19042,6 +15084,320 @@ async function main(settings, stage) {
         await reporter.finish(draft.finish());
     }
     return draft.finish();
+}
+
+
+/***/ }),
+
+/***/ 5913:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   C4: () => (/* binding */ refuseHalf),
+/* harmony export */   En: () => (/* binding */ MirrorError),
+/* harmony export */   g5: () => (/* binding */ failureOf)
+/* harmony export */ });
+/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4192);
+/* harmony import */ var _registry_error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3269);
+
+
+/** The set cannot be mirrored as it is; the message says which image and why. */
+class MirrorError extends Error {
+    name = 'MirrorError';
+    advice;
+    constructor(message, advice, cause) {
+        super(message, cause === undefined ? undefined : { cause });
+        this.advice = advice;
+    }
+}
+/** Any error as what a report says of it. */
+function failureOf(error) {
+    if (error instanceof _registry_error_js__WEBPACK_IMPORTED_MODULE_0__/* .RegistryError */ .gl) {
+        const { message, advice, host, repository, digest, status, attempts } = error;
+        return {
+            message,
+            host,
+            attempts,
+            ...(advice !== undefined && { advice }),
+            ...(repository !== undefined && { repository }),
+            ...(digest !== undefined && { digest }),
+            ...(status !== undefined && { status })
+        };
+    }
+    const { message, advice } = error;
+    return {
+        message: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(typeof message === 'string' ? message : String(error), 1000),
+        ...(typeof advice === 'string' && { advice })
+    };
+}
+/** A release that is not whole gets no tag. */
+function refuseHalf(release, failed) {
+    return new MirrorError(`${release} is not published: ${failed.length === 1 ? 'one image is' : `${failed.length} images are`} missing (${failed.join(', ')})`, 'The tags at the target are as they were. Run again: what has arrived is not sent again.');
+}
+
+
+/***/ }),
+
+/***/ 4236:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Cs: () => (/* binding */ makePlan),
+/* harmony export */   V2: () => (/* binding */ pair)
+/* harmony export */ });
+/* unused harmony exports assign, sum */
+/* harmony import */ var _registry_blobs_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(5079);
+/* harmony import */ var _registry_manifests_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1);
+
+
+/**
+ * Asks the target what it has, down to every blob, and decides how each blob gets to where it is
+ * needed. Each unique blob is read at most once. The home of a blob is the first image that needs
+ * it, so that no two images can wait for each other.
+ */
+async function makePlan(images, options) {
+    const { target, slots, signal, repositories } = options;
+    const standings = new Map();
+    const present = new Set();
+    const pairs = new Map();
+    const exists = (repository) => repositories?.has(repository) !== false;
+    for (const { target: { repository }, blobs } of images) {
+        if (!exists(repository))
+            continue;
+        for (const descriptor of blobs.values())
+            pairs.set(pair(repository, descriptor.digest), { repository, descriptor });
+    }
+    await Promise.all([
+        ...images
+            .filter(({ target: { repository } }) => exists(repository))
+            .map(async (image) => {
+            standings.set(image, await ask(target, image, slots, signal));
+        }),
+        ...[...pairs].map(async ([key, { repository, descriptor }]) => {
+            const has = await slots.run(() => (0,_registry_blobs_js__WEBPACK_IMPORTED_MODULE_0__/* .hasBlob */ .is)(target, repository, descriptor, signal));
+            if (has === 'present')
+                present.add(key);
+        })
+    ]);
+    return assign(images, { standings, present, exists });
+}
+async function ask(target, image, slots, signal) {
+    const { repository, tag } = image.target;
+    const tagged = await slots.run(() => (0,_registry_manifests_js__WEBPACK_IMPORTED_MODULE_1__/* .resolveManifest */ .K9)(target, repository, tag, signal));
+    const manifests = new Set();
+    // Only under the right tag does it matter what is there; otherwise all manifests are put anew,
+    // which costs less than asking.
+    if (tagged !== image.root.descriptor.digest)
+        return { tagged, manifests };
+    await Promise.all([...image.manifests, ...image.attached].map(async ({ descriptor: { digest } }) => {
+        const there = digest === tagged ||
+            (await slots.run(() => (0,_registry_manifests_js__WEBPACK_IMPORTED_MODULE_1__/* .resolveManifest */ .K9)(target, repository, digest, signal))) === digest;
+        if (there)
+            manifests.add(digest);
+    }));
+    return { tagged, manifests };
+}
+/** Decides for each blob and repository how it gets there; pure. */
+function assign(images, { standings, present, exists }) {
+    const made = new Map();
+    // Where each blob is, or will be first.
+    const homes = new Map();
+    for (const { target: { repository }, blobs } of images) {
+        for (const { digest } of blobs.values()) {
+            if (!homes.has(digest) && present.has(pair(repository, digest)))
+                homes.set(digest, repository);
+        }
+    }
+    const travelled = new Set();
+    const planned = images.map((image) => {
+        const { repository } = image.target;
+        const standing = standings.get(image) ?? { tagged: undefined, manifests: new Set() };
+        const bytes = { copied: 0, mounted: 0, present: 0 };
+        const placements = [...image.blobs.values()].map(descriptor => {
+            const key = pair(repository, descriptor.digest);
+            const known = made.get(key);
+            if (known !== undefined) {
+                bytes.present += descriptor.size;
+                return known;
+            }
+            const placement = place(image, descriptor, present.has(key), homes, travelled, !exists(repository));
+            made.set(key, placement);
+            bytes[wayBytes[placement.way]] += descriptor.size;
+            if (placement.way === 'copy')
+                travelled.add(descriptor.digest);
+            return placement;
+        });
+        for (const { descriptor } of [...image.manifests, ...image.attached]) {
+            const there = standing.manifests.has(descriptor.digest);
+            bytes[there ? 'present' : 'copied'] += descriptor.size;
+            if (!there)
+                travelled.add(descriptor.digest);
+        }
+        return {
+            image,
+            standing,
+            placements,
+            bytes,
+            complete: bytes.copied + bytes.mounted === 0 &&
+                placements.every(({ way }) => way === 'present') &&
+                standing.tagged === image.root.descriptor.digest
+        };
+    });
+    return { images: planned, pieces: travelled.size, bytes: sum(planned.map(({ bytes }) => bytes)) };
+}
+const wayBytes = { copy: 'copied', mount: 'mounted', present: 'present' };
+function place(image, descriptor, there, homes, travelled, presumed) {
+    const base = {
+        descriptor,
+        sourceRepository: image.source.repository,
+        targetRepository: image.target.repository
+    };
+    if (there)
+        return { ...base, way: 'present' };
+    const from = homes.get(descriptor.digest);
+    if (from !== undefined) {
+        return { ...base, way: 'mount', from, fresh: travelled.has(descriptor.digest) };
+    }
+    homes.set(descriptor.digest, image.target.repository);
+    return { ...base, way: 'copy', presumed };
+}
+/** A blob in a repository, as one word. */
+function pair(repository, digest) {
+    return `${repository}@${digest}`;
+}
+/** Adds up. */
+function sum(all) {
+    return all.reduce((one, other) => ({
+        copied: one.copied + other.copied,
+        mounted: one.mounted + other.mounted,
+        present: one.present + other.present
+    }), { copied: 0, mounted: 0, present: 0 });
+}
+
+
+/***/ }),
+
+/***/ 6610:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Fj: () => (/* binding */ largestFirst),
+/* harmony export */   Ge: () => (/* binding */ openLanes),
+/* harmony export */   Rl: () => (/* binding */ ease)
+/* harmony export */ });
+/* harmony import */ var _slots_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(5730);
+
+/** Up to here a blob is small, in bytes: its round trips take longer than its bytes on most links. */
+const smallBlob = 1024 * 1024;
+/**
+ * @param concurrency the most transfers at once that the user allows
+ */
+function openLanes(concurrency = 24) {
+    // Two to sixteen large ones at once were measured on a link with 40 ms: below four the link is not
+    // full, above eight nothing is gained, and each one costs the registries memory.
+    const large = Math.max(1, Math.floor(concurrency / 3));
+    const small = Math.max(0, concurrency - large);
+    return {
+        large: new _slots_js__WEBPACK_IMPORTED_MODULE_0__/* .Slots */ .W(large, large),
+        small: new _slots_js__WEBPACK_IMPORTED_MODULE_0__/* .Slots */ .W(small, small),
+        control: new _slots_js__WEBPACK_IMPORTED_MODULE_0__/* .Slots */ .W(64, 96)
+    };
+}
+/** Takes the pressure off a host that asked for it. */
+function ease({ large, small, control }) {
+    large.halve();
+    small.halve();
+    control.halve();
+}
+/**
+ * Runs all tasks, the largest first over the whole set, while the small lane works from the other
+ * end: the last one to finish is then a small one. `run` must not throw.
+ */
+async function largestFirst(tasks, sizeOf, { large, small }, run) {
+    const sorted = [...tasks].sort((one, other) => sizeOf(other) - sizeOf(one));
+    let top = 0;
+    let bottom = sorted.length;
+    const fromTop = () => (top < bottom ? sorted[top++] : undefined);
+    const fromBottom = () => {
+        const last = sorted[bottom - 1];
+        if (top >= bottom || last === undefined || sizeOf(last) > smallBlob)
+            return undefined;
+        bottom--;
+        return last;
+    };
+    const worker = async (slots, take) => {
+        for (let more = true; more;) {
+            more = await slots.run(async () => {
+                const task = take();
+                if (task !== undefined)
+                    await run(task);
+                return task !== undefined;
+            });
+        }
+    };
+    await Promise.all([
+        ...Array.from({ length: large.most }, () => worker(large, fromTop)),
+        ...Array.from({ length: small.most }, () => worker(small, fromBottom))
+    ]);
+}
+
+
+/***/ }),
+
+/***/ 5730:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   W: () => (/* binding */ Slots)
+/* harmony export */ });
+/**
+ * How much is done at once, between two bounds: a little more while all goes well, half of it when
+ * a host says that it is too much.
+ */
+class Slots {
+    /** Never more than this at once. */
+    most;
+    #limit;
+    #taken = 0;
+    #good = 0;
+    #waiting = [];
+    /** @param start how many at once to begin with @param most never more than this */
+    constructor(start, most) {
+        this.most = most;
+        this.#limit = Math.min(start, most);
+    }
+    /** How many may be taken at once just now. */
+    get limit() {
+        return this.#limit;
+    }
+    /** Waits for a slot, does the work, and gives the slot back. */
+    async run(work) {
+        while (this.#taken >= this.#limit)
+            await new Promise(resolve => this.#waiting.push(resolve));
+        this.#taken++;
+        try {
+            const result = await work();
+            this.#widen();
+            return result;
+        }
+        finally {
+            this.#taken--;
+            this.#waiting.shift()?.();
+        }
+    }
+    /** Half as many from here on: a host is overloaded. */
+    halve() {
+        this.#limit = Math.max(1, Math.floor(this.#limit / 2));
+        this.#good = 0;
+    }
+    /** One more after as many successes as there are slots: linear growth, as TCP has it. */
+    #widen() {
+        if (this.#limit >= this.most || ++this.#good < this.#limit)
+            return;
+        this.#good = 0;
+        this.#limit++;
+        this.#waiting.shift()?.();
+    }
 }
 
 
@@ -19488,6 +15844,2286 @@ function parseManifestName(text) {
 
 /***/ }),
 
+/***/ 1919:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  yI: () => (/* binding */ ProcessError),
+  Kp: () => (/* binding */ findProgram),
+  R3: () => (/* binding */ runProcess)
+});
+
+// UNUSED EXPORTS: systemProgram
+
+;// CONCATENATED MODULE: external "node:child_process"
+const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
+// EXTERNAL MODULE: external "node:fs/promises"
+var promises_ = __nccwpck_require__(1455);
+// EXTERNAL MODULE: external "node:path"
+var external_node_path_ = __nccwpck_require__(6760);
+// EXTERNAL MODULE: ./src/oci/clean.ts
+var clean = __nccwpck_require__(4192);
+;// CONCATENATED MODULE: ./src/windows.ts
+
+
+/** A program of Windows itself, by its place: what PATH would find may be another. */
+function systemProgram(name) {
+    return external_node_path_.win32.join(process.env.SystemRoot ?? 'C:\\Windows', 'System32', name);
+}
+/**
+ * How a program is started on Windows: as it is, but batch files, as some credential helpers are,
+ * run in cmd.exe only. Nothing that cmd.exe could read as anything but a plain word is let through.
+ * @throws Error when a batch file were given more than plain words
+ */
+function throughShell(file, args) {
+    if (!/\.(?:cmd|bat)$/i.test(file))
+        return { file, argv: args, verbatim: false };
+    if (/["%!^\r\n]/.test(file) || !args.every(arg => /^[\w.:/\\-]+$/.test(arg))) {
+        throw new Error('a batch file can be given plain words only');
+    }
+    return {
+        file: systemProgram('cmd.exe'),
+        argv: ['/d', '/s', '/c', `""${file}" ${args.join(' ')}"`],
+        verbatim: true
+    };
+}
+/** Ends a child with its children: Windows has no signals and no process groups. */
+function endTree(child) {
+    const args = ['/T', '/F', '/PID', String(child.pid)];
+    (0,external_node_child_process_namespaceObject.spawn)(systemProgram('taskkill.exe'), args, { stdio: 'ignore', windowsHide: true })
+        .once('error', () => child.kill())
+        .unref();
+}
+
+;// CONCATENATED MODULE: ./src/process.ts
+
+
+
+
+
+
+/** A program could not be started at all. The message is clean. */
+class ProcessError extends Error {
+    name = 'ProcessError';
+    /** The system's code, such as ENOENT or EACCES. */
+    code;
+    constructor(file, cause) {
+        const { code, message } = cause;
+        super(`${(0,clean/* clean */.uH)(file, 200)} could not be started: ${(0,clean/* clean */.uH)(message, 200)}`, { cause });
+        this.code = code;
+    }
+}
+const defaultCapture = 64 * 1024;
+/** Well below the 7.5 s that a cancelled step has until it is killed itself. */
+const defaultGrace = 3_000;
+/** A grandchild may hold the pipes open after the child has gone. */
+const lastWords = 1_000;
+const longestTimer = 2 ** 31 - 1;
+const windows = process.platform === 'win32';
+/**
+ * Runs a program without a shell and waits for its end. Its output is captured, never shown: the
+ * runner reads commands from what a step prints.
+ * @throws ProcessError when it cannot be started; the signal's reason when that ended it
+ */
+async function runProcess(command) {
+    const { args, signal, grace = defaultGrace, capture = defaultCapture } = command;
+    signal?.throwIfAborted();
+    // It may throw at once or tell later.
+    let child;
+    try {
+        const { file, argv, verbatim } = windows
+            ? throughShell(command.file, args)
+            : { file: command.file, argv: args, verbatim: false };
+        child = (0,external_node_child_process_namespaceObject.spawn)(file, [...argv], {
+            env: { ...command.env },
+            stdio: [command.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+            // A process group of its own, so that its children end with it.
+            detached: !windows,
+            windowsHide: true,
+            windowsVerbatimArguments: verbatim
+        });
+    }
+    catch (error) {
+        throw new ProcessError(command.file, error);
+    }
+    const stdout = tailOf(child.stdout, capture);
+    const stderr = tailOf(child.stderr, capture);
+    // A child that ends without reading its input is no failure of ours: its exit code tells.
+    child.stdin?.on('error', () => undefined);
+    child.stdin?.end(command.stdin);
+    let timedOut = false;
+    let killer;
+    const end = () => {
+        if (killer !== undefined)
+            return;
+        kill(child, 'SIGTERM');
+        killer = setTimeout(() => {
+            kill(child, 'SIGKILL');
+        }, grace);
+    };
+    const timer = setTimeout(() => {
+        timedOut = true;
+        end();
+    }, Math.min(command.timeout, longestTimer));
+    signal?.addEventListener('abort', end, { once: true });
+    try {
+        const exitCode = await ended(child, command.file);
+        // Those of its group that outlived the request go with it.
+        if (killer !== undefined)
+            kill(child, 'SIGKILL');
+        signal?.throwIfAborted();
+        return { exitCode, stdout: stdout(), stderr: stderr(), timedOut };
+    }
+    finally {
+        clearTimeout(timer);
+        clearTimeout(killer);
+        signal?.removeEventListener('abort', end);
+    }
+}
+function ended(child, file) {
+    return new Promise((resolve, reject) => {
+        let late;
+        child.once('error', (error) => {
+            if (child.pid === undefined)
+                reject(new ProcessError(file, error));
+        });
+        child.once('exit', exitCode => {
+            late = setTimeout(() => {
+                child.stdout?.destroy();
+                child.stderr?.destroy();
+                resolve(exitCode);
+            }, lastWords);
+        });
+        child.once('close', exitCode => {
+            clearTimeout(late);
+            resolve(exitCode);
+        });
+    });
+}
+/** Keeps the last `limit` bytes. */
+function tailOf(stream, limit) {
+    let chunks = [];
+    let length = 0;
+    stream?.on('data', (chunk) => {
+        chunks.push(chunk);
+        length += chunk.length;
+        if (length <= 2 * limit)
+            return;
+        chunks = [Buffer.concat(chunks).subarray(-limit)];
+        length = limit;
+    });
+    return () => Buffer.concat(chunks).subarray(-limit).toString('utf8');
+}
+function kill(child, signal) {
+    if (child.pid === undefined)
+        return;
+    if (windows) {
+        if (child.exitCode === null)
+            endTree(child);
+        return;
+    }
+    try {
+        process.kill(-child.pid, signal);
+    }
+    catch {
+        // The group is gone already.
+    }
+}
+/**
+ * Where a program lies on the PATH of `env`, on Windows with the endings of PATHEXT. Only absolute
+ * directories count: the working directory may hold a checked-out stranger.
+ */
+async function findProgram(name, env, platform = process.platform) {
+    const onWindows = platform === 'win32';
+    const path = onWindows ? (variable(env, 'PATH') ?? '') : (env.PATH ?? '');
+    const endings = onWindows ? endingsFor(name, env) : [''];
+    for (const directory of path.split((onWindows ? external_node_path_.win32 : external_node_path_.posix).delimiter)) {
+        const bare = directory.replace(/^"(.*)"$/, '$1');
+        if (!(0,external_node_path_.isAbsolute)(bare))
+            continue;
+        for (const ending of endings) {
+            const candidate = (0,external_node_path_.join)(bare, name + ending);
+            if (await isProgram(candidate, onWindows))
+                return candidate;
+        }
+    }
+    return undefined;
+}
+function endingsFor(name, env) {
+    const known = (variable(env, 'PATHEXT') ?? '.COM;.EXE;.BAT;.CMD')
+        .split(';')
+        .filter(ending => ending !== '')
+        .map(ending => ending.toLowerCase());
+    return known.includes((0,external_node_path_.extname)(name).toLowerCase()) ? ['', ...known] : known;
+}
+async function isProgram(path, onWindows) {
+    try {
+        if (!(await (0,promises_.stat)(path)).isFile())
+            return false;
+        if (!onWindows)
+            await (0,promises_.access)(path, promises_.constants.X_OK);
+        return true;
+    }
+    catch {
+        return false;
+    }
+}
+/** A variable by its name in any case, as Windows has it (`Path`, `PATH`). */
+function variable(env, name) {
+    const key = Object.keys(env).find(key => key.toUpperCase() === name);
+    return key === undefined ? undefined : env[key];
+}
+
+
+/***/ }),
+
+/***/ 7187:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   s0: () => (/* binding */ sameOwner),
+/* harmony export */   w4: () => (/* binding */ hostOf),
+/* harmony export */   xw: () => (/* binding */ reachOf)
+/* harmony export */ });
+/* harmony import */ var node_net__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7030);
+/* harmony import */ var node_net__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_net__WEBPACK_IMPORTED_MODULE_0__);
+/* harmony import */ var ipaddr_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8280);
+/* harmony import */ var ipaddr_js__WEBPACK_IMPORTED_MODULE_1___default = /*#__PURE__*/__nccwpck_require__.n(ipaddr_js__WEBPACK_IMPORTED_MODULE_1__);
+/* harmony import */ var tldts__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(935);
+
+
+
+/**
+ * Judges an IP address: `never` are those that no registry may send us to (link-local with the
+ * clouds' metadata services, unspecified, multicast, broadcast), `private` are loopback and
+ * the networks of a site. An IPv4 address within IPv6 counts as itself.
+ * @see https://www.iana.org/assignments/iana-ipv4-special-registry
+ */
+function reachOf(address) {
+    if (!ipaddr_js__WEBPACK_IMPORTED_MODULE_1___default().isValid(address))
+        return 'never';
+    const ip = ipaddr_js__WEBPACK_IMPORTED_MODULE_1___default().process(address);
+    // AWS' IPv6 metadata service lies within the private range.
+    if (ip.toNormalizedString() === 'fd00:ec2:0:0:0:0:0:254')
+        return 'never';
+    switch (ip.range()) {
+        case 'unicast':
+            return 'public';
+        case 'loopback':
+        case 'private':
+        case 'uniqueLocal':
+            return 'private';
+        case 'carrierGradeNat':
+            // Alibaba Cloud's metadata service lies within carrier-grade NAT.
+            return ip.toString() === '100.100.100.200' ? 'never' : 'private';
+        default:
+            // Link-local, unspecified, multicast, reserved, and the tunnels that hide an IPv4 address.
+            return 'never';
+    }
+}
+/** Domains below which every host is another customer's, where the public suffix list does not say so. */
+const hosting = /(?:^|\.)(?:azurecr\.(?:io|cn|us|de)|amazonaws\.com(?:\.cn)?|on\.aws|jfrog\.io|pkg\.dev|gcr\.io|ocir\.io|icr\.io)$/;
+/**
+ * Whether two host names belong to one owner: the same name, or the same registrable domain
+ * (`registry.example.co.uk` and `auth.example.co.uk`, but not two tenants of one hosting domain).
+ * @see https://publicsuffix.org
+ */
+function sameOwner(one, other) {
+    if (one === other)
+        return true;
+    if ((0,node_net__WEBPACK_IMPORTED_MODULE_0__.isIP)(one) !== 0 || (0,node_net__WEBPACK_IMPORTED_MODULE_0__.isIP)(other) !== 0 || hosting.test(one))
+        return false;
+    const domain = (0,tldts__WEBPACK_IMPORTED_MODULE_2__/* .getDomain */ .FB)(one, { allowPrivateDomains: true });
+    return domain !== null && domain === (0,tldts__WEBPACK_IMPORTED_MODULE_2__/* .getDomain */ .FB)(other, { allowPrivateDomains: true });
+}
+/** The host of a URL as an address or name, without the brackets of IPv6. */
+function hostOf(url) {
+    return url.hostname.replace(/^\[|\]$/g, '');
+}
+
+
+/***/ }),
+
+/***/ 5079:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Ym: () => (/* binding */ openBlob),
+/* harmony export */   _i: () => (/* binding */ headPatience),
+/* harmony export */   is: () => (/* binding */ hasBlob)
+/* harmony export */ });
+/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4192);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3269);
+
+
+/** How long HEAD is tried again before GET is asked in its place, in milliseconds. */
+const headPatience = 20_000;
+/**
+ * Whether a repository has a blob, in full length. `unknown` where the registry refuses to say:
+ * then it has to be pushed, which does no harm if it is there.
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#checking-if-content-exists-in-the-registry
+ */
+async function hasBlob(registry, repository, { digest, size }, signal, tries = 'patient', asked = registry.learned.headRefused === true ? 'GET' : 'HEAD') {
+    const ask = (method) => registry.ask({
+        ...about(registry, method, repository, digest, signal),
+        expect: [200, 206, 404, 416],
+        tries,
+        ...(method === 'HEAD' && { own: headPatience }),
+        ...(method === 'GET' && size > 0 && { headers: { Range: 'bytes=0-0' } })
+    }, answer => {
+        if (method === 'GET')
+            answer.body.destroy();
+        else
+            answer.body.resume();
+        return answer;
+    });
+    try {
+        return judge(await ask(asked), size);
+    }
+    catch (error) {
+        if (!(error instanceof _error_js__WEBPACK_IMPORTED_MODULE_0__/* .RegistryError */ .gl))
+            throw error;
+        // Something may be against HEAD alone: then GET tells, from here on.
+        const refused = error.fault === 'denied' || error.fault === 'refused';
+        if (asked === 'HEAD' && (refused || error.fault === 'server')) {
+            const has = await hasBlob(registry, repository, { digest, size }, signal, tries, 'GET');
+            if (has !== 'unknown')
+                registry.learned.headRefused = true;
+            return has;
+        }
+        if (refused)
+            return 'unknown';
+        throw error;
+    }
+}
+function judge({ status, headers }, size) {
+    if (status === 404)
+        return 'absent';
+    const total = status === 206
+        ? /\/(\d+)$/.exec(headers['content-range'] ?? '')?.[1]
+        : headers['content-length'];
+    // A length that is not the blob's: half of it is stored, which is as good as nothing.
+    return status === 200 &&
+        headers['content-encoding'] === undefined &&
+        total !== undefined &&
+        Number(total) !== size
+        ? 'absent'
+        : 'present';
+}
+/**
+ * Opens a blob for reading from `offset` up to, not including, `end`; in bytes.
+ * @throws RegistryError; corrupt when what is offered cannot be that blob
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-14.4
+ */
+async function openBlob(registry, repository, { digest, size }, { offset, end }, signal, tries = 'patient') {
+    const part = offset > 0 || end < size;
+    return await registry.ask({
+        ...about(registry, 'GET', repository, digest, signal),
+        expect: part ? [200, 206] : [200],
+        tries,
+        ...(part && { headers: { Range: `bytes=${offset}-${end === size ? '' : end - 1}` } })
+    }, answer => {
+        const { status, headers } = answer;
+        const fail = (text) => {
+            answer.body.destroy();
+            return new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .RegistryError */ .gl('corrupt', `${registry.name}/${repository}@${digest}: ${text}`, {
+                host: registry.name,
+                repository,
+                digest
+            });
+        };
+        if (status === 206) {
+            const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers['content-range'] ?? '');
+            if (range === null || Number(range[1]) !== offset) {
+                throw fail(`bytes from ${offset} on were asked for, ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(headers['content-range'] ?? 'nothing said', 60)} was sent`);
+            }
+            return { answer, skip: 0 };
+        }
+        const length = headers['content-length'];
+        if (length !== undefined && Number(length) !== size) {
+            throw fail(`it has ${size} bytes by its manifest, ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(length, 30)} by the registry`);
+        }
+        return { answer, skip: offset };
+    });
+}
+function about(registry, method, repository, digest, signal) {
+    return {
+        method,
+        path: `/v2/${repository}/blobs/${digest}`,
+        needs: [{ repository, actions: registry.actions }],
+        straight: true,
+        digest,
+        signal
+    };
+}
+
+
+/***/ }),
+
+/***/ 6655:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   lS: () => (/* binding */ readError),
+/* harmony export */   tv: () => (/* binding */ largestError),
+/* harmony export */   x8: () => (/* binding */ readBody)
+/* harmony export */ });
+/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4192);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3269);
+
+
+/**
+ * Reads a body that must be small, to its end.
+ * @param limit the most bytes that are taken in; reading stops there, whatever Content-Length said
+ * @param idle milliseconds between two pieces
+ * @throws RegistryError of the kinds corrupt (too large), stalled, connection (it ended early)
+ */
+function readBody(body, limit, idle, place) {
+    return new Promise((resolve, reject) => {
+        const pieces = [];
+        let size = 0;
+        const timer = setTimeout(() => {
+            body.destroy();
+            reject(new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .RegistryError */ .gl('stalled', `${place.host}: its answer stopped for ${idle / 1000} s`, place));
+        }, idle);
+        body.on('data', (piece) => {
+            timer.refresh();
+            size += piece.length;
+            if (size > limit) {
+                clearTimeout(timer);
+                body.destroy();
+                reject(new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .RegistryError */ .gl('corrupt', `${place.host}: its answer is larger than ${limit} bytes`, place));
+                return;
+            }
+            pieces.push(piece);
+        });
+        body.on('end', () => {
+            clearTimeout(timer);
+            resolve(Buffer.concat(pieces, size));
+        });
+        body.on('close', () => {
+            clearTimeout(timer);
+            reject(new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .RegistryError */ .gl('connection', `${place.host}: its answer broke off after ${size} bytes`, place));
+        });
+        body.on('error', (cause) => {
+            clearTimeout(timer);
+            const text = `${place.host}: its answer broke off after ${size} bytes (${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(cause.message, 100)})`;
+            reject(new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .RegistryError */ .gl('connection', text, { ...place, cause }));
+        });
+    });
+}
+/** What is read at most of an error's body: enough for any honest one. */
+const largestError = 64 * 1024;
+/**
+ * As much of an error's body as is worth reading; never throws, since the status has said enough.
+ */
+async function readError(body, idle) {
+    const pieces = [];
+    let size = 0;
+    const timer = setTimeout(() => body.destroy(), Math.min(idle, 5000));
+    try {
+        for await (const piece of body) {
+            timer.refresh();
+            pieces.push(piece);
+            size += piece.length;
+            if (size >= largestError)
+                break;
+        }
+    }
+    catch {
+        // What came before it broke is what there is.
+    }
+    finally {
+        clearTimeout(timer);
+        body.destroy();
+    }
+    return Buffer.concat(pieces).subarray(0, largestError).toString('utf8');
+}
+
+
+/***/ }),
+
+/***/ 26:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Cj: () => (/* binding */ parseDockerConfig),
+/* harmony export */   O$: () => (/* binding */ unreadable),
+/* harmony export */   TO: () => (/* binding */ readDockerConfig),
+/* harmony export */   aB: () => (/* binding */ entriesFor),
+/* harmony export */   dO: () => (/* binding */ dockerConfigFile),
+/* harmony export */   kU: () => (/* binding */ dockerServer),
+/* harmony export */   u4: () => (/* binding */ isRecord)
+/* harmony export */ });
+/* unused harmony export registryOfKey */
+/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1455);
+/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_fs_promises__WEBPACK_IMPORTED_MODULE_0__);
+/* harmony import */ var node_os__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8161);
+/* harmony import */ var node_os__WEBPACK_IMPORTED_MODULE_1___default = /*#__PURE__*/__nccwpck_require__.n(node_os__WEBPACK_IMPORTED_MODULE_1__);
+/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(6760);
+/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_2___default = /*#__PURE__*/__nccwpck_require__.n(node_path__WEBPACK_IMPORTED_MODULE_2__);
+/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(4192);
+/* harmony import */ var _oci_reference_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(2148);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(3269);
+
+
+
+
+
+
+/** The most bytes of a docker config. */
+const largestConfig = 1024 * 1024;
+/**
+ * The docker config of a job: what earlier steps (docker/login-action, az acr login) signed in to.
+ * @see https://docs.docker.com/reference/cli/docker/#change-the-docker-directory
+ */
+function dockerConfigFile(env) {
+    const given = env.DOCKER_CONFIG ?? '';
+    const home = (process.platform === 'win32' ? env.USERPROFILE : env.HOME) ?? '';
+    return (0,node_path__WEBPACK_IMPORTED_MODULE_2__.join)(given === '' ? (0,node_path__WEBPACK_IMPORTED_MODULE_2__.join)(home === '' ? (0,node_os__WEBPACK_IMPORTED_MODULE_1__.homedir)() : home, '.docker') : (0,node_path__WEBPACK_IMPORTED_MODULE_2__.resolve)(given), 'config.json');
+}
+/**
+ * Reads a docker config file.
+ * @param host whose credentials are looked for, for messages
+ * @returns undefined when there is none
+ * @throws RegistryError when it cannot be read or understood; its content is never told
+ */
+async function readDockerConfig(path, host) {
+    let text;
+    try {
+        const found = await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_0__.stat)(path);
+        // A FIFO would be waited for without end.
+        if (!found.isFile())
+            throw unreadable(path, host, 'it is not a file');
+        if (found.size > largestConfig)
+            throw unreadable(path, host, 'it is larger than 1 MiB');
+        text = await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_0__.readFile)(path, 'utf8');
+    }
+    catch (error) {
+        if (error instanceof _error_js__WEBPACK_IMPORTED_MODULE_4__/* .RegistryError */ .gl)
+            throw error;
+        const { code } = error;
+        if (code === 'ENOENT' || code === 'ENOTDIR')
+            return undefined;
+        throw unreadable(path, host, `it cannot be read (${code ?? 'unknown error'})`);
+    }
+    return parseDockerConfig(text, path, host);
+}
+/**
+ * Reads the text of a docker config. Fields that have nothing to do with credentials are not looked at.
+ * @throws RegistryError naming `from` and the field; its content is never told
+ */
+function parseDockerConfig(text, from, host) {
+    let parsed;
+    try {
+        parsed = JSON.parse(text.replace(/^\uFEFF/, '').trim() || '{}');
+    }
+    catch {
+        // The parser's own message quotes the text.
+        throw unreadable(from, host, 'it is not JSON');
+    }
+    if (!isRecord(parsed))
+        throw unreadable(from, host, 'it is not a JSON object');
+    const { auths = {}, credHelpers = {}, credsStore } = parsed;
+    if (!isRecord(auths))
+        throw unreadable(from, host, 'its auths is not an object');
+    if (!isRecord(credHelpers))
+        throw unreadable(from, host, 'its credHelpers is not an object');
+    if (credsStore !== undefined && typeof credsStore !== 'string') {
+        throw unreadable(from, host, 'its credsStore is not a text');
+    }
+    return {
+        from,
+        auths: new Map(Object.entries(auths).filter((entry) => isRecord(entry[1]))),
+        credHelpers: new Map(Object.entries(credHelpers).filter((entry) => typeof entry[1] === 'string')),
+        ...(credsStore !== undefined && credsStore !== '' && { credsStore })
+    };
+}
+/**
+ * The registry that a key of a docker config stands for: `https://host/v1/`, `https://host` and
+ * `host` are one, Docker Hub has its aliases, 443 (80 after `http://`) is no port of its own. A key
+ * with another path stands for something smaller than a registry.
+ */
+function registryOfKey(key) {
+    const parts = /^(?:(https?):\/\/)?([^/]+)(?:\/|\/v[12]\/?)?$/i.exec(key.trim());
+    const [, scheme, host] = parts ?? [];
+    if (host === undefined)
+        return undefined;
+    try {
+        return (0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_3__/* .parseRegistry */ .l5)(scheme?.toLowerCase() === 'http' ? host.replace(/:80$/, '') : host);
+    }
+    catch {
+        return undefined;
+    }
+}
+/**
+ * What `entries` has for a registry: what stands under its very name first, as docker looks, then
+ * under another spelling of it. Never what only begins alike.
+ */
+function entriesFor(entries, registry) {
+    const own = dockerServer(registry);
+    return [...entries]
+        .filter(([key]) => registryOfKey(key) === registry)
+        .sort(([one], [other]) => Number(other === own) - Number(one === own));
+}
+/**
+ * How docker itself names a registry, in its config and to credential helpers.
+ * @see https://github.com/docker/cli/blob/master/cli/config/credentials/file_store.go
+ */
+function dockerServer(registry) {
+    return registry === 'docker.io' ? 'https://index.docker.io/v1/' : registry;
+}
+/** That a docker config cannot be used, and why; its content is never told. */
+function unreadable(from, host, why) {
+    return new _error_js__WEBPACK_IMPORTED_MODULE_4__/* .RegistryError */ .gl('unauthorized', `the docker config in ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(from, 300)} cannot be used for ${host}: ${why}`, {
+        host,
+        advice: `Mend ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(from, 300)}, or give user name and password as inputs.`
+    });
+}
+/** Whether a parsed JSON value is an object. */
+function isRecord(value) {
+    return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+
+/***/ }),
+
+/***/ 3269:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Kl: () => (/* binding */ faultOf),
+/* harmony export */   Km: () => (/* binding */ parseEntries),
+/* harmony export */   gl: () => (/* binding */ RegistryError)
+/* harmony export */ });
+/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4192);
+
+/** A failure at a registry, as data: what, where, how often tried, and what to do. All text is clean. */
+class RegistryError extends Error {
+    name = 'RegistryError';
+    fault;
+    /** How many times it was tried. */
+    attempts = 1;
+    #facts;
+    constructor(fault, message, facts) {
+        super((0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_0__/* .clean */ .uH)(message, 1000), facts.cause === undefined ? undefined : { cause: facts.cause });
+        this.fault = fault;
+        this.#facts = facts;
+    }
+    get host() {
+        return this.#facts.host;
+    }
+    get method() {
+        return this.#facts.method;
+    }
+    get path() {
+        return this.#facts.path;
+    }
+    get repository() {
+        return this.#facts.repository;
+    }
+    get digest() {
+        return this.#facts.digest;
+    }
+    get status() {
+        return this.#facts.status;
+    }
+    get entries() {
+        return this.#facts.entries ?? [];
+    }
+    /** How long the registry asked to wait, in milliseconds. */
+    get retryAfter() {
+        return this.#facts.retryAfter;
+    }
+    get advice() {
+        return this.#facts.advice;
+    }
+    /** Answered by a host that the registry redirected to. */
+    get redirected() {
+        return this.#facts.redirected ?? false;
+    }
+    /** The same failure, seen from further away. */
+    as(fault, message, more = {}) {
+        const seen = new RegistryError(fault, message, { ...this.#facts, ...more });
+        seen.attempts = this.attempts;
+        return seen;
+    }
+    /** Whether the registry gave one of these codes. */
+    says(...codes) {
+        return this.entries.some(({ code }) => codes.includes(code));
+    }
+}
+/** The status as a kind of failure. */
+function faultOf(status) {
+    if (status === 401)
+        return 'unauthorized';
+    if (status === 403)
+        return 'denied';
+    if (status === 404)
+        return 'absent';
+    if (status === 429)
+        return 'throttled';
+    // Not what it can do, no room left, a sign-in to the network: none of these passes by itself.
+    if ([501, 505, 507, 508, 511].includes(status))
+        return 'refused';
+    // 499 and 52x come from proxies that lost patience with the registry behind them.
+    if (status === 408 || status === 499 || status >= 500)
+        return 'server';
+    return 'refused';
+}
+/** Reads `{"errors": [...]}`; anything else has no entries. Never throws: a registry may answer anything. */
+function parseEntries(body) {
+    let parsed;
+    try {
+        parsed = JSON.parse(body);
+    }
+    catch {
+        return [];
+    }
+    const { errors } = (parsed ?? {});
+    if (!Array.isArray(errors))
+        return [];
+    return errors.slice(0, 1000).map((entry) => {
+        const { code, message, detail } = (entry ?? {});
+        return {
+            code: typeof code === 'string' ? (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_0__/* .clean */ .uH)(code, 60) : '',
+            message: typeof message === 'string' ? (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_0__/* .clean */ .uH)(message, 300) : '',
+            digests: [...new Set(JSON.stringify(detail ?? '').match(digests) ?? [])]
+        };
+    });
+}
+const digests = /sha256:[0-9a-f]{64}(?![0-9a-f])|sha512:[0-9a-f]{128}(?![0-9a-f])/g;
+
+
+/***/ }),
+
+/***/ 1:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   K9: () => (/* binding */ resolveManifest),
+/* harmony export */   RV: () => (/* binding */ putManifest),
+/* harmony export */   c2: () => (/* binding */ getManifest)
+/* harmony export */ });
+/* unused harmony export headManifest */
+/* harmony import */ var node_zlib__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8522);
+/* harmony import */ var node_zlib__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_zlib__WEBPACK_IMPORTED_MODULE_0__);
+/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(4192);
+/* harmony import */ var _oci_digest_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8825);
+/* harmony import */ var _oci_error_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(1887);
+/* harmony import */ var _oci_manifest_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2060);
+/* harmony import */ var _oci_media_type_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1994);
+/* harmony import */ var _blobs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(5079);
+/* harmony import */ var _body_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(6655);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(3269);
+/* harmony import */ var _registry_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(1915);
+
+
+
+
+
+
+
+
+
+
+/** How often content that is not what it should be is asked for again. */
+const mostCorrupt = 2;
+/**
+ * The manifest of a tag or digest, or undefined where the registry has none.
+ * @throws RegistryError; corrupt when the bytes are not those of the digest, or not a manifest
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
+ */
+async function getManifest(registry, repository, reference, signal) {
+    const question = about(registry, 'GET', repository, reference, signal);
+    for (let tries = 0;; tries++) {
+        try {
+            return await registry.ask(question, async (answer) => {
+                if (answer.status === 404) {
+                    await (0,_registry_js__WEBPACK_IMPORTED_MODULE_7__/* .discard */ .vf)(answer);
+                    return undefined;
+                }
+                const place = { host: registry.name, method: 'GET', path: answer.url.pathname, repository };
+                const { idle } = registry.transport.timings;
+                const bytes = await (0,_body_js__WEBPACK_IMPORTED_MODULE_5__/* .readBody */ .x8)(answer.body, _oci_manifest_js__WEBPACK_IMPORTED_MODULE_2__/* .largestManifest */ .oU, idle, place);
+                return read(bytes, answer, reference, place);
+            });
+        }
+        catch (error) {
+            const corrupt = error instanceof _error_js__WEBPACK_IMPORTED_MODULE_6__/* .RegistryError */ .gl && error.fault === 'corrupt';
+            if (!corrupt || tries >= mostCorrupt)
+                throw error;
+            registry.log.debug(`${error.message}; asked for again`);
+        }
+    }
+}
+/**
+ * Whether there is a manifest of that name, by HEAD; `unknown` where the registry refuses to say.
+ */
+async function headManifest(registry, repository, reference, signal) {
+    try {
+        const question = {
+            ...about(registry, 'HEAD', repository, reference, signal),
+            own: _blobs_js__WEBPACK_IMPORTED_MODULE_4__/* .headPatience */ ._i
+        };
+        const { status, headers } = await registry.ask(question, _registry_js__WEBPACK_IMPORTED_MODULE_7__/* .discard */ .vf);
+        if (status === 404)
+            return 'absent';
+        const digest = headers['docker-content-digest'];
+        return (0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_1__/* .isDigest */ .Bc)(digest) ? { digest } : {};
+    }
+    catch (error) {
+        // Something may be against HEAD alone: GET tells.
+        const failed = error instanceof _error_js__WEBPACK_IMPORTED_MODULE_6__/* .RegistryError */ .gl && error.fault === 'server';
+        if (failed)
+            registry.learned.headFails = true;
+        if (failed || isRefusal(error))
+            return 'unknown';
+        throw error;
+    }
+}
+/**
+ * The digest that a tag or digest stands for at the registry: by HEAD, and by GET where HEAD does
+ * not tell. Undefined where there is none.
+ * @param put it should be there: then HEAD alone is not believed when it says that it is not
+ */
+async function resolveManifest(registry, repository, reference, signal, put = false) {
+    const { learned } = registry;
+    if (learned.headFails === true)
+        return await byGet(registry, repository, reference, signal);
+    const head = await headManifest(registry, repository, reference, signal);
+    if (head !== 'absent' && head !== 'unknown' && head.digest !== undefined)
+        return head.digest;
+    if (head === 'absent') {
+        if (put) {
+            const found = await byGet(registry, repository, reference, signal);
+            if (found !== undefined)
+                learned.headTells = Promise.resolve(false);
+            return found;
+        }
+        // Only a tag is worth the question.
+        if ((0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_1__/* .isDigest */ .Bc)(reference) && (await learned.headTells) !== false)
+            return undefined;
+        // Some registries answer HEAD with 404 where GET finds it. The first one tells for all.
+        learned.headTells ??= byGet(registry, repository, reference, signal)
+            .then(digest => digest === undefined)
+            .catch((error) => {
+            learned.headTells = undefined;
+            throw error;
+        });
+        if (await learned.headTells)
+            return undefined;
+    }
+    return await byGet(registry, repository, reference, signal);
+}
+async function byGet(registry, repository, reference, signal) {
+    try {
+        return (await getManifest(registry, repository, reference, signal))?.descriptor.digest;
+    }
+    catch (error) {
+        if (isRefusal(error))
+            return undefined;
+        throw error;
+    }
+}
+/**
+ * Stores a manifest, byte by byte as it is. Repeating it is harmless, so a lost answer is no harm;
+ * a tag that may not be moved but stands there already counts as stored.
+ * @throws RegistryError; its `entries` name what the registry says is missing below it
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-manifests
+ */
+async function putManifest(registry, repository, reference, { bytes, descriptor }, signal, tries = 'patient') {
+    const { digest, mediaType } = descriptor;
+    let answer;
+    try {
+        answer = await registry.ask({
+            method: 'PUT',
+            path: `/v2/${repository}/manifests/${reference}`,
+            needs: [{ repository, actions: 'pull,push' }],
+            expect: [200, 201, 202, 204],
+            headers: { 'Content-Type': mediaType },
+            body: bytes,
+            commit: true,
+            tries,
+            digest,
+            signal
+        }, _registry_js__WEBPACK_IMPORTED_MODULE_7__/* .discard */ .vf);
+    }
+    catch (error) {
+        if (!(error instanceof _error_js__WEBPACK_IMPORTED_MODULE_6__/* .RegistryError */ .gl) || !mayStandAlready(error))
+            throw error;
+        const there = await resolveManifest(registry, repository, reference, signal, true);
+        if (there !== digest)
+            throw error;
+        return { subjectTaken: false };
+    }
+    const echoed = answer.headers['docker-content-digest'];
+    if ((0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_1__/* .isDigest */ .Bc)(echoed) && (0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_1__/* .algorithmOf */ .Hy)(echoed) === (0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_1__/* .algorithmOf */ .Hy)(digest) && echoed !== digest) {
+        const stored = await getManifest(registry, repository, reference, signal);
+        if (stored?.descriptor.digest !== digest) {
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_6__/* .RegistryError */ .gl('corrupt', `${registry.name} took ${digest} and says that it stored ${echoed}`, {
+                host: registry.name,
+                repository,
+                digest
+            });
+        }
+    }
+    return { subjectTaken: answer.headers['oci-subject'] !== undefined };
+}
+/** An immutable tag refuses even the manifest that it has; so may a lock. */
+function mayStandAlready({ status, entries }) {
+    if (status === 409 || status === 412 || status === 405 || status === 423)
+        return true;
+    return (status === 400 &&
+        entries.some(({ code, message }) => code === 'TAG_INVALID' || /already exists|immutable/i.test(message)));
+}
+/** A plain no to a question about existence, from which nothing follows. */
+function isRefusal(error) {
+    return error instanceof _error_js__WEBPACK_IMPORTED_MODULE_6__/* .RegistryError */ .gl && ['denied', 'refused'].includes(error.fault);
+}
+function about(registry, method, repository, reference, signal) {
+    return {
+        method,
+        path: `/v2/${repository}/manifests/${reference}`,
+        needs: [{ repository, actions: registry.actions }],
+        expect: [200, 404],
+        headers: { Accept: _oci_media_type_js__WEBPACK_IMPORTED_MODULE_3__/* .manifestTypes */ .Fm.join(', ') },
+        ...((0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_1__/* .isDigest */ .Bc)(reference) && { digest: reference }),
+        straight: true,
+        signal
+    };
+}
+function read(raw, { headers }, reference, place) {
+    const wanted = (0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_1__/* .isDigest */ .Bc)(reference) ? reference : undefined;
+    const fail = (text) => new _error_js__WEBPACK_IMPORTED_MODULE_6__/* .RegistryError */ .gl('corrupt', `${place.host}/${place.repository}@${wanted ?? reference}: ${text}`, {
+        ...place,
+        digest: wanted
+    });
+    const claimed = headers['docker-content-digest'];
+    const expected = wanted ?? ((0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_1__/* .isDigest */ .Bc)(claimed) ? claimed : undefined);
+    const bytes = decode(raw, headers['content-encoding'], expected, fail);
+    const digest = (0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_1__/* .digestOf */ .ol)(bytes, expected === undefined ? 'sha256' : (0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_1__/* .algorithmOf */ .Hy)(expected));
+    if (expected !== undefined && digest !== expected) {
+        throw fail(`the registry sent other bytes: ${digest} instead of ${expected}`);
+    }
+    try {
+        const manifest = (0,_oci_manifest_js__WEBPACK_IMPORTED_MODULE_2__/* .parseManifest */ .Ng)(bytes, headers['content-type']);
+        const mediaType = (0,_oci_media_type_js__WEBPACK_IMPORTED_MODULE_3__/* .isManifestType */ .Q3)(manifest.mediaType)
+            ? manifest.mediaType
+            : ((0,_oci_media_type_js__WEBPACK_IMPORTED_MODULE_3__/* .baseType */ .wV)(headers['content-type']) ?? '');
+        return { descriptor: { mediaType, digest, size: bytes.length }, bytes, manifest };
+    }
+    catch (error) {
+        if (error instanceof _oci_error_js__WEBPACK_IMPORTED_MODULE_8__/* .OciError */ .M)
+            throw fail(error.message);
+        throw error;
+    }
+}
+/** Some proxies compress although nobody asked: then exactly one of both forms is the content. */
+function decode(raw, encoding, expected, fail) {
+    if (encoding === undefined || encoding === 'identity')
+        return raw;
+    if (encoding !== 'gzip')
+        throw fail(`it came with Content-Encoding ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_9__/* .clean */ .uH)(encoding, 40)}, which nobody asked for`);
+    if (expected !== undefined && (0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_1__/* .digestOf */ .ol)(raw, (0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_1__/* .algorithmOf */ .Hy)(expected)) === expected)
+        return raw;
+    try {
+        return (0,node_zlib__WEBPACK_IMPORTED_MODULE_0__.gunzipSync)(raw, { maxOutputLength: _oci_manifest_js__WEBPACK_IMPORTED_MODULE_2__/* .largestManifest */ .oU });
+    }
+    catch {
+        throw fail('it came compressed, and cannot be unpacked within the limit');
+    }
+}
+
+
+/***/ }),
+
+/***/ 4247:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   F: () => (/* binding */ collect)
+/* harmony export */ });
+/* harmony import */ var _body_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6655);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3269);
+/* harmony import */ var _registry_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1915);
+
+
+
+/** The most bytes of a page. */
+const largestPage = 8 * 1024 * 1024;
+/** The most pages; with a thousand entries each, more than any registry was seen to have. */
+const mostPages = 1000;
+/**
+ * All entries of a list that comes in pages, or undefined where there is no such list. A `Link` is
+ * followed only within the registry, never twice to the same page, and only so many times.
+ * @throws RegistryError
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
+ */
+async function collect(registry, list) {
+    const { needs, key, until, signal } = list;
+    const entries = [];
+    const seen = new Set();
+    let next = new URL(list.path, registry.origin);
+    while (next !== undefined) {
+        const url = next;
+        seen.add(url.href);
+        const page = await registry.ask({
+            method: 'GET',
+            path: url,
+            needs,
+            expect: [200, 404],
+            headers: { Accept: 'application/json' },
+            signal
+        }, async (answer) => {
+            if (answer.status === 404) {
+                await (0,_registry_js__WEBPACK_IMPORTED_MODULE_2__/* .discard */ .vf)(answer);
+                return undefined;
+            }
+            const place = { host: registry.name, method: 'GET', path: url.pathname };
+            const body = await (0,_body_js__WEBPACK_IMPORTED_MODULE_0__/* .readBody */ .x8)(answer.body, largestPage, registry.transport.timings.idle, place);
+            return { entries: parse(body, key, place), link: answer.headers.link };
+        });
+        if (page === undefined)
+            return seen.size === 1 ? undefined : entries;
+        for (const entry of page.entries)
+            entries.push(entry);
+        if (until !== undefined && page.entries.some(until))
+            return entries;
+        next = follow(page.link, url, registry);
+        if (next !== undefined && (seen.has(next.href) || seen.size >= mostPages)) {
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .RegistryError */ .gl('unsafe', `${registry.name}: the list of ${key} has no end`, {
+                host: registry.name,
+                path: url.pathname
+            });
+        }
+    }
+    return entries;
+}
+function parse(body, key, place) {
+    try {
+        const value = JSON.parse(body.toString('utf8'))[key];
+        // Without a tag, some registries say null.
+        if (value === null || value === undefined)
+            return [];
+        if (Array.isArray(value))
+            return value.filter(entry => typeof entry === 'string');
+    }
+    catch {
+        // Said below.
+    }
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .RegistryError */ .gl('corrupt', `${place.host}: the list of ${key} is not one`, place);
+}
+/** @see https://www.rfc-editor.org/rfc/rfc8288#section-3 */
+function follow(header, from, registry) {
+    const text = Array.isArray(header) ? header.join(', ') : (header ?? '');
+    const target = /<([^<>]*)>\s*(?:;\s*[^;,]+)*;\s*rel="?next"?/i.exec(text)?.[1];
+    if (target === undefined || !URL.canParse(target, from.href))
+        return undefined;
+    const url = new URL(target, from);
+    // Behind a proxy the registry may not know its own scheme and port: the path is what counts.
+    if (url.hostname !== from.hostname) {
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .RegistryError */ .gl('unsafe', `${registry.name}: the list goes on at another host, which is not followed`, {
+            host: registry.name,
+            path: from.pathname
+        });
+    }
+    return new URL(url.pathname + url.search, registry.origin);
+}
+
+
+/***/ }),
+
+/***/ 6708:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   UG: () => (/* binding */ usualPatience),
+/* harmony export */   WG: () => (/* binding */ isPassing),
+/* harmony export */   i3: () => (/* binding */ Patience),
+/* harmony export */   iD: () => (/* binding */ Gate)
+/* harmony export */ });
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3269);
+
+/** Outlasts a minute of 503 with ease, and ends within ten minutes whatever happens. */
+const usualPatience = {
+    own: 180_000,
+    stranger: 10_000,
+    told: 600_000,
+    first: 500,
+    longest: 30_000
+};
+const passing = new Set([
+    'address',
+    'proxy',
+    'connection',
+    'stalled',
+    'throttled',
+    'server'
+]);
+/** Whether the same request may well succeed a little later. */
+function isPassing(error) {
+    // A proxy that wants another account will want it the next time too.
+    return passing.has(error.fault) && !(error.fault === 'proxy' && error.status === 407);
+}
+/** The patience of one request: it decides whether and when to try again. */
+class Patience {
+    #options;
+    #clock;
+    #deadline;
+    #own = 0;
+    #told = 0;
+    #tries = 0;
+    /** @param deadline when the whole run ends, by the clock's `now` */
+    constructor(options, clock, deadline) {
+        this.#options = options;
+        this.#clock = clock;
+        this.#deadline = deadline;
+    }
+    /** How many times it has been tried, the last failure included. */
+    get tries() {
+        return this.#tries;
+    }
+    /**
+     * How many milliseconds to wait before the next try, after this failure.
+     * @param met whether the host has ever answered
+     * @param down whether everybody has been failing there for long: then one try is enough
+     * @throws the error, when there is no point in another try or no time for it
+     */
+    next(error, met, down = false) {
+        this.#tries++;
+        error.attempts = this.#tries;
+        if (!isPassing(error))
+            throw error;
+        if (error.retryAfter !== undefined)
+            return this.#asTold(error, error.retryAfter);
+        const { own, stranger, first, longest } = this.#options;
+        if (down || this.#own >= (met ? own : stranger))
+            throw error;
+        // Full jitter: many workers that failed together must not come back together.
+        // https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+        const ceiling = Math.min(longest, first * 2 ** Math.min(this.#tries - 1, 20));
+        const wait = Math.max(1, Math.random() * ceiling);
+        // The ceiling is what counts against the budget, so that small draws cannot make endless tries.
+        this.#own += ceiling / 2;
+        if (this.#clock.now() + wait > this.#deadline)
+            throw error;
+        return wait;
+    }
+    #asTold(error, wait) {
+        this.#told += wait;
+        const late = this.#clock.now() + wait > this.#deadline;
+        if (this.#told <= this.#options.told && !late) {
+            // `Retry-After: 0` in a row would be a busy loop.
+            if (wait < 1000)
+                this.#told += 1000 - wait;
+            return wait + Math.random() * Math.min(1000, 100 + wait / 10);
+        }
+        throw error.as(error.fault, `${error.message}; it asked to wait ${duration(wait)}, which is longer than this run may wait`);
+    }
+}
+/**
+ * The gate of one host: when it asks for a pause, everything that is bound there waits, not only
+ * the request that was told.
+ */
+class Gate {
+    #clock;
+    #opens = 0;
+    constructor(clock) {
+        this.#clock = clock;
+    }
+    /** Closes the gate for so many milliseconds from now. */
+    close(milliseconds) {
+        this.#opens = Math.max(this.#opens, this.#clock.now() + milliseconds);
+    }
+    /** Waits until the gate is open. */
+    async pass(signal) {
+        for (let wait = this.#opens - this.#clock.now(); wait > 0; wait = this.#opens - this.#clock.now()) {
+            // A little apart, so that not all arrive in the same instant.
+            await this.#clock.sleep(wait + Math.random() * Math.min(1000, wait / 10), signal);
+        }
+    }
+}
+function duration(milliseconds) {
+    const seconds = Math.ceil(milliseconds / 1000);
+    if (seconds < 120)
+        return `${seconds} s`;
+    return seconds < 7200
+        ? `${Math.ceil(seconds / 60)} minutes`
+        : `${Math.ceil(seconds / 3600)} hours`;
+}
+
+
+/***/ }),
+
+/***/ 8164:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   X: () => (/* binding */ piecesOf)
+/* harmony export */ });
+/** A stream of Node's own as pieces; its memory is not used again. */
+function piecesOf(body) {
+    return {
+        get paused() {
+            return body.isPaused();
+        },
+        start(taker) {
+            let over = false;
+            const fail = (error) => {
+                if (over)
+                    return;
+                over = true;
+                taker.fail(error);
+            };
+            body.on('error', fail);
+            if (body.destroyed) {
+                // It broke while it waited: nobody will tell of it any more.
+                fail(new Error('it broke off before it was read'));
+                return;
+            }
+            body.on('end', () => {
+                if (!over)
+                    taker.end();
+                over = true;
+            });
+            body.on('close', () => {
+                fail(new Error('closed early'));
+            });
+            body.on('data', (piece) => {
+                if (!over)
+                    taker.data(piece, () => undefined);
+            });
+        },
+        pause: () => body.pause(),
+        resume: () => body.resume(),
+        destroy: () => body.destroy()
+    };
+}
+
+
+/***/ }),
+
+/***/ 5231:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Ke: () => (/* binding */ judgeAddress),
+/* harmony export */   Nl: () => (/* binding */ judgeLocation),
+/* harmony export */   Su: () => (/* binding */ judgeRedirect),
+/* harmony export */   aF: () => (/* binding */ mostHops),
+/* harmony export */   zC: () => (/* binding */ judgeLiteral)
+/* harmony export */ });
+/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(4192);
+/* harmony import */ var _address_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7187);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3269);
+
+
+
+/** How many redirects in a row are followed. */
+const mostHops = 5;
+/**
+ * Where a redirect leads, judged: to https from https, without a user in it, and never to an
+ * address that no registry may send anyone to. The caller keeps credentials to their origin.
+ * @throws RegistryError of the kind unsafe
+ */
+function judgeRedirect(location, from) {
+    const refuse = (rule) => new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .RegistryError */ .gl('unsafe', `${from.host} redirects ${rule}`, {
+        host: from.host,
+        path: from.pathname
+    });
+    if (location === undefined || !URL.canParse(location, from.href))
+        throw refuse('to nowhere');
+    const url = new URL(location, from);
+    const shown = (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(`${url.protocol}//${url.host}`, 120);
+    if (url.protocol !== 'https:' && !(url.protocol === 'http:' && from.protocol === 'http:')) {
+        throw refuse(`to ${shown}, which is not https`);
+    }
+    if (url.username !== '' || url.password !== '')
+        throw refuse(`to ${shown} with a user name in the address`);
+    return url;
+}
+/**
+ * Where an upload goes on. It must stay at the registry: bytes of a private image, and the
+ * credentials with them, go nowhere else. A registry behind a proxy may call itself by http or
+ * without its port; then the path is taken and the origin stays what it was.
+ * @throws RegistryError of the kind unsafe or corrupt
+ * @see https://github.com/advisories/GHSA-jxpm-75mh-9fp7
+ */
+function judgeLocation(location, request) {
+    const facts = { host: request.host, path: request.pathname };
+    if (location === undefined || location === '' || !URL.canParse(location, request.href)) {
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .RegistryError */ .gl('corrupt', `${request.host} opened an upload but did not say where it goes on`, facts);
+    }
+    const url = new URL(location, request);
+    if (url.hostname !== request.hostname) {
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .RegistryError */ .gl('unsafe', `${request.host} wants the upload to go on at ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(url.host, 120)}, another host; nothing was sent there`, { ...facts, advice: "Set the registry's external URL to the name that is used here." });
+    }
+    if (url.port !== '' && url.port !== portOf(request)) {
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .RegistryError */ .gl('unsafe', `${request.host} wants the upload to go on at ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(url.host, 120)}, another port; nothing was sent there`, facts);
+    }
+    const here = new URL(request.origin);
+    here.pathname = url.pathname;
+    here.search = url.search;
+    return here;
+}
+function portOf({ port, protocol }) {
+    return port === '' ? (protocol === 'https:' ? '443' : '80') : port;
+}
+/**
+ * Judges the addresses of hosts that a registry names. Private ones only if the registry's own are:
+ * a closed network has its blob store beside it, but a public registry has no business there.
+ * @param own the registry's own addresses
+ */
+function judgeAddress(registry, own) {
+    const inside = own.length > 0 && own.every(address => (0,_address_js__WEBPACK_IMPORTED_MODULE_0__/* .reachOf */ .xw)(address) === 'private');
+    return address => {
+        const reach = (0,_address_js__WEBPACK_IMPORTED_MODULE_0__/* .reachOf */ .xw)(address);
+        if (reach === 'public' || (reach === 'private' && inside))
+            return;
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .RegistryError */ .gl('unsafe', `${registry} names a host at ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(address, 60)}, an address that it has no business to send anyone to`, { host: registry, advice: 'Nothing was sent there.' });
+    };
+}
+/** Judges a literal address in a URL; names are judged when they are looked up. */
+function judgeLiteral(url, judge) {
+    const host = (0,_address_js__WEBPACK_IMPORTED_MODULE_0__/* .hostOf */ .w4)(url);
+    if (host.includes(':') || /^[\d.]+$/.test(host))
+        judge(host);
+}
+
+
+/***/ }),
+
+/***/ 9191:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   xt: () => (/* binding */ listReferrers),
+/* harmony export */   zw: () => (/* binding */ recordReferrer)
+/* harmony export */ });
+/* unused harmony export referrersTag */
+/* harmony import */ var _oci_digest_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8825);
+/* harmony import */ var _oci_error_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(1887);
+/* harmony import */ var _oci_manifest_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2060);
+/* harmony import */ var _oci_media_type_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1994);
+/* harmony import */ var _body_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(6655);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(3269);
+/* harmony import */ var _manifests_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(1);
+/* harmony import */ var _registry_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(1915);
+
+
+
+
+
+
+
+
+/** The most bytes of a list of referrers: what an index may have. */
+const largestList = 4 * 1024 * 1024;
+/**
+ * What refers to a manifest: signatures, attestations, SBOMs. By the registry's own list, and where
+ * it has none, by the tag that clients keep instead. A registry that refuses to tell has none.
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers
+ */
+async function listReferrers(registry, repository, digest, signal) {
+    try {
+        const listed = await byList(registry, repository, digest, signal);
+        if (listed !== undefined)
+            return listed;
+        return await byTag(registry, repository, digest, signal);
+    }
+    catch (error) {
+        const faults = ['denied', 'unauthorized', 'refused', 'corrupt', 'unsafe'];
+        if (!(error instanceof _error_js__WEBPACK_IMPORTED_MODULE_4__/* .RegistryError */ .gl) || !faults.includes(error.fault))
+            throw error;
+        registry.warnOnce(`${registry.name}/${repository} does not tell what refers to its images: ${error.message}`);
+        return [];
+    }
+}
+async function byList(registry, repository, digest, signal) {
+    return await registry.ask({
+        method: 'GET',
+        path: `/v2/${repository}/referrers/${digest}`,
+        needs: [{ repository, actions: registry.actions }],
+        // Whatever a registry says that does not have this list: the tag is looked at then.
+        expect: [200, 400, 403, 404, 405, 406, 501],
+        headers: { Accept: _oci_media_type_js__WEBPACK_IMPORTED_MODULE_2__/* .mediaTypes */ .Ib.ociIndex },
+        digest,
+        signal
+    }, async (answer) => {
+        const { status, headers, body } = answer;
+        if (status === 403) {
+            registry.warnOnce(`${registry.name} does not tell what refers to ${repository} (403)`);
+        }
+        // A page of something else, such as a login form behind a redirect, is no list either.
+        if (status !== 200 || (0,_oci_media_type_js__WEBPACK_IMPORTED_MODULE_2__/* .baseType */ .wV)(headers['content-type']) !== _oci_media_type_js__WEBPACK_IMPORTED_MODULE_2__/* .mediaTypes */ .Ib.ociIndex) {
+            await (0,_registry_js__WEBPACK_IMPORTED_MODULE_6__/* .discard */ .vf)(answer);
+            return undefined;
+        }
+        const place = { host: registry.name, method: 'GET', repository, digest };
+        const bytes = await (0,_body_js__WEBPACK_IMPORTED_MODULE_3__/* .readBody */ .x8)(body, largestList, registry.transport.timings.idle, place);
+        try {
+            const list = (0,_oci_manifest_js__WEBPACK_IMPORTED_MODULE_1__/* .parseManifest */ .Ng)(bytes, _oci_media_type_js__WEBPACK_IMPORTED_MODULE_2__/* .mediaTypes */ .Ib.ociIndex);
+            return list.kind === 'index' ? list.manifests : [];
+        }
+        catch (error) {
+            if (!(error instanceof _oci_error_js__WEBPACK_IMPORTED_MODULE_7__/* .OciError */ .M))
+                throw error;
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_4__/* .RegistryError */ .gl('corrupt', `${registry.name}: its list of referrers cannot be read: ${error.message}`, place);
+        }
+    });
+}
+/** Some registries let this tag stand for the image itself: an index of other things is wanted. */
+async function byTag(registry, repository, digest, signal) {
+    const found = await (0,_manifests_js__WEBPACK_IMPORTED_MODULE_5__/* .getManifest */ .c2)(registry, repository, referrersTag(digest), signal);
+    if (found === undefined || found.descriptor.digest === digest)
+        return [];
+    return found.manifest.kind === 'index' ? found.manifest.manifests : [];
+}
+/**
+ * The tag under which clients list referrers where the registry does not.
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema
+ */
+function referrersTag(digest) {
+    return `${(0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_0__/* .algorithmOf */ .Hy)(digest).slice(0, 32)}-${(0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_0__/* .hexOf */ .ZD)(digest).slice(0, 64)}`;
+}
+/**
+ * Adds a manifest to the tag that lists the referrers of its subject, for a registry that did not
+ * say that it keeps the list itself. What stands there stays, byte for byte, if it names it already.
+ * @throws RegistryError
+ */
+async function recordReferrer(registry, repository, subject, { descriptor }, signal) {
+    const tag = referrersTag(subject);
+    const before = await (0,_manifests_js__WEBPACK_IMPORTED_MODULE_5__/* .getManifest */ .c2)(registry, repository, tag, signal);
+    const known = before?.manifest.kind === 'index' && before.descriptor.digest !== subject
+        ? before.manifest.manifests
+        : [];
+    if (known.some(({ digest }) => digest === descriptor.digest))
+        return;
+    const bytes = Buffer.from(JSON.stringify({
+        schemaVersion: 2,
+        mediaType: _oci_media_type_js__WEBPACK_IMPORTED_MODULE_2__/* .mediaTypes */ .Ib.ociIndex,
+        manifests: [...known, descriptor]
+    }));
+    const index = { mediaType: _oci_media_type_js__WEBPACK_IMPORTED_MODULE_2__/* .mediaTypes */ .Ib.ociIndex, digest: (0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_0__/* .digestOf */ .ol)(bytes), size: bytes.length };
+    await (0,_manifests_js__WEBPACK_IMPORTED_MODULE_5__/* .putManifest */ .RV)(registry, repository, tag, { bytes, descriptor: index }, signal);
+}
+
+
+/***/ }),
+
+/***/ 1915:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  OR: () => (/* binding */ Registry),
+  vf: () => (/* binding */ discard),
+  hU: () => (/* binding */ ping)
+});
+
+// EXTERNAL MODULE: ./src/oci/clean.ts
+var clean = __nccwpck_require__(4192);
+// EXTERNAL MODULE: ./src/oci/media-type.ts
+var media_type = __nccwpck_require__(1994);
+// EXTERNAL MODULE: ./src/registry/address.ts
+var address = __nccwpck_require__(7187);
+;// CONCATENATED MODULE: ./src/registry/challenge.ts
+const token = /[!#$%&'*+.^_`|~\w-]+/y;
+const quoted = /"((?:[^"\\]|\\.)*)"/y;
+const gap = /[\s,]*/y;
+const equals = /\s*=\s*/y;
+const base64 = /[\w.~+/-]+=*(?=\s*(?:,|$))/y;
+/**
+ * The challenges in a `WWW-Authenticate` header: several may stand in one, in any case of letters,
+ * with commas inside quotes. What cannot be read ends the list; it never throws.
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1
+ */
+function parseChallenges(header) {
+    const text = header.slice(0, 8192);
+    let at = 0;
+    const take = (pattern) => {
+        pattern.lastIndex = at;
+        const found = pattern.exec(text);
+        if (found !== null)
+            at = pattern.lastIndex;
+        return found ?? undefined;
+    };
+    const challenges = [];
+    for (take(gap); at < text.length; take(gap)) {
+        const start = at;
+        const word = take(token)?.[0];
+        if (word === undefined)
+            return challenges;
+        const current = challenges.at(-1);
+        if (current !== undefined && take(equals) !== undefined) {
+            const value = take(quoted)?.[1]?.replace(/\\(.)/g, '$1') ?? take(token)?.[0];
+            if (value !== undefined) {
+                const name = word.toLowerCase();
+                // The first one counts: a second `realm` is an attempt at confusion.
+                if (!current.parameters.has(name))
+                    current.parameters.set(name, value);
+                continue;
+            }
+            // `Negotiate abc==`: the equals sign belonged to a token68, which is of no use here.
+            at = start;
+            if (take(base64) === undefined)
+                return challenges;
+            continue;
+        }
+        challenges.push({ scheme: word.toLowerCase(), parameters: new Map() });
+    }
+    return challenges;
+}
+
+// EXTERNAL MODULE: ./src/registry/error.ts
+var registry_error = __nccwpck_require__(3269);
+// EXTERNAL MODULE: ./src/registry/body.ts
+var registry_body = __nccwpck_require__(6655);
+;// CONCATENATED MODULE: ./src/registry/token.ts
+
+
+
+
+/** The most bytes of a token server's answer. */
+const largestToken = 128 * 1024;
+/** A token lives 60 s where nothing is said, and at least so long where less is said. */
+const shortestLife = 60;
+/** Nothing lives longer than an hour here: asking again is cheap. */
+const longestLife = 3600;
+/**
+ * Asks a token server for a token, by GET with Basic as all of them take it; an identity token
+ * goes by POST as OAuth 2 wants it.
+ * @throws RegistryError: unsafe (the realm must not be asked), unauthorized, corrupt, and the transport's
+ * @see https://github.com/distribution/distribution/blob/main/docs/content/spec/auth/token.md
+ */
+async function fetchToken(challenge, scopes, context, signal) {
+    const { origin, transport, credentials, log } = context;
+    const realm = judgeRealm(challenge.parameters.get('realm'), context);
+    const service = challenge.parameters.get('service');
+    const foreign = realm.origin !== origin.origin;
+    const headers = {
+        Accept: 'application/json',
+        'Accept-Encoding': 'identity'
+    };
+    let method = 'GET';
+    let body;
+    if (credentials.kind === 'identity-token') {
+        method = 'POST';
+        headers['Content-Type'] = 'application/x-www-form-urlencoded';
+        const form = new URLSearchParams({
+            grant_type: 'refresh_token',
+            client_id: 'arcdata-mirror',
+            refresh_token: credentials.token,
+            ...(service !== undefined && { service }),
+            scope: scopes.join(' ')
+        });
+        body = Buffer.from(form.toString());
+    }
+    else {
+        if (service !== undefined)
+            realm.searchParams.set('service', service);
+        for (const scope of scopes)
+            realm.searchParams.append('scope', scope);
+        if (credentials.kind === 'password') {
+            realm.searchParams.set('account', credentials.username);
+            headers.Authorization = basic(credentials);
+        }
+    }
+    const answer = await transport.send({
+        method,
+        url: realm,
+        headers,
+        ...(body !== undefined && { body }),
+        answerWithin: transport.timings.answer,
+        ...(foreign && { judge: context.judge }),
+        signal
+    });
+    return await readToken(answer, context, log);
+}
+/** The header of Basic authentication. @see https://www.rfc-editor.org/rfc/rfc7617 */
+function basic({ username, password }) {
+    return `Basic ${Buffer.from(`${username}:${password}`, 'utf8').toString('base64')}`;
+}
+/**
+ * The realm decides who gets the password, and whoever answers for the registry decides the realm.
+ * So: https (unless the registry itself may be spoken to without), no user in it, no address that
+ * nobody may send us to; and with a secret to lose, only a host of the registry's owner.
+ * @see https://github.com/advisories/GHSA-28r5-37g7-p6mp
+ */
+function judgeRealm(text, { origin, credentials }) {
+    const refuse = (rule) => new registry_error/* RegistryError */.gl('unsafe', `${origin.host} asks for a token from ${(0,clean/* clean */.uH)(bare(text), 160)}: ${rule}`, {
+        host: origin.host,
+        advice: "Nothing was sent there. Look into the registry's or its proxy's configuration (external URL)."
+    });
+    if (text === undefined || !URL.canParse(text))
+        throw refuse('that is not a URL');
+    const realm = new URL(text);
+    if (realm.username !== '' || realm.password !== '')
+        throw refuse('it holds a user name');
+    const same = realm.hostname === origin.hostname;
+    // A proxy that ends TLS in front of the registry makes it name itself by http.
+    if (same &&
+        realm.protocol === 'http:' &&
+        origin.protocol === 'https:' &&
+        (realm.port === '' || realm.port === origin.port)) {
+        realm.protocol = 'https:';
+        realm.port = origin.port;
+    }
+    if (realm.protocol !== 'https:' && !(realm.protocol === 'http:' && origin.protocol === 'http:')) {
+        throw refuse('only https is spoken to a token server');
+    }
+    if (same)
+        return realm;
+    const host = (0,address/* hostOf */.w4)(realm);
+    if (isLiteral(host) && (0,address/* reachOf */.xw)(host) === 'never')
+        throw refuse('no registry may send anyone to that address');
+    if (credentials.kind !== 'anonymous' && !(0,address/* sameOwner */.s0)(host, (0,address/* hostOf */.w4)(origin))) {
+        throw refuse('that host has another owner, and the password is not for it');
+    }
+    return realm;
+}
+function bare(text) {
+    if (text === undefined)
+        return 'nowhere';
+    if (!URL.canParse(text))
+        return JSON.stringify(text);
+    const { protocol, host, pathname } = new URL(text);
+    return `${protocol}//${host}${pathname}`;
+}
+function isLiteral(host) {
+    return host.includes(':') || /^[\d.]+$/.test(host);
+}
+async function readToken(answer, context, log) {
+    const { transport, credentials, origin } = context;
+    const { status, headers, url } = answer;
+    const place = { host: url.host, method: 'GET', path: url.pathname };
+    const fail = (fault, text, advice) => new registry_error/* RegistryError */.gl(fault, `the token server of ${origin.host} (${url.host}) ${text}`, {
+        ...place,
+        status,
+        ...(advice !== undefined && { advice })
+    });
+    if (status !== 200) {
+        await (0,registry_body/* readError */.lS)(answer.body, transport.timings.idle);
+        if (status === 401 || (status === 403 && credentials.kind !== 'anonymous')) {
+            throw fail('unauthorized', credentials.kind === 'anonymous'
+                ? `wants a user name (${status})`
+                : `refuses the user name or password (${status})`, `Check the credentials for ${origin.host} (${credentials.from}).`);
+        }
+        // Nobody's token server sends a password on: not followed.
+        if (status >= 300 && status < 400)
+            throw fail('unsafe', `answers with a redirect (${status}), which is not followed`);
+        throw new registry_error/* RegistryError */.gl((0,registry_error/* faultOf */.Kl)(status), `the token server of ${origin.host} (${url.host}) answers ${status}`, {
+            ...place,
+            status,
+            ...retryAfterOf(headers['retry-after'], transport.clock.date())
+        });
+    }
+    const body = await (0,registry_body/* readBody */.x8)(answer.body, largestToken, transport.timings.idle, place);
+    let parsed;
+    try {
+        parsed = JSON.parse(body.toString('utf8'));
+    }
+    catch {
+        throw fail('server', 'sends no JSON');
+    }
+    const value = parsed.token ?? parsed.access_token;
+    if (typeof value !== 'string' || value === '')
+        throw fail('server', 'sends no token');
+    // It becomes a header: anything that could end the line would be shown in Node's own error.
+    if (!/^[\x21-\x7e]+$/.test(value))
+        throw fail('corrupt', 'sends a token with characters that no header may have');
+    log.secret(value);
+    const { expires_in: told } = parsed;
+    const life = typeof told === 'number' && Number.isFinite(told) ? told : shortestLife;
+    const seconds = Math.min(Math.max(life, shortestLife), longestLife);
+    // A tenth less, so that it does not end on the way.
+    return { value, until: transport.clock.now() + seconds * 900 };
+}
+/**
+ * `Retry-After` in milliseconds from now: seconds or a date, and nothing else, since registries
+ * were seen to send `880.092µs`. A date in the past is no wait at all.
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
+ */
+function retryAfterOf(header, date) {
+    const text = header?.trim() ?? '';
+    if (/^\d{1,9}$/.test(text))
+        return { retryAfter: Number(text) * 1000 };
+    if (!/^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/.test(text))
+        return {};
+    const at = Date.parse(text);
+    return Number.isNaN(at) ? {} : { retryAfter: Math.max(0, at - date) };
+}
+
+;// CONCATENATED MODULE: ./src/registry/authorizer.ts
+
+
+
+/**
+ * The credentials of one registry, kept to its origin: it learns from challenges what is asked for,
+ * and keeps one token per set of repositories, since some registries refuse large ones.
+ */
+class Authorizer {
+    #context;
+    #tokens = new Map();
+    #asking = new Map();
+    #challenge;
+    constructor(context) {
+        this.#context = context;
+    }
+    get credentials() {
+        return this.#context.credentials;
+    }
+    /** The header for a request that needs this, or none where nothing has been asked for yet. */
+    async header(needs, signal) {
+        const { credentials } = this.#context;
+        if (this.#challenge === undefined)
+            return undefined;
+        if (this.#challenge.scheme === 'basic') {
+            return credentials.kind === 'password' ? basic(credentials) : undefined;
+        }
+        const token = await this.#token(scopesOf(needs), signal);
+        return `Bearer ${token.value}`;
+    }
+    /**
+     * Takes in the `WWW-Authenticate` of a 401 and forgets the token that was refused, so that
+     * `header` answers with something new.
+     * @param refused the header that was answered so; a token that came since is not forgotten
+     * @returns whether another try has a point
+     * @throws RegistryError when nothing that is asked for can be given
+     */
+    challenged(header, needs, refused) {
+        const { origin, credentials } = this.#context;
+        const known = parseChallenges(header ?? '');
+        const chosen = known.find(({ scheme, parameters }) => scheme === 'bearer' && parameters.has('realm')) ??
+            known.find(({ scheme }) => scheme === 'basic');
+        if (chosen === undefined) {
+            // After a first challenge, a bare 401 speaks of the token: another one may do.
+            if (this.#challenge?.scheme === 'bearer')
+                return this.#tokens.delete(scopesOf(needs).join(' '));
+            const asked = known.map(({ scheme }) => scheme).join(', ');
+            throw new registry_error/* RegistryError */.gl('unauthorized', `${origin.host} answers 401 and ${asked === '' ? 'does not say how to sign in' : `asks for ${asked}, which is not spoken here`}`, {
+                host: origin.host,
+                status: 401,
+                advice: 'Basic and Bearer are understood; check what stands in front of the registry.'
+            });
+        }
+        this.#challenge = chosen;
+        if (chosen.scheme === 'basic')
+            return refused === undefined && credentials.kind === 'password';
+        return this.#forget(needs, refused);
+    }
+    /** Another token may be tried: the refused one is gone, or was not the one that is kept. */
+    #forget(needs, refused) {
+        const key = scopesOf(needs).join(' ');
+        const kept = this.#tokens.get(key);
+        if (kept !== undefined && `Bearer ${kept.value}` === refused)
+            this.#tokens.delete(key);
+        return true;
+    }
+    /** Signed in with what was given, or without: in words for a message. */
+    get used() {
+        const { credentials } = this.#context;
+        return credentials.kind === 'anonymous'
+            ? 'no credentials were used'
+            : `the credentials from ${credentials.from} were used`;
+    }
+    async #token(scopes, signal) {
+        const { transport } = this.#context;
+        const key = scopes.join(' ');
+        const kept = this.#tokens.get(key);
+        if (kept !== undefined && kept.until > transport.clock.now())
+            return kept;
+        const asking = this.#asking.get(key);
+        if (asking !== undefined)
+            return asking;
+        if (this.#challenge === undefined)
+            throw new TypeError('no challenge yet');
+        const asked = fetchToken(this.#challenge, scopes, this.#context, signal)
+            .then(token => {
+            this.#tokens.set(key, token);
+            return token;
+        })
+            .finally(() => this.#asking.delete(key));
+        this.#asking.set(key, asked);
+        return asked;
+    }
+}
+function scopesOf(needs) {
+    return needs.map(({ repository, actions }) => repository === '' ? 'registry:catalog:*' : `repository:${repository}:${actions}`);
+}
+
+// EXTERNAL MODULE: ./src/registry/patience.ts
+var registry_patience = __nccwpck_require__(6708);
+;// CONCATENATED MODULE: ./src/registry/quirks.ts
+const MiB = 1024 * 1024;
+/** A registry that follows the specification. */
+const usual = {
+    name: 'distribution',
+    // Half of what proxies in front of registries were seen to cap a request at (Cloudflare: 100 MB).
+    singlePut: 48 * MiB,
+    chunk: 32 * MiB,
+    mountsCommittedOnly: false
+};
+const known = [
+    {
+        host: /^docker\.io$/,
+        quirks: {
+            name: 'Docker Hub',
+            api: 'registry-1.docker.io',
+            repositoryAdvice: 'Docker Hub answers 401 for repositories that do not exist or that the account may not see.'
+        }
+    },
+    {
+        // A single PUT of more than about 20 MB was seen to be answered with 413.
+        // https://github.com/goharbor/harbor/issues/21640
+        host: /\.azurecr\.(?:io|cn|us|de)$/,
+        quirks: {
+            name: 'ACR',
+            singlePut: 16 * MiB,
+            chunk: 16 * MiB,
+            // Manifests are deleted by digest only; tags have an address of their own.
+            // https://learn.microsoft.com/rest/api/containerregistry/dataplane/tag/delete
+            untag: (repository, tag) => `/acr/v1/${repository}/_tags/${tag}`
+        }
+    },
+    {
+        // Chunks with Content-Range above 4 MiB are answered with 416.
+        // https://github.com/oras-project/rust-oci-client/issues/35
+        host: /^ghcr\.io$/,
+        quirks: {
+            name: 'GHCR',
+            chunk: 4 * MiB,
+            repositoryAdvice: 'The token needs the scope write:packages.'
+        }
+    },
+    {
+        // Repositories are not made by a push, and layers are mounted only if the account has that switched on.
+        host: /\.dkr\.ecr(?:-fips)?\.[a-z0-9-]+\.(?:amazonaws\.com(?:\.cn)?|on\.aws)$/,
+        quirks: {
+            name: 'ECR',
+            mountsCommittedOnly: true,
+            repositoryAdvice: 'ECR needs each repository before the push: aws ecr create-repository --repository-name <name>, or a creation template.'
+        }
+    },
+    {
+        // No upload in several chunks: whole blobs only.
+        host: /(?:^|\.)(?:pkg\.dev|gcr\.io)$/,
+        quirks: {
+            name: 'Artifact Registry',
+            singlePut: 512 * MiB,
+            repositoryAdvice: 'The first part of the path must be an existing repository of the project: gcloud artifacts repositories create.'
+        }
+    },
+    { host: /\.jfrog\.io$/, quirks: { name: 'Artifactory', mountsCommittedOnly: true } },
+    { host: /^quay\.io$/, quirks: { name: 'Quay' } }
+];
+/** What is known about the registry of that name. */
+function quirksOf(registry) {
+    const host = registry.replace(/:\d+$/, '');
+    const found = known.find(entry => entry.host.test(host));
+    return { ...usual, ...found?.quirks };
+}
+
+// EXTERNAL MODULE: ./src/registry/redirect.ts
+var redirect = __nccwpck_require__(5231);
+;// CONCATENATED MODULE: ./src/registry/registry.ts
+
+
+
+
+
+
+
+
+
+
+/**
+ * One registry: its origin, its credentials, its connections and its moods. It asks questions;
+ * the files beside this one, one a noun, know which.
+ */
+class Registry {
+    name;
+    origin;
+    quirks;
+    learned = { checks: new Set() };
+    log;
+    transport;
+    /** Requests sent, retries and redirects included. */
+    requests = 0;
+    #options;
+    #authorizer;
+    #gate;
+    #warned = new Set();
+    /** Since when there have only been failures, by method. */
+    #failing = new Map();
+    #own = [];
+    #met = false;
+    constructor(options) {
+        const { name, plainHttp, transport, log, credentials } = options;
+        this.#options = options;
+        this.name = name;
+        this.log = log;
+        this.transport = transport;
+        this.quirks = options.quirks ?? quirksOf(name);
+        this.origin = new URL(`${plainHttp ? 'http' : 'https'}://${this.quirks.api ?? name}`);
+        this.#gate = new registry_patience/* Gate */.iD(transport.clock);
+        this.#authorizer = new Authorizer({
+            origin: this.origin,
+            transport,
+            credentials,
+            log,
+            judge: address => {
+                (0,redirect/* judgeAddress */.Ke)(name, this.#own)(address);
+            }
+        });
+    }
+    /** What the tokens of this run are good for. */
+    get actions() {
+        return this.#options.actions;
+    }
+    get credentials() {
+        return this.#authorizer.credentials;
+    }
+    /** A patience of its own, for whoever tries again by another way than asking the same again. */
+    patience(options = {}) {
+        const { patience = registry_patience/* usualPatience */.UG, deadline = Infinity } = this.#options;
+        return new registry_patience/* Patience */.i3({ ...patience, ...options }, this.transport.clock, deadline);
+    }
+    /**
+     * Asks, signs in where that is asked for, follows redirects of GET and HEAD, waits and asks again
+     * while the failure may pass.
+     * @param read takes in the answer; what breaks while it reads counts as a failure of the question
+     * @throws RegistryError, with the number of tries; the signal's reason when it aborts
+     */
+    async ask(question, read) {
+        const { own } = question;
+        const patient = this.patience(own === undefined ? {} : { own });
+        for (;;) {
+            await this.#gate.pass(question.signal);
+            try {
+                const answer = await this.#signedIn(question);
+                this.#heed(answer);
+                if (question.expect.includes(answer.status)) {
+                    this.#failing.delete(question.method);
+                    return await read(answer);
+                }
+                throw await this.#refusal(answer, question);
+            }
+            catch (error) {
+                question.signal.throwIfAborted();
+                if (!(error instanceof registry_error/* RegistryError */.gl))
+                    throw error;
+                // The body's own source failed, and has told where: nothing is to be said of this registry.
+                if (streams(question) && error.repository !== undefined)
+                    throw error;
+                const failure = this.#placed(error, question);
+                if (failure.fault === 'throttled' || failure.fault === 'server')
+                    this.#options.onPressure?.();
+                if (question.tries === 'once')
+                    throw failure;
+                await this.recover(patient, failure, question.signal);
+            }
+        }
+    }
+    /**
+     * Waits before another try, as long as the failure calls for; when the registry asked for a
+     * pause, everything that is bound there waits.
+     * @throws the failure, when another try has no point
+     */
+    async recover(patient, failure, signal) {
+        const wait = patient.next(failure, this.#met, this.#isDown(failure));
+        this.log.debug(`${failure.message}; again in ${Math.round(wait)} ms`);
+        if (failure.retryAfter === undefined)
+            await this.transport.clock.sleep(wait, signal);
+        else
+            this.#gate.close(wait);
+    }
+    /**
+     * Whether nothing of this kind has worked here for so long that whoever comes now need not find
+     * that out by a patience of its own: hundreds of blobs would take hours.
+     */
+    #isDown({ method = '', retryAfter }) {
+        const now = this.transport.clock.now();
+        const since = this.#failing.get(method) ?? now;
+        // As long as it says when to come back, it is not down.
+        this.#failing.set(method, retryAfter === undefined ? since : now);
+        return now - since > 2 * (this.#options.patience ?? registry_patience/* usualPatience */.UG).own;
+    }
+    /** Learns the registry's own addresses, by which the ones that it names are judged. */
+    async locate() {
+        try {
+            const found = await this.transport.names.addresses((0,address/* hostOf */.w4)(this.origin));
+            this.#own = found.map(({ address }) => address);
+        }
+        catch {
+            // Behind a proxy, names need not resolve here. Then only public addresses are believed.
+        }
+    }
+    /**
+     * Opens so many connections ahead: a new one costs two round trips and begins slowly, which need
+     * not wait until the first bytes are wanted.
+     */
+    warm(count) {
+        this.transport.warm(this.origin, count);
+    }
+    /** Shows a message once in a run. */
+    warnOnce(message) {
+        if (this.#warned.has(message) || this.#warned.size >= 20)
+            return;
+        this.#warned.add(message);
+        this.log.warning(message);
+    }
+    /** One question with at most one change of credentials. */
+    async #signedIn(question) {
+        const { needs, signal } = question;
+        for (let refused = 0;; refused++) {
+            const authorization = await this.#authorizer.header(needs, signal);
+            const answer = await this.#redirected(question, authorization);
+            if (answer.status !== 401 || answer.url.origin !== this.origin.origin)
+                return answer;
+            const again = this.#authorizer.challenged(answer.headers['www-authenticate'], needs, authorization);
+            // A body that streams cannot be sent a second time from here: its owner begins anew, and the
+            // next request finds the new token.
+            if (!again || refused >= 1 || streams(question))
+                return answer;
+            await (0,registry_body/* readError */.lS)(answer.body, this.transport.timings.idle);
+        }
+    }
+    /** One question through its redirects. Authorization goes to the origin and nowhere else. */
+    async #redirected(question, authorization) {
+        const { timings } = this.transport;
+        const { method, signal, body, commit, straight } = question;
+        let url = question.path instanceof URL ? question.path : new URL(question.path, this.origin);
+        for (let hop = 0;; hop++) {
+            const home = url.origin === this.origin.origin;
+            const judge = (0,redirect/* judgeAddress */.Ke)(this.name, this.#own);
+            if (!home)
+                (0,redirect/* judgeLiteral */.zC)(url, judge);
+            this.requests++;
+            const answer = await this.transport.send({
+                method,
+                url,
+                headers: {
+                    'User-Agent': 'arcdata-mirror',
+                    'Accept-Encoding': 'identity',
+                    ...question.headers,
+                    ...(home && authorization !== undefined && { Authorization: authorization })
+                },
+                ...(body !== undefined && { body }),
+                answerWithin: commit === true ? timings.commit : timings.answer,
+                ...(!home && { judge }),
+                ...(question.fresh !== undefined && { fresh: question.fresh }),
+                ...(straight !== undefined && { straight }),
+                signal
+            });
+            this.#met = true;
+            const moved = [301, 302, 303, 307, 308].includes(answer.status);
+            if (!moved || (method !== 'GET' && method !== 'HEAD'))
+                return answer;
+            answer.body.resume();
+            if (hop >= redirect/* mostHops */.aF) {
+                throw new registry_error/* RegistryError */.gl('unsafe', `${this.name} redirects more than ${redirect/* mostHops */.aF} times in a row`, { host: this.name });
+            }
+            url = (0,redirect/* judgeRedirect */.Su)(answer.headers.location, url);
+        }
+    }
+    /** Warnings of the registry are shown, once each, and never acted on. */
+    #heed({ headers, url }) {
+        const { warning } = headers;
+        if (warning === undefined || url.origin !== this.origin.origin)
+            return;
+        const text = /^299 (?:-|\S+) "((?:[^"\\]|\\.){1,4096})"/.exec(warning)?.[1];
+        if (text !== undefined)
+            this.warnOnce(`${this.name} warns: ${(0,clean/* clean */.uH)(text)}`);
+    }
+    /** An answer that was not wanted, as an error; its body is read, bounded. */
+    async #refusal(answer, question) {
+        const { status, headers, url } = answer;
+        const text = await (0,registry_body/* readError */.lS)(answer.body, this.transport.timings.idle);
+        const page = (0,media_type/* baseType */.wV)(headers['content-type']) === 'text/html' || /^\s*</.test(text);
+        const entries = page ? [] : (0,registry_error/* parseEntries */.Km)(text);
+        const redirected = url.origin !== this.origin.origin;
+        const said = entries.length > 0
+            ? `: ${entries
+                .slice(0, 3)
+                .map(entry => entryText(entry))
+                .join('; ')}`
+            : page || text.trim() === ''
+                ? ''
+                : `: ${(0,clean/* clean */.uH)(text, 200)}`;
+        const where = redirected ? `${url.host} (where ${this.name} redirects to)` : this.name;
+        // Behind a redirect, a 403 is a signed address that has expired: the registry gives a new one.
+        const expired = redirected && status >= 400 && status < 500;
+        const blocked = page && status === 403 && this.#options.blocksAtTimes === true;
+        return new registry_error/* RegistryError */.gl(expired || blocked ? 'server' : (0,registry_error/* faultOf */.Kl)(status), `${question.method} ${describePath(question, this.origin)}: ${where} answers ${status}${page ? ' with an HTML page' : said}`, {
+            host: url.host,
+            status,
+            entries,
+            redirected,
+            ...retryAfterOf(headers['retry-after'], this.transport.clock.date()),
+            advice: this.#advice(status, page)
+        });
+    }
+    #advice(status, page) {
+        if (status === 401 || status === 403) {
+            const known = this.quirks.repositoryAdvice === undefined ? '' : ` ${this.quirks.repositoryAdvice}`;
+            return page
+                ? 'Something in front of the registry blocks the request (firewall, gateway); look there.'
+                : `Check what the account may do; ${this.#authorizer.used}.${known}`;
+        }
+        if (status === 404)
+            return this.quirks.repositoryAdvice;
+        if (status === 405 || status === 412 || status === 423)
+            return 'The tag or repository may be locked or immutable.';
+        if (status === 413)
+            return 'Something in front of the registry limits the size of requests.';
+        if (status === 507)
+            return 'The registry has no room left.';
+        return undefined;
+    }
+    /** The error with the question's place in it. */
+    #placed(error, question) {
+        const path = question.path instanceof URL ? question.path.pathname : question.path.split('?', 1)[0];
+        return error.as(error.fault, error.message, {
+            method: question.method,
+            path,
+            repository: question.needs[0]?.repository,
+            digest: question.digest
+        });
+    }
+}
+/** One entry in words; what is missing is told by its digest. */
+function entryText({ code, message, digests }) {
+    const unknown = code.endsWith('_UNKNOWN')
+        ? digests.slice(0, 2).filter(one => !message.includes(one))
+        : [];
+    return [code, message, ...unknown].join(' ').trim();
+}
+/** Whether the body is written as it comes, so that it cannot be sent a second time from here. */
+function streams({ body }) {
+    return body !== undefined && !(body instanceof Uint8Array);
+}
+function describePath({ path }, origin) {
+    return (0,clean/* clean */.uH)((path instanceof URL ? path : new URL(path, origin)).pathname, 200);
+}
+/**
+ * The registry's handshake: is it there, does it speak the protocol, what does it ask for?
+ * Signs in where credentials are there, so that wrong ones end the run before anything else.
+ * @param needs what will be needed later: a token for it is fetched now
+ * @throws RegistryError
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#determining-support
+ */
+async function ping(registry, needs, signal) {
+    await registry.locate();
+    const question = { method: 'GET', path: '/v2/', needs, expect: [200, 404], signal };
+    const answer = await registry.ask(question, discard);
+    if (answer.status === 200)
+        return;
+    // Some registries hide /v2/ from those who may still pull; a page of something else is no registry.
+    if ((0,media_type/* baseType */.wV)(answer.headers['content-type']) === 'text/html') {
+        throw new registry_error/* RegistryError */.gl('refused', `${registry.name} answers, but it is no registry: GET /v2/ is 404 with an HTML page`, {
+            host: registry.name,
+            status: 404,
+            advice: 'Check the name; a path such as /registry does not belong into it.'
+        });
+    }
+}
+/**
+ * Reads an answer's body away, to its end: only then its connection is free, and the next request
+ * need not open another one. A body that is long or does not end costs its connection.
+ */
+async function discard(answer) {
+    const { body } = answer;
+    const done = new Promise(resolve => {
+        body
+            .once('close', resolve)
+            .once('end', resolve)
+            .once('error', () => {
+            resolve();
+        });
+    });
+    let size = 0;
+    body.on('data', (piece) => {
+        size += piece.length;
+        if (size > registry_body/* largestError */.tv)
+            body.destroy();
+    });
+    const timer = setTimeout(() => body.destroy(), longestDiscard);
+    if (!body.readableEnded && !body.destroyed)
+        await done;
+    clearTimeout(timer);
+    return answer;
+}
+/** How long a body may take that nobody wants, in milliseconds. */
+const longestDiscard = 2000;
+
+
+/***/ }),
+
+/***/ 7906:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   b: () => (/* binding */ removeTag),
+/* harmony export */   c: () => (/* binding */ listTags)
+/* harmony export */ });
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3269);
+/* harmony import */ var _manifests_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1);
+/* harmony import */ var _pages_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(4247);
+/* harmony import */ var _registry_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1915);
+
+
+
+
+/**
+ * All tags of a repository, in the registry's order, which means nothing. None where the repository
+ * is not known.
+ * @throws RegistryError
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
+ */
+async function listTags(registry, repository, signal) {
+    const pages = await (0,_pages_js__WEBPACK_IMPORTED_MODULE_2__/* .collect */ .F)(registry, {
+        path: `/v2/${repository}/tags/list?n=1000`,
+        needs: [{ repository, actions: registry.actions }],
+        key: 'tags',
+        signal
+    });
+    return pages ?? [];
+}
+/**
+ * Takes a tag away. The manifest is meant to stay under its other names; a registry was seen to
+ * delete it too, so whoever needs it looks at it afterwards.
+ * @returns whether the tag is gone; many registries do not let tags be deleted
+ * @throws the signal's reason
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#deleting-tags
+ */
+async function removeTag(registry, repository, tag, signal) {
+    try {
+        await registry.ask({
+            method: 'DELETE',
+            path: registry.quirks.untag?.(repository, tag) ?? `/v2/${repository}/manifests/${tag}`,
+            needs: [{ repository, actions: 'delete' }],
+            expect: [200, 202, 204, 404],
+            tries: 'once',
+            signal
+        }, _registry_js__WEBPACK_IMPORTED_MODULE_3__/* .discard */ .vf);
+        return (await (0,_manifests_js__WEBPACK_IMPORTED_MODULE_1__/* .resolveManifest */ .K9)(registry, repository, tag, signal)) === undefined;
+    }
+    catch (error) {
+        if (!(error instanceof _error_js__WEBPACK_IMPORTED_MODULE_0__/* .RegistryError */ .gl))
+            throw error;
+        registry.log.debug(`the tag stays: ${error.message}`);
+        return false;
+    }
+}
+
+
+/***/ }),
+
 /***/ 1799:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
@@ -19611,6 +18247,108 @@ class ReleaseError extends Error {
 
 /***/ }),
 
+/***/ 9156:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Bz: () => (/* binding */ nearMisses)
+/* harmony export */ });
+/* unused harmony exports mostSuggestions, editDistance */
+/* harmony import */ var _tag_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3837);
+
+/** The most suggestions that are made. */
+const mostSuggestions = 3;
+// A wrong date costs less than a wrong version, however wrong it is: whoever names a version means it.
+const wrongDate = 1;
+const wrongVersion = 2;
+// What is further away than this is no misprint but another thing.
+const furthest = 5;
+// What is so much further away than the best is noise beside it.
+const spread = 1.9;
+/**
+ * The existing tags that somebody who wrote `tag` may have meant, best first, at most three: the same
+ * tag in other letters or with other signs between the numbers, the same version with another date,
+ * the same date with another version, and what is a few letters away.
+ */
+function nearMisses(tag, existing) {
+    const wanted = tag.trim().slice(0, 200);
+    const scored = [...new Set(existing)]
+        .filter(candidate => candidate !== wanted)
+        .map(candidate => ({ candidate, cost: cost(wanted, candidate) }))
+        .filter(({ cost }) => cost <= furthest)
+        .sort((a, b) => a.cost - b.cost || (0,_tag_js__WEBPACK_IMPORTED_MODULE_0__/* .compareTags */ .bb)(b.candidate, a.candidate));
+    const best = scored[0]?.cost ?? 0;
+    return scored
+        .filter(({ cost }) => cost <= best + (best > 0 ? spread : 0))
+        .slice(0, mostSuggestions)
+        .map(({ candidate }) => candidate);
+}
+function cost(wanted, candidate) {
+    if (signs(wanted) === signs(candidate))
+        return 0;
+    const release = (0,_tag_js__WEBPACK_IMPORTED_MODULE_0__/* .parseReleaseTag */ .rE)(candidate);
+    const guess = release && loosely(wanted);
+    if (guess)
+        return releaseCost(guess, release);
+    return wrongVersion * editDistance(wanted.toLowerCase(), candidate.toLowerCase());
+}
+function releaseCost(guess, release) {
+    const date = release.text.slice(release.text.indexOf('_')).replace(/\D/g, '');
+    const dates = guess.date === '' ? date.length : dateDistance(guess.date, date);
+    const version = [release.major, release.minor, release.patch];
+    const sameVersion = guess.version.every((number, at) => number === version[at]);
+    if (sameVersion) {
+        // A version without its patch number is a little further away.
+        return 0.1 * (version.length - guess.version.length) + (wrongDate * Math.min(dates, 8)) / 8;
+    }
+    const versions = editDistance(guess.version.join('.'), version.join('.'));
+    return wrongVersion * versions + dates;
+}
+// Takes the numbers as they come: two or three for the version, what looks like a year begins the date.
+function loosely(text) {
+    const numbers = text.match(/\d+/g) ?? [];
+    const year = numbers.findIndex((number, at) => at >= 2 && /^20\d\d/.test(number));
+    const end = year === 2 ? 2 : 3;
+    if (numbers.length < 2)
+        return undefined;
+    return { version: numbers.slice(0, end).map(Number), date: numbers.slice(end).join('') };
+}
+// Day and month changed over is one mistake, not four wrong digits.
+function dateDistance(a, b) {
+    const swapped = b.slice(0, 4) + b.slice(6, 8) + b.slice(4, 6);
+    return a === swapped ? 1 : editDistance(a, b);
+}
+// Letters and digits alone, with the v that a tag begins with.
+function signs(text) {
+    const plain = text.toLowerCase().replace(/[^a-z0-9]/g, '');
+    return /^\d/.test(plain) ? `v${plain}` : plain;
+}
+/**
+ * How many single letters have to be put in, left out, replaced or changed over with their neighbour
+ * to make `b` of `a` (optimal string alignment).
+ */
+function editDistance(a, b) {
+    let [before, last] = [[], Array.from({ length: b.length + 1 }, (_, at) => at)];
+    for (let i = 1; i <= a.length; i++) {
+        const row = [i];
+        for (let j = 1; j <= b.length; j++) {
+            const same = a[i - 1] === b[j - 1] ? 0 : 1;
+            let least = Math.min(at(last, j) + 1, at(row, j - 1) + 1, at(last, j - 1) + same);
+            if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+                least = Math.min(least, at(before, j - 2) + 1);
+            row.push(least);
+        }
+        [before, last] = [last, row];
+    }
+    return at(last, b.length);
+}
+function at(row, index) {
+    return row[index] ?? Infinity;
+}
+
+
+/***/ }),
+
 /***/ 1092:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
@@ -19707,6 +18445,224 @@ function exact(text) {
 }
 function wrong(text, rule) {
     return new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .ReleaseError */ .K(`${JSON.stringify((0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(text, 140))} names no release: ${rule}`);
+}
+
+
+/***/ }),
+
+/***/ 4795:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  DZ: () => (/* binding */ chartArtifact),
+  uA: () => (/* binding */ publishOrder),
+  Be: () => (/* binding */ resolveImages)
+});
+
+// UNUSED EXPORTS: mostSiblings
+
+// EXTERNAL MODULE: ./src/oci/clean.ts
+var clean = __nccwpck_require__(4192);
+;// CONCATENATED MODULE: ./src/release/bounded.ts
+/**
+ * Keeps the items that `keep` says yes to, in their order, asking at most `slots` at once. After the
+ * first failure no more are asked, those that are open are told to stop by the signal that they were
+ * given, and the failure is thrown when all have ended.
+ */
+async function filterBounded(items, slots, signal, keep) {
+    const stop = new AbortController();
+    const either = AbortSignal.any([signal, stop.signal]);
+    const kept = new Set();
+    const failures = [];
+    const queue = items.entries();
+    const worker = async () => {
+        // The one iterator is shared by all workers: each takes the next item that is left.
+        for (const [at, item] of queue) {
+            try {
+                either.throwIfAborted();
+                if (await keep(item, either))
+                    kept.add(at);
+            }
+            catch (error) {
+                failures.push(error);
+                stop.abort(error);
+                return;
+            }
+        }
+    };
+    const workers = Math.max(1, Math.min(Math.floor(slots), items.length));
+    await Promise.all(Array.from({ length: workers }, worker));
+    if (failures.length > 0)
+        throw failures[0];
+    return items.filter((_, at) => kept.has(at));
+}
+
+// EXTERNAL MODULE: ./src/release/catalog.ts + 1 modules
+var catalog = __nccwpck_require__(1799);
+// EXTERNAL MODULE: ./src/release/companions.ts + 1 modules
+var companions = __nccwpck_require__(5610);
+// EXTERNAL MODULE: ./src/release/error.ts
+var error = __nccwpck_require__(5083);
+// EXTERNAL MODULE: ./src/release/near-miss.ts
+var near_miss = __nccwpck_require__(9156);
+;// CONCATENATED MODULE: ./src/release/resolve.ts
+
+
+
+
+
+
+/** The chart of the extension, an OCI artifact beside the images; its tag is the chart's version. */
+const chartArtifact = 'arcdataservices-extension';
+/** The most unlisted names of a source's catalogue that are asked for. */
+const mostSiblings = 1000;
+/**
+ * Finds out which images a release has: every listed name is asked for at the source, and what
+ * carries the tag without being listed is taken too. Nothing is moved.
+ * @throws ReleaseError when a core image, or one that the user named, is not there, and when nothing
+ *   is left; whatever `has` throws, after the other questions have ended
+ */
+async function resolveImages(options) {
+    const { tag, selection, log, has, signal, concurrency } = options;
+    const known = selection.kind === 'exactly'
+        ? named(tag, selection.names)
+        : [
+            ...listed(tag).filter(({ name }) => ![...selection.add, ...selection.remove].includes(name)),
+            ...named(tag, selection.add)
+        ];
+    if (known.length === 0)
+        throw nothingLeft(tag);
+    const carry = (images) => filterBounded(images, concurrency, signal, (image, one) => has(image.name, image.tag, one));
+    const beside = async () => {
+        const unlisted = selection.kind === 'exactly' ? [] : await discover(options, known);
+        return { unlisted, there: await carry(unlisted) };
+    };
+    // Both at once; when one fails, the other has ended before that is told.
+    const [listedOnes, others] = await settled([carry(known), beside()]);
+    const byName = (a, b) => (a.name < b.name ? -1 : 1);
+    const asked = [...known, ...others.unlisted].sort(byName);
+    const there = [...listedOnes, ...others.there].sort(byName);
+    const absent = asked.filter(image => !there.includes(image));
+    refuseIncomplete(tag, absent);
+    if (there.length === 0)
+        throw nothingLeft(tag);
+    warnOfGaps(options, there);
+    const missing = absent.filter(({ role }) => role !== 'unlisted').map(({ name }) => name);
+    if (missing.length > 0)
+        log.notice(`${(0,clean/* clean */.uH)(tag)} comes without ${missing.join(', ')}: the source does not have them.`);
+    for (const { name } of there.filter(({ role }) => role === 'unlisted'))
+        log.notice(`${name} is in no list but carries ${(0,clean/* clean */.uH)(tag)}: it is mirrored too.`);
+    return { tag, images: there.map(({ name, role, tag }) => ({ name, role, tag })), missing };
+}
+/**
+ * The order in which the images of a release get their tags: by name, then arc-bootstrapper, and
+ * arc-controller last, since its tag is what Arc's upgrade check looks for.
+ */
+function publishOrder(names) {
+    const last = ['arc-bootstrapper', 'arc-controller'];
+    const others = names.filter(name => !last.includes(name)).sort();
+    return [...others, ...last.filter(name => names.includes(name))];
+}
+/** Both results, or the first failure after both have ended. */
+async function settled([one, other]) {
+    await Promise.allSettled([one, other]);
+    return [await one, await other];
+}
+function nothingLeft(tag) {
+    return new error/* ReleaseError */.K(`The input images leaves nothing of ${(0,clean/* clean */.uH)(tag)} to mirror. Take out a line that begins with -, or name the images that are wanted.`);
+}
+function listed(tag) {
+    return (0,catalog/* imageSet */.i)(tag).map(image => ({ ...image, tag, required: image.role === 'core' }));
+}
+function named(tag, names) {
+    const roles = new Map((0,catalog/* imageSet */.i)(tag).map(({ name, role }) => [name, role]));
+    return [...new Set(names)].map(name => name === chartArtifact
+        ? { name, role: 'chart', tag: chartTag(tag), required: true }
+        : { name, role: roles.get(name) ?? 'asked-for', tag, required: true });
+}
+function chartTag(tag) {
+    const chart = (0,companions/* companions */.a)(tag)?.chart;
+    if (chart !== undefined)
+        return chart;
+    throw new error/* ReleaseError */.K(`Which version of ${chartArtifact} belongs to ${(0,clean/* clean */.uH)(tag)} is not known. Leave it out of images.`);
+}
+async function discover({ tag, selection, siblings, log, signal }, known) {
+    const removed = selection.kind === 'exactly' ? [] : selection.remove;
+    const found = await listSiblings(siblings, log, signal);
+    const names = [...new Set(found)].filter(name => /^arc-[a-z0-9][a-z0-9._-]*$/.test(name)).sort();
+    const listedNames = (0,catalog/* imageSet */.i)(tag).map(({ name }) => name);
+    warnOfIdle(removed.filter(name => !names.includes(name) && !listedNames.includes(name)), [...names, ...listedNames], log);
+    const unlisted = names.filter(name => !removed.includes(name) && known.every(other => other.name !== name));
+    if (unlisted.length > mostSiblings)
+        log.warning(`The source lists ${unlisted.length} more names that begin with arc-; the first ${mostSiblings} are asked for.`);
+    return unlisted
+        .slice(0, mostSiblings)
+        .map(name => ({ name, role: 'unlisted', tag, required: false }));
+}
+// The list serves alone where the catalogue cannot be had; that is said, since a new image may slip by.
+async function listSiblings(siblings, log, signal) {
+    try {
+        const names = await siblings?.(signal);
+        if (names === undefined)
+            log.debug('The source does not tell its repositories; the built-in list serves alone.');
+        return names ?? [];
+    }
+    catch (error) {
+        signal.throwIfAborted();
+        log.warning(`The source's repositories cannot be listed, so images that are in no list are not looked for: ${(0,clean/* clean */.uH)(error.message)}`);
+        return [];
+    }
+}
+function refuseIncomplete(tag, absent) {
+    const lost = absent.filter(({ required }) => required);
+    if (lost.length === 0)
+        return;
+    const core = lost.filter(({ role }) => role === 'core').map(({ name }) => name);
+    const other = lost.filter(({ role }) => role !== 'core');
+    const parts = [];
+    if (core.length > 0)
+        parts.push(`${(0,clean/* clean */.uH)(tag)} is not whole at the source: ${core.join(', ')} ${are(core)} missing, and Arc does not run without ${core.length > 1 ? 'them' : 'it'}.`);
+    if (other.length > 0) {
+        const names = other.map(image => withTag(image, tag));
+        parts.push(`${names.join(', ')} ${are(names)} named in images but ${are(names)} not at the source under ${other.every(image => image.tag === tag) ? (0,clean/* clean */.uH)(tag) : 'that tag'}.${guess(tag, other)}`);
+    }
+    parts.push('Nothing was moved.');
+    if (core.length > 0)
+        parts.push(`The release may still be on its way there: run again later, or leave an image out with ${core.map(name => `-${name}`).join(' ')} in images.`);
+    throw new error/* ReleaseError */.K(parts.join(' '));
+}
+function withTag({ name, tag }, release) {
+    return tag === release ? (0,clean/* clean */.uH)(name, 120) : `${(0,clean/* clean */.uH)(name, 120)}:${(0,clean/* clean */.uH)(tag, 120)}`;
+}
+function guess(tag, lost) {
+    const names = (0,catalog/* imageSet */.i)(tag).map(({ name }) => name);
+    const meant = lost.flatMap(({ name }) => (0,near_miss/* nearMisses */.Bz)(name, names).slice(0, 1));
+    return meant.length > 0 ? ` Did you mean ${meant.join(', ')}?` : '';
+}
+function warnOfIdle(idle, names, log) {
+    // A name of another version is no mistake: one input may serve a range of releases.
+    for (const name of idle.filter(name => catalog/* catalogEntries */.u.every(entry => entry.name !== name))) {
+        const meant = (0,near_miss/* nearMisses */.Bz)(name, names)[0];
+        log.warning(`-${(0,clean/* clean */.uH)(name, 120)} in images takes nothing away: there is no such image.${meant === undefined ? '' : ` Did you mean -${meant}?`}`);
+    }
+}
+function warnOfGaps({ tag, selection, log }, images) {
+    const left = listed(tag)
+        .filter(({ name, required }) => required && images.every(image => image.name !== name))
+        .map(({ name }) => name);
+    if (left.length === 0)
+        return;
+    const message = `${(0,clean/* clean */.uH)(tag)} is mirrored without ${left.join(', ')}, as images says: Arc does not run from these images alone.`;
+    // Whoever names images one by one knows it; whoever takes one away may not.
+    if (selection.kind === 'exactly')
+        log.notice(message);
+    else
+        log.warning(message);
+}
+function are(names) {
+    return names.length > 1 ? 'are' : 'is';
 }
 
 
@@ -19915,14 +18871,28 @@ function two(value) {
 
 /***/ }),
 
+/***/ 8536:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   $: () => (/* binding */ ReportError)
+/* harmony export */ });
+/** A report that cannot be made or read; the message says which part and which rule. */
+class ReportError extends Error {
+    name = 'ReportError';
+}
+
+
+/***/ }),
+
 /***/ 8298:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   du: () => (/* binding */ keepsDigest),
 /* harmony export */   qd: () => (/* binding */ fateMark),
 /* harmony export */   uN: () => (/* binding */ fateSentence)
 /* harmony export */ });
-/* unused harmony export keepsDigest */
 /* harmony import */ var _lines_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2365);
 
 /** What docker made of one image, behind its status; empty where it is as it was at the source. */
@@ -19956,6 +18926,90 @@ function fateSentence(images) {
 /** Whether source and target have the same digest, as they do unless docker changed it. */
 function keepsDigest(fate) {
     return fate === undefined || fate === 'kept';
+}
+
+
+/***/ }),
+
+/***/ 9581:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   C: () => (/* binding */ Fields),
+/* harmony export */   I: () => (/* binding */ longestText)
+/* harmony export */ });
+/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4192);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8536);
+
+
+/** No text in a record is longer: room for a full reference with tag and digest, in characters. */
+const longestText = 600;
+/** The fields of one object; remembers which were asked for, so that `end` can refuse the others. */
+class Fields {
+    #value;
+    #where;
+    #known = new Set();
+    constructor(value, where) {
+        if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .ReportError */ .$(`${where} is not an object`);
+        }
+        this.#value = value;
+        this.#where = where;
+    }
+    raw(key) {
+        this.#known.add(key);
+        return Object.hasOwn(this.#value, key) ? this.#value[key] : undefined;
+    }
+    text(key) {
+        const value = this.raw(key);
+        if (typeof value === 'string' && value !== '' && value === (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(value, longestText))
+            return value;
+        throw this.#fail(key, 'is not a text of one clean line');
+    }
+    texts(key) {
+        return this.list(key).map((text, i) => new Fields({ [i]: text }, `${this.#where}.${key}`).text(`${i}`));
+    }
+    time(key) {
+        const text = this.text(key);
+        if (/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z$/.test(text) &&
+            !Number.isNaN(Date.parse(text))) {
+            return text;
+        }
+        throw this.#fail(key, 'is not a time in UTC such as 2026-05-12T06:00:00Z');
+    }
+    flag(key) {
+        const value = this.raw(key);
+        if (typeof value === 'boolean')
+            return value;
+        throw this.#fail(key, 'is not true or false');
+    }
+    count(key) {
+        const value = this.raw(key);
+        if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0)
+            return value;
+        throw this.#fail(key, 'is not a number of bytes');
+    }
+    oneOf(key, words) {
+        const word = words.find(known => known === this.raw(key));
+        if (word !== undefined)
+            return word;
+        throw this.#fail(key, `is not one of ${words.join(', ')}`);
+    }
+    list(key) {
+        const value = this.raw(key);
+        if (Array.isArray(value))
+            return value;
+        throw this.#fail(key, 'is not a list');
+    }
+    /** @throws ReportError when there is a field that nobody asked for */
+    end() {
+        const unknown = Object.keys(this.#value).find(key => !this.#known.has(key));
+        if (unknown !== undefined)
+            throw this.#fail((0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(unknown, 60), 'is not known');
+    }
+    #fail(key, rule) {
+        return new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .ReportError */ .$(`${this.#where}.${key} ${rule}`);
+    }
 }
 
 
@@ -20004,6 +19058,325 @@ function plural(count, noun) {
 
 /***/ }),
 
+/***/ 3941:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   V0: () => (/* binding */ writeLockFile),
+/* harmony export */   cx: () => (/* binding */ readLockFile)
+/* harmony export */ });
+/* unused harmony export lockFile */
+/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7598);
+/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_crypto__WEBPACK_IMPORTED_MODULE_0__);
+/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1455);
+/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_1___default = /*#__PURE__*/__nccwpck_require__.n(node_fs_promises__WEBPACK_IMPORTED_MODULE_1__);
+/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(6760);
+/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_2___default = /*#__PURE__*/__nccwpck_require__.n(node_path__WEBPACK_IMPORTED_MODULE_2__);
+/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(4192);
+/* harmony import */ var _oci_digest_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(8825);
+/* harmony import */ var _oci_reference_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(2148);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(8536);
+/* harmony import */ var _fate_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(8298);
+/* harmony import */ var _fields_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(9581);
+/* harmony import */ var _verdict_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(687);
+
+
+
+
+
+
+
+
+
+
+/** A larger lock file is not read, in characters; sixty releases take about one million. */
+const largestLockFile = 32 * 1024 * 1024;
+/** The lock file of a record. It holds references, digests and numbers: no message, no secret. */
+function lockFile(record) {
+    return {
+        schemaVersion: 1,
+        startedAt: record.startedAt.toISOString(),
+        finishedAt: record.finishedAt.toISOString(),
+        source: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)((0,_verdict_js__WEBPACK_IMPORTED_MODULE_6__/* .place */ .ik)(record.source)),
+        target: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)((0,_verdict_js__WEBPACK_IMPORTED_MODULE_6__/* .place */ .ik)(record.target)),
+        engine: record.engine,
+        dryRun: record.dryRun,
+        publish: record.publish,
+        releases: record.releases.map(lockRelease)
+    };
+}
+/**
+ * Writes the lock file where the record wants it: whole or not at all, readable by everybody. A run
+ * that reached no release leaves an earlier file as it is.
+ * @returns the path, or undefined when there was nothing to write
+ * @throws what the file system throws
+ */
+async function writeLockFile(record) {
+    if (record.releases.length === 0)
+        return undefined;
+    const path = record.lockFile;
+    const folder = (0,node_path__WEBPACK_IMPORTED_MODULE_2__.dirname)(path);
+    await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.mkdir)(folder, { recursive: true });
+    const draft = (0,node_path__WEBPACK_IMPORTED_MODULE_2__.join)(folder, `.${(0,node_path__WEBPACK_IMPORTED_MODULE_2__.basename)(path)}.${(0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomBytes)(6).toString('hex')}.tmp`);
+    try {
+        const file = await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.open)(draft, 'wx', 0o644);
+        try {
+            await file.writeFile(`${JSON.stringify(lockFile(record), undefined, 2)}\n`);
+            await file.chmod(0o644);
+            await file.sync();
+        }
+        finally {
+            await file.close();
+        }
+        await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rename)(draft, path);
+    }
+    catch (error) {
+        await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rm)(draft, { force: true });
+        throw error;
+    }
+    return path;
+}
+function lockRelease({ tag, targetTag, published, missing, images }) {
+    return {
+        tag: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(tag),
+        targetTag: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(targetTag),
+        published,
+        missing: missing.map(name => (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(name)),
+        images: images.map(lockImage)
+    };
+}
+function lockImage(image) {
+    const { name, source, target, digest, mediaType, size, status, bytes, platforms } = image;
+    const { throughDocker } = image;
+    const pin = digest !== undefined && { digest };
+    const sourcePin = digest !== undefined && { digest: source.digest ?? digest };
+    return {
+        name: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(name),
+        source: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)((0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_4__/* .formatReference */ .FH)({ ...source, ...sourcePin }), _fields_js__WEBPACK_IMPORTED_MODULE_7__/* .longestText */ .I),
+        target: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)((0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_4__/* .formatReference */ .FH)({ ...target, ...pin }), _fields_js__WEBPACK_IMPORTED_MODULE_7__/* .longestText */ .I),
+        ...pin,
+        ...(mediaType !== undefined && { mediaType: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(mediaType) }),
+        size,
+        status,
+        bytes: { copied: bytes.copied, mounted: bytes.mounted, present: bytes.present },
+        platforms: platforms.map(platform => (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(platform, 100)),
+        ...(throughDocker !== undefined && {
+            throughDocker: { fate: throughDocker.fate, platform: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(throughDocker.platform, 100) }
+        })
+    };
+}
+/**
+ * Reads a lock file, strictly: what is not in the schema is refused.
+ * @throws ReportError that names the place and the rule
+ */
+function readLockFile(text) {
+    if (text.length > largestLockFile)
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_8__/* .ReportError */ .$('the lock file is larger than 32 MiB');
+    let value;
+    try {
+        value = JSON.parse(text);
+    }
+    catch {
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_8__/* .ReportError */ .$('the lock file is not JSON');
+    }
+    const file = new _fields_js__WEBPACK_IMPORTED_MODULE_7__/* .Fields */ .C(value, 'the lock file');
+    if (file.raw('schemaVersion') !== 1) {
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_8__/* .ReportError */ .$('the lock file does not have the schemaVersion 1, which is the one known');
+    }
+    const read = {
+        schemaVersion: 1,
+        startedAt: file.time('startedAt'),
+        finishedAt: file.time('finishedAt'),
+        source: file.text('source'),
+        target: file.text('target'),
+        engine: file.oneOf('engine', ['registry', 'docker']),
+        dryRun: file.flag('dryRun'),
+        publish: file.flag('publish'),
+        releases: file.list('releases').map((release, i) => readRelease(release, `releases[${i}]`))
+    };
+    file.end();
+    return read;
+}
+function readRelease(value, where) {
+    const release = new _fields_js__WEBPACK_IMPORTED_MODULE_7__/* .Fields */ .C(value, where);
+    const read = {
+        tag: release.text('tag'),
+        targetTag: release.text('targetTag'),
+        published: release.flag('published'),
+        missing: release.texts('missing'),
+        images: release.list('images').map((image, i) => readImage(image, `${where}.images[${i}]`))
+    };
+    release.end();
+    return read;
+}
+function readImage(value, where) {
+    const image = new _fields_js__WEBPACK_IMPORTED_MODULE_7__/* .Fields */ .C(value, where);
+    const digest = image.raw('digest');
+    if (digest !== undefined && !(0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_3__/* .isDigest */ .Bc)(digest)) {
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_8__/* .ReportError */ .$(`${where}.digest is not a digest`);
+    }
+    const bytes = new _fields_js__WEBPACK_IMPORTED_MODULE_7__/* .Fields */ .C(image.raw('bytes'), `${where}.bytes`);
+    const throughDocker = readThroughDocker(image.raw('throughDocker'), `${where}.throughDocker`);
+    const read = {
+        name: image.text('name'),
+        source: image.text('source'),
+        target: image.text('target'),
+        ...(digest !== undefined && { digest }),
+        ...(image.raw('mediaType') !== undefined && { mediaType: image.text('mediaType') }),
+        size: image.count('size'),
+        status: image.oneOf('status', ['copied', 'present', 'planned', 'staged', 'failed']),
+        bytes: {
+            copied: bytes.count('copied'),
+            mounted: bytes.count('mounted'),
+            present: bytes.count('present')
+        },
+        platforms: image.texts('platforms'),
+        ...(throughDocker && { throughDocker })
+    };
+    const kept = (0,_fate_js__WEBPACK_IMPORTED_MODULE_9__/* .keepsDigest */ .du)(throughDocker?.fate);
+    for (const side of ['source', 'target']) {
+        const pinned = /@(.*)$/.exec(read[side])?.[1];
+        const own = kept || side === 'target';
+        if (own ? pinned !== read.digest : !(0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_3__/* .isDigest */ .Bc)(pinned) || pinned === read.digest) {
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_8__/* .ReportError */ .$(`${where}.${side} does not end in the image's digest`);
+        }
+    }
+    bytes.end();
+    image.end();
+    return read;
+}
+function readThroughDocker(value, where) {
+    if (value === undefined)
+        return undefined;
+    const fields = new _fields_js__WEBPACK_IMPORTED_MODULE_7__/* .Fields */ .C(value, where);
+    const read = {
+        fate: fields.oneOf('fate', ['kept', 'one-platform', 'rewritten']),
+        platform: fields.text('platform')
+    };
+    fields.end();
+    return read;
+}
+
+
+/***/ }),
+
+/***/ 5468:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   I6: () => (/* binding */ safeFailure),
+/* harmony export */   qi: () => (/* binding */ runReport)
+/* harmony export */ });
+/* unused harmony export outputs */
+/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(4192);
+/* harmony import */ var _oci_reference_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2148);
+/* harmony import */ var _fields_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(9581);
+/* harmony import */ var _verdict_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(687);
+
+
+
+
+/** The record as a document; nothing is in it that the record does not say. */
+function runReport(record, parts) {
+    const { redactor, lockFile, handOver } = parts;
+    const { outcome, sentence } = (0,_verdict_js__WEBPACK_IMPORTED_MODULE_1__/* .verdict */ .WJ)(record);
+    const releases = reached(record).map(({ tag }) => (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(tag));
+    const release = releases.at(-1);
+    const all = record.releases.flatMap(({ images }) => images);
+    return {
+        schemaVersion: 1,
+        outcome,
+        message: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(redactor.redact(sentence), 2000),
+        startedAt: record.startedAt.toISOString(),
+        finishedAt: record.finishedAt.toISOString(),
+        source: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)((0,_verdict_js__WEBPACK_IMPORTED_MODULE_1__/* .place */ .ik)(record.source)),
+        target: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)((0,_verdict_js__WEBPACK_IMPORTED_MODULE_1__/* .place */ .ik)(record.target)),
+        engine: record.engine,
+        dryRun: record.dryRun,
+        publish: record.publish,
+        ...(release !== undefined && { release }),
+        releases,
+        changed: record.releases.some(({ changed }) => changed),
+        bytes: (0,_verdict_js__WEBPACK_IMPORTED_MODULE_1__/* .totals */ .Sd)(all),
+        images: all.map(image => rowOf(image, redactor)),
+        missing: record.releases.flatMap(({ tag, missing }) => missing.map(name => ({ release: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(tag), name: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(name) }))),
+        ...(lockFile !== undefined && { lockFile }),
+        ...(handOver !== undefined && { handOver }),
+        ...(record.failure && { failure: safeFailure(record.failure, redactor) }),
+        peakMemory: record.peakMemory,
+        requests: record.requests
+    };
+}
+/**
+ * The step's outputs by name. Besides the fixed ones there is one for each image of the newest
+ * release that is whole at the target, under the image's name: `registry/repository:tag@digest`.
+ * What was not reached is empty or absent.
+ */
+function outputs(record, parts) {
+    const report = runReport(record, parts);
+    const fixed = new Map([
+        ['images', JSON.stringify(report.images)],
+        ['release', report.release ?? ''],
+        ['releases', JSON.stringify(report.releases)],
+        ['changed', String(report.changed)],
+        ['bytes-copied', String(report.bytes.copied)],
+        ['bytes-mounted', String(report.bytes.mounted)],
+        ['bytes-present', String(report.bytes.present)],
+        ['lock-file', report.lockFile ?? ''],
+        ['hand-over', report.handOver === undefined ? '' : JSON.stringify(report.handOver)]
+    ]);
+    const images = (published(record).at(-1)?.images ?? [])
+        .filter(isAtTarget)
+        // A name with other characters could not be an image's, and would break the file it is written to.
+        .filter(({ name }) => /^[a-z0-9][a-z0-9._/-]*$/.test(name) && !fixed.has(name) && name !== 'matrix')
+        .map(({ name, target, digest }) => [name, shown(target, digest)]);
+    return new Map([...images, ...fixed]);
+}
+/** Whether the image was verified at the target under its tag, together with a published release. */
+function isAtTarget({ status, digest }) {
+    return (status === 'copied' || status === 'present') && digest !== undefined;
+}
+/** Published releases; where publishing was not wanted, those in which nothing failed. */
+function reached(record) {
+    if (record.publish && !record.dryRun)
+        return (0,_verdict_js__WEBPACK_IMPORTED_MODULE_1__/* .published */ .H3)(record);
+    return record.releases.filter(({ images }) => images.every(({ status }) => status !== 'failed'));
+}
+function rowOf(image, redactor) {
+    const { release, name, source, target, digest, status, bytes, error } = image;
+    const pin = digest !== undefined && { digest };
+    return {
+        release: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(release),
+        name: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(name),
+        source: shown(source, source.digest ?? digest),
+        target: shown(target, digest),
+        ...pin,
+        status,
+        bytes: { copied: bytes.copied, mounted: bytes.mounted, present: bytes.present },
+        ...(error && { error: safeFailure(error, redactor) })
+    };
+}
+function shown(reference, digest) {
+    return (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)((0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_0__/* .formatReference */ .FH)({ ...reference, ...(digest !== undefined && { digest }) }), _fields_js__WEBPACK_IMPORTED_MODULE_3__/* .longestText */ .I);
+}
+/** A failure whose texts are clean and without secrets. */
+function safeFailure(error, redactor) {
+    const safe = (text) => (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(redactor.redact(text));
+    const { message, advice, host, repository, digest, status, attempts } = error;
+    return {
+        message: safe(message),
+        ...(advice !== undefined && { advice: safe(advice) }),
+        ...(host !== undefined && { host: safe(host) }),
+        ...(repository !== undefined && { repository: safe(repository) }),
+        ...(digest !== undefined && { digest }),
+        ...(status !== undefined && { status }),
+        ...(attempts !== undefined && { attempts })
+    };
+}
+
+
+/***/ }),
+
 /***/ 2534:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
@@ -20032,7 +19405,93 @@ function releaseSpan(tags) {
 
 /***/ }),
 
-/***/ 9236:
+/***/ 649:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   pO: () => (/* binding */ Redactor)
+/* harmony export */ });
+/* unused harmony exports mask, shortestRedacted */
+/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4192);
+
+/** What stands where a secret stood. */
+const mask = '***';
+/** Shorter values are left to the runner's masks: they would be found in the middle of words. */
+const shortestRedacted = 4;
+/**
+ * Knows every secret of a run and takes them out of what is written, in all the forms in which they
+ * travel: plain, base64 (also in the middle of something longer, as in `base64(user:password)`),
+ * URI-encoded, JSON-escaped, HTML-escaped, and cleaned for show.
+ */
+class Redactor {
+    #forms = new Set();
+    #pattern;
+    /** Adds a secret. An empty or very short one is not looked for. */
+    add(secret) {
+        for (const line of [secret, ...secret.split(/[\r\n]+/)]) {
+            if (line.trim().length < shortestRedacted)
+                continue;
+            for (const form of formsOf(line))
+                this.#forms.add(form);
+        }
+        this.#pattern = undefined;
+    }
+    /** The text without any secret. */
+    redact(text) {
+        if (this.#forms.size === 0)
+            return text;
+        // The longest first: a secret that holds another one goes as a whole.
+        this.#pattern ??= new RegExp([...this.#forms]
+            .sort((a, b) => b.length - a.length)
+            .map(form => form.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'))
+            .join('|'), 'g');
+        return text.replace(this.#pattern, mask);
+    }
+}
+function formsOf(secret) {
+    // Lone surrogates have no encoding; they travel as the replacement character.
+    const text = Buffer.from(secret).toString('utf8');
+    const uri = encodeURIComponent(text);
+    const strict = uri.replace(/[!'()*]/g, sign => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
+    const json = JSON.stringify(text).slice(1, -1);
+    const html = text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
+    const quoted = html.replace(/"/g, '&quot;');
+    const uris = [uri, strict, new URLSearchParams({ x: text }).toString().slice(2), encodeURI(text)];
+    return [
+        secret,
+        text,
+        secret.trim(),
+        (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_0__/* .clean */ .uH)(secret, Infinity),
+        ...uris,
+        ...uris.map(form => form.replace(/%[0-9A-F]{2}/g, code => code.toLowerCase())),
+        json,
+        json.replaceAll('/', '\\/'),
+        html,
+        quoted,
+        quoted.replace(/'/g, '&#39;'),
+        ...base64Forms(Buffer.from(secret))
+    ].filter(form => form.length >= shortestRedacted);
+}
+/**
+ * The secret's own characters in base64, for each of the three places it can have in a longer
+ * text. What is mixed with its neighbours at both ends is left off.
+ */
+function base64Forms(bytes) {
+    const exact = bytes.toString('base64');
+    const inside = [0, 1, 2].map(shift => {
+        const text = Buffer.concat([Buffer.alloc(shift), bytes]).toString('base64');
+        const head = shift === 0 ? 0 : shift + 1;
+        const tail = [0, 3, 2][(shift + bytes.length) % 3] ?? 0;
+        return text.slice(head, text.length - tail);
+    });
+    const forms = [exact, exact.replace(/=+$/, ''), ...inside];
+    return [...forms, ...forms.map(form => form.replaceAll('+', '-').replaceAll('/', '_'))];
+}
+
+
+/***/ }),
+
+/***/ 5391:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -20236,7 +19695,7 @@ class Board {
 }
 
 // EXTERNAL MODULE: ./src/oci/reference.ts
-var oci_reference = __nccwpck_require__(2148);
+var reference = __nccwpck_require__(2148);
 // EXTERNAL MODULE: ./src/release/tag.ts
 var release_tag = __nccwpck_require__(3837);
 ;// CONCATENATED MODULE: ./src/release/support.ts
@@ -20264,12 +19723,8 @@ function lastDayOf({ year, month, day }) {
     return Date.UTC(year + 1, month - 1, day - 1);
 }
 
-;// CONCATENATED MODULE: ./src/report/error.ts
-/** A report that cannot be made or read; the message says which part and which rule. */
-class error_ReportError extends Error {
-    name = 'ReportError';
-}
-
+// EXTERNAL MODULE: ./src/report/error.ts
+var error = __nccwpck_require__(8536);
 // EXTERNAL MODULE: ./src/report/lines.ts
 var lines = __nccwpck_require__(2365);
 // EXTERNAL MODULE: ./src/report/verdict.ts
@@ -20304,10 +19759,10 @@ function handOver(record, today, companions) {
     if (!pasteable.registry.test(registry) ||
         !pasteable.repository.test(repository) ||
         !tags.every(name => pasteable.tag.test(name))) {
-        throw new error_ReportError('a registry, repository or tag has a character that is not safe to paste');
+        throw new error/* ReportError */.$('a registry, repository or tag has a character that is not safe to paste');
     }
     const bootstrapper = newest.images.some(({ name }) => name === 'arc-bootstrapper')
-        ? `${registry}/${(0,oci_reference/* within */.ux)(repository, 'arc-bootstrapper')}:${targetTag}`
+        ? `${registry}/${(0,reference/* within */.ux)(repository, 'arc-bootstrapper')}:${targetTag}`
         : undefined;
     const docker = { registry, repository, imageTag: targetTag, imagePullPolicy: 'Always' };
     const { cli, chart } = companions(tag) ?? {};
@@ -20429,449 +19884,14 @@ function gaps(tags) {
     });
 }
 
-// EXTERNAL MODULE: external "node:crypto"
-var external_node_crypto_ = __nccwpck_require__(7598);
-// EXTERNAL MODULE: external "node:fs/promises"
-var promises_ = __nccwpck_require__(1455);
-// EXTERNAL MODULE: external "node:path"
-var external_node_path_ = __nccwpck_require__(6760);
-// EXTERNAL MODULE: ./src/oci/clean.ts
-var oci_clean = __nccwpck_require__(4192);
-// EXTERNAL MODULE: ./src/oci/digest.ts
-var digest = __nccwpck_require__(8825);
-;// CONCATENATED MODULE: ./src/report/fields.ts
-
-
-/** No text in a record is longer: room for a full reference with tag and digest, in characters. */
-const longestText = 600;
-/** The fields of one object; remembers which were asked for, so that `end` can refuse the others. */
-class fields_Fields {
-    #value;
-    #where;
-    #known = new Set();
-    constructor(value, where) {
-        if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-            throw new ReportError(`${where} is not an object`);
-        }
-        this.#value = value;
-        this.#where = where;
-    }
-    raw(key) {
-        this.#known.add(key);
-        return Object.hasOwn(this.#value, key) ? this.#value[key] : undefined;
-    }
-    text(key) {
-        const value = this.raw(key);
-        if (typeof value === 'string' && value !== '' && value === clean(value, longestText))
-            return value;
-        throw this.#fail(key, 'is not a text of one clean line');
-    }
-    texts(key) {
-        return this.list(key).map((text, i) => new fields_Fields({ [i]: text }, `${this.#where}.${key}`).text(`${i}`));
-    }
-    time(key) {
-        const text = this.text(key);
-        if (/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z$/.test(text) &&
-            !Number.isNaN(Date.parse(text))) {
-            return text;
-        }
-        throw this.#fail(key, 'is not a time in UTC such as 2026-05-12T06:00:00Z');
-    }
-    flag(key) {
-        const value = this.raw(key);
-        if (typeof value === 'boolean')
-            return value;
-        throw this.#fail(key, 'is not true or false');
-    }
-    count(key) {
-        const value = this.raw(key);
-        if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0)
-            return value;
-        throw this.#fail(key, 'is not a number of bytes');
-    }
-    oneOf(key, words) {
-        const word = words.find(known => known === this.raw(key));
-        if (word !== undefined)
-            return word;
-        throw this.#fail(key, `is not one of ${words.join(', ')}`);
-    }
-    list(key) {
-        const value = this.raw(key);
-        if (Array.isArray(value))
-            return value;
-        throw this.#fail(key, 'is not a list');
-    }
-    /** @throws ReportError when there is a field that nobody asked for */
-    end() {
-        const unknown = Object.keys(this.#value).find(key => !this.#known.has(key));
-        if (unknown !== undefined)
-            throw this.#fail(clean(unknown, 60), 'is not known');
-    }
-    #fail(key, rule) {
-        return new ReportError(`${this.#where}.${key} ${rule}`);
-    }
-}
-
-;// CONCATENATED MODULE: ./src/report/lockfile.ts
-
-
-
-
-
-
-
-
-
-
-/** A larger lock file is not read, in characters; sixty releases take about one million. */
-const largestLockFile = (/* unused pure expression or super */ null && (32 * 1024 * 1024));
-/** The lock file of a record. It holds references, digests and numbers: no message, no secret. */
-function lockFile(record) {
-    return {
-        schemaVersion: 1,
-        startedAt: record.startedAt.toISOString(),
-        finishedAt: record.finishedAt.toISOString(),
-        source: (0,oci_clean/* clean */.uH)((0,verdict/* place */.ik)(record.source)),
-        target: (0,oci_clean/* clean */.uH)((0,verdict/* place */.ik)(record.target)),
-        engine: record.engine,
-        dryRun: record.dryRun,
-        publish: record.publish,
-        releases: record.releases.map(lockRelease)
-    };
-}
-/**
- * Writes the lock file where the record wants it: whole or not at all, readable by everybody. A run
- * that reached no release leaves an earlier file as it is.
- * @returns the path, or undefined when there was nothing to write
- * @throws what the file system throws
- */
-async function writeLockFile(record) {
-    if (record.releases.length === 0)
-        return undefined;
-    const path = record.lockFile;
-    const folder = (0,external_node_path_.dirname)(path);
-    await (0,promises_.mkdir)(folder, { recursive: true });
-    const draft = (0,external_node_path_.join)(folder, `.${(0,external_node_path_.basename)(path)}.${(0,external_node_crypto_.randomBytes)(6).toString('hex')}.tmp`);
-    try {
-        const file = await (0,promises_.open)(draft, 'wx', 0o644);
-        try {
-            await file.writeFile(`${JSON.stringify(lockFile(record), undefined, 2)}\n`);
-            await file.chmod(0o644);
-            await file.sync();
-        }
-        finally {
-            await file.close();
-        }
-        await (0,promises_.rename)(draft, path);
-    }
-    catch (error) {
-        await (0,promises_.rm)(draft, { force: true });
-        throw error;
-    }
-    return path;
-}
-function lockRelease({ tag, targetTag, published, missing, images }) {
-    return {
-        tag: (0,oci_clean/* clean */.uH)(tag),
-        targetTag: (0,oci_clean/* clean */.uH)(targetTag),
-        published,
-        missing: missing.map(name => (0,oci_clean/* clean */.uH)(name)),
-        images: images.map(lockImage)
-    };
-}
-function lockImage(image) {
-    const { name, source, target, digest, mediaType, size, status, bytes, platforms } = image;
-    const { throughDocker } = image;
-    const pin = digest !== undefined && { digest };
-    const sourcePin = digest !== undefined && { digest: source.digest ?? digest };
-    return {
-        name: (0,oci_clean/* clean */.uH)(name),
-        source: (0,oci_clean/* clean */.uH)((0,oci_reference/* formatReference */.FH)({ ...source, ...sourcePin }), longestText),
-        target: (0,oci_clean/* clean */.uH)((0,oci_reference/* formatReference */.FH)({ ...target, ...pin }), longestText),
-        ...pin,
-        ...(mediaType !== undefined && { mediaType: (0,oci_clean/* clean */.uH)(mediaType) }),
-        size,
-        status,
-        bytes: { copied: bytes.copied, mounted: bytes.mounted, present: bytes.present },
-        platforms: platforms.map(platform => (0,oci_clean/* clean */.uH)(platform, 100)),
-        ...(throughDocker !== undefined && {
-            throughDocker: { fate: throughDocker.fate, platform: (0,oci_clean/* clean */.uH)(throughDocker.platform, 100) }
-        })
-    };
-}
-/**
- * Reads a lock file, strictly: what is not in the schema is refused.
- * @throws ReportError that names the place and the rule
- */
-function readLockFile(text) {
-    if (text.length > largestLockFile)
-        throw new ReportError('the lock file is larger than 32 MiB');
-    let value;
-    try {
-        value = JSON.parse(text);
-    }
-    catch {
-        throw new ReportError('the lock file is not JSON');
-    }
-    const file = new Fields(value, 'the lock file');
-    if (file.raw('schemaVersion') !== 1) {
-        throw new ReportError('the lock file does not have the schemaVersion 1, which is the one known');
-    }
-    const read = {
-        schemaVersion: 1,
-        startedAt: file.time('startedAt'),
-        finishedAt: file.time('finishedAt'),
-        source: file.text('source'),
-        target: file.text('target'),
-        engine: file.oneOf('engine', ['registry', 'docker']),
-        dryRun: file.flag('dryRun'),
-        publish: file.flag('publish'),
-        releases: file.list('releases').map((release, i) => readRelease(release, `releases[${i}]`))
-    };
-    file.end();
-    return read;
-}
-function readRelease(value, where) {
-    const release = new Fields(value, where);
-    const read = {
-        tag: release.text('tag'),
-        targetTag: release.text('targetTag'),
-        published: release.flag('published'),
-        missing: release.texts('missing'),
-        images: release.list('images').map((image, i) => readImage(image, `${where}.images[${i}]`))
-    };
-    release.end();
-    return read;
-}
-function readImage(value, where) {
-    const image = new Fields(value, where);
-    const digest = image.raw('digest');
-    if (digest !== undefined && !isDigest(digest)) {
-        throw new ReportError(`${where}.digest is not a digest`);
-    }
-    const bytes = new Fields(image.raw('bytes'), `${where}.bytes`);
-    const throughDocker = readThroughDocker(image.raw('throughDocker'), `${where}.throughDocker`);
-    const read = {
-        name: image.text('name'),
-        source: image.text('source'),
-        target: image.text('target'),
-        ...(digest !== undefined && { digest }),
-        ...(image.raw('mediaType') !== undefined && { mediaType: image.text('mediaType') }),
-        size: image.count('size'),
-        status: image.oneOf('status', ['copied', 'present', 'planned', 'staged', 'failed']),
-        bytes: {
-            copied: bytes.count('copied'),
-            mounted: bytes.count('mounted'),
-            present: bytes.count('present')
-        },
-        platforms: image.texts('platforms'),
-        ...(throughDocker && { throughDocker })
-    };
-    const kept = keepsDigest(throughDocker?.fate);
-    for (const side of ['source', 'target']) {
-        const pinned = /@(.*)$/.exec(read[side])?.[1];
-        const own = kept || side === 'target';
-        if (own ? pinned !== read.digest : !isDigest(pinned) || pinned === read.digest) {
-            throw new ReportError(`${where}.${side} does not end in the image's digest`);
-        }
-    }
-    bytes.end();
-    image.end();
-    return read;
-}
-function readThroughDocker(value, where) {
-    if (value === undefined)
-        return undefined;
-    const fields = new Fields(value, where);
-    const read = {
-        fate: fields.oneOf('fate', ['kept', 'one-platform', 'rewritten']),
-        platform: fields.text('platform')
-    };
-    fields.end();
-    return read;
-}
-
-;// CONCATENATED MODULE: ./src/report/outputs.ts
-
-
-
-
-/** The record as a document; nothing is in it that the record does not say. */
-function runReport(record, parts) {
-    const { redactor, lockFile, handOver } = parts;
-    const { outcome, sentence } = (0,verdict/* verdict */.WJ)(record);
-    const releases = reached(record).map(({ tag }) => (0,oci_clean/* clean */.uH)(tag));
-    const release = releases.at(-1);
-    const all = record.releases.flatMap(({ images }) => images);
-    return {
-        schemaVersion: 1,
-        outcome,
-        message: (0,oci_clean/* clean */.uH)(redactor.redact(sentence), 2000),
-        startedAt: record.startedAt.toISOString(),
-        finishedAt: record.finishedAt.toISOString(),
-        source: (0,oci_clean/* clean */.uH)((0,verdict/* place */.ik)(record.source)),
-        target: (0,oci_clean/* clean */.uH)((0,verdict/* place */.ik)(record.target)),
-        engine: record.engine,
-        dryRun: record.dryRun,
-        publish: record.publish,
-        ...(release !== undefined && { release }),
-        releases,
-        changed: record.releases.some(({ changed }) => changed),
-        bytes: (0,verdict/* totals */.Sd)(all),
-        images: all.map(image => rowOf(image, redactor)),
-        missing: record.releases.flatMap(({ tag, missing }) => missing.map(name => ({ release: (0,oci_clean/* clean */.uH)(tag), name: (0,oci_clean/* clean */.uH)(name) }))),
-        ...(lockFile !== undefined && { lockFile }),
-        ...(handOver !== undefined && { handOver }),
-        ...(record.failure && { failure: safeFailure(record.failure, redactor) }),
-        peakMemory: record.peakMemory,
-        requests: record.requests
-    };
-}
-/**
- * The step's outputs by name. Besides the fixed ones there is one for each image of the newest
- * release that is whole at the target, under the image's name: `registry/repository:tag@digest`.
- * What was not reached is empty or absent.
- */
-function outputs(record, parts) {
-    const report = runReport(record, parts);
-    const fixed = new Map([
-        ['images', JSON.stringify(report.images)],
-        ['release', report.release ?? ''],
-        ['releases', JSON.stringify(report.releases)],
-        ['changed', String(report.changed)],
-        ['bytes-copied', String(report.bytes.copied)],
-        ['bytes-mounted', String(report.bytes.mounted)],
-        ['bytes-present', String(report.bytes.present)],
-        ['lock-file', report.lockFile ?? ''],
-        ['hand-over', report.handOver === undefined ? '' : JSON.stringify(report.handOver)]
-    ]);
-    const images = (published(record).at(-1)?.images ?? [])
-        .filter(isAtTarget)
-        // A name with other characters could not be an image's, and would break the file it is written to.
-        .filter(({ name }) => /^[a-z0-9][a-z0-9._/-]*$/.test(name) && !fixed.has(name) && name !== 'matrix')
-        .map(({ name, target, digest }) => [name, shown(target, digest)]);
-    return new Map([...images, ...fixed]);
-}
-/** Whether the image was verified at the target under its tag, together with a published release. */
-function isAtTarget({ status, digest }) {
-    return (status === 'copied' || status === 'present') && digest !== undefined;
-}
-/** Published releases; where publishing was not wanted, those in which nothing failed. */
-function reached(record) {
-    if (record.publish && !record.dryRun)
-        return (0,verdict/* published */.H3)(record);
-    return record.releases.filter(({ images }) => images.every(({ status }) => status !== 'failed'));
-}
-function rowOf(image, redactor) {
-    const { release, name, source, target, digest, status, bytes, error } = image;
-    const pin = digest !== undefined && { digest };
-    return {
-        release: (0,oci_clean/* clean */.uH)(release),
-        name: (0,oci_clean/* clean */.uH)(name),
-        source: shown(source, source.digest ?? digest),
-        target: shown(target, digest),
-        ...pin,
-        status,
-        bytes: { copied: bytes.copied, mounted: bytes.mounted, present: bytes.present },
-        ...(error && { error: safeFailure(error, redactor) })
-    };
-}
-function shown(reference, digest) {
-    return (0,oci_clean/* clean */.uH)((0,oci_reference/* formatReference */.FH)({ ...reference, ...(digest !== undefined && { digest }) }), longestText);
-}
-/** A failure whose texts are clean and without secrets. */
-function safeFailure(error, redactor) {
-    const safe = (text) => (0,oci_clean/* clean */.uH)(redactor.redact(text));
-    const { message, advice, host, repository, digest, status, attempts } = error;
-    return {
-        message: safe(message),
-        ...(advice !== undefined && { advice: safe(advice) }),
-        ...(host !== undefined && { host: safe(host) }),
-        ...(repository !== undefined && { repository: safe(repository) }),
-        ...(digest !== undefined && { digest }),
-        ...(status !== undefined && { status }),
-        ...(attempts !== undefined && { attempts })
-    };
-}
-
+// EXTERNAL MODULE: ./src/report/lockfile.ts
+var lockfile = __nccwpck_require__(3941);
+// EXTERNAL MODULE: ./src/report/outputs.ts
+var outputs = __nccwpck_require__(5468);
 // EXTERNAL MODULE: ./src/report/plan-line.ts
 var plan_line = __nccwpck_require__(2534);
-;// CONCATENATED MODULE: ./src/report/redact.ts
-
-/** What stands where a secret stood. */
-const mask = '***';
-/** Shorter values are left to the runner's masks: they would be found in the middle of words. */
-const shortestRedacted = 4;
-/**
- * Knows every secret of a run and takes them out of what is written, in all the forms in which they
- * travel: plain, base64 (also in the middle of something longer, as in `base64(user:password)`),
- * URI-encoded, JSON-escaped, HTML-escaped, and cleaned for show.
- */
-class Redactor {
-    #forms = new Set();
-    #pattern;
-    /** Adds a secret. An empty or very short one is not looked for. */
-    add(secret) {
-        for (const line of [secret, ...secret.split(/[\r\n]+/)]) {
-            if (line.trim().length < shortestRedacted)
-                continue;
-            for (const form of formsOf(line))
-                this.#forms.add(form);
-        }
-        this.#pattern = undefined;
-    }
-    /** The text without any secret. */
-    redact(text) {
-        if (this.#forms.size === 0)
-            return text;
-        // The longest first: a secret that holds another one goes as a whole.
-        this.#pattern ??= new RegExp([...this.#forms]
-            .sort((a, b) => b.length - a.length)
-            .map(form => form.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'))
-            .join('|'), 'g');
-        return text.replace(this.#pattern, mask);
-    }
-}
-function formsOf(secret) {
-    // Lone surrogates have no encoding; they travel as the replacement character.
-    const text = Buffer.from(secret).toString('utf8');
-    const uri = encodeURIComponent(text);
-    const strict = uri.replace(/[!'()*]/g, sign => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
-    const json = JSON.stringify(text).slice(1, -1);
-    const html = text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
-    const quoted = html.replace(/"/g, '&quot;');
-    const uris = [uri, strict, new URLSearchParams({ x: text }).toString().slice(2), encodeURI(text)];
-    return [
-        secret,
-        text,
-        secret.trim(),
-        (0,oci_clean/* clean */.uH)(secret, Infinity),
-        ...uris,
-        ...uris.map(form => form.replace(/%[0-9A-F]{2}/g, code => code.toLowerCase())),
-        json,
-        json.replaceAll('/', '\\/'),
-        html,
-        quoted,
-        quoted.replace(/'/g, '&#39;'),
-        ...base64Forms(Buffer.from(secret))
-    ].filter(form => form.length >= shortestRedacted);
-}
-/**
- * The secret's own characters in base64, for each of the three places it can have in a longer
- * text. What is mixed with its neighbours at both ends is left off.
- */
-function base64Forms(bytes) {
-    const exact = bytes.toString('base64');
-    const inside = [0, 1, 2].map(shift => {
-        const text = Buffer.concat([Buffer.alloc(shift), bytes]).toString('base64');
-        const head = shift === 0 ? 0 : shift + 1;
-        const tail = [0, 3, 2][(shift + bytes.length) % 3] ?? 0;
-        return text.slice(head, text.length - tail);
-    });
-    const forms = [exact, exact.replace(/=+$/, ''), ...inside];
-    return [...forms, ...forms.map(form => form.replaceAll('+', '-').replaceAll('/', '_'))];
-}
-
+// EXTERNAL MODULE: ./src/report/redact.ts
+var redact = __nccwpck_require__(649);
 // EXTERNAL MODULE: ./src/report/fate.ts
 var fate = __nccwpck_require__(8298);
 ;// CONCATENATED MODULE: ./src/report/result-table.ts
@@ -20957,7 +19977,7 @@ const barEvery = 100;
 function terminalReporter(options) {
     const { stdout, stderr, json, tty, verbose, env = process.env } = options;
     const now = options.now ?? (() => new Date());
-    const redactor = new Redactor();
+    const redactor = new redact/* Redactor */.pO();
     const people = json ? stderr : stdout;
     const style = styleFor(tty, env);
     const columns = () => people.columns ?? 80;
@@ -20997,7 +20017,7 @@ function terminalReporter(options) {
             });
         },
         async finish(record) {
-            const lockFile = await attempt('The lock file', () => writeLockFile(record));
+            const lockFile = await attempt('The lock file', () => (0,lockfile/* writeLockFile */.V0)(record));
             const next = await attempt('The hand-over', () => handOver(record, now(), companions/* companions */.a));
             await attempt('The result', () => {
                 print(resultLines(record, style, columns(), redactor));
@@ -21015,7 +20035,7 @@ function terminalReporter(options) {
                     ...(lockFile !== undefined && { lockFile }),
                     ...(next && { handOver: next.json })
                 };
-                stdout.write(`${JSON.stringify(runReport(record, parts))}\n`);
+                stdout.write(`${JSON.stringify((0,outputs/* runReport */.qi)(record, parts))}\n`);
             });
         }
     };
@@ -21246,6 +20266,2147 @@ function onCancel() {
 
 /***/ }),
 
+/***/ 2757:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  KV: () => (/* binding */ greet),
+  QA: () => (/* binding */ greetOne),
+  cs: () => (/* binding */ openRegistries),
+  Ap: () => (/* binding */ openTarget)
+});
+
+// EXTERNAL MODULE: ./src/oci/reference.ts
+var reference = __nccwpck_require__(2148);
+// EXTERNAL MODULE: ./src/oci/clean.ts
+var clean = __nccwpck_require__(4192);
+// EXTERNAL MODULE: ./src/process.ts + 2 modules
+var src_process = __nccwpck_require__(1919);
+// EXTERNAL MODULE: ./src/registry/docker-config.ts
+var docker_config = __nccwpck_require__(26);
+;// CONCATENATED MODULE: ./src/registry/credential-helper.ts
+
+
+
+/** A helper that could not be asked, or answered nonsense. The message is clean and has no secret. */
+class HelperError extends Error {
+    name = 'HelperError';
+}
+/** In milliseconds: a helper may ask its cloud. */
+const helperTimeout = 15_000;
+/**
+ * What is ours and no business of a helper's: the inputs, the runner's own tokens, files and state.
+ * What the user put into the step's environment for it (AWS_PROFILE, GOOGLE_…) it gets, as from docker.
+ */
+const ours = /^(?:INPUT_|SOURCE_DOCKER_|TARGET_DOCKER_|STATE_|ACTIONS_|DOCKER_AUTH_CONFIG$|GITHUB_(?:ENV|OUTPUT|PATH|STATE|STEP_SUMMARY)$|NODE_OPTIONS$)/i;
+/**
+ * Asks `docker-credential-<name> get` for a server, as docker does: the server on its standard
+ * input, JSON or an error on its standard output.
+ * @returns undefined when the helper knows nothing of that server
+ * @throws HelperError, the signal's reason
+ * @see https://github.com/docker/docker-credential-helpers#development
+ */
+async function askHelper(name, server, { env, log, signal }) {
+    // The name becomes that of a program.
+    if (!/^[A-Za-z0-9._-]+$/.test(name)) {
+        throw new HelperError(`${JSON.stringify((0,clean/* clean */.uH)(name, 60))} is not the name of a credential helper`);
+    }
+    const program = `docker-credential-${name}`;
+    const file = await (0,src_process/* findProgram */.Kp)(program, env);
+    if (file === undefined)
+        throw new HelperError(`${program} is not on PATH`);
+    log.debug(`asking ${(0,clean/* clean */.uH)(file, 200)} for ${(0,clean/* clean */.uH)(server, 200)}`);
+    const outcome = await run(file, server, env, signal);
+    if (outcome.timedOut)
+        throw new HelperError(`${program} did not answer within 15 s`);
+    if (outcome.exitCode !== 0) {
+        const said = outcome.stdout.trim() || outcome.stderr.trim();
+        if (/credentials not found/i.test(said))
+            return undefined;
+        // Should it have failed after it had printed a secret, that is not shown.
+        const shown = said.includes('{') ? 'no reason that could be shown' : (0,clean/* clean */.uH)(said, 200);
+        throw new HelperError(`${program} failed: ${shown === '' ? 'it said nothing' : shown}`);
+    }
+    let parsed;
+    try {
+        parsed = JSON.parse(outcome.stdout);
+    }
+    catch {
+        throw new HelperError(`${program} did not answer in JSON`);
+    }
+    const { Username: username, Secret: secret } = (0,docker_config/* isRecord */.u4)(parsed) ? parsed : {};
+    if (typeof username !== 'string' || typeof secret !== 'string') {
+        throw new HelperError(`${program} answered without Username and Secret`);
+    }
+    return username === '' && secret === '' ? undefined : { username, secret };
+}
+async function run(file, server, env, signal) {
+    const theirs = Object.fromEntries(Object.entries(env).filter(([key]) => !ours.test(key)));
+    try {
+        return await (0,src_process/* runProcess */.R3)({
+            file,
+            args: ['get'],
+            env: theirs,
+            stdin: server,
+            timeout: helperTimeout,
+            signal
+        });
+    }
+    catch (error) {
+        if (error instanceof src_process/* ProcessError */.yI)
+            throw new HelperError(error.message, { cause: error });
+        throw error;
+    }
+}
+
+// EXTERNAL MODULE: ./src/registry/error.ts
+var registry_error = __nccwpck_require__(3269);
+;// CONCATENATED MODULE: ./src/registry/credentials.ts
+
+
+
+
+/** By this user name docker marks an identity token. */
+const tokenUser = '<token>';
+/**
+ * The one chain of credentials: the given ones; else DOCKER_AUTH_CONFIG; else the docker config of
+ * the job with its helpers; else none. Every secret on the way is masked before it is used. Whoever
+ * is found first is used, and when the registry refuses it, nobody else is tried.
+ * @throws RegistryError `unauthorized` when a place that speaks of this registry cannot be read;
+ * the signal's reason
+ */
+async function findCredentials(query) {
+    const { registry, username, password, env, log } = query;
+    if (username !== undefined && password !== undefined) {
+        return masked({ kind: 'password', username, password, from: 'the inputs' }, log);
+    }
+    const variable = env.DOCKER_AUTH_CONFIG ?? '';
+    if (variable.trim() !== '') {
+        const config = (0,docker_config/* parseDockerConfig */.Cj)(variable, 'DOCKER_AUTH_CONFIG', registry);
+        const found = inAuths(config, registry);
+        if (found !== undefined)
+            return masked(found, log);
+    }
+    const file = (0,docker_config/* dockerConfigFile */.dO)(env);
+    const config = await (0,docker_config/* readDockerConfig */.TO)(file, registry);
+    if (config !== undefined) {
+        const found = (await fromHelpers(config, query)) ?? inAuths(config, registry);
+        if (found !== undefined)
+            return masked(found, log);
+    }
+    return {
+        kind: 'anonymous',
+        from: `no place: neither the inputs nor ${variable.trim() === '' ? '' : 'DOCKER_AUTH_CONFIG nor '}${(0,clean/* clean */.uH)(file, 300)} have any for ${registry}`
+    };
+}
+/** What the config's helpers have: the registry's own one, else the store for all. */
+async function fromHelpers(config, query) {
+    const { registry, log } = query;
+    const [own] = (0,docker_config/* entriesFor */.aB)(config.credHelpers, registry);
+    const name = own?.[1] ?? config.credsStore;
+    if (name === undefined || name === '')
+        return undefined;
+    const signedIn = (0,docker_config/* entriesFor */.aB)(config.auths, registry).map(([key]) => key);
+    try {
+        // Docker asks by its own name of the registry; others have signed in under other spellings.
+        for (const server of new Set([(0,docker_config/* dockerServer */.kU)(registry), ...signedIn])) {
+            const answer = await askHelper(name, server, query);
+            if (answer !== undefined)
+                return fromAnswer(answer, name, config);
+        }
+        return undefined;
+    }
+    catch (error) {
+        if (!(error instanceof HelperError))
+            throw error;
+        if (own !== undefined || signedIn.length > 0) {
+            throw new registry_error/* RegistryError */.gl('unauthorized', `the credentials for ${registry} could not be had: ${error.message}; ${(0,clean/* clean */.uH)(config.from, 300)} names it`, {
+                host: registry,
+                advice: `Mend the helper or ${(0,clean/* clean */.uH)(config.from, 300)}, or give user name and password as inputs.`,
+                cause: error
+            });
+        }
+        // The store is there for other registries too; nothing says that it has this one.
+        log.warning(`${error.message}; ${registry} is spoken to without what it may hold`);
+        return undefined;
+    }
+}
+function fromAnswer({ username, secret }, name, config) {
+    const from = `docker-credential-${name} (named in ${(0,clean/* clean */.uH)(config.from, 300)})`;
+    return username === tokenUser
+        ? { kind: 'identity-token', token: secret, from }
+        : { kind: 'password', username, password: secret, from };
+}
+function inAuths(config, registry) {
+    for (const [, entry] of (0,docker_config/* entriesFor */.aB)(config.auths, registry)) {
+        const found = fromEntry(entry, config, registry);
+        if (found !== undefined)
+            return found;
+    }
+    return undefined;
+}
+/** An entry may be empty: then it only says that a helper has the credentials. */
+function fromEntry(entry, config, registry) {
+    const field = (name) => {
+        const value = entry[name] ?? '';
+        if (typeof value !== 'string') {
+            throw (0,docker_config/* unreadable */.O$)(config.from, registry, `${name} of its entry is not a text`);
+        }
+        return value;
+    };
+    const from = (0,clean/* clean */.uH)(config.from, 300);
+    const token = field('identitytoken');
+    if (token !== '')
+        return { kind: 'identity-token', token, from };
+    const auth = field('auth');
+    const [username, password] = auth === '' ? [field('username'), field('password')] : decodeAuth(auth, config, registry);
+    if (username === '' && password === '')
+        return undefined;
+    if (username === tokenUser)
+        return { kind: 'identity-token', token: password, from };
+    return { kind: 'password', username, password, from };
+}
+function decodeAuth(auth, config, registry) {
+    const text = /^[A-Za-z0-9+/_-]+={0,2}$/.test(auth.trim())
+        ? Buffer.from(auth.trim(), 'base64').toString('utf8')
+        : '';
+    const colon = text.indexOf(':');
+    if (colon < 0) {
+        throw (0,docker_config/* unreadable */.O$)(config.from, registry, 'auth of its entry is not base64 of name:password');
+    }
+    // Docker pads with NUL and takes it off again.
+    return [text.slice(0, colon), text.slice(colon + 1).replace(/\0+$/, '')];
+}
+function masked(found, log) {
+    if (found.kind === 'password' && found.password !== '') {
+        log.secret(found.password);
+        log.secret(Buffer.from(`${found.username}:${found.password}`, 'utf8').toString('base64'));
+    }
+    if (found.kind === 'identity-token')
+        log.secret(found.token);
+    return found;
+}
+
+// EXTERNAL MODULE: ./src/registry/registry.ts + 4 modules
+var registry_registry = __nccwpck_require__(1915);
+// EXTERNAL MODULE: external "node:http"
+var external_node_http_ = __nccwpck_require__(7067);
+// EXTERNAL MODULE: external "node:https"
+var external_node_https_ = __nccwpck_require__(4708);
+// EXTERNAL MODULE: external "node:events"
+var external_node_events_ = __nccwpck_require__(8474);
+// EXTERNAL MODULE: external "node:fs"
+var external_node_fs_ = __nccwpck_require__(3024);
+// EXTERNAL MODULE: external "node:net"
+var external_node_net_ = __nccwpck_require__(7030);
+;// CONCATENATED MODULE: external "node:tls"
+const external_node_tls_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:tls");
+// EXTERNAL MODULE: ./node_modules/http-proxy-agent/dist/index.js
+var dist = __nccwpck_require__(1970);
+// EXTERNAL MODULE: ./node_modules/https-proxy-agent/dist/index.js
+var https_proxy_agent_dist = __nccwpck_require__(3669);
+;// CONCATENATED MODULE: ./node_modules/proxy-from-env/index.js
+
+
+var DEFAULT_PORTS = {
+  ftp: 21,
+  gopher: 70,
+  http: 80,
+  https: 443,
+  ws: 80,
+  wss: 443,
+};
+
+function parseUrl(urlString) {
+  try {
+    return new URL(urlString);
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * @param {string|object|URL} url - The URL as a string or URL instance, or a
+ *   compatible object (such as the result from legacy url.parse).
+ * @return {string} The URL of the proxy that should handle the request to the
+ *  given URL. If no proxy is set, this will be an empty string.
+ */
+function getProxyForUrl(url) {
+  var parsedUrl = (typeof url === 'string' ? parseUrl(url) : url) || {};
+  var proto = parsedUrl.protocol;
+  var hostname = parsedUrl.host;
+  var port = parsedUrl.port;
+  if (typeof hostname !== 'string' || !hostname || typeof proto !== 'string') {
+    return '';  // Don't proxy URLs without a valid scheme or host.
+  }
+
+  proto = proto.split(':', 1)[0];
+  // Stripping ports in this way instead of using parsedUrl.hostname to make
+  // sure that the brackets around IPv6 addresses are kept.
+  hostname = hostname.replace(/:\d*$/, '');
+  port = parseInt(port) || DEFAULT_PORTS[proto] || 0;
+  if (!shouldProxy(hostname, port)) {
+    return '';  // Don't proxy URLs that match NO_PROXY.
+  }
+
+  var proxy = getEnv(proto + '_proxy') || getEnv('all_proxy');
+  if (proxy && proxy.indexOf('://') === -1) {
+    // Missing scheme in proxy, default to the requested URL's scheme.
+    proxy = proto + '://' + proxy;
+  }
+  return proxy;
+}
+
+/**
+ * Determines whether a given URL should be proxied.
+ *
+ * @param {string} hostname - The host name of the URL.
+ * @param {number} port - The effective port of the URL.
+ * @returns {boolean} Whether the given URL should be proxied.
+ * @private
+ */
+function shouldProxy(hostname, port) {
+  var NO_PROXY = getEnv('no_proxy').toLowerCase();
+  if (!NO_PROXY) {
+    return true;  // Always proxy if NO_PROXY is not set.
+  }
+  if (NO_PROXY === '*') {
+    return false;  // Never proxy if wildcard is set.
+  }
+
+  return NO_PROXY.split(/[,\s]/).every(function(proxy) {
+    if (!proxy) {
+      return true;  // Skip zero-length hosts.
+    }
+    var parsedProxy = proxy.match(/^(.+):(\d+)$/);
+    var parsedProxyHostname = parsedProxy ? parsedProxy[1] : proxy;
+    var parsedProxyPort = parsedProxy ? parseInt(parsedProxy[2]) : 0;
+    if (parsedProxyPort && parsedProxyPort !== port) {
+      return true;  // Skip if ports don't match.
+    }
+
+    if (!/^[.*]/.test(parsedProxyHostname)) {
+      // No wildcards, so stop proxying if there is an exact match.
+      return hostname !== parsedProxyHostname;
+    }
+
+    if (parsedProxyHostname.charAt(0) === '*') {
+      // Remove leading wildcard.
+      parsedProxyHostname = parsedProxyHostname.slice(1);
+    }
+    // Stop proxying if the hostname ends with the no_proxy host.
+    return !hostname.endsWith(parsedProxyHostname);
+  });
+}
+
+/**
+ * Get the value for an environment variable.
+ *
+ * @param {string} key - The name of the environment variable.
+ * @return {string} The value of the environment variable.
+ * @private
+ */
+function getEnv(key) {
+  return process.env[key.toLowerCase()] || process.env[key.toUpperCase()] || '';
+}
+
+// EXTERNAL MODULE: ./src/registry/address.ts
+var address = __nccwpck_require__(7187);
+// EXTERNAL MODULE: ./node_modules/ipaddr.js/lib/ipaddr.js
+var ipaddr = __nccwpck_require__(8280);
+var ipaddr_default = /*#__PURE__*/__nccwpck_require__.n(ipaddr);
+;// CONCATENATED MODULE: ./src/registry/no-proxy.ts
+
+const ports = { 'http:': 80, 'https:': 443 };
+/**
+ * Whether NO_PROXY takes a URL out of the proxy's hands. Parted by commas or blanks, in any letter
+ * case: `*` for everything; `example.com` for that name and all below it, as curl, docker and the
+ * runner have it; `.example.com` and `*.example.com` for those below it alone; an address; a network
+ * such as `10.0.0.0/8` for hosts that are given as addresses (names are not looked up for it). All but
+ * networks may end in `:port`.
+ */
+function bypasses(url, noProxy) {
+    const host = url.hostname.replace(/^\[|\]$/g, '').toLowerCase();
+    const port = url.port === '' ? ports[url.protocol] : Number(url.port);
+    return noProxy
+        .toLowerCase()
+        .split(/[\s,]+/)
+        .filter(entry => entry !== '')
+        .some(entry => matches(entry, host, port));
+}
+function matches(entry, host, port) {
+    if (entry === '*')
+        return true;
+    if (entry.includes('/'))
+        return inNetwork(host, entry);
+    const bare = ipaddr_default().isValid(entry);
+    const parts = bare ? null : /^(.*?):(\d+)$/.exec(entry);
+    if (parts !== null && Number(parts[2]) !== port)
+        return false;
+    const name = (parts?.[1] ?? entry).replace(/^\[|\]$/g, '').replace(/^\*(?=\.)/, '');
+    if (ipaddr_default().isValid(host) && ipaddr_default().isValid(name)) {
+        return ipaddr_default().process(host).toNormalizedString() === ipaddr_default().process(name).toNormalizedString();
+    }
+    return name.startsWith('.') ? host.endsWith(name) : host === name || host.endsWith(`.${name}`);
+}
+function inNetwork(host, network) {
+    if (!ipaddr_default().isValid(host) || !ipaddr_default().isValidCIDR(network))
+        return false;
+    const address = ipaddr_default().process(host);
+    const [base, bits] = ipaddr_default().parseCIDR(network);
+    return address.kind() === base.kind() && address.match([base, bits]);
+}
+
+;// CONCATENATED MODULE: ./src/registry/agents.ts
+
+
+
+
+
+
+
+
+
+
+
+
+/**
+ * The connections of a run, kept open between requests. Hosts that a registry named have
+ * connections of their own: one that was judged is never shared with one that was not.
+ */
+class Agents {
+    #options;
+    #agents = new Map();
+    #closed = newController();
+    #trust;
+    constructor(options) {
+        this.#options = options;
+    }
+    /** The agent for a URL: directly, or through the proxy that the environment names for it. */
+    for(url, judged) {
+        const proxy = proxyFor(url);
+        const key = `${url.protocol} ${proxy} ${judged ? 'judged' : ''}`;
+        let agent = this.#agents.get(key);
+        if (agent === undefined) {
+            agent = this.#open(url, proxy);
+            this.#agents.set(key, agent);
+        }
+        return agent;
+    }
+    /** Whether a URL is reached without a proxy. */
+    isDirect(url) {
+        return proxyFor(url) === '';
+    }
+    /** Opens so many connections ahead of the first requests to an origin. */
+    warm(url, count, lookup) {
+        const agent = this.for(url, false);
+        if (agent instanceof WarmHttpAgent || agent instanceof WarmHttpsAgent)
+            agent.warm(url, count, lookup);
+    }
+    /** Closes the connections that are idle. */
+    close() {
+        for (const agent of this.#agents.values())
+            agent.destroy();
+        this.#agents.clear();
+        // A proxy that has not answered yet is known to no agent.
+        this.#closed.abort();
+        this.#closed = newController();
+    }
+    #open(url, proxy) {
+        const keep = { keepAlive: true, maxFreeSockets: 256 };
+        const secure = url.protocol === 'https:';
+        if (proxy === '') {
+            return secure
+                ? new WarmHttpsAgent({ ...keep, secureContext: this.trust() })
+                : new WarmHttpAgent(keep);
+        }
+        if (!URL.canParse(proxy)) {
+            throw new registry_error/* RegistryError */.gl('refused', `the proxy that the environment names for ${url.host} is not an address`, { host: url.host, advice: 'Write HTTPS_PROXY as http://proxy:port.' });
+        }
+        const { password } = new URL(proxy);
+        if (password !== '') {
+            this.#options.secret?.(password);
+            this.#options.secret?.(decodeURIComponent(password));
+        }
+        return secure
+            ? new ProxyAgent(proxy, { ...keep, secureContext: this.trust(), signal: this.#closed.signal })
+            : new dist.HttpProxyAgent(proxy, keep);
+    }
+    /**
+     * The certificates that are believed, read once for all connections: that takes as long as a
+     * handshake or two. Giving a CA replaces the usual ones, so all are named. NODE_EXTRA_CA_CERTS is
+     * read here since Node itself only reads it for connections without a CA of their own.
+     */
+    trust() {
+        const { ca } = this.#options;
+        this.#trust ??= (0,external_node_tls_namespaceObject.createSecureContext)({
+            ca: [...external_node_tls_namespaceObject.rootCertificates, ...extra(), ...(ca ? [ca] : [])]
+        });
+        return this.#trust;
+    }
+}
+/** Its base class believes the given CA of the proxy alone; here it is meant for the registry too. */
+class ProxyAgent extends https_proxy_agent_dist.HttpsProxyAgent {
+    connect(...[request, options]) {
+        const { secureContext } = this.connectOpts;
+        return super.connect(request, { ...options, ...(secureContext && { secureContext }) });
+    }
+}
+/** One that every connection may listen to. */
+function newController() {
+    const controller = new AbortController();
+    (0,external_node_events_.setMaxListeners)(0, controller.signal);
+    return controller;
+}
+/** The proxy that the environment names for a URL; empty for none. */
+function proxyFor(url) {
+    const { no_proxy: lower = '', NO_PROXY: upper = '' } = process.env;
+    return bypasses(url, lower === '' ? upper : lower) ? '' : getProxyForUrl(url.href);
+}
+function extra() {
+    const file = process.env.NODE_EXTRA_CA_CERTS;
+    if (file === undefined || file === '')
+        return [];
+    try {
+        return [(0,external_node_fs_.readFileSync)(file, 'utf8')];
+    }
+    catch {
+        // Node has warned of it when it started.
+        return [];
+    }
+}
+/** Connections that were opened before anyone asked for them, by `host:port`. */
+class Spare {
+    #sockets = new Map();
+    add(key, socket) {
+        if (!(socket instanceof external_node_net_.Socket))
+            return;
+        const sockets = this.#sockets.get(key) ?? [];
+        this.#sockets.set(key, sockets);
+        sockets.push(socket);
+        // One that fails is not missed; and none is worth staying alive for.
+        socket.unref();
+        socket.on('error', () => undefined);
+        socket.once('close', () => {
+            const at = sockets.indexOf(socket);
+            if (at >= 0)
+                sockets.splice(at, 1);
+        });
+    }
+    take(key) {
+        return this.#sockets.get(key)?.shift()?.ref();
+    }
+    close() {
+        for (const sockets of this.#sockets.values()) {
+            for (const socket of [...sockets])
+                socket.destroy();
+        }
+    }
+}
+/** Where a connection goes, as both ways to make one spell it. */
+function placeOf(url) {
+    const usual = url.protocol === 'https:' ? 443 : 80;
+    return { host: (0,address/* hostOf */.w4)(url), port: url.port === '' ? usual : Number(url.port) };
+}
+const keyOf = (options) => `${String(options.host)}:${String(options.port)}`;
+/** An agent that can be given connections ahead. */
+class WarmHttpAgent extends external_node_http_.Agent {
+    #spare = new Spare();
+    warm(url, count, lookup) {
+        const options = { ...placeOf(url), lookup };
+        for (let i = 0; i < count; i++) {
+            this.#spare.add(keyOf(options), super.createConnection(options));
+        }
+    }
+    createConnection(...[options, ready]) {
+        return this.#spare.take(keyOf(options)) ?? super.createConnection(options, ready);
+    }
+    destroy() {
+        this.#spare.close();
+        super.destroy();
+    }
+}
+/** The same with TLS. */
+class WarmHttpsAgent extends external_node_https_.Agent {
+    #spare = new Spare();
+    warm(url, count, lookup) {
+        const place = placeOf(url);
+        const options = {
+            ...this.options,
+            ...place,
+            lookup,
+            servername: (0,external_node_net_.isIP)(place.host) === 0 ? place.host : ''
+        };
+        for (let i = 0; i < count; i++) {
+            this.#spare.add(keyOf(options), super.createConnection(options));
+        }
+    }
+    createConnection(...[options, ready]) {
+        return this.#spare.take(keyOf(options)) ?? super.createConnection(options, ready);
+    }
+    destroy() {
+        this.#spare.close();
+        super.destroy();
+    }
+}
+
+// EXTERNAL MODULE: external "node:timers/promises"
+var promises_ = __nccwpck_require__(8500);
+;// CONCATENATED MODULE: ./src/registry/clock.ts
+
+/** The machine's own clock. Token lifetimes and budgets use the monotonic side: wall clocks jump. */
+const systemClock = {
+    now: () => performance.now(),
+    date: () => Date.now(),
+    sleep: async (milliseconds, signal) => {
+        try {
+            await (0,promises_.setTimeout)(milliseconds, undefined, { signal });
+        }
+        catch (error) {
+            signal.throwIfAborted();
+            throw error;
+        }
+    }
+};
+
+;// CONCATENATED MODULE: ./src/registry/explain.ts
+
+
+
+const unreachable = {
+    ENOTFOUND: 'the name is unknown to DNS',
+    EAI_AGAIN: 'DNS did not answer',
+    ECONNREFUSED: 'the connection was refused',
+    EHOSTUNREACH: 'there is no route to it',
+    ENETUNREACH: 'its network cannot be reached',
+    EADDRNOTAVAIL: 'its address cannot be used from here',
+    ETIMEDOUT: 'no connection came about'
+};
+/**
+ * What an error of Node's network code means, in words that name the host, and what to do.
+ * Errors that are understood already pass through.
+ */
+function explain(error, request, names) {
+    if (error instanceof registry_error/* RegistryError */.gl)
+        return error;
+    const { url, method } = request;
+    const { code = '', message } = error;
+    const place = { host: url.host, method, path: url.pathname, cause: error };
+    const host = url.port === '' ? `${url.host}:${url.protocol === 'https:' ? 443 : 80}` : url.host;
+    const make = (fault, text, advice) => new registry_error/* RegistryError */.gl(fault, text, { ...place, ...(advice !== undefined && { advice }) });
+    const reason = unreachable[code];
+    if (reason !== undefined) {
+        names.forget((0,address/* hostOf */.w4)(url));
+        return make('address', `${host} cannot be reached: ${reason} (${code})`, 'Check the name and port, and that this machine may connect to it (firewall, proxy, NO_PROXY).');
+    }
+    if (/^(?:CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_TLS_CERT_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE)/.test(code)) {
+        return make('certificate', `${host} has a TLS certificate that is not believed: ${(0,clean/* clean */.uH)(message, 200)} (${code})`, "Give the registry's CA as ca-file, or mend the certificate; it is never skipped over.");
+    }
+    if (code.startsWith('ERR_SSL_') || code === 'EPROTO') {
+        return make('certificate', `${host} does not speak TLS as it should: ${(0,clean/* clean */.uH)(message.replace(/^[0-9A-F]+:error:/, ''), 200)}`, 'If it is meant to be spoken to over plain http, name it in insecure-registries.');
+    }
+    if (/proxy/i.test(message)) {
+        return make('proxy', `the proxy did not let ${host} through: ${(0,clean/* clean */.uH)(message, 200)}`, "Check HTTPS_PROXY, NO_PROXY and the proxy's user and password.");
+    }
+    return make('connection', `the connection to ${host} broke: ${(0,clean/* clean */.uH)(message, 200)}${code === '' ? '' : ` (${code})`}`, 
+    // So ends a handshake with some servers that speak plain http, and with some that are overloaded.
+    message.includes('before secure TLS connection')
+        ? 'If it is meant to be spoken to over plain http, name it in insecure-registries.'
+        : undefined);
+}
+/** What it means that a proxy answered `status` instead of letting us through. */
+function proxyRefusal(status, { url, method }) {
+    const wants = status === 407;
+    return new registry_error/* RegistryError */.gl('proxy', `the proxy did not let ${url.host} through: ${wants ? 'it wants a user name and password, or other ones (407)' : `it answered ${status}`}`, {
+        host: url.host,
+        method,
+        path: url.pathname,
+        status,
+        advice: wants
+            ? 'Give the proxy its account in HTTPS_PROXY: http://user:password@proxy:port, special characters percent-encoded.'
+            : 'See whether the proxy may go to that host, or name the host in NO_PROXY.'
+    });
+}
+
+;// CONCATENATED MODULE: external "node:dns"
+const external_node_dns_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:dns");
+;// CONCATENATED MODULE: ./src/registry/names.ts
+
+
+const systemResolve = host => external_node_dns_namespaceObject.promises.lookup(host, { all: true, order: 'verbatim' });
+/**
+ * The names that a run has resolved. An answer is kept for the run, since behind some names (a
+ * geo-replicated registry) stand machines that do not know yet what another one has just taken in.
+ */
+class Names {
+    #resolve;
+    #known = new Map();
+    constructor(resolve = systemResolve) {
+        this.#resolve = resolve;
+    }
+    /** All addresses of a host. @throws what the resolver throws, such as an error with code ENOTFOUND */
+    addresses(host) {
+        const family = (0,external_node_net_.isIP)(host);
+        if (family !== 0)
+            return Promise.resolve([{ address: host, family }]);
+        const known = this.#known.get(host);
+        if (known !== undefined)
+            return known;
+        const asked = this.#resolve(host).catch((error) => {
+            this.#known.delete(host);
+            throw error;
+        });
+        this.#known.set(host, asked);
+        return asked;
+    }
+    /** Forgets a host whose address could not be reached. */
+    forget(host) {
+        this.#known.delete(host);
+    }
+    /**
+     * The `lookup` of a connection. With a judge, every address is judged where it is about to be
+     * used, so that no name can stand for another address than the one that was looked at.
+     */
+    lookup(judge) {
+        return (host, options, callback) => {
+            void this.addresses(host).then(all => {
+                try {
+                    if (judge !== undefined)
+                        for (const { address } of all)
+                            judge(address);
+                }
+                catch (error) {
+                    callback(error, [], 0);
+                    return;
+                }
+                const wanted = all.filter(({ family }) => !options.family || family === options.family);
+                const first = wanted[0];
+                if (first === undefined) {
+                    const error = new Error(`${host} has no address of that kind`);
+                    error.code = 'ENOTFOUND';
+                    callback(error, [], 0);
+                }
+                else if (options.all === true) {
+                    callback(null, [...wanted]);
+                }
+                else {
+                    callback(null, first.address, first.family);
+                }
+            }, (error) => {
+                callback(error, [], 0);
+            });
+        };
+    }
+}
+
+// EXTERNAL MODULE: ./src/registry/pieces.ts
+var pieces = __nccwpck_require__(8164);
+// EXTERNAL MODULE: external "node:stream"
+var external_node_stream_ = __nccwpck_require__(7075);
+;// CONCATENATED MODULE: ./src/registry/wire.ts
+
+
+
+
+/**
+ * The straight way for many bytes and many questions: GET and HEAD over sockets whose bytes land in
+ * buffers that are used again and again. Node's own HTTP client copies each piece of a body into
+ * memory of its own, and does much for each request; with gigabytes and hundreds of questions that
+ * costs a third of the processor time and half of the memory of the whole mirror. Only answers with
+ * a known length go this way; whatever is more complicated is left to Node.
+ */
+/** One buffer, in bytes: large enough that a call costs nothing beside it, small enough to stay in the cache. */
+const bufferSize = 128 * 1024;
+/** So many buffers are kept for later. */
+const mostKept = 64;
+/** The most bytes of an answer's head. */
+const largestHead = 64 * 1024;
+/** How many idle sockets to one origin are kept. */
+const mostIdle = 64;
+/** The answer cannot be read this way; it has to be asked for again, by Node's client. */
+class NotPlain extends Error {
+    name = 'NotPlain';
+}
+/** The kept sockets of a run. */
+class Wires {
+    #idle = new Map();
+    #buffers = [];
+    /** Sends a request without a body on a kept socket, or on a fresh one. */
+    ask(method, target, headers) {
+        const line = this.#take(target.key) ?? new Line(target, this);
+        return { answer: line.ask(method, target.url, headers), line };
+    }
+    /** Opens so many connections ahead of their first use. One that fails is gone without a word. */
+    warm(target, count) {
+        for (let i = 0; i < count; i++) {
+            const line = new Line(target, this);
+            line.idle();
+            this.keep(line);
+        }
+    }
+    /** Takes back a socket whose answer has been read to its end. */
+    keep(line) {
+        const idle = this.#idle.get(line.key) ?? [];
+        if (idle.length >= mostIdle)
+            line.destroy();
+        else
+            idle.push(line);
+        this.#idle.set(line.key, idle);
+    }
+    /** Forgets a socket that closed. */
+    drop(line) {
+        const idle = this.#idle.get(line.key);
+        const at = idle?.indexOf(line) ?? -1;
+        if (at >= 0)
+            idle?.splice(at, 1);
+    }
+    /** A buffer that nobody uses. */
+    buffer() {
+        return this.#buffers.pop() ?? Buffer.allocUnsafeSlow(bufferSize);
+    }
+    /** Takes a buffer back. */
+    release(buffer) {
+        if (this.#buffers.length < mostKept)
+            this.#buffers.push(buffer);
+    }
+    /** Closes what is idle. */
+    close() {
+        for (const idle of this.#idle.values())
+            for (const line of [...idle])
+                line.destroy();
+        this.#idle.clear();
+    }
+    #take(key) {
+        const idle = this.#idle.get(key);
+        for (let line = idle?.pop(); line !== undefined; line = idle?.pop())
+            if (line.usable)
+                return line;
+        return undefined;
+    }
+}
+/** One socket: one exchange after the other. */
+class Line {
+    key;
+    /** Whether it has carried an answer before. */
+    used = false;
+    #socket;
+    #wires;
+    #exchange;
+    #buffer = Buffer.alloc(0);
+    #connected = false;
+    #whenConnected = [];
+    constructor({ url, lookup, trust, key }, wires) {
+        this.key = key;
+        this.#wires = wires;
+        const secure = url.protocol === 'https:';
+        const host = (0,address/* hostOf */.w4)(url);
+        const options = {
+            host,
+            port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
+            lookup,
+            noDelay: true,
+            onread: {
+                buffer: () => {
+                    this.#buffer = wires.buffer();
+                    return this.#buffer;
+                },
+                callback: (bytes) => this.#receive(bytes)
+            }
+        };
+        this.#socket = secure
+            ? (0,external_node_tls_namespaceObject.connect)({
+                ...options,
+                secureContext: trust(),
+                servername: /^[\d.]+$|:/.test(host) ? '' : host
+            })
+            : (0,external_node_net_.connect)(options);
+        this.#socket.once(secure ? 'secureConnect' : 'connect', () => {
+            this.#connected = true;
+            for (const connected of this.#whenConnected.splice(0))
+                connected();
+        });
+        this.#socket.on('error', error => {
+            this.#end(error);
+        });
+        this.#socket.on('close', () => {
+            this.#end(Object.assign(new Error('closed by the other side'), { code: 'ECONNRESET' }));
+        });
+    }
+    /** Whether it can carry another exchange. */
+    get usable() {
+        return !this.#socket.destroyed && this.#exchange === undefined;
+    }
+    /** Calls back when the connection stands, TLS included; at once if it does. */
+    whenConnected(connected) {
+        if (this.#connected)
+            connected();
+        else
+            this.#whenConnected.push(connected);
+    }
+    /** Sends a request; the answer comes when its head is there. */
+    ask(method, url, headers) {
+        const lines = Object.entries({ Host: url.host, ...headers, Connection: 'keep-alive' });
+        const head = `${method} ${url.pathname}${url.search} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
+        const exchange = new Exchange(this, method);
+        this.#exchange = exchange;
+        // What could end a line early never gets here; should it, nothing is sent.
+        if (/[^\t\x20-\x7e\r\n]|\r(?!\n)|(?<!\r)\n/.test(head) ||
+            head.split('\r\n').length !== lines.length + 3) {
+            this.destroy(new Error('a header holds what no header may hold'));
+        }
+        else {
+            this.#socket.write(head);
+            // The answer before may have ended while its taker was not ready for more.
+            this.#socket.ref().resume();
+        }
+        return exchange.head;
+    }
+    /** The body may flow again. */
+    resume() {
+        this.#socket.resume();
+    }
+    /** The exchange is over, its body read to the last byte. */
+    done(keep) {
+        this.#exchange = undefined;
+        this.used = true;
+        if (!keep || this.#socket.destroyed) {
+            this.destroy();
+            return;
+        }
+        this.idle();
+        this.#wires.keep(this);
+    }
+    /** Kept for later, but not worth staying alive for. */
+    idle() {
+        this.#socket.unref();
+    }
+    /** Closes the connection. */
+    destroy(error) {
+        this.#end(error ?? new Error('given up'));
+        this.#socket.destroy();
+    }
+    #receive(bytes) {
+        const buffer = this.#buffer;
+        const release = () => {
+            this.#wires.release(buffer);
+        };
+        const exchange = this.#exchange;
+        if (exchange === undefined) {
+            // Nothing was asked: whatever this is, it is no answer.
+            release();
+            this.#wires.drop(this);
+            this.#socket.destroy();
+            return false;
+        }
+        return exchange.take(buffer.subarray(0, bytes), release);
+    }
+    #end(error) {
+        this.#wires.drop(this);
+        const exchange = this.#exchange;
+        this.#exchange = undefined;
+        exchange?.fail(error);
+    }
+}
+/** One question and its answer. */
+class Exchange {
+    head;
+    #line;
+    #method;
+    #settle;
+    #start = Buffer.alloc(0);
+    #body;
+    constructor(line, method) {
+        this.#line = line;
+        this.#method = method;
+        this.head = new Promise((resolve, reject) => {
+            this.#settle = { resolve, reject };
+        });
+    }
+    /** @returns whether more may come at once */
+    take(piece, release) {
+        if (this.#body !== undefined)
+            return this.#body.take(piece, release);
+        const known = this.#start.length;
+        this.#start = Buffer.concat([this.#start, piece]);
+        release();
+        const end = this.#start.indexOf('\r\n\r\n', Math.max(0, known - 3));
+        if (end < 0) {
+            if (this.#start.length <= largestHead)
+                return true;
+            this.#refuse('its head has no end');
+            return false;
+        }
+        const rest = this.#start.subarray(end + 4);
+        const text = this.#start.toString('latin1', 0, end);
+        this.#start = Buffer.alloc(0);
+        const parsed = parseHead(text, this.#method);
+        if (parsed === undefined) {
+            this.#refuse('its head is not plain');
+            return false;
+        }
+        // Nothing but a foretaste: the real answer follows.
+        if (parsed.status < 200)
+            return rest.length === 0 || this.take(rest, () => undefined);
+        const body = new WireBody(this.#line, parsed.length, parsed.keep);
+        this.#body = body;
+        this.#settle?.resolve({ status: parsed.status, headers: parsed.headers, body });
+        this.#settle = undefined;
+        return body.take(rest, () => undefined);
+    }
+    fail(error) {
+        this.#settle?.reject(error);
+        this.#settle = undefined;
+        this.#body?.fail(error);
+    }
+    #refuse(rule) {
+        this.#line.destroy(new NotPlain(rule));
+    }
+}
+/** A body of known length, straight from its socket. */
+class WireBody {
+    #line;
+    #keep;
+    #left;
+    #paused = true;
+    #over = false;
+    #taker;
+    #waiting = [];
+    #failure;
+    constructor(line, length, keep) {
+        this.#line = line;
+        this.#left = length;
+        this.#keep = keep;
+    }
+    get paused() {
+        return this.#paused;
+    }
+    start(taker) {
+        this.#taker = taker;
+        if (this.#failure !== undefined)
+            taker.fail(this.#failure);
+        else
+            this.resume();
+    }
+    pause() {
+        this.#paused = true;
+    }
+    resume() {
+        this.#paused = false;
+        while (!this.#isPaused()) {
+            const next = this.#waiting.shift();
+            if (next === undefined)
+                break;
+            this.#taker?.data(next.piece, next.release);
+        }
+        if (this.#isPaused())
+            return;
+        this.#finish();
+        if (!this.#over)
+            this.#line.resume();
+    }
+    destroy() {
+        this.#taker = undefined;
+        this.#waiting = [];
+        if (this.#over)
+            return;
+        this.#over = true;
+        this.#line.destroy();
+    }
+    /** @returns whether more may come at once */
+    take(piece, release) {
+        if (piece.length > this.#left) {
+            // More than was announced: from here on nothing on this connection can be believed.
+            release();
+            this.#line.destroy(new Error('more came than was announced'));
+            return false;
+        }
+        this.#left -= piece.length;
+        if (piece.length === 0)
+            release();
+        else if (this.#paused || this.#waiting.length > 0)
+            this.#waiting.push({ piece, release });
+        else
+            this.#taker?.data(piece, release);
+        if (!this.#paused)
+            this.#finish();
+        // A body without bytes is over before anyone has looked at it: its socket is free.
+        else if (this.#left === 0 && this.#waiting.length === 0)
+            this.#free();
+        return !this.#paused;
+    }
+    fail(error) {
+        this.#failure = error;
+        if (this.#over)
+            return;
+        this.#over = true;
+        this.#taker?.fail(error);
+    }
+    /** The body as a stream of Node's own, its pieces copied: for small ones. */
+    readable() {
+        const stream = new external_node_stream_.Readable({
+            read: () => {
+                if (started)
+                    this.resume();
+                else {
+                    started = true;
+                    this.start({
+                        data: (piece, release) => {
+                            const more = stream.push(Buffer.from(piece));
+                            release();
+                            if (!more)
+                                this.pause();
+                        },
+                        end: () => stream.push(null),
+                        fail: error => stream.destroy(error)
+                    });
+                }
+            },
+            destroy: (error, done) => {
+                this.destroy();
+                done(error);
+            }
+        });
+        let started = false;
+        return stream;
+    }
+    #isPaused() {
+        return this.#paused;
+    }
+    #finish() {
+        if (this.#left > 0 || this.#waiting.length > 0)
+            return;
+        this.#free();
+        const taker = this.#taker;
+        this.#taker = undefined;
+        taker?.end();
+    }
+    #free() {
+        if (this.#over)
+            return;
+        this.#over = true;
+        this.#line.done(this.#keep);
+    }
+}
+/**
+ * The head of an answer, if it is of the plain kind: HTTP/1.1, one Content-Length, no coding.
+ * @see https://www.rfc-editor.org/rfc/rfc9112
+ */
+function parseHead(text, method) {
+    const [first = '', ...lines] = text.split('\r\n');
+    const status = Number(/^HTTP\/1\.1 (\d{3})(?: |$)/.exec(first)?.[1]);
+    if (Number.isNaN(status))
+        return undefined;
+    const headers = {};
+    for (const line of lines) {
+        const parts = /^([!#$%&'*+.^_`|~\w-]+):[ \t]*(.*?)[ \t]*$/.exec(line);
+        if (parts?.[1] === undefined || parts[2] === undefined)
+            return undefined;
+        const name = parts[1].toLowerCase();
+        const before = headers[name];
+        if (before !== undefined && name === 'content-length')
+            return undefined;
+        headers[name] = before === undefined ? parts[2] : `${before}, ${parts[2]}`;
+    }
+    if (status < 200)
+        return { status, headers, length: 0, keep: true };
+    // What has no body says of what length it would be, or nothing.
+    const bodiless = method === 'HEAD' || status === 204 || status === 304;
+    const length = bodiless ? '0' : (headers['content-length'] ?? '');
+    if (!/^\d{1,15}$/.test(length) || headers['transfer-encoding'] !== undefined)
+        return undefined;
+    return {
+        status,
+        headers,
+        length: Number(length),
+        keep: !/\bclose\b/i.test(headers.connection ?? '')
+    };
+}
+
+;// CONCATENATED MODULE: ./src/registry/straight.ts
+
+
+/** How many kept connections in a row may turn out to be closed before it counts. */
+const stale = 8;
+/** The straight way of `wire.ts`, under the transport's limits and with its names and trust. */
+class StraightWay {
+    #agents;
+    #names;
+    #timings;
+    #wires = new Wires();
+    /** Origins whose answers are not of the plain kind. */
+    #winding = new Set();
+    constructor(agents, names, timings) {
+        this.#agents = agents;
+        this.#names = names;
+        this.#timings = timings;
+    }
+    /**
+     * Sends a GET or HEAD the straight way.
+     * @returns undefined where it cannot be gone: through a proxy, or the answer is not plain
+     * @throws what the connection throws; RegistryError of the kind stalled
+     */
+    async ask(outgoing) {
+        const { method, url, judge, headers, signal } = outgoing;
+        if (method !== 'GET' && method !== 'HEAD')
+            return undefined;
+        if (this.#winding.has(url.origin) || !this.#agents.isDirect(url))
+            return undefined;
+        const target = this.#target(url, judge);
+        for (let i = 0;; i++) {
+            signal.throwIfAborted();
+            const { line, answer } = this.#wires.ask(method, target, headers);
+            const used = line.used;
+            try {
+                return answerOf(await this.#within(line, answer, outgoing), url);
+            }
+            catch (error) {
+                signal.throwIfAborted();
+                if (error instanceof NotPlain) {
+                    this.#winding.add(url.origin);
+                    return undefined;
+                }
+                const { code } = error;
+                if (used && i < stale && (code === 'ECONNRESET' || code === 'EPIPE'))
+                    continue;
+                throw error;
+            }
+        }
+    }
+    /** Opens connections to an origin that will be asked for much. */
+    warm(url, count) {
+        if (this.#agents.isDirect(url))
+            this.#wires.warm(this.#target(url, undefined), count);
+    }
+    /** Closes what is kept open. */
+    close() {
+        this.#wires.close();
+    }
+    #target(url, judge) {
+        return {
+            url,
+            lookup: this.#names.lookup(judge),
+            trust: () => this.#agents.trust(),
+            key: `${url.origin} ${judge === undefined ? '' : 'judged'}`
+        };
+    }
+    async #within(line, answer, { method, url, answerWithin, signal }) {
+        let timer;
+        const limit = (milliseconds, what) => {
+            clearTimeout(timer);
+            timer = setTimeout(() => {
+                const text = `${url.host}: ${what} within ${Math.round(milliseconds / 100) / 10} s`;
+                line.destroy(new registry_error/* RegistryError */.gl('stalled', text, { host: url.host, method, path: url.pathname }));
+            }, milliseconds);
+        };
+        const give = () => {
+            line.destroy(signal.reason);
+        };
+        limit(this.#timings.connect, 'no connection came about');
+        line.whenConnected(() => {
+            if (timer !== undefined)
+                limit(answerWithin, 'it did not answer');
+        });
+        signal.addEventListener('abort', give, { once: true });
+        try {
+            return await answer;
+        }
+        finally {
+            clearTimeout(timer);
+            timer = undefined;
+            signal.removeEventListener('abort', give);
+        }
+    }
+}
+/** With the body both ways: as pieces for those who want many bytes, as a stream for all others. */
+function answerOf({ status, headers, body }, url) {
+    let stream;
+    return {
+        status,
+        headers,
+        url,
+        get body() {
+            stream ??= body.readable();
+            return stream;
+        },
+        pieces: () => body
+    };
+}
+
+;// CONCATENATED MODULE: ./src/registry/transport.ts
+
+
+
+
+
+
+
+
+
+/** Generous to slow registries, short enough that nothing hangs; a commit of 9 GiB was seen to take 90 s. */
+const usualTimings = {
+    connect: 15_000,
+    answer: 60_000,
+    commit: 300_000,
+    idle: 60_000
+};
+/** How many kept connections in a row may turn out to be closed by the other side before it counts. */
+const transport_stale = 8;
+/**
+ * HTTP/1.1 for all registries of a run: kept connections, time limits, proxies and private CAs.
+ * It knows nothing of registries: one request, one answer, whatever its status.
+ */
+class Transport {
+    timings;
+    clock;
+    names;
+    #agents;
+    #straight;
+    constructor(options = {}) {
+        this.timings = options.timings ?? usualTimings;
+        this.clock = options.clock ?? systemClock;
+        this.names = new Names(options.resolve);
+        this.#agents = new Agents(options);
+        this.#straight = new StraightWay(this.#agents, this.names, this.timings);
+    }
+    /**
+     * Sends a request and waits for the head of its answer.
+     * @throws RegistryError of the kinds address, certificate, proxy, connection, stalled, unsafe; the signal's reason
+     */
+    async send(outgoing) {
+        if (outgoing.straight === true) {
+            try {
+                const answer = await this.#straight.ask(outgoing);
+                if (answer !== undefined)
+                    return answer;
+            }
+            catch (error) {
+                outgoing.signal.throwIfAborted();
+                throw explain(error, outgoing, this.names);
+            }
+        }
+        for (let i = 0;; i++) {
+            const attempt = new transport_Exchange(outgoing, this);
+            try {
+                return await attempt.run(this.#agents);
+            }
+            catch (error) {
+                outgoing.signal.throwIfAborted();
+                // The other side closed a kept connection before it saw the request: not a failure of the
+                // registry, so a fresh one is taken. A body that streams cannot be sent twice from here.
+                const replayable = outgoing.body === undefined || outgoing.body instanceof Uint8Array;
+                if (attempt.stale(error) && replayable && i < transport_stale)
+                    continue;
+                throw explain(error, outgoing, this.names);
+            }
+        }
+    }
+    /** Opens connections to an origin ahead of their use: for questions, and for bodies. */
+    warm(url, count) {
+        this.#straight.warm(url, count.questions);
+        this.#agents.warm(url, count.bodies, this.names.lookup());
+    }
+    /** Closes what is kept open. */
+    close() {
+        this.#agents.close();
+        this.#straight.close();
+    }
+}
+/** One request on one connection. */
+class transport_Exchange {
+    #outgoing;
+    #transport;
+    #request;
+    #timer;
+    #sending;
+    #reject = () => undefined;
+    #over = false;
+    constructor(outgoing, transport) {
+        this.#outgoing = outgoing;
+        this.#transport = transport;
+    }
+    async run(agents) {
+        const { method, url, headers, body, judge, signal } = this.#outgoing;
+        signal.throwIfAborted();
+        const length = body === undefined ? bodiless(method) : body.length;
+        const send = url.protocol === 'https:' ? external_node_https_.request : external_node_http_.request;
+        const { names } = this.#transport;
+        const agent = agents.for(url, judge !== undefined);
+        if (this.#outgoing.fresh === true)
+            dropIdle(agent, url);
+        const request = send(url, {
+            method,
+            headers: length === undefined ? headers : { ...headers, 'Content-Length': String(length) },
+            agent,
+            lookup: names.lookup(judge),
+            signal
+        });
+        this.#request = request;
+        const aborted = () => {
+            this.#reject(signal.reason);
+        };
+        signal.addEventListener('abort', aborted);
+        const stop = new AbortController();
+        try {
+            return await new Promise((resolve, reject) => {
+                // While a proxy is waited for there is no connection that could be destroyed and tell of it.
+                this.#reject = reject;
+                request.on('error', reject);
+                // What a proxy says instead of letting us through is not the registry's answer.
+                request.once('proxyConnect', ({ statusCode = 0 }) => {
+                    if (statusCode !== 200)
+                        request.destroy(proxyRefusal(statusCode, this.#outgoing));
+                });
+                request.on('response', message => {
+                    if (message.statusCode === 407) {
+                        message.resume();
+                        request.destroy(proxyRefusal(407, this.#outgoing));
+                        return;
+                    }
+                    // Maybe before all was sent: then the rest of the body is not wanted.
+                    resolve({
+                        status: message.statusCode ?? 0,
+                        headers: message.headers,
+                        body: message,
+                        pieces: () => (0,pieces/* piecesOf */.X)(message),
+                        url
+                    });
+                });
+                this.#limitConnect(request);
+                request.on('finish', () => {
+                    clearTimeout(this.#sending);
+                    this.#limit(this.#outgoing.answerWithin, 'it did not answer');
+                });
+                if (body === undefined || body instanceof Uint8Array) {
+                    request.end(body);
+                }
+                else {
+                    this.#watchSending(request);
+                    body.pump(request, AbortSignal.any([signal, stop.signal])).then(() => request.end(), (error) => {
+                        if (!stop.signal.aborted)
+                            request.destroy(error);
+                    });
+                }
+            });
+        }
+        finally {
+            signal.removeEventListener('abort', aborted);
+            stop.abort();
+            this.#over = true;
+            clearTimeout(this.#timer);
+            clearTimeout(this.#sending);
+        }
+    }
+    /** Whether the other side had closed this kept connection already. */
+    stale(error) {
+        const { code } = error;
+        return this.#request?.reusedSocket === true && (code === 'ECONNRESET' || code === 'EPIPE');
+    }
+    #limitConnect(request) {
+        // From the very start: a proxy's CONNECT takes its time before there is a socket.
+        this.#limit(this.#transport.timings.connect, 'no connection came about');
+        request.once('socket', socket => {
+            const secure = this.#outgoing.url.protocol === 'https:';
+            // Through a proxy the connection stands already, and TLS has just begun.
+            const shaking = secure && socket.secureConnecting === true;
+            if (!socket.connecting && !shaking) {
+                clearTimeout(this.#timer);
+                return;
+            }
+            socket.once(secure ? 'secureConnect' : 'connect', () => {
+                clearTimeout(this.#timer);
+                if (request.writableFinished)
+                    this.#limit(this.#outgoing.answerWithin, 'it did not answer');
+            });
+        });
+    }
+    /** A body that waits for the other side, and not for its own source, must get on. */
+    #watchSending(request) {
+        const { idle } = this.#transport.timings;
+        this.#sending = setTimeout(() => {
+            if (request.writableLength > 0)
+                this.#stalled('it took no more bytes', idle);
+            else
+                this.#sending?.refresh();
+        }, idle);
+        request.on('drain', () => this.#sending?.refresh());
+    }
+    #limit(milliseconds, what) {
+        clearTimeout(this.#timer);
+        // What a request that was given up still does must not keep the process.
+        if (this.#over)
+            return;
+        this.#timer = setTimeout(() => {
+            this.#stalled(what, milliseconds);
+        }, milliseconds);
+    }
+    #stalled(what, milliseconds) {
+        const { method, url } = this.#outgoing;
+        const seconds = Math.round(milliseconds / 100) / 10;
+        const place = { host: url.host, method, path: url.pathname };
+        const error = new registry_error/* RegistryError */.gl('stalled', `${url.host}: ${what} within ${seconds} s`, place);
+        this.#request?.destroy(error);
+        this.#reject(error);
+    }
+}
+/** Closes what is kept to this host and idle, so that the next request gets a connection of its own. */
+function dropIdle({ freeSockets }, { hostname, port, protocol }) {
+    const place = `${hostname}:${port === '' ? (protocol === 'https:' ? 443 : 80) : port}:`;
+    for (const [key, sockets] of Object.entries(freeSockets)) {
+        if (key.startsWith(place))
+            for (const socket of sockets ?? [])
+                socket.destroy();
+    }
+}
+/** A request without a body says so where the method could have one: some proxies ask for it. */
+function bodiless(method) {
+    return method === 'POST' || method === 'PUT' || method === 'PATCH' ? 0 : undefined;
+}
+
+;// CONCATENATED MODULE: ./src/run/registries.ts
+
+
+
+
+/**
+ * Finds the credentials for both registries. Nothing is sent yet.
+ * @throws RegistryError when a docker config cannot be understood
+ */
+async function openRegistries(settings, around) {
+    const { open, close } = registries_opener(settings, around);
+    return { source: await open('source'), target: await open('target'), [Symbol.dispose]: close };
+}
+/**
+ * Finds the credentials for the target alone, where no source is needed. Nothing is sent yet.
+ * @throws RegistryError when a docker config cannot be understood
+ */
+async function openTarget(settings, around) {
+    const { open, close } = registries_opener(settings, around);
+    return { target: await open('target'), [Symbol.dispose]: close };
+}
+function registries_opener(settings, around) {
+    const { log, env, signal, onPressure, network = {}, readOnly = false } = around;
+    const { patience, quirks, ...parts } = network;
+    const transport = new Transport({
+        ...parts,
+        ...(settings.ca !== undefined && { ca: settings.ca }),
+        secret: value => {
+            log.secret(value);
+        }
+    });
+    const deadline = transport.clock.now() + settings.timeout;
+    const open = async (side) => {
+        const { registry, username, password } = settings[side];
+        const credentials = await findCredentials({
+            registry,
+            env,
+            log,
+            signal,
+            ...(username !== undefined && { username }),
+            ...(password !== undefined && { password })
+        });
+        return new registry_registry/* Registry */.OR({
+            name: registry,
+            plainHttp: settings.insecure.has(registry),
+            credentials,
+            transport,
+            log,
+            deadline,
+            actions: side === 'source' || readOnly ? 'pull' : 'pull,push',
+            // The public source answers from behind a front door that blocks hosted runners now and then.
+            blocksAtTimes: side === 'source',
+            onPressure,
+            ...(patience && { patience }),
+            ...(quirks && { quirks: quirks(registry) })
+        });
+    };
+    const close = () => {
+        transport.close();
+    };
+    return { open, close };
+}
+/**
+ * Greets both registries, each with the credentials that were found for it: a wrong password ends
+ * the run here, before anything is read or written.
+ * @throws RegistryError naming the registry
+ */
+async function greet({ source, target }, settings, log, signal) {
+    // Both are asked, so that two wrong passwords are two messages in one run.
+    const greetSide = (registry, repository) => greetOne(registry, (0,reference/* within */.ux)(repository, 'arc-controller'), log, signal);
+    const results = await Promise.allSettled([
+        greetSide(source, settings.source.repository),
+        greetSide(target, settings.target.repository)
+    ]);
+    const failed = results
+        .filter(result => result.status === 'rejected')
+        .map(({ reason }) => reason);
+    const [first, second] = failed;
+    if (first === undefined)
+        return;
+    if (second !== undefined)
+        log.warning(second.message);
+    throw first;
+}
+/**
+ * Greets one registry with the credentials that were found for it.
+ * @throws RegistryError naming it
+ */
+async function greetOne(registry, repository, log, signal) {
+    await (0,registry_registry/* ping */.hU)(registry, [{ repository, actions: registry.actions }], signal);
+    const { kind, from } = registry.credentials;
+    log.info(`${registry.name} answers, ${kind === 'anonymous' ? 'without credentials' : `with the credentials from ${from}`}`);
+    if (kind === 'anonymous')
+        log.debug(`credentials for ${registry.name} were found in ${from}`);
+}
+
+
+/***/ }),
+
+/***/ 5763:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  _: () => (/* binding */ chooseReleases)
+});
+
+// EXTERNAL MODULE: ./src/mirror/error.ts
+var error = __nccwpck_require__(5913);
+// EXTERNAL MODULE: ./src/oci/descriptor.ts
+var descriptor = __nccwpck_require__(7592);
+// EXTERNAL MODULE: ./src/oci/platform.ts
+var oci_platform = __nccwpck_require__(1890);
+// EXTERNAL MODULE: ./src/registry/error.ts
+var registry_error = __nccwpck_require__(3269);
+// EXTERNAL MODULE: ./src/registry/manifests.ts
+var manifests = __nccwpck_require__(1);
+// EXTERNAL MODULE: ./src/registry/referrers.ts
+var registry_referrers = __nccwpck_require__(9191);
+;// CONCATENATED MODULE: ./src/mirror/graph.ts
+
+
+
+
+
+
+/** An index within an index within an index: nobody has more. */
+const deepest = 4;
+/** The most manifests of one image. */
+const mostManifests = 2000;
+/**
+ * Reads what is below an image's root, by digest: the tag was read once, when the root was fetched,
+ * so one that moves meanwhile cannot mix two images.
+ * @throws RegistryError, MirrorError when something below the root is not there or not what was promised
+ */
+async function readImage(source, request, fetched, { slots, signal, referrers }) {
+    const { repository, tag } = request.source;
+    const nodes = new Map();
+    const root = await grow(fetched, 0);
+    async function grow({ descriptor, bytes, manifest }, depth) {
+        if (manifest.kind === 'image')
+            return { descriptor, bytes, manifest, children: [] };
+        if (depth >= deepest) {
+            throw new error/* MirrorError */.En(`${source.name}/${repository}:${tag} has indexes more than ${deepest} deep`);
+        }
+        const children = await Promise.all(manifest.manifests.map(child => descend(child, depth + 1)));
+        return { descriptor, bytes, manifest, children };
+    }
+    function descend(child, depth) {
+        const known = nodes.get(child.digest);
+        if (known !== undefined)
+            return known;
+        if (nodes.size >= mostManifests) {
+            throw new error/* MirrorError */.En(`${source.name}/${repository}:${tag} has more than ${mostManifests} manifests`);
+        }
+        const node = slots
+            .run(() => (0,manifests/* getManifest */.c2)(source, repository, child.digest, signal))
+            .then(found => {
+            if (found === undefined) {
+                throw new error/* MirrorError */.En(`${source.name}/${repository}:${tag} names the child ${child.digest}, which the source does not have`, 'The image is broken at the source; try again later, or leave it out with -name in images.');
+            }
+            if (found.descriptor.size !== child.size ||
+                found.descriptor.mediaType !== child.mediaType) {
+                throw new registry_error/* RegistryError */.gl('corrupt', `${source.name}/${repository}@${child.digest} is not what its index says`, {
+                    host: source.name,
+                    repository,
+                    digest: child.digest
+                });
+            }
+            return grow(found, depth);
+        });
+        nodes.set(child.digest, node);
+        return node;
+    }
+    return measure(request, root, referrers ? await attach(root) : [], source.name);
+    /** What refers to the root and its children, and to that again: a signature may be signed. */
+    async function attach(node) {
+        const found = new Map();
+        const visit = async ({ descriptor, children }, depth) => {
+            const listed = depth >= deepest
+                ? []
+                : await slots.run(() => (0,registry_referrers/* listReferrers */.xt)(source, repository, descriptor.digest, signal));
+            const fresh = await Promise.all(listed.map(one => descend(one, depth + 1)));
+            for (const one of fresh) {
+                // Only what says itself that it refers to this: a list may say anything.
+                if (one.manifest.subject?.digest !== descriptor.digest || found.has(one.descriptor.digest))
+                    continue;
+                found.set(one.descriptor.digest, one);
+                await visit(one, depth + 1);
+            }
+            if (depth < deepest)
+                await Promise.all(children.map(child => visit(child, depth)));
+        };
+        await visit(node, 0);
+        return [...found.values()];
+    }
+}
+function measure(request, root, attached, registry) {
+    const manifests = new Map();
+    const blobs = new Map();
+    const platforms = [];
+    const visit = (node, into) => {
+        for (const child of node.children)
+            visit(child, into);
+        into.set(node.descriptor.digest, node);
+        const { manifest } = node;
+        if (manifest.kind === 'index') {
+            if (into !== manifests)
+                return;
+            for (const { platform } of manifest.manifests) {
+                if (platform !== undefined && platform.os !== 'unknown')
+                    platforms.push((0,oci_platform/* formatPlatform */.B)(platform));
+            }
+            return;
+        }
+        for (const blob of [manifest.config, ...manifest.layers]) {
+            if ((0,descriptor/* isForeign */.j)(blob))
+                continue;
+            const known = blobs.get(blob.digest);
+            if (known !== undefined && known.size !== blob.size) {
+                throw new error/* MirrorError */.En(`${registry}/${request.source.repository}: ${blob.digest} has two sizes`);
+            }
+            blobs.set(blob.digest, known ?? blob);
+        }
+    };
+    visit(root, manifests);
+    const referring = new Map();
+    for (const node of attached)
+        visit(node, referring);
+    const all = [
+        ...[...referring.values()].map(({ descriptor }) => descriptor),
+        ...[...manifests.values()].map(({ descriptor }) => descriptor),
+        ...blobs.values()
+    ];
+    return {
+        ...request,
+        root,
+        manifests: [...manifests.values()],
+        attached: [...referring.values()],
+        blobs,
+        platforms,
+        size: all.reduce((sum, { size }) => sum + size, 0)
+    };
+}
+
+// EXTERNAL MODULE: ./src/oci/reference.ts
+var reference = __nccwpck_require__(2148);
+// EXTERNAL MODULE: ./src/registry/pages.ts
+var pages = __nccwpck_require__(4247);
+;// CONCATENATED MODULE: ./src/registry/catalog.ts
+
+
+/**
+ * The repositories of a registry that begin with `prefix`, or undefined where it does not list them.
+ * It may hold names that are dead, and may leave out what the account must not see: a hint, no proof.
+ * @see https://github.com/distribution/distribution/blob/main/docs/content/spec/api.md#catalog
+ */
+async function listRepositories(registry, prefix, signal) {
+    try {
+        const all = await (0,pages/* collect */.F)(registry, {
+            // Lists are sorted: begin where the prefix begins, and end where it has passed. A registry that
+            // does not know `last` begins at its beginning, and only takes longer.
+            path: `/v2/_catalog?n=1000&last=${encodeURIComponent(prefix)}`,
+            needs: [{ repository: '', actions: 'pull' }],
+            key: 'repositories',
+            until: name => name > prefix && !name.startsWith(prefix),
+            signal
+        });
+        return all?.filter(name => name.startsWith(prefix));
+    }
+    catch (error) {
+        const faults = ['unauthorized', 'denied', 'absent', 'refused', 'corrupt'];
+        if (error instanceof registry_error/* RegistryError */.gl && faults.includes(error.fault)) {
+            registry.log.debug(`${registry.name} does not list its repositories: ${error.message}`);
+            return undefined;
+        }
+        throw error;
+    }
+}
+
+// EXTERNAL MODULE: ./src/release/catalog.ts + 1 modules
+var catalog = __nccwpck_require__(1799);
+// EXTERNAL MODULE: ./src/oci/clean.ts
+var clean = __nccwpck_require__(4192);
+// EXTERNAL MODULE: ./src/release/companions.ts + 1 modules
+var companions = __nccwpck_require__(5610);
+// EXTERNAL MODULE: ./src/release/error.ts
+var release_error = __nccwpck_require__(5083);
+// EXTERNAL MODULE: ./src/release/tag.ts
+var release_tag = __nccwpck_require__(3837);
+;// CONCATENATED MODULE: ./src/release/channel.ts
+
+
+
+
+/**
+ * Whether a repository holds pre-release builds: its last part is `preview` or `test`. There a build
+ * carries the tag of the coming release, which may never ship, so the tag alone does not tell.
+ */
+function isPreReleaseRepository(repository) {
+    return /(?:^|\/)(?:preview|test)$/.test(repository);
+}
+/**
+ * Pre-release builds are mirrored only when each is asked for by its exact tag.
+ * @throws ReleaseError naming the requests that would choose by themselves
+ */
+function requireExactTags(options) {
+    if (!isPreReleaseRepository(options.sourceRepository))
+        return;
+    const choosing = options.requests.filter(request => request.kind !== 'exact');
+    if (choosing.length === 0)
+        return;
+    const shown = choosing.map(({ text }) => (0,clean/* clean */.uH)(text, 140)).join(', ');
+    throw new release_error/* ReleaseError */.K(`${(0,clean/* clean */.uH)(options.sourceRepository)} holds pre-release builds, which are mirrored by exact tag only, not by ${shown}. Name the whole tag in source-tag, or take the stable releases from ${(0,clean/* clean */.uH)(channel_parent(options.sourceRepository))}.`);
+}
+/**
+ * Tags at the target that would mislead Arc's upgrade check, which takes every tag of arc-controller
+ * that begins with `v1` for a release: those that do not have a release's form, and those that are
+ * no release's as far as `live` (the source's tags) and the built-in list tell. Sorted by age.
+ */
+function confusing(targetTags, live = []) {
+    const releases = new Set([...companions/* knownReleases */.o, ...live]);
+    return [...new Set(targetTags)]
+        .filter(tag => tag.startsWith('v1') && !((0,release_tag/* isStable */.MQ)(tag) && releases.has(tag)))
+        .sort(release_tag/* compareTags */.bb);
+}
+/**
+ * Pre-release builds never go to a path that holds stable releases: Arc would take them for one. A
+ * target whose own last part is `preview` or `test` may hold as many as wanted; and a build that is
+ * there already, alone, may be mended.
+ * @throws ReleaseError naming what the path holds and where the build may go
+ */
+function refusePreRelease(options) {
+    const { sourceRepository, targetRepository, tag, targetTags } = options;
+    if (!isPreReleaseRepository(sourceRepository) && (0,release_tag/* tagKind */.pk)(tag) !== 'pre-release')
+        return;
+    if (targetRepository !== undefined && isPreReleaseRepository(targetRepository))
+        return;
+    const held = targetTags.filter(other => (0,release_tag/* isStable */.MQ)(other) && other !== tag).sort(release_tag/* compareTags */.bb);
+    const newest = held.at(-1);
+    if (newest === undefined)
+        return;
+    throw new release_error/* ReleaseError */.K(`${(0,clean/* clean */.uH)(tag)} is a pre-release build, and the target holds stable releases (${held.length}, newest ${newest}). Arc's upgrade check would offer it as a release. Mirror it to a path of its own, such as one that ends in /preview.`);
+}
+function channel_parent(repository) {
+    return repository.split('/').slice(0, -1).join('/') || 'the repository above it';
+}
+
+// EXTERNAL MODULE: ./src/release/resolve.ts + 1 modules
+var resolve = __nccwpck_require__(4795);
+// EXTERNAL MODULE: ./src/release/near-miss.ts
+var near_miss = __nccwpck_require__(9156);
+;// CONCATENATED MODULE: ./src/release/select.ts
+
+
+
+
+/**
+ * Chooses releases by the requests, all together. Only an exact tag reaches what is not a stable
+ * release. Where a version was published under several dates, only the newest date counts, but
+ * for an exact tag.
+ * @throws ReleaseError for a request that no tag answers, with what may have been meant
+ */
+function selectReleases(options) {
+    const live = new Set(options.live);
+    const stable = newestOfEach([...live].map(release_tag/* parseReleaseTag */.rE).filter(release => release !== undefined));
+    const tags = new Set();
+    const notes = [];
+    let reason;
+    for (const request of options.requests) {
+        if (request.kind === 'exact') {
+            if (!live.has(request.tag))
+                throw unknown(request.tag, live, stable);
+            tags.add(request.tag);
+            continue;
+        }
+        const newest = stable.at(-1);
+        if (newest === undefined)
+            throw nothingStable(request.text, live.size);
+        const chosen = choose(request, stable, newest, options.targetComplete);
+        for (const { text } of chosen)
+            tags.add(text);
+        if (request.kind === 'newest' && chosen.length < request.count)
+            notes.push(`${request.text} takes all ${chosen.length} releases; there are no more.`);
+        if (request.kind === 'catch-up' && chosen.length === 0)
+            reason = `Already up to date: the target has ${(0,clean/* clean */.uH)(options.targetComplete ?? '')} whole, and the source has no newer release.`;
+    }
+    const ordered = [...tags].sort(release_tag/* compareTags */.bb);
+    return { tags: ordered, notes, ...(ordered.length === 0 && reason !== undefined && { reason }) };
+}
+function choose(request, stable, newest, targetComplete) {
+    switch (request.kind) {
+        case 'latest':
+            return [newest];
+        case 'newest':
+            return stable.slice(-request.count);
+        case 'version': {
+            const found = stable.findLast(release => matches(release, request));
+            if (!found)
+                throw noVersion(request, stable, newest);
+            return [found];
+        }
+        case 'range': {
+            const { from, to } = request;
+            const found = stable.filter(release => (!from || (0,release_tag/* compareVersions */.Zy)(release, from) >= 0) &&
+                (!to || (0,release_tag/* compareVersions */.Zy)(release, { ...to, patch: to.patch ?? Infinity }) <= 0));
+            if (found.length > 0)
+                return found;
+            throw new release_error/* ReleaseError */.K(`No release lies within ${(0,clean/* clean */.uH)(request.text, 140)}. The oldest is ${stable[0]?.text ?? newest.text}, the newest ${newest.text}.`);
+        }
+        case 'catch-up': {
+            const complete = targetComplete === undefined ? undefined : (0,release_tag/* parseReleaseTag */.rE)(targetComplete);
+            if (!complete)
+                return [newest];
+            return stable.filter(release => (0,release_tag/* compareReleaseTags */.C4)(release, complete) > 0);
+        }
+    }
+}
+function newestOfEach(releases) {
+    const byVersion = new Map();
+    for (const release of [...releases].sort(release_tag/* compareReleaseTags */.C4))
+        byVersion.set((0,release_tag/* formatVersion */.qh)(release), release);
+    return [...byVersion.values()];
+}
+function matches(release, { major, minor, patch }) {
+    return (release.major === major &&
+        release.minor === minor &&
+        (patch === undefined || release.patch === patch));
+}
+function unknown(tag, live, stable) {
+    const suggestions = (0,near_miss/* nearMisses */.Bz)(tag, [...live]).map(text => (0,clean/* clean */.uH)(text, 140));
+    const newest = stable.at(-1);
+    const help = suggestions.length > 0
+        ? `; did you mean ${either(suggestions)}?`
+        : newest
+            ? `. The newest release is ${newest.text}.`
+            : ', and the source has no stable release either.';
+    return new release_error/* ReleaseError */.K(`${(0,clean/* clean */.uH)(tag, 140)} does not exist${help}`);
+}
+function noVersion(wanted, stable, newest) {
+    const shown = (0,release_tag/* formatVersion */.qh)(wanted);
+    const { major, minor } = wanted;
+    const patches = stable.filter(release => matches(release, { major, minor }));
+    if (patches.length > 0)
+        return new release_error/* ReleaseError */.K(`No release ${shown} exists; did you mean ${either(patches.map(({ text }) => text))}?`);
+    if ((0,release_tag/* compareVersions */.Zy)(wanted, newest) > 0)
+        return new release_error/* ReleaseError */.K(`No release ${shown} exists yet. The newest is ${newest.text}.`);
+    const [below, above] = [
+        stable.findLast(release => (0,release_tag/* compareVersions */.Zy)(release, wanted) < 0),
+        stable.find(release => (0,release_tag/* compareVersions */.Zy)(release, wanted) > 0)
+    ];
+    const around = [below, above].filter(release => release !== undefined).map(({ text }) => text);
+    return new release_error/* ReleaseError */.K(`No release ${shown} exists. Next to it ${around.length > 1 ? 'are' : 'is'} ${around.join(' and ')}.`);
+}
+function nothingStable(request, tags) {
+    const found = tags === 0
+        ? 'arc-controller has no tags there'
+        : `none of the ${tags} tags of arc-controller there has the form v1.46.0_2026-05-12`;
+    return new release_error/* ReleaseError */.K(`${(0,clean/* clean */.uH)(request, 140)} finds no stable release at the source: ${found}. Check source-registry and source-repository, or name an exact tag.`);
+}
+function either(texts) {
+    return texts.length < 2
+        ? texts.join('')
+        : `${texts.slice(0, -1).join(', ')} or ${texts.at(-1) ?? ''}`;
+}
+
+;// CONCATENATED MODULE: ./src/run/releases.ts
+
+
+
+
+
+
+
+
+
+
+
+/**
+ * Chooses the releases from the tags that the source has now, and reads their images.
+ * @throws ReleaseError, RegistryError, MirrorError; nothing has been moved by then
+ */
+async function chooseReleases(registries, settings, lists, around) {
+    const { target } = registries;
+    const { log, slots, signal } = around;
+    const { tags: requests } = settings;
+    const images = settings.chart ? withChart(settings.images) : settings.images;
+    requireExactTags({ sourceRepository: settings.source.repository, requests });
+    const { leader } = lists;
+    const [live, targetTags] = await Promise.all([lists.source(), lists.target()]);
+    // A target without this image is most likely empty: then its catalogue, in one question, saves one
+    // question for each blob.
+    const catalogue = targetTags.length > 0
+        ? undefined
+        : listRepositories(target, `${settings.target.repository}/`, signal).catch(() => undefined);
+    const complete = requests.some(({ kind }) => kind === 'catch-up')
+        ? await newestComplete(registries, settings, targetTags, around)
+        : undefined;
+    const selection = selectReleases({
+        requests,
+        live,
+        ...(complete !== undefined && { targetComplete: complete })
+    });
+    for (const note of selection.notes)
+        log.notice(note);
+    if (selection.reason !== undefined)
+        log.notice(selection.reason);
+    const [onlyTag, second] = selection.tags;
+    if (settings.targetTag !== undefined && second !== undefined) {
+        throw new error/* MirrorError */.En(`target-tag is given, but source-tag names ${selection.tags.length} releases`, 'Leave target-tag out: each release keeps its own tag.');
+    }
+    const odd = confusing(targetTags, live);
+    if (odd.length > 0) {
+        log.warning(`${target.name}/${(0,reference/* within */.ux)(settings.target.repository, leader)} has tags that Arc's upgrade check will take for releases: ${odd.slice(0, 5).join(', ')}${odd.length > 5 ? ', …' : ''}`);
+    }
+    for (const tag of selection.tags) {
+        refusePreRelease({
+            sourceRepository: settings.source.repository,
+            targetRepository: settings.target.repository,
+            tag,
+            targetTags
+        });
+    }
+    const roots = new Roots(registries, settings, around);
+    const names = new Names(registries, settings, signal);
+    const chosen = [];
+    for (const tag of selection.tags) {
+        const set = await (0,resolve/* resolveImages */.Be)({
+            tag,
+            selection: images,
+            has: (name, one) => roots.has(name, one),
+            siblings: () => names.siblings(),
+            log,
+            signal,
+            concurrency: slots.limit
+        });
+        const targetTag = tag === onlyTag ? (settings.targetTag ?? tag) : tag;
+        chosen.push({
+            tag,
+            targetTag,
+            missing: set.missing,
+            images: await Promise.all(set.images.map(({ name, tag: imageTag }) => roots.read({
+                release: tag,
+                name,
+                source: { repository: (0,reference/* within */.ux)(settings.source.repository, name), tag: imageTag },
+                target: {
+                    repository: (0,reference/* within */.ux)(settings.target.repository, name),
+                    tag: imageTag === tag ? targetTag : imageTag
+                }
+            })))
+        });
+        log.info(`${tag}: ${set.images.length} images`);
+    }
+    const repositories = await catalogue;
+    return { releases: chosen, targetRepositories: repositories && new Set(repositories) };
+}
+/** The chart goes with the images, under its own version. */
+function withChart(images) {
+    if (images.kind === 'exactly')
+        return { ...images, names: [...images.names, resolve/* chartArtifact */.DZ] };
+    return { ...images, add: [...images.add, resolve/* chartArtifact */.DZ] };
+}
+/** The roots of images: each tag of the source is read once in a run, and by digest from then on. */
+class Roots {
+    #registries;
+    #repository;
+    #referrers;
+    #around;
+    #known = new Map();
+    constructor(registries, settings, around) {
+        this.#registries = registries;
+        this.#repository = settings.source.repository;
+        this.#referrers = settings.referrers;
+        this.#around = around;
+    }
+    async has(name, tag) {
+        try {
+            return (await this.#fetch((0,reference/* within */.ux)(this.#repository, name), tag)) !== undefined;
+        }
+        catch (error) {
+            // Some registries say "no access" of what does not exist; which of both it is, nobody can tell.
+            const hidden = error instanceof registry_error/* RegistryError */.gl && ['denied', 'unauthorized'].includes(error.fault);
+            if (!hidden)
+                throw error;
+            this.#around.log.debug(`${name}:${tag} counts as absent: ${error.message}`);
+            return false;
+        }
+    }
+    async read(request) {
+        const { repository, tag } = request.source;
+        const root = await this.#fetch(repository, tag);
+        if (root === undefined)
+            throw new error/* MirrorError */.En(`${repository}:${tag} does not exist at the source`);
+        const { slots, signal } = this.#around;
+        return readImage(this.#registries.source, request, root, {
+            slots,
+            signal,
+            referrers: this.#referrers
+        });
+    }
+    #fetch(repository, tag) {
+        const key = `${repository}:${tag}`;
+        const { slots, signal } = this.#around;
+        const known = this.#known.get(key);
+        if (known !== undefined)
+            return known;
+        const asked = slots.run(() => (0,manifests/* getManifest */.c2)(this.#registries.source, repository, tag, signal));
+        this.#known.set(key, asked);
+        return asked;
+    }
+}
+/** The names beneath the source's repository, listed once in a run. */
+class Names {
+    #list;
+    #known;
+    constructor({ source }, settings, signal) {
+        const prefix = `${settings.source.repository}/`;
+        this.#list = async () => {
+            const found = await listRepositories(source, prefix, signal);
+            return found?.map(name => name.slice(prefix.length));
+        };
+    }
+    siblings() {
+        this.#known ??= this.#list();
+        return this.#known;
+    }
+}
+/** The newest release at the target of which all core images carry the tag. */
+async function newestComplete({ target }, settings, targetTags, { slots, signal }) {
+    const newestFirst = targetTags.filter(release_tag/* isStable */.MQ).sort((one, other) => (0,release_tag/* compareTags */.bb)(other, one));
+    for (const tag of newestFirst) {
+        const core = (0,catalog/* imageSet */.i)(tag).filter(({ role }) => role === 'core');
+        const there = await Promise.all(core.map(({ name }) => slots.run(() => (0,manifests/* resolveManifest */.K9)(target, (0,reference/* within */.ux)(settings.target.repository, name), tag, signal))));
+        if (there.every(digest => digest !== undefined))
+            return tag;
+    }
+    return undefined;
+}
+
+
+/***/ }),
+
 /***/ 2278:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
@@ -21268,6 +22429,41 @@ function savedUndo(save) {
 }
 /** Where nothing is undone later: the run itself cleans up. */
 const noUndo = { directory: () => undefined, keptLogin: () => undefined };
+
+
+/***/ }),
+
+/***/ 9305:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   G: () => (/* binding */ tagLists)
+/* harmony export */ });
+/* harmony import */ var _oci_reference_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2148);
+/* harmony import */ var _registry_tags_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(7906);
+
+
+/** The image whose tags are the releases. */
+const anchor = 'arc-controller';
+/**
+ * The lists of tags, each asked for once. Where nobody has to sign in, it is asked for at once,
+ * beside the handshake; where a password would be tried, the handshake tries it first.
+ */
+function tagLists(registries, settings, signal) {
+    const { images } = settings;
+    const others = images.kind === 'exactly' && !images.names.includes(anchor);
+    const leader = others ? (images.names[0] ?? anchor) : anchor;
+    const list = (side) => {
+        const registry = registries[side];
+        let known;
+        const ask = () => (known ??= (0,_registry_tags_js__WEBPACK_IMPORTED_MODULE_1__/* .listTags */ .c)(registry, (0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_0__/* .within */ .ux)(settings[side].repository, leader), signal));
+        // Whoever asks later is told what went wrong; nobody may ask.
+        if (registry.credentials.kind === 'anonymous')
+            ask().catch(() => undefined);
+        return ask;
+    };
+    return { leader, source: list('source'), target: list('target') };
+}
 
 
 /***/ }),
@@ -21349,6 +22545,13 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:crypto"
 
 /***/ }),
 
+/***/ 8474:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:events");
+
+/***/ }),
+
 /***/ 3024:
 /***/ ((module) => {
 
@@ -21374,6 +22577,13 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:http");
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:https");
+
+/***/ }),
+
+/***/ 7030:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:net");
 
 /***/ }),
 

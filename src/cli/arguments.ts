@@ -16,6 +16,8 @@ export interface Arguments {
   readonly given: Given;
   /** The password that comes over standard input. */
   readonly passwordOnStdin?: 'source-password' | 'target-password';
+  /** The path of the lock file that `verify` compares with, instead of the source. */
+  readonly against?: string;
   /** Whether the result is written as JSON. */
   readonly json: boolean;
   /** Whether what is missing may be asked for. */
@@ -26,6 +28,7 @@ export interface Arguments {
 export const ownFlags = {
   'source-password-stdin': 'Read the password at the source from standard input.',
   'target-password-stdin': 'Read the password at the target from standard input.',
+  against: 'With verify: compare the target with this lock file; no source is needed.',
   json: 'Write the result as JSON to standard output.',
   yes: 'Ask nothing; what is missing takes its default.',
   'no-input': 'The same as --yes.',
@@ -35,6 +38,19 @@ export const ownFlags = {
 
 type OwnFlag = keyof typeof ownFlags;
 const own = Object.keys(ownFlags) as OwnFlag[];
+/** The flags of our own that take a value, and what that is. */
+export const ownValues: ReadonlyMap<string, string> = new Map([['against', 'FILE']]);
+/** With a lock file, it alone says what is compared. */
+const besideAgainst: readonly InputName[] = [
+  'source-registry',
+  'source-repository',
+  'source-username',
+  'source-tag',
+  'target-tag',
+  'images',
+  'chart',
+  'referrers'
+];
 const commands: readonly Command[] = ['mirror', 'demo', 'verify', 'help', 'version'];
 
 /**
@@ -52,7 +68,10 @@ export function parseArguments(argv: readonly string[]): Arguments {
         name,
         {type: form === 'boolean' ? 'boolean' : 'string'}
       ]),
-      ...own.map(name => [name, {type: 'boolean', ...(name === 'help' && {short: 'h'})}])
+      ...own.map(name => [
+        name,
+        {type: ownValues.has(name) ? 'string' : 'boolean', ...(name === 'help' && {short: 'h'})}
+      ])
     ]) as Record<string, {type: 'boolean' | 'string'; short?: string}>
   });
   const reader = new ArgumentReader();
@@ -74,6 +93,7 @@ class ArgumentReader {
   readonly #given = new Map<InputName, GivenValue>();
   readonly #flags = new Set<OwnFlag>();
   readonly #words: string[] = [];
+  #against: string | undefined;
   #strange = false;
 
   word(text: string): void {
@@ -82,7 +102,9 @@ class ArgumentReader {
 
   flag(written: string, {name, value, inlineValue}: OptionToken): void {
     const negated = name.startsWith('no-') ? name.slice('no-'.length) : undefined;
-    if (isOwnFlag(name)) {
+    if (name === 'against') {
+      this.#compare(value, inlineValue === true);
+    } else if (isOwnFlag(name)) {
       if (value !== undefined) this.#mistakes.add(`--${name} takes no value`);
       this.#flags.add(name);
     } else if (isInputName(name)) {
@@ -110,11 +132,13 @@ class ArgumentReader {
         'only one password can come over standard input; give the other one by its variable'
       );
     }
+    this.#checkVerify(command);
     if (this.#mistakes.size > 0) throw new UsageError([...this.#mistakes].join('\n'));
     return {
       command,
       given: this.#given,
       ...(stdin[0] !== undefined && {passwordOnStdin: stdin[0]}),
+      ...(this.#against !== undefined && {against: this.#against}),
       json: this.#flags.has('json'),
       prompts: !this.#flags.has('yes') && !this.#flags.has('no-input')
     };
@@ -133,6 +157,32 @@ class ArgumentReader {
       this.#mistakes.add(`--${name} needs a value, such as --${name}=…`);
     } else {
       this.#set(name, form === 'list' ? value.replaceAll(',', '\n') : value);
+    }
+  }
+
+  #compare(value: string | undefined, inline: boolean): void {
+    if (value === undefined || value === '' || (!inline && value.startsWith('-')))
+      this.#mistakes.add('--against needs a value, the path of a lock file');
+    else if (this.#against !== undefined && this.#against !== value)
+      this.#mistakes.add('--against is given twice, with different values');
+    else this.#against = value;
+  }
+
+  #checkVerify(command: Command): void {
+    if (command === 'verify' && this.#given.has('lock-file')) {
+      this.#mistakes.add(
+        'verify writes no lock file, so --lock-file has no place here; to compare with one, use --against'
+      );
+    }
+    if (this.#against === undefined) return;
+    if (command !== 'verify' && command !== 'help' && command !== 'version')
+      this.#mistakes.add('--against belongs to the command verify');
+    const idle = besideAgainst.filter(name => this.#given.has(name)).map(name => `--${name}`);
+    if (this.#flags.has('source-password-stdin')) idle.push('--source-password-stdin');
+    if (idle.length > 0) {
+      this.#mistakes.add(
+        `with --against the lock file says what is compared; leave out ${idle.join(', ')}`
+      );
     }
   }
 

@@ -61,6 +61,12 @@ export async function demo(stage: Stage): Promise<number> {
   }
 }
 
+/** The JSON records of the runs as one document. */
+export function demoDocument(records: readonly string[]): string {
+  const runs = records.map(record => JSON.parse(record) as unknown);
+  return `${JSON.stringify({schemaVersion: 1, runs})}\n`;
+}
+
 function flags(values: ReadonlyMap<InputName, string>): Given {
   return new Map(
     [...values].map(([name, value]): [InputName, GivenValue] => [name, {value, origin: 'flag'}])

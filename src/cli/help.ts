@@ -1,5 +1,5 @@
 import {type InputRow, inputTable} from '../inputs/table.ts';
-import {ownFlags} from './arguments.ts';
+import {ownFlags, ownValues} from './arguments.ts';
 
 /** The column at which meanings begin. */
 const column = 30;
@@ -7,7 +7,8 @@ const column = 30;
 const commands = {
   '(none)': 'Mirror a release: plan, copy, verify, publish, report.',
   demo: 'Mirror a small sample release between two registries on this machine.',
-  verify: 'Check that the target holds the release, whole; change nothing.',
+  verify:
+    'Check that the target has the release whole, equal to the source or a lock file; change nothing.',
   help: 'Show this text.'
 };
 
@@ -35,11 +36,14 @@ export function helpText(width = 100): string {
     ),
     section(
       'This program',
-      Object.entries(ownFlags).map(([name, meaning]) => [`--${name}`, meaning]),
+      Object.entries(ownFlags).map(([name, meaning]) => [
+        [`--${name}`, ownValues.get(name) ?? ''].join(' ').trimEnd(),
+        meaning
+      ]),
       wide
     ),
     'On a terminal, what is missing is asked for. Lists repeat their flag or take commas:\n  --source-tag 1.45,1.46   --images=-arc-sb-plugin',
-    'Exit codes: 0 done, 1 failed, 2 wrong usage, 130 cancelled.'
+    'Exit codes: 0 done (verify: whole and equal), 1 failed, 2 wrong usage, 130 cancelled.'
   ];
   return `${sections.join('\n\n')}\n`;
 }

@@ -1,7 +1,6 @@
 import {couldBeSeveral, type TagRequest} from '../release/request.ts';
 import {type Checks, shown} from './checks.ts';
 import {dockerCannot} from './docker-cannot.ts';
-import {notYet} from './not-yet.ts';
 import type {Endpoint} from './settings.ts';
 
 /** What was read of inputs that depend on one another; absent where it could not be read. */
@@ -28,8 +27,8 @@ export function checkTogether(checks: Checks, {source, target, tags, targetTag}:
     );
   }
   if (targetTag !== undefined) checkTargetTag(checks, tags, targetTag);
-  const docker = checks.text('engine') === 'docker';
-  for (const {input, value, message} of docker ? [...notYet, ...dockerCannot] : notYet) {
+  if (checks.text('engine') !== 'docker') return;
+  for (const {input, value, message} of dockerCannot) {
     if ((checks.text(input) ?? '').toLowerCase() === value) checks.refuse(input, message);
   }
 }

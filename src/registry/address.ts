@@ -33,6 +33,10 @@ export function reachOf(address: string): Reach {
   }
 }
 
+/** Domains below which every host is another customer's, where the public suffix list does not say so. */
+const hosting =
+  /(?:^|\.)(?:azurecr\.(?:io|cn|us|de)|amazonaws\.com(?:\.cn)?|on\.aws|jfrog\.io|pkg\.dev|gcr\.io|ocir\.io|icr\.io)$/;
+
 /**
  * Whether two host names belong to one owner: the same name, or the same registrable domain
  * (`registry.example.co.uk` and `auth.example.co.uk`, but not two tenants of one hosting domain).
@@ -40,7 +44,7 @@ export function reachOf(address: string): Reach {
  */
 export function sameOwner(one: string, other: string): boolean {
   if (one === other) return true;
-  if (isIP(one) !== 0 || isIP(other) !== 0) return false;
+  if (isIP(one) !== 0 || isIP(other) !== 0 || hosting.test(one)) return false;
   const domain = getDomain(one, {allowPrivateDomains: true});
   return domain !== null && domain === getDomain(other, {allowPrivateDomains: true});
 }

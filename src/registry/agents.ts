@@ -4,7 +4,7 @@ import {Agent as HttpAgent} from 'node:http';
 import {Agent as HttpsAgent} from 'node:https';
 import {isIP, type LookupFunction, Socket} from 'node:net';
 import type {Duplex} from 'node:stream';
-import {rootCertificates} from 'node:tls';
+import {createSecureContext, rootCertificates, type SecureContext} from 'node:tls';
 
 import {HttpProxyAgent} from 'http-proxy-agent';
 import {HttpsProxyAgent} from 'https-proxy-agent';
@@ -29,7 +29,7 @@ export class Agents {
   readonly #options: AgentsOptions;
   readonly #agents = new Map<string, HttpAgent>();
   #closed = newController();
-  #trusted: string[] | undefined;
+  #trust: SecureContext | undefined;
 
   constructor(options: AgentsOptions) {
     this.#options = options;
@@ -72,7 +72,9 @@ export class Agents {
     const keep = {keepAlive: true, maxFreeSockets: 256};
     const secure = url.protocol === 'https:';
     if (proxy === '') {
-      return secure ? new WarmHttpsAgent({...keep, ca: this.trusted()}) : new WarmHttpAgent(keep);
+      return secure
+        ? new WarmHttpsAgent({...keep, secureContext: this.trust()})
+        : new WarmHttpAgent(keep);
     }
     if (!URL.canParse(proxy)) {
       throw new RegistryError(
@@ -87,21 +89,21 @@ export class Agents {
       this.#options.secret?.(decodeURIComponent(password));
     }
     return secure
-      ? new ProxyAgent(proxy, {...keep, ca: this.trusted(), signal: this.#closed.signal})
+      ? new ProxyAgent(proxy, {...keep, secureContext: this.trust(), signal: this.#closed.signal})
       : new HttpProxyAgent(proxy, keep);
   }
 
   /**
-   * The certificates that are believed. Giving a CA replaces the usual ones, so all are named. NODE_EXTRA_CA_CERTS is read here since
-   * Node itself only reads it for connections without a CA of their own.
+   * The certificates that are believed, read once for all connections: that takes as long as a
+   * handshake or two. Giving a CA replaces the usual ones, so all are named. NODE_EXTRA_CA_CERTS is
+   * read here since Node itself only reads it for connections without a CA of their own.
    */
-  trusted(): string[] {
-    this.#trusted ??= [
-      ...rootCertificates,
-      ...extra(),
-      ...(this.#options.ca ? [this.#options.ca] : [])
-    ];
-    return this.#trusted;
+  trust(): SecureContext {
+    const {ca} = this.#options;
+    this.#trust ??= createSecureContext({
+      ca: [...rootCertificates, ...extra(), ...(ca ? [ca] : [])]
+    });
+    return this.#trust;
   }
 }
 
@@ -110,8 +112,8 @@ class ProxyAgent extends HttpsProxyAgent<string> {
   override connect(
     ...[request, options]: Parameters<HttpsProxyAgent<string>['connect']>
   ): ReturnType<HttpsProxyAgent<string>['connect']> {
-    const {ca} = this.connectOpts as {ca?: string[]};
-    return super.connect(request, {...options, ...(ca !== undefined && {ca})});
+    const {secureContext} = this.connectOpts as {secureContext?: SecureContext};
+    return super.connect(request, {...options, ...(secureContext && {secureContext})});
   }
 }
 

@@ -52,8 +52,7 @@ export function judgeLocation(location: string | undefined, request: URL): URL {
       {...facts, advice: "Set the registry's external URL to the name that is used here."}
     );
   }
-  const defaulted = url.port === '';
-  if (url.origin !== request.origin && !defaulted) {
+  if (url.port !== '' && url.port !== portOf(request)) {
     throw new RegistryError(
       'unsafe',
       `${request.host} wants the upload to go on at ${clean(url.host, 120)}, another port; nothing was sent there`,
@@ -66,13 +65,17 @@ export function judgeLocation(location: string | undefined, request: URL): URL {
   return here;
 }
 
+function portOf({port, protocol}: URL): string {
+  return port === '' ? (protocol === 'https:' ? '443' : '80') : port;
+}
+
 /**
  * Judges the addresses of hosts that a registry names. Private ones only if the registry's own are:
  * a closed network has its blob store beside it, but a public registry has no business there.
  * @param own the registry's own addresses
  */
 export function judgeAddress(registry: string, own: readonly string[]): Judge {
-  const inside = own.some(address => reachOf(address) === 'private');
+  const inside = own.length > 0 && own.every(address => reachOf(address) === 'private');
   return address => {
     const reach = reachOf(address);
     if (reach === 'public' || (reach === 'private' && inside)) return;

@@ -46,6 +46,8 @@ export interface Question {
   readonly body?: Uint8Array | BodyStream;
   /** One of many questions, or one for many bytes; its answer's length is known beforehand. */
   readonly straight?: boolean;
+  /** Not on a kept connection: one has just broken under this body. */
+  readonly fresh?: boolean;
   /** A commit, which may take the registry minutes. */
   readonly commit?: boolean;
   /** `once` where the caller has its own way to go on, such as an upload that is under way. */
@@ -237,6 +239,7 @@ export class Registry {
         ...(body !== undefined && {body}),
         answerWithin: commit === true ? timings.commit : timings.answer,
         ...(!home && {judge}),
+        ...(question.fresh !== undefined && {fresh: question.fresh}),
         ...(straight !== undefined && {straight}),
         signal
       });

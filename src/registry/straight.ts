@@ -65,7 +65,7 @@ export class StraightWay {
     return {
       url,
       lookup: this.#names.lookup(judge),
-      ca: () => this.#agents.trusted(),
+      trust: () => this.#agents.trust(),
       key: `${url.origin} ${judge === undefined ? '' : 'judged'}`
     };
   }

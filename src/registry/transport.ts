@@ -1,4 +1,4 @@
-import {type ClientRequest, type IncomingHttpHeaders, request as http} from 'node:http';
+import {type Agent, type ClientRequest, type IncomingHttpHeaders, request as http} from 'node:http';
 import {request as https} from 'node:https';
 import type {Readable, Writable} from 'node:stream';
 
@@ -48,6 +48,8 @@ export interface Outgoing {
   readonly answerWithin: number;
   /** Whether the straight way is worth it: a GET of many bytes, or one of many questions. */
   readonly straight?: boolean;
+  /** Not on a kept connection, which may have been closed unnoticed: the body cannot be sent again. */
+  readonly fresh?: boolean;
   /** For hosts that a registry named: judges the addresses. */
   readonly judge?: Judge;
   readonly signal: AbortSignal;
@@ -154,10 +156,12 @@ class Exchange {
     const length = body === undefined ? bodiless(method) : body.length;
     const send = url.protocol === 'https:' ? https : http;
     const {names} = this.#transport;
+    const agent = agents.for(url, judge !== undefined);
+    if (this.#outgoing.fresh === true) dropIdle(agent, url);
     const request = send(url, {
       method,
       headers: length === undefined ? headers : {...headers, 'Content-Length': String(length)},
-      agent: agents.for(url, judge !== undefined),
+      agent,
       lookup: names.lookup(judge),
       signal
     });
@@ -267,6 +271,14 @@ class Exchange {
     const error = new RegistryError('stalled', `${url.host}: ${what} within ${seconds} s`, place);
     this.#request?.destroy(error);
     this.#reject(error);
+  }
+}
+
+/** Closes what is kept to this host and idle, so that the next request gets a connection of its own. */
+function dropIdle({freeSockets}: Agent, {hostname, port, protocol}: URL): void {
+  const place = `${hostname}:${port === '' ? (protocol === 'https:' ? 443 : 80) : port}:`;
+  for (const [key, sockets] of Object.entries(freeSockets)) {
+    if (key.startsWith(place)) for (const socket of sockets ?? []) socket.destroy();
   }
 }
 

@@ -382,7 +382,7 @@ export class Upload {
         expect,
         ...more,
         headers: {...(body && {'Content-Type': 'application/octet-stream'}), ...more.headers},
-        ...(body && {body}),
+        ...(body && {body, fresh: this.#broken > 0}),
         tries: 'once',
         digest: descriptor.digest,
         signal: this.#signal

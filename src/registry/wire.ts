@@ -1,7 +1,7 @@
 import type {IncomingHttpHeaders} from 'node:http';
 import {connect as connectPlain, type LookupFunction, type Socket} from 'node:net';
 import {Readable} from 'node:stream';
-import {connect as connectSecure} from 'node:tls';
+import {connect as connectSecure, type SecureContext} from 'node:tls';
 
 import {hostOf} from './address.ts';
 import type {Pieces, PieceTaker} from './pieces.ts';
@@ -40,7 +40,7 @@ export interface WireTarget {
   readonly url: URL;
   readonly lookup: LookupFunction;
   /** Certificates that are believed; for https. */
-  readonly ca: () => string[];
+  readonly trust: () => SecureContext;
   /** Connections are shared only among equals; it begins with the URL's origin. */
   readonly key: string;
 }
@@ -127,7 +127,7 @@ export class Line {
   #connected = false;
   readonly #whenConnected: (() => void)[] = [];
 
-  constructor({url, lookup, ca, key}: WireTarget, wires: Wires) {
+  constructor({url, lookup, trust, key}: WireTarget, wires: Wires) {
     this.key = key;
     this.#wires = wires;
     const secure = url.protocol === 'https:';
@@ -146,7 +146,11 @@ export class Line {
       }
     };
     this.#socket = secure
-      ? connectSecure({...options, ca: ca(), servername: /^[\d.]+$|:/.test(host) ? '' : host})
+      ? connectSecure({
+          ...options,
+          secureContext: trust(),
+          servername: /^[\d.]+$|:/.test(host) ? '' : host
+        })
       : connectPlain(options);
     this.#socket.once(secure ? 'secureConnect' : 'connect', () => {
       this.#connected = true;

@@ -62,7 +62,8 @@ export class DockerEngine {
   readonly #signal: AbortSignal;
   readonly #tag = stagingTag();
   readonly #slots: Slots;
-  #staged: Staged[] = [];
+  /** By repository. */
+  readonly #staged = new Map<string, Staged>();
 
   private constructor(options: DockerEngineOptions) {
     this.#options = options;
@@ -120,8 +121,8 @@ export class DockerEngine {
         );
       }
     } finally {
-      const staged = this.#staged;
-      this.#staged = [];
+      const staged = [...this.#staged.values()];
+      this.#staged.clear();
       await removeStaging(this.#options, staged, this.#tag);
     }
   }
@@ -174,6 +175,8 @@ export class DockerEngine {
     const {source, target, docker, env, log, settings} = this.#options;
     const {repository} = image.target;
     const root = image.root.descriptor;
+    const staged = this.#staged.get(repository) ?? {repository, pushed: false};
+    this.#staged.set(repository, staged);
     const mirrored = await mirrorImageByDocker({
       docker: docker.path,
       configDirectory: docker.configDirectory,
@@ -185,7 +188,7 @@ export class DockerEngine {
       ...platformOf(image),
       timeout: settings.timeout / imageShare
     });
-    this.#staged.push({repository, digest: mirrored.digest});
+    staged.pushed = true;
     const fetched = await getManifest(target, repository, mirrored.digest, this.#signal);
     if (fetched === undefined) {
       throw new MirrorError(
@@ -226,7 +229,7 @@ export class DockerEngine {
     for (const {image} of images) {
       const {repository, tag} = image.target;
       const {digest} = image.root.descriptor;
-      const staged = this.#staged.find(one => one.repository === repository);
+      const staged = this.#staged.get(repository);
       if (staged !== undefined) staged.published = {tag, manifest: image.root};
       this.#options.log.debug(`${repository}:${tag} stands for ${digest}`);
     }

@@ -29,6 +29,8 @@ export interface Surroundings {
   /** Told when a registry says that it is asked for too much at once. */
   readonly onPressure: () => void;
   readonly network?: Network | undefined;
+  /** Whether the target is only looked at: then the right to push is not asked for. */
+  readonly readOnly?: boolean;
 }
 
 /**
@@ -39,7 +41,24 @@ export async function openRegistries(
   settings: Settings,
   around: Surroundings
 ): Promise<Registries> {
-  const {log, env, signal, onPressure, network = {}} = around;
+  const {open, close} = opener(settings, around);
+  return {source: await open('source'), target: await open('target'), [Symbol.dispose]: close};
+}
+
+/**
+ * Finds the credentials for the target alone, where no source is needed. Nothing is sent yet.
+ * @throws RegistryError when a docker config cannot be understood
+ */
+export async function openTarget(
+  settings: Settings,
+  around: Surroundings
+): Promise<Pick<Registries, 'target'> & Disposable> {
+  const {open, close} = opener(settings, around);
+  return {target: await open('target'), [Symbol.dispose]: close};
+}
+
+function opener(settings: Settings, around: Surroundings) {
+  const {log, env, signal, onPressure, network = {}, readOnly = false} = around;
   const {patience, quirks, ...parts} = network;
   const transport = new Transport({
     ...parts,
@@ -66,7 +85,7 @@ export async function openRegistries(
       transport,
       log,
       deadline,
-      actions: side === 'source' ? 'pull' : 'pull,push',
+      actions: side === 'source' || readOnly ? 'pull' : 'pull,push',
       // The public source answers from behind a front door that blocks hosted runners now and then.
       blocksAtTimes: side === 'source',
       onPressure,
@@ -74,13 +93,10 @@ export async function openRegistries(
       ...(quirks && {quirks: quirks(registry)})
     });
   };
-  return {
-    source: await open('source'),
-    target: await open('target'),
-    [Symbol.dispose]: () => {
-      transport.close();
-    }
+  const close = () => {
+    transport.close();
   };
+  return {open, close};
 }
 
 /**
@@ -94,22 +110,12 @@ export async function greet(
   log: Log,
   signal: AbortSignal
 ): Promise<void> {
-  const greetOne = async (registry: Registry, repository: string) => {
-    await ping(
-      registry,
-      [{repository: within(repository, 'arc-controller'), actions: registry.actions}],
-      signal
-    );
-    const {kind, from} = registry.credentials;
-    log.info(
-      `${registry.name} answers, ${kind === 'anonymous' ? 'without credentials' : `with the credentials from ${from}`}`
-    );
-    if (kind === 'anonymous') log.debug(`credentials for ${registry.name} were found in ${from}`);
-  };
   // Both are asked, so that two wrong passwords are two messages in one run.
+  const greetSide = (registry: Registry, repository: string) =>
+    greetOne(registry, within(repository, 'arc-controller'), log, signal);
   const results = await Promise.allSettled([
-    greetOne(source, settings.source.repository),
-    greetOne(target, settings.target.repository)
+    greetSide(source, settings.source.repository),
+    greetSide(target, settings.target.repository)
   ]);
   const failed = results
     .filter(result => result.status === 'rejected')
@@ -118,4 +124,22 @@ export async function greet(
   if (first === undefined) return;
   if (second !== undefined) log.warning(second.message);
   throw first;
+}
+
+/**
+ * Greets one registry with the credentials that were found for it.
+ * @throws RegistryError naming it
+ */
+export async function greetOne(
+  registry: Registry,
+  repository: string,
+  log: Log,
+  signal: AbortSignal
+): Promise<void> {
+  await ping(registry, [{repository, actions: registry.actions}], signal);
+  const {kind, from} = registry.credentials;
+  log.info(
+    `${registry.name} answers, ${kind === 'anonymous' ? 'without credentials' : `with the credentials from ${from}`}`
+  );
+  if (kind === 'anonymous') log.debug(`credentials for ${registry.name} were found in ${from}`);
 }

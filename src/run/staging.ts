@@ -1,12 +1,12 @@
 import type {MirrorOptions} from '../mirror/mirror.ts';
-import type {Digest} from '../oci/digest.ts';
 import {type FetchedManifest, putManifest, resolveManifest} from '../registry/manifests.ts';
 import {removeTag} from '../registry/tags.ts';
 
-/** What stands at the target under a staging tag. */
+/** What stands at the target under a staging tag, or may: a push that was cut off tells nothing. */
 export interface Staged {
   readonly repository: string;
-  readonly digest: Digest;
+  /** Docker has said that it pushed it. */
+  pushed: boolean;
   /** Its own tag, once it has it, and what that stands for. */
   published?: {
     readonly tag: string;
@@ -29,12 +29,13 @@ export async function removeStaging(
   tag: string
 ): Promise<void> {
   const limit = AbortSignal.timeout(signal.aborted ? cancelledTime : usualTime);
-  const all = [...new Map(staged.map(one => [one.repository, one])).values()];
   let removed = 0;
   let harm = '';
   try {
-    for (const {repository, published} of all) {
-      if (!(await removeTag(target, repository, tag, limit))) break;
+    for (const one of staged) {
+      const {repository, published} = one;
+      one.pushed ||= (await resolveManifest(target, repository, tag, limit)) !== undefined;
+      if (one.pushed && !(await removeTag(target, repository, tag, limit))) break;
       removed++;
       if (published === undefined) continue;
       const {digest} = published.manifest.descriptor;
@@ -47,7 +48,7 @@ export async function removeStaging(
   } catch (error) {
     log.debug(`staging tags: ${String(error)}`);
   }
-  const left = all.length - removed;
+  const left = staged.slice(removed).filter(({pushed}) => pushed).length;
   if (left === 0) return;
   log.notice(
     `${left === 1 ? 'One image keeps' : `${left} images keep`} the tag ${tag} at ${target.name} under which docker pushed: the registry does not let it be taken away${harm}. Arc takes no notice of it, and it may be deleted.`

@@ -1,0 +1,200 @@
+import {once} from 'node:events';
+import {createServer} from 'node:http';
+import {type AddressInfo, connect, type Socket} from 'node:net';
+
+import {afterAll, beforeAll, describe, expect, test} from '@jest/globals';
+
+import {EmbeddedRegistry} from '../../src/demo/registry.ts';
+import {seedRelease} from '../../src/demo/sample.ts';
+import {bypasses} from '../../src/registry/no-proxy.ts';
+import {Transport, usualTimings} from '../../src/registry/transport.ts';
+import {type Certificates, makeCertificates} from '../support/certificates.ts';
+import {Job} from '../support/step.ts';
+import {names, repository, tag} from './run.ts';
+
+describe('NO_PROXY', () => {
+  test.each([
+    ['*', 'https://one.example.com', true],
+    ['other.example, *', 'https://one.example.com', true],
+    ['one.example.com', 'https://one.example.com', true],
+    ['ONE.Example.com', 'https://one.example.com', true],
+    ['example.com', 'https://one.example.com', true],
+    ['.example.com', 'https://one.example.com', true],
+    ['*.example.com', 'https://one.example.com', true],
+    ['.example.com', 'https://example.com', false],
+    ['*.example.com', 'https://example.com', false],
+    ['ample.com', 'https://one.example.com', false],
+    ['one.example.com.evil', 'https://one.example.com', false],
+    ['one.example.com:443', 'https://one.example.com', true],
+    ['one.example.com:80', 'http://one.example.com', true],
+    ['one.example.com:5000', 'https://one.example.com', false],
+    ['.example.com:5000', 'https://one.example.com:5000', true],
+    ['a b\tone.example.com\n', 'https://one.example.com', true],
+    ['10.1.2.3', 'https://10.1.2.3:5000', true],
+    ['10.1.2.3:5000', 'https://10.1.2.3:5000', true],
+    ['10.1.2.3:5001', 'https://10.1.2.3:5000', false],
+    ['10.0.0.0/8', 'https://10.1.2.3', true],
+    ['10.0.0.0/8', 'https://11.1.2.3', false],
+    ['10.0.0.0/8', 'https://ten.example.com', false],
+    ['10.0.0.0/99', 'https://10.1.2.3', false],
+    ['::1', 'https://[::1]:5000', true],
+    ['[::1]:5000', 'https://[::1]:5000', true],
+    ['[::1]:5001', 'https://[::1]:5000', false],
+    ['fd00::/8', 'https://[fd12::1]', true],
+    ['fd00::/8', 'https://10.1.2.3', false],
+    ['', 'https://one.example.com', false]
+  ])('%j and %s: %j', (noProxy, url, direct) => {
+    expect(bypasses(new URL(url), noProxy)).toBe(direct);
+  });
+});
+
+const account = 'Basic ' + Buffer.from('me:c@nary').toString('base64');
+
+/** A proxy that knows CONNECT alone. */
+async function startProxy(answer: 'through' | 'silent' | 'hole' | number = 'through') {
+  const asked: string[] = [];
+  const open = new Set<Socket>();
+  const server = createServer((_, response) => {
+    response.writeHead(407).end();
+  });
+  server.on('connection', socket => {
+    open.add(socket);
+    socket.on('error', () => undefined);
+  });
+  server.on('connect', (request, socket: Socket) => {
+    asked.push(request.url ?? '');
+    if (answer === 'silent') return;
+    if (answer === 'hole') {
+      socket.write('HTTP/1.1 200 OK\r\n\r\n');
+      return;
+    }
+    const known = request.headers['proxy-authorization'] === account;
+    if (answer !== 'through' || !known) {
+      const status = answer === 'through' ? 407 : answer;
+      socket.end(`HTTP/1.1 ${status} No\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n`);
+      return;
+    }
+    const [host = '', port = ''] = (request.url ?? '').split(':');
+    const away = connect(Number(port), host, () => {
+      socket.write('HTTP/1.1 200 OK\r\n\r\n');
+      away.pipe(socket).pipe(away);
+    });
+    away.on('error', () => socket.destroy());
+    socket.on('close', () => away.destroy());
+    open.add(away);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const place = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return {
+    place,
+    url: `http://me:c%40nary@${place}`,
+    asked,
+    async [Symbol.asyncDispose]() {
+      for (const socket of open) socket.destroy();
+      server.close();
+      await once(server, 'close');
+    }
+  };
+}
+
+describe('a run behind a proxy', () => {
+  let certificates: Certificates;
+  let source: EmbeddedRegistry;
+  let target: EmbeddedRegistry;
+  let job: Job;
+
+  beforeAll(async () => {
+    certificates = await makeCertificates();
+    const {key, cert} = certificates;
+    source = await EmbeddedRegistry.start({tls: {key, cert}});
+    target = await EmbeddedRegistry.start({tls: {key, cert}});
+    seedRelease(source.store, 'arcdata', {tag, names, month: 1});
+    job = await Job.begin();
+  });
+  afterAll(async () => {
+    for (const one of [job, source, target, certificates]) await one[Symbol.asyncDispose]();
+  });
+
+  const mirror = (variables: Readonly<Record<string, string>>) =>
+    job.run(
+      {
+        'source-registry': source.name,
+        'source-tag': tag,
+        'target-registry': target.name,
+        'target-repository': repository,
+        'ca-file': certificates.caFile,
+        images: names.join('\n')
+      },
+      {variables}
+    );
+
+  test('goes through it with its account, which is masked, but for what NO_PROXY names', async () => {
+    await using proxy = await startProxy();
+    const end = await mirror({HTTPS_PROXY: proxy.url, NO_PROXY: `localhost,${target.name}`});
+    expect({code: end.exitCode, log: end.exitCode === 0 ? '' : end.stdout}).toEqual({
+      code: 0,
+      log: ''
+    });
+    expect(new Set(proxy.asked)).toEqual(new Set([source.name]));
+    const masked = end.commands.filter(({name}) => name === 'add-mask').map(({data}) => data);
+    expect(masked).toEqual(expect.arrayContaining(['c@nary', 'c%40nary']));
+    const shown = end.stdout.split('\n').filter(line => !line.startsWith('::add-mask::'));
+    expect(shown.join('\n') + end.stderr + end.summary).not.toMatch(/c(?:@|%40)nary/);
+  });
+
+  test.each<[string, 'through' | number, (place: string) => string, RegExp]>([
+    [
+      'wants another account',
+      'through',
+      place => `http://me:wr0ng-canary@${place}`,
+      /the proxy did not let \S+ through: it wants a user name and password, or other ones \(407\).*HTTPS_PROXY/
+    ],
+    [
+      'is no address',
+      502,
+      () => 'http://::canary',
+      /the proxy that the environment names for \S+ is not an address/
+    ]
+  ])('is told at once when the proxy %s', async (_, answer, url, message) => {
+    await using proxy = await startProxy(answer);
+    const end = await mirror({HTTPS_PROXY: url(proxy.place)});
+    expect(end.exitCode).toBe(1);
+    const errors = end.commands.filter(({name}) => name === 'error').map(({data}) => data);
+    expect(errors.join('\n')).toMatch(message);
+    const shown = end.stdout.split('\n').filter(line => !line.startsWith('::add-mask::'));
+    expect(shown.join('\n') + end.stderr + end.summary).not.toContain('canary');
+    expect(end.milliseconds).toBeLessThan(8_000);
+  });
+});
+
+describe('a proxy that', () => {
+  test.each<[string, 'silent' | 'hole' | number, object]>([
+    ['does not answer', 'silent', {fault: 'stalled'}],
+    ['lets through to nowhere', 'hole', {fault: 'stalled'}],
+    ['answers 502', 502, {fault: 'proxy', status: 502}],
+    ['answers 407', 407, {fault: 'proxy', status: 407}]
+  ])('%s is not waited for without end', async (_, answer, expected) => {
+    await using proxy = await startProxy(answer);
+    const given = process.env.HTTPS_PROXY;
+    process.env.HTTPS_PROXY = proxy.url;
+    const transport = new Transport({timings: {...usualTimings, connect: 400}});
+    try {
+      const began = performance.now();
+      await expect(
+        transport.send({
+          method: 'GET',
+          url: new URL('https://registry.example/v2/'),
+          headers: {},
+          answerWithin: 60_000,
+          signal: AbortSignal.timeout(10_000)
+        })
+      ).rejects.toMatchObject({name: 'RegistryError', ...expected});
+      expect(performance.now() - began).toBeLessThan(5_000);
+    } finally {
+      transport.close();
+      if (given === undefined) delete process.env.HTTPS_PROXY;
+      else process.env.HTTPS_PROXY = given;
+    }
+  });
+});
