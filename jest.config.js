@@ -7,5 +7,7 @@ export default {
   injectGlobals: false,
   restoreMocks: true,
   testTimeout: 60_000,
+  // Most tests wait for servers of their own more than they compute.
+  maxWorkers: 2,
   collectCoverageFrom: ['src/**/*.ts', '!src/index.ts', '!src/cli.ts']
 };

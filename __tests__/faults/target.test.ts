@@ -85,7 +85,8 @@ const rows: readonly Row[] = [
     id: 'T1',
     name: 'POST 503 for good',
     target: [rule({kind: ['upload', 'mount'], method: 'POST'}, status(503), {times: always})],
-    end: {refused: ['status 503', 'attempts', 'repository mirror/arcdata/']}
+    end: {refused: ['status 503', 'attempts', 'repository mirror/arcdata/']},
+    longest: 900_000
   },
   ...['spec', 'distribution', 'ecr', 'zot'].flatMap((profile): Row[] =>
     ['reset', 'end'].flatMap((how): Row[] => [
@@ -100,9 +101,7 @@ const rows: readonly Row[] = [
         id: 'T2',
         name: `${how} in mid-PUT, three times, at ${profile}`,
         targetOptions: {profile: profile as 'spec', character: {...anything}},
-        target: [
-          rule(put, {effect: 'cut-upload', after: 10_000, how: how as 'reset'}, {times: 3})
-        ],
+        target: [rule(put, {effect: 'cut-upload', after: 10_000, how: how as 'reset'}, {times: 3})],
         end: 'complete'
       },
       {
@@ -139,9 +138,13 @@ const rows: readonly Row[] = [
     id: 'T2',
     name: 'a registry that never takes an upload to its end',
     target: [
-      rule({kind: 'upload', method: ['PUT', 'PATCH']}, {effect: 'stall-upload', after: 1}, {
-        times: always
-      })
+      rule(
+        {kind: 'upload', method: ['PUT', 'PATCH']},
+        {effect: 'stall-upload', after: 1},
+        {
+          times: always
+        }
+      )
     ],
     network: {
       timings: {...shortTimings, commit: 100, idle: 100, answer: 200},
@@ -166,12 +169,8 @@ const rows: readonly Row[] = [
   },
   {
     id: 'T3',
-    name: 'a commit is done, and answered with 500',
+    name: 'commits are done, the connection is closed in place of the answer',
     target: [
-      rule(put, {
-        effect: 'custom',
-        run: () => false
-      }),
       rule({...put, repository: controller}, {effect: 'lose-answer', how: 'end'}, {times: 3})
     ],
     end: 'complete',
@@ -188,9 +187,7 @@ const rows: readonly Row[] = [
     {
       id: 'T4',
       name: `a tag is set, the answer is lost by ${how}`,
-      target: [
-        rule({...putManifest, tag: smallTag}, {effect: 'lose-answer', how}, {times: 4})
-      ],
+      target: [rule({...putManifest, tag: smallTag}, {effect: 'lose-answer', how}, {times: 4})],
       network: short,
       end: 'complete'
     }
@@ -199,7 +196,7 @@ const rows: readonly Row[] = [
     [
       ['PATCH', patch],
       ['PUT', put],
-      ['POST', post],
+      ['POST', {kind: ['upload', 'mount'], method: 'POST'}],
       ['a manifest', putManifest]
     ] as const
   ).flatMap(([name, on]): Row[] => [
@@ -223,6 +220,8 @@ const rows: readonly Row[] = [
       ...signedIn,
       target: [rule(on, status(401, {challenge: true}), {times: always})],
       end: {refused: ['status 401', 'attempt', 'the inputs']},
+      // The others are ended in the middle of a request: what that opened, nobody was told.
+      sessionsStay: true,
       longest: 60_000
     }
   ]),
@@ -254,24 +253,26 @@ const rows: readonly Row[] = [
       id: 'T6',
       name: `all uploads are lost with ${code} ${word}`,
       target: [
-        rule({kind: 'upload', method: ['PATCH', 'PUT']}, {effect: 'lose-session', status: code, code: word}, {
-          times: always
-        })
+        rule(
+          {kind: 'upload', method: ['PATCH', 'PUT']},
+          {effect: 'lose-session', status: code, code: word},
+          {
+            times: always
+          }
+        )
       ],
       end: {refused: [`status ${code}`, word, 'attempts']},
       longest: 60_000
     }
   ]),
   ...[1, 4].flatMap((most): Row[] =>
-    (['distribution', 'spec', 'acr'] as const).map(
-      (profile): Row => ({
-        id: 'T7',
-        name: `413 above ${most} MiB at ${profile}`,
-        targetOptions: {profile},
-        target: [rule({kind: 'upload'}, {effect: 'max-body', bytes: most * MiB}, {times: always})],
-        end: 'complete'
-      })
-    )
+    (['distribution', 'spec', 'acr'] as const).map((profile): Row => ({
+      id: 'T7',
+      name: `413 above ${most} MiB at ${profile}`,
+      targetOptions: {profile},
+      target: [rule({kind: 'upload'}, {effect: 'max-body', bytes: most * MiB}, {times: always})],
+      end: 'complete'
+    }))
   ),
   {
     id: 'T7',
@@ -290,7 +291,13 @@ const rows: readonly Row[] = [
   {
     id: 'T7',
     name: '413 whatever comes',
-    target: [rule({kind: 'upload', method: ['PUT', 'PATCH']}, {effect: 'max-body', bytes: 100}, {times: always})],
+    target: [
+      rule(
+        {kind: 'upload', method: ['PUT', 'PATCH']},
+        {effect: 'max-body', bytes: 100},
+        {times: always}
+      )
+    ],
     end: {refused: ['status 413', 'limits the size of requests']},
     longest: 60_000
   },
@@ -337,16 +344,14 @@ const rows: readonly Row[] = [
     target: [rule(patch, {effect: 'take', bytes: 500_000, status: 202})],
     end: 'complete'
   },
-  ...(['first', 'chunk', 'total'] as const).map(
-    (patchRange): Row => ({
-      id: 'T9',
-      name: `Range after a chunk says: ${patchRange}`,
-      targetOptions: {profile: 'spec', character: {patchRange}},
-      target: [rule({kind: 'upload'}, {effect: 'max-body', bytes: 4 * MiB}, {times: always})],
-      end: 'complete',
-      also: resent(0)
-    })
-  ),
+  ...(['first', 'chunk', 'total'] as const).map((patchRange): Row => ({
+    id: 'T9',
+    name: `Range after a chunk says: ${patchRange}`,
+    targetOptions: {profile: 'spec', character: {patchRange}},
+    target: [rule({kind: 'upload'}, {effect: 'max-body', bytes: 4 * MiB}, {times: always})],
+    end: 'complete',
+    also: resent(0)
+  })),
   ...(['close', 'reset'] as const).flatMap((then): Row[] => [
     {
       id: 'T10',
@@ -358,7 +363,11 @@ const rows: readonly Row[] = [
           {times: always}
         )
       ],
-      end: {refused: ['status 403', 'DENIED no quota']}
+      // A reset may throw away an answer that has come, before anyone could read it.
+      end: {
+        refused:
+          then === 'close' ? ['status 403', 'DENIED no quota'] : [/status 403|EPIPE|ECONNRESET/]
+      }
     },
     {
       id: 'T10',
@@ -389,7 +398,11 @@ const rows: readonly Row[] = [
       name: `Location: ${mode}, always`,
       prepare: ({target, sink}) => {
         target.rule(
-          rule({kind: ['upload', 'mount']}, {effect: 'location', mode, host: sink.name}, {times: always})
+          rule(
+            {kind: ['upload', 'mount']},
+            {effect: 'location', mode, host: sink.name},
+            {times: always}
+          )
         );
       },
       // There is no address by which they could be dropped.
@@ -401,21 +414,24 @@ const rows: readonly Row[] = [
       id: 'T-L',
       name: `Location: ${mode}, once`,
       prepare: ({target, sink}) => {
-        target.rule(rule(post, {effect: 'location', mode, host: sink.name}));
+        target.rule(
+          rule(
+            {kind: ['upload', 'mount'], method: 'POST'},
+            {effect: 'location', mode, host: sink.name}
+          )
+        );
       },
       sessionsStay: true,
-      end: mode === 'other-host' ? {refused: [/another host|another port/]} : 'complete',
+      end: 'complete',
       also: ({sink}) => sink.requests.map(({method, path}) => `${method} ${path} came to the sink`)
     }
   ]),
-  ...[403, 405, 500, 501].map(
-    (code): Row => ({
-      id: 'T11',
-      name: `HEAD of blobs is answered with ${code}`,
-      target: [rule(headBlob, status(code), {times: always})],
-      end: 'complete'
-    })
-  ),
+  ...[403, 405, 500, 501].map((code): Row => ({
+    id: 'T11',
+    name: `HEAD of blobs is answered with ${code}`,
+    target: [rule(headBlob, status(code), {times: always})],
+    end: 'complete'
+  })),
   {
     id: 'T11',
     name: 'HEAD of blobs is refused, and blobs vanish',
@@ -426,62 +442,54 @@ const rows: readonly Row[] = [
     ],
     end: 'complete'
   },
-  ...[401, 403, 404, 405, 500].map(
-    (code): Row => ({
-      id: 'T12',
-      name: `HEAD of manifests is answered with ${code}`,
-      target: [rule(headManifest, status(code), {times: code === 401 ? 1 : always})],
-      end: code === 401 ? {refused: [/401/, 'does not say how to sign in']} : 'complete'
-    })
-  ),
-  ...[401, 403].map(
-    (code): Row => ({
-      id: 'T12',
-      name: `a tag that is not there is answered with ${code} (HEAD and GET)`,
-      ...signedIn,
-      prepare: ({target}) => {
-        target.rule(
-          rule(
-            {kind: 'manifest', method: ['HEAD', 'GET']},
-            {
-              effect: 'custom',
-              run: async exchange => {
-                const {repository = '', tag, digest} = exchange.route;
-                if (target.store.manifest(repository, tag ?? digest ?? '') !== undefined)
-                  return false;
-                await exchange.answer(code, {}, error('DENIED'));
-                return true;
-              }
-            },
-            {times: always}
-          )
-        );
-      },
-      end: code === 403 ? 'complete' : {refused: ['401']}
-    })
-  ),
-  ...[401, 403, 404, 405, 500, 503].map(
-    (code): Row => ({
-      id: 'T13',
-      name: `mounts are answered with ${code}`,
-      target: [
+  ...[401, 403, 404, 405, 500].map((code): Row => ({
+    id: 'T12',
+    name: `HEAD of manifests is answered with ${code}`,
+    target: [rule(headManifest, status(code), {times: code === 401 ? 1 : always})],
+    end: code === 401 ? {refused: [/401/, 'does not say how to sign in']} : 'complete'
+  })),
+  ...[401, 403].map((code): Row => ({
+    id: 'T12',
+    name: `a tag that is not there is answered with ${code} (HEAD and GET)`,
+    ...signedIn,
+    prepare: ({target}) => {
+      target.rule(
         rule(
-          {kind: 'mount'},
-          status(code, {body: error(code === 401 ? 'UNAUTHORIZED' : 'UNSUPPORTED')}),
+          {kind: 'manifest', method: ['HEAD', 'GET']},
+          {
+            effect: 'custom',
+            run: async exchange => {
+              const {repository = '', tag, digest} = exchange.route;
+              if (target.store.manifest(repository, tag ?? digest ?? '') !== undefined)
+                return false;
+              await exchange.answer(code, {}, error('DENIED'));
+              return true;
+            }
+          },
           {times: always}
         )
-      ],
-      end: 'complete'
-    })
-  ),
-  ...(['any', 'committed', 'never'] as const).map(
-    (mount): Row => ({
-      id: 'T13',
-      name: `mounts work: ${mount}`,
-      targetOptions: {character: {mount}},
-      end: 'complete'
-    })
-  ),
+      );
+    },
+    end: 'complete'
+  })),
+  ...[401, 403, 404, 405, 500, 503].map((code): Row => ({
+    id: 'T13',
+    name: `mounts are answered with ${code}`,
+    target: [
+      rule(
+        {kind: 'mount'},
+        status(code, {body: error(code === 401 ? 'UNAUTHORIZED' : 'UNSUPPORTED')}),
+        {times: always}
+      )
+    ],
+    end: 'complete'
+  })),
+  ...(['any', 'committed', 'never'] as const).map((mount): Row => ({
+    id: 'T13',
+    name: `mounts work: ${mount}`,
+    targetOptions: {character: {mount}},
+    end: 'complete'
+  })),
   ...[true, false].flatMap((verifyReferences): Row[] => [
     {
       id: 'T13',
@@ -508,9 +516,7 @@ const rows: readonly Row[] = [
       id: 'T15',
       name: `a child is answered with 201, but not kept (references ${verifyReferences ? 'are' : 'are not'} checked)`,
       targetOptions: {verifyReferences},
-      target: [
-        rule({...putManifest, repository: 'mirror/arcdata/arc-dns'}, {effect: 'vanish'})
-      ],
+      target: [rule({...putManifest, repository: 'mirror/arcdata/arc-dns'}, {effect: 'vanish'})],
       end: 'complete'
     },
     {
@@ -524,7 +530,12 @@ const rows: readonly Row[] = [
           {times: always}
         )
       ],
-      end: {refused: [release.images.get('arc-dns')?.children[0]?.digest ?? '', 'mirror/arcdata/arc-dns']}
+      end: {
+        refused: [
+          release.images.get('arc-dns')?.children[0]?.digest ?? '',
+          'mirror/arcdata/arc-dns'
+        ]
+      }
     },
     {
       id: 'T15',
@@ -544,7 +555,9 @@ const rows: readonly Row[] = [
     {
       id: 'T14',
       name: `MANIFEST_BLOB_UNKNOWN ${times} times, and all of it is gone`,
-      target: [rule({...putManifest, repository: controller}, {effect: 'missing', drop: true}, {times})],
+      target: [
+        rule({...putManifest, repository: controller}, {effect: 'missing', drop: true}, {times})
+      ],
       end: 'complete'
     }
   ]),
@@ -575,7 +588,7 @@ const rows: readonly Row[] = [
     name: 'MANIFEST_BLOB_UNKNOWN for good',
     target: [rule({...putManifest, repository: controller}, {effect: 'missing'}, {times: always})],
     end: {refused: ['MANIFEST_BLOB_UNKNOWN', 'status 400', 'mirror/arcdata/arc-controller']},
-    also: (_, {waited}) => (waited > 20_000 ? [] : [`it gave up after ${waited} ms`])
+    also: (_, {waited}) => (waited > 10_000 ? [] : [`it gave up after ${waited} ms`])
   },
   {
     id: 'T18',
@@ -616,38 +629,40 @@ const rows: readonly Row[] = [
         {times: always}
       )
     ],
-    end: {refused: [base.digest, late.digest]}
+    end: 'complete'
   },
-  ...[403, 507].map(
-    (code): Row => ({
-      id: 'T19',
-      name: `${code} after three blobs`,
-      target: [
-        rule(
-          {kind: 'upload', method: ['PUT', 'PATCH']},
-          status(code, {body: error('DENIED', 'the quota of 10 GiB is used up')}),
-          {skip: 3, times: always}
-        )
-      ],
-      end: {refused: [`status ${code}`, 'the quota of 10 GiB is used up']},
-      longest: code === 507 ? 900_000 : 60_000
-    })
-  ),
-  ...[403, 405, 412, 423, 507].map(
-    (code): Row => ({
-      id: 'T24',
-      name: `manifests are refused with ${code}`,
-      target: [
-        rule(putManifest, status(code, {body: error('DENIED', 'the repository is locked by admin')}), {
+  ...[403, 507].map((code): Row => ({
+    id: 'T19',
+    name: `${code} after three blobs`,
+    target: [
+      rule(
+        {kind: 'upload', method: ['PUT', 'PATCH']},
+        status(code, {body: error('DENIED', 'the quota of 10 GiB is used up')}),
+        {skip: 3, times: always}
+      )
+    ],
+    end: {refused: [`status ${code}`, 'the quota of 10 GiB is used up']},
+    // No room for anything: the others are ended in the middle of a request.
+    sessionsStay: code === 507,
+    longest: 60_000
+  })),
+  ...[403, 405, 412, 423, 507].map((code): Row => ({
+    id: 'T24',
+    name: `manifests are refused with ${code}`,
+    target: [
+      rule(
+        putManifest,
+        status(code, {body: error('DENIED', 'the repository is locked by admin')}),
+        {
           times: always
-        })
-      ],
-      end: {refused: [`status ${code}`, 'the repository is locked by admin']},
-      longest: 60_000,
-      // One of each, and once more in the second pass; where it may be a lock, it is looked at.
-      also: counted({method: 'PUT', kind: 'manifest'}, 12)
-    })
-  ),
+        }
+      )
+    ],
+    end: {refused: [`status ${code}`, 'the repository is locked by admin']},
+    longest: 60_000,
+    // One of each, and once more in the second pass; where it may be a lock, it is looked at.
+    also: counted({method: 'PUT', kind: 'manifest'}, 12)
+  })),
   {
     id: 'T22',
     name: 'kept connections are closed at once',
@@ -655,24 +670,18 @@ const rows: readonly Row[] = [
     source: [rule({}, {effect: 'close-idle', ms: 1}, {times: always})],
     end: 'complete'
   },
-  ...[true, false].map(
-    (announced): Row => ({
-      id: 'T22',
-      name: `every connection is closed after three answers, ${announced ? '' : 'un'}announced`,
-      target: [rule({}, {effect: 'close-after', requests: 3, announced}, {times: always})],
-      source: [rule({}, {effect: 'close-after', requests: 3, announced}, {times: always})],
-      end: 'complete'
-    })
-  ),
+  ...[true, false].map((announced): Row => ({
+    id: 'T22',
+    name: `every connection is closed after three answers, ${announced ? '' : 'un'}announced`,
+    target: [rule({}, {effect: 'close-after', requests: 3, announced}, {times: always})],
+    source: [rule({}, {effect: 'close-after', requests: 3, announced}, {times: always})],
+    end: 'complete'
+  })),
   {
     id: 'T22',
     name: 'the target restarts in the middle',
-    target: [
-      rule(patch, {
-        effect: 'custom',
-        run: () => false
-      })
-    ],
+    // One may have been opened by an answer that never came.
+    sessionsStay: true,
     prepare: ({target, source}) => {
       source.rule(
         rule(
@@ -755,10 +764,24 @@ const rows: readonly Row[] = [
   }
 ];
 
-describe.each(['nothing', 'previous'] as const)('faults at the target, %s there', standing => {
+/** Those in which it matters what stood there before. */
+const overPrevious = rows.filter(
+  ({id, end}) => end !== 'complete' || ['T3', 'T4', 'T14', 'T15', 'T18'].includes(id)
+);
+
+describe('faults at a target without the release', () => {
   test.each(rows.map(row => [row.id, row.name, row] as const))('%s %s', async (_id, _name, row) => {
-    expect(await play(row, standing)).toEqual([]);
+    expect(await play(row, 'nothing')).toEqual([]);
   });
+});
+
+describe('faults at a target with another image under the tag', () => {
+  test.each(overPrevious.map(row => [row.id, row.name, row] as const))(
+    '%s %s',
+    async (_i, _n, row) => {
+      expect(await play(row, 'previous')).toEqual([]);
+    }
+  );
 });
 
 const damages: readonly Row[] = [
@@ -841,23 +864,21 @@ const damages: readonly Row[] = [
     id: 'T23',
     name: 'immutable tags, whose first answers are lost',
     targetOptions: {character: {immutableTags: 'refused'}},
-    target: [rule({...putManifest, tag: smallTag}, {effect: 'lose-answer'}, {times: always})],
+    target: [rule({...putManifest, tag: smallTag}, {effect: 'lose-answer'}, {times: 2})],
     end: 'complete'
   },
-  ...[400, 409].map(
-    (code): Row => ({
-      id: 'T23',
-      name: `an immutable tag with another digest (${code})`,
-      target: [
-        rule({...putManifest, tag: smallTag}, {effect: 'immutable', status: code}, {times: always})
-      ],
-      prepare: ({target}) => {
-        putRelease(target.store, 'mirror/arcdata', previous);
-      },
-      end: {refused: [/immutable/, `status ${code}`, 'TAG_INVALID']},
-      longest: 60_000
-    })
-  )
+  ...[400, 409].map((code): Row => ({
+    id: 'T23',
+    name: `an immutable tag with another digest (${code})`,
+    target: [
+      rule({...putManifest, tag: smallTag}, {effect: 'immutable', status: code}, {times: always})
+    ],
+    prepare: ({target}) => {
+      putRelease(target.store, 'mirror/arcdata', previous);
+    },
+    end: {refused: [/immutable/, `status ${code}`, 'TAG_INVALID']},
+    longest: 60_000
+  }))
 ];
 
 describe('what stands at the target', () => {

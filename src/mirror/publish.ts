@@ -212,7 +212,7 @@ async function readBack({image}: PlannedImage, {target, signal}: TagContext): Pr
   const {digest} = image.root.descriptor;
   const patience = target.patience();
   for (;;) {
-    const now = await resolveManifest(target, repository, tag, signal);
+    const now = await resolveManifest(target, repository, tag, signal, true);
     if (now === digest) return;
     // Behind some names stand machines that learn of a tag a moment later.
     const text = `${target.name}/${repository}:${tag} was put to ${digest}, but reads ${now ?? 'as absent'}`;

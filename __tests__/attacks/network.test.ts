@@ -1,0 +1,563 @@
+import {afterAll, beforeAll, describe, expect, test} from '@jest/globals';
+
+import type {Effect, Rule, RuleMatch} from '../../src/demo/rules.ts';
+import {mediaTypes} from '../../src/oci/media-type.ts';
+import {type Certificates, makeCertificates} from '../support/certificates.ts';
+import {play, previous, release, type Row, type World} from '../support/fault-world.ts';
+import {imageOf, indexOf, putImage, smallTag} from '../support/small-release.ts';
+
+const {engine, base, late} = release;
+const always = 'always' as const;
+const readBlob: RuleMatch = {kind: 'blob', method: 'GET'};
+const password = 'c"a$n%a ry';
+const auth = {kind: 'bearer', username: 'robot', password} as const;
+const sourceLogin = {'source-username': 'robot', 'source-password': password};
+const targetLogin = {'target-username': 'robot', 'target-password': password};
+
+function rule(on: RuleMatch, effect: Effect, more: Partial<Rule> = {}): Rule {
+  return {on, do: effect, times: always, ...more};
+}
+
+const nothingAtSink = ({sink}: World): string[] =>
+  sink.requests.map(({method, path}) => `${method} ${path} came to the sink`);
+
+const sinkChallenges = ({sink}: World): void => {
+  sink.rule(
+    rule(
+      {},
+      {
+        effect: 'answer',
+        status: 401,
+        headers: {'WWW-Authenticate': `Basic realm="x", Bearer realm="${sink.url}/token"`}
+      }
+    )
+  );
+};
+
+/** A realm that is written when the hosts are known. */
+const realmRow = (name: string, realm: (world: World) => string, more: Partial<Row> = {}): Row => ({
+  id: 'V2',
+  name: `the realm ${name}`,
+  inputs: sourceLogin,
+  secrets: [password],
+  prepare: world => {
+    world.source.rule(
+      rule(
+        {authorized: false},
+        {
+          effect: 'answer',
+          status: 401,
+          headers: {'WWW-Authenticate': `Bearer realm="${realm(world)}",service="x"`}
+        }
+      )
+    );
+  },
+  end: {refused: [/asks for a token from|no business/]},
+  also: world => [
+    ...nothingAtSink(world),
+    ...(world.source.requests.some(
+      ({kind, authorization}) => kind === 'token' || authorization !== 'none'
+    )
+      ? ['a token was asked for']
+      : [])
+  ],
+  longest: 5000,
+  ...more
+});
+
+/** Names of a test's own: what they resolve to is what the row says. */
+const resolver =
+  (names: Readonly<Record<string, readonly string[]>>) =>
+  (host: string): Promise<{address: string; family: number}[]> => {
+    const found = names[host];
+    if (found !== undefined)
+      return Promise.resolve(
+        found.map(address => ({address, family: address.includes(':') ? 6 : 4}))
+      );
+    return Promise.reject(Object.assign(new Error(`no ${host}`), {code: 'ENOTFOUND'}));
+  };
+
+const rows: readonly Row[] = [
+  {
+    id: 'V1',
+    name: 'a layer at a foreign URL is not fetched from there, nor anyone asked for a token for it',
+    sourceOptions: {auth},
+    inputs: sourceLogin,
+    secrets: [password],
+    prepare: world => {
+      sinkChallenges(world);
+      const far = {...late, urls: [`${world.sink.url}/layer`, 'http://169.254.169.254/x']};
+      putImage(world.source.store, 'arcdata/arc-dns', imageOf('far', 'oci', [base, far]), smallTag);
+    },
+    end: 'complete',
+    also: nothingAtSink
+  },
+  realmRow('ftp', () => 'ftp://127.0.0.1/token'),
+  realmRow('null', () => 'null://host/v2/token'),
+  realmRow('with a user', ({source}) => `http://user@${source.name}/token`),
+  realmRow('of a metadata service', () => 'http://169.254.169.254/latest/meta-data'),
+  realmRow('of a metadata service within IPv6', () => 'http://[::ffff:169.254.169.254]/x'),
+  realmRow('of the unspecified address', () => 'http://0.0.0.0/x'),
+  realmRow('in decimal spelling', () => 'http://2852039166/x'),
+  realmRow(
+    'of another owner',
+    ({sink}) => `http://evil.example:${sink.name.split(':')[1] ?? ''}/x`,
+    {
+      network: {resolve: resolver({'evil.example': ['127.0.0.1']})}
+    }
+  ),
+  realmRow('that is not a URL', () => '///'),
+  {
+    id: 'V2',
+    name: 'a token server that redirects is not followed',
+    sourceOptions: {auth},
+    inputs: sourceLogin,
+    secrets: [password],
+    prepare: ({source, sink}) => {
+      source.rule(rule({kind: 'token'}, {effect: 'redirect', to: `${sink.url}/token`}));
+    },
+    end: {refused: [/redirect \(307\), which is not followed/]},
+    also: nothingAtSink,
+    longest: 5000
+  },
+  realmRow('whose name stands for a metadata service', () => 'http://meta.test/x', {
+    inputs: {},
+    network: {resolve: resolver({'meta.test': ['169.254.169.254']})}
+  }),
+  {
+    id: 'V3',
+    name: 'a redirect to a name that stands for a metadata service',
+    source: [rule(readBlob, {effect: 'redirect', to: 'http://meta.test/x'})],
+    network: {resolve: resolver({'meta.test': ['169.254.169.254']})},
+    end: {refused: [/no business to send anyone to/]}
+  },
+  {
+    id: 'V3',
+    name: 'a redirect to a name with a good and a bad address',
+    source: [rule(readBlob, {effect: 'redirect', to: 'http://meta.test/x'})],
+    network: {resolve: resolver({'meta.test': ['127.0.0.1', 'fd00:ec2::254']})},
+    end: {refused: [/no business to send anyone to/]}
+  },
+  ...[
+    'http://169.254.169.254/x',
+    'http://[fe80::1]/x',
+    'http://0x7f.1.1.1.1/',
+    'http://[::]/x',
+    'http://0/x'
+  ].map((to): Row => ({
+    id: 'V3',
+    name: `a redirect to ${to}`,
+    source: [rule(readBlob, {effect: 'redirect', to})],
+    end: {refused: [/no business to send anyone to|redirects to nowhere/]}
+  })),
+  ...(['missing', 'garbage', 'other-host'] as const).map((mode): Row => ({
+    id: 'V4',
+    name: `uploads of a private image go on at: ${mode}`,
+    targetOptions: {auth},
+    inputs: targetLogin,
+    secrets: [password],
+    sessionsStay: true,
+    prepare: ({target, sink}) => {
+      target.rule(
+        rule(
+          {kind: ['upload', 'mount'], method: ['POST', 'PATCH']},
+          {effect: 'location', mode, host: sink.name}
+        )
+      );
+    },
+    end: {refused: [/did not say where it goes on|another port|another host/]},
+    also: nothingAtSink
+  })),
+  ...(['before', 'after'] as const).flatMap((when): Row[] => [
+    {
+      id: 'V5',
+      name: `a redirect to another port ${when} the sign-in: no Authorization, no answer to its 401`,
+      sourceOptions: {auth},
+      inputs: sourceLogin,
+      secrets: [password],
+      prepare: world => {
+        sinkChallenges(world);
+        world.source.rule(
+          rule(
+            {kind: ['blob', 'manifest', 'ping'], authorized: when === 'after'},
+            {effect: 'redirect', to: `${world.sink.url}{self}`}
+          )
+        );
+      },
+      end: {refused: [/where 127\.0\.0\.1:\d+ redirects to|401/]},
+      also: ({sink}) => (sink.requests.length > 0 ? [] : ['the sink was never asked'])
+    },
+    {
+      id: 'V5',
+      name: `a redirect within the registry ${when} the sign-in keeps the Authorization`,
+      sourceOptions: {auth},
+      inputs: sourceLogin,
+      secrets: [password],
+      prepare: ({source}) => {
+        source.rule({
+          on: {kind: 'blob', authorized: when === 'after'},
+          times: 2,
+          do: {effect: 'redirect', to: '{self}'}
+        });
+      },
+      end: 'complete'
+    }
+  ]),
+  {
+    id: 'V6',
+    name: 'a list of tags that goes on at another host',
+    prepare: ({source, sink}) => {
+      const port = sink.name.split(':')[1] ?? '';
+      source.rule(
+        rule(
+          {kind: 'tags'},
+          {effect: 'link', mode: 'literal', to: `http://localhost:${port}/v2/tags/list`}
+        )
+      );
+    },
+    end: {refused: [/goes on at another host/]},
+    also: nothingAtSink
+  },
+  {
+    id: 'V6',
+    name: 'a list of tags whose next page is at another port: asked for at the registry itself',
+    prepare: ({source, sink}) => {
+      source.rule({
+        on: {kind: 'tags'},
+        do: {
+          effect: 'link',
+          mode: 'literal',
+          to: `${sink.url}/v2/arcdata/arc-controller/tags/list?last=v`
+        }
+      });
+    },
+    end: 'complete',
+    also: nothingAtSink
+  },
+  {
+    id: 'V6',
+    name: 'a list of tags that leads to itself',
+    source: [rule({kind: 'tags'}, {effect: 'link', mode: 'self'})],
+    end: {refused: [/has no end/]},
+    also: ({source}) => (source.requests.length < 10 ? [] : ['it went round'])
+  },
+  {
+    id: 'V6',
+    name: 'a list of tags without end',
+    source: [rule({kind: 'tags'}, {effect: 'link', mode: 'endless'})],
+    end: {refused: [/has no end/]},
+    also: ({source}) => (source.requests.length < 1100 ? [] : [`${source.requests.length} pages`])
+  },
+  ...[
+    'sha256:../../../../etc/passwd',
+    `sha256:${'a'.repeat(63)}`,
+    `sha256:${'a'.repeat(65)}`,
+    `sha256:${'A'.repeat(64)}`,
+    'sha256:',
+    `md5:${'a'.repeat(32)}`,
+    'sha256:%2e%2e%2f',
+    `sha256:${'a'.repeat(64)}\n`,
+    `sha512:${'a'.repeat(64)}`,
+    `${'a'.repeat(64)}`
+  ].flatMap((digest): Row[] => {
+    const shown = JSON.stringify(digest);
+    const bad = {mediaType: mediaTypes.ociManifest, digest, size: 5};
+    const also = ({source, target}: World) =>
+      [...source.requests, ...target.requests]
+        .filter(({path}) => path.includes(digest) || path.includes('etc/passwd'))
+        .map(({method, path}) => `${method} ${path} was asked`);
+    const bodies = {
+      layer: {
+        schemaVersion: 2,
+        mediaType: mediaTypes.ociManifest,
+        config: {...bad, digest: late.digest},
+        layers: [bad]
+      },
+      child: {schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [bad]}
+    };
+    return Object.entries(bodies).map(([what, body]) => ({
+      id: 'V7',
+      name: `the digest ${shown} of a ${what}`,
+      prepare: ({source}) => {
+        source.store.putManifest(
+          'arcdata/arc-dns',
+          {mediaType: body.mediaType, body: JSON.stringify(body)},
+          smallTag
+        );
+      },
+      end: {refused: [/is not a digest/, 'arcdata/arc-dns']},
+      also
+    }));
+  }),
+  ...(
+    [
+      ['layers and children', {layers: [], manifests: [], config: {}}, mediaTypes.ociIndex],
+      [
+        'layers and children, as an image',
+        {layers: [], manifests: [], config: {}},
+        mediaTypes.ociManifest
+      ],
+      [
+        'another type in the header',
+        {mediaType: mediaTypes.ociIndex, manifests: []},
+        mediaTypes.ociManifest
+      ],
+      [
+        'schema 1',
+        {schemaVersion: 1, fsLayers: []},
+        'application/vnd.docker.distribution.manifest.v1+json'
+      ],
+      ['an unknown type', {mediaType: 'application/x'}, 'application/x'],
+      ['no type at all', {layers: [], config: {}}, 'application/octet-stream'],
+      ['no object', [], mediaTypes.ociManifest],
+      [
+        'a size of -1',
+        {
+          layers: [{mediaType: 'x', digest: late.digest, size: -1}],
+          config: {mediaType: 'x', digest: late.digest, size: 1}
+        },
+        mediaTypes.ociManifest
+      ],
+      [
+        'a size of 2^62',
+        {
+          layers: [{mediaType: 'x', digest: late.digest, size: 2 ** 62}],
+          config: {mediaType: 'x', digest: late.digest, size: 1}
+        },
+        mediaTypes.ociManifest
+      ],
+      [
+        'a size that is a text',
+        {
+          layers: [{mediaType: 'x', digest: late.digest, size: '12'}],
+          config: {mediaType: 'x', digest: late.digest, size: 1}
+        },
+        mediaTypes.ociManifest
+      ],
+      [
+        'ten thousand children',
+        {
+          manifests: Array.from({length: 10_000}, () => ({
+            mediaType: mediaTypes.ociManifest,
+            digest: late.digest,
+            size: 1
+          }))
+        },
+        mediaTypes.ociIndex
+      ]
+    ] as const
+  ).map(([name, more, mediaType]): Row => ({
+    id: 'V8',
+    name: `a manifest with ${name}`,
+    prepare: ({source}) => {
+      const body = JSON.stringify(Array.isArray(more) ? more : {schemaVersion: 2, ...more});
+      source.store.putManifest('arcdata/arc-dns', {mediaType, body}, smallTag);
+    },
+    end: {refused: ['arcdata/arc-dns']},
+    // Before a single byte of any image has moved.
+    also: ({source, target}) => [
+      ...source.requests.filter(({kind}) => kind === 'blob').map(() => 'a blob was read'),
+      ...target.requests
+        .filter(({method}) => !['GET', 'HEAD'].includes(method))
+        .map(({method}) => `${method} at the target`)
+    ]
+  })),
+  {
+    id: 'V8',
+    name: 'indexes a thousand deep',
+    prepare: ({source}) => {
+      let image = indexOf(mediaTypes.ociIndex, [imageOf('deep', 'oci', [late])]);
+      for (let i = 0; i < 1000; i++) image = indexOf(mediaTypes.ociIndex, [image]);
+      let node: typeof image | undefined = image;
+      source.store.putManifest('arcdata/arc-dns', image, smallTag);
+      while ((node = node.children[0]) !== undefined)
+        source.store.putManifest('arcdata/arc-dns', node);
+    },
+    end: {refused: [/more than 4 deep/]},
+    also: ({source}) => (source.requests.length < 50 ? [] : [`${source.requests.length} requests`])
+  },
+  {
+    id: 'V9',
+    name: 'another manifest comes for the digest of a child',
+    source: [
+      rule(
+        {kind: 'manifest', digest: release.images.get('arc-dns')?.children[0]?.digest ?? ''},
+        {effect: 'substitute', body: previous.images.get('arc-dns')?.children[0]?.body ?? ''}
+      )
+    ],
+    end: {refused: [/other bytes/, release.images.get('arc-dns')?.children[0]?.digest ?? '']}
+  },
+  {
+    id: 'V9',
+    name: 'another blob of the same length comes',
+    source: [
+      rule(
+        {...readBlob, digest: engine.digest},
+        {effect: 'substitute', body: previous.engine.bytes}
+      )
+    ],
+    end: {refused: [/other bytes/, engine.digest, previous.engine.digest]}
+  },
+  {
+    id: 'V9',
+    name: 'a shorter and a longer blob',
+    source: [
+      rule(
+        {...readBlob, digest: engine.digest},
+        {effect: 'substitute', body: Buffer.alloc(engine.bytes.length + 1)}
+      )
+    ],
+    end: {refused: [engine.digest, /bytes by its manifest/]}
+  },
+  ...['a\r\nX-Evil: 1', 'a\u0000b', 'päss', 'a b', '"quoted\ttab'].map((token): Row => ({
+    id: 'V17',
+    name: `the token ${JSON.stringify(token)}`,
+    sourceOptions: {auth},
+    inputs: sourceLogin,
+    secrets: [password, token],
+    source: [rule({kind: 'token'}, {effect: 'token', fields: {token}})],
+    end: {refused: [/characters that no header may have/]},
+    longest: 5000
+  })),
+  {
+    id: 'V10',
+    name: 'a manifest, an error, a token and a list that never end',
+    source: [
+      rule(
+        {kind: 'manifest', repository: 'arcdata/arc-dns'},
+        {effect: 'substitute', body: {repeat: ' ', size: 300_000_000}}
+      )
+    ],
+    end: {refused: [/larger than 4194304 bytes/, 'arcdata/arc-dns']},
+    also: ({source}) => {
+      const sent = source.requests.reduce((sum, {bytesOut}) => sum + bytesOut, 0);
+      return sent < 100_000_000 ? [] : [`${sent} bytes were taken in`];
+    }
+  }
+];
+
+describe('attacks by a registry', () => {
+  test.each(rows.map(row => [row.id, row.name, row] as const))('%s %s', async (_id, _name, row) => {
+    expect(await play(row, 'previous')).toEqual([]);
+  });
+});
+
+describe('registries over TLS', () => {
+  let certificates: Certificates;
+  let inputs: Row['inputs'];
+
+  beforeAll(async () => {
+    certificates = await makeCertificates();
+    inputs = {
+      ...sourceLogin,
+      ...targetLogin,
+      'ca-file': certificates.caFile,
+      'insecure-registries': ''
+    };
+  });
+
+  afterAll(async () => {
+    await certificates[Symbol.asyncDispose]();
+  });
+
+  const secure = (row: Partial<Row>): Row => ({
+    id: 'V4',
+    name: '',
+    secrets: [password],
+    sourceOptions: {auth, tls: certificates},
+    targetOptions: {auth, tls: certificates},
+    ...(inputs && {inputs}),
+    end: 'complete',
+    ...row
+  });
+
+  test('behind a proxy that ends TLS: Location and realm by http, the same host', async () => {
+    const row = secure({
+      prepare: ({source, target}) => {
+        for (const one of [source, target]) {
+          one.rule(
+            rule(
+              {authorized: false, kind: ['ping', 'manifest', 'tags', 'blob', 'upload', 'mount']},
+              {
+                effect: 'answer',
+                status: 401,
+                headers: {'WWW-Authenticate': `Bearer realm="http://${one.name}/token",service="x"`}
+              }
+            )
+          );
+        }
+        target.rule(rule({kind: ['upload', 'mount']}, {effect: 'location', mode: 'http'}));
+      }
+    });
+    // Only the path of it is taken: nothing is ever sent in clear.
+    expect(await play(row)).toEqual([]);
+  });
+
+  test.each(['reset', 'end'] as const)('downloads and uploads that break by %s', async how => {
+    const row = secure({
+      source: [
+        {
+          on: {kind: 'blob', digest: engine.digest},
+          times: 2,
+          do: {effect: 'cut-download', after: 1_000_000, how}
+        }
+      ],
+      target: [
+        {on: {kind: 'upload', method: 'PATCH'}, do: {effect: 'cut-upload', after: 500_000, how}}
+      ]
+    });
+    expect(await play(row)).toEqual([]);
+  });
+
+  test('a redirect to plain http', async () => {
+    const row = secure({
+      prepare: ({source, sink}) => {
+        source.rule(rule({kind: 'blob'}, {effect: 'redirect', to: `${sink.url}{self}`}));
+      },
+      end: {refused: [/which is not https/]},
+      also: nothingAtSink
+    });
+    expect(await play(row)).toEqual([]);
+  });
+
+  test('a token server over plain http at another host', async () => {
+    const row = secure({
+      prepare: ({source, sink}) => {
+        source.rule(
+          rule(
+            {authorized: false},
+            {
+              effect: 'answer',
+              status: 401,
+              headers: {
+                'WWW-Authenticate': `Bearer realm="http://localhost:${sink.name.split(':')[1] ?? ''}/token"`
+              }
+            }
+          )
+        );
+      },
+      end: {refused: [/only https is spoken to a token server/]},
+      also: nothingAtSink
+    });
+    expect(await play(row)).toEqual([]);
+  });
+
+  test('a certificate that nobody knows is not passed over, nor tried again, nor left for http', async () => {
+    const row = secure({
+      inputs: {...sourceLogin, 'insecure-registries': ''},
+      end: {refused: [/TLS certificate that is not believed/, 'ca-file']},
+      longest: 2000,
+      also: ({source}) => source.requests.map(({method, path}) => `${method} ${path} was asked`)
+    });
+    expect(await play(row)).toEqual([]);
+  });
+
+  test('a plain port in place of TLS', async () => {
+    const row = secure({
+      sourceOptions: {auth},
+      end: {refused: [/TLS/, 'insecure-registries']},
+      longest: 60_000
+    });
+    expect(await play(row)).toEqual([]);
+  });
+});

@@ -1,0 +1,145 @@
+import {describe, expect, test} from '@jest/globals';
+
+import type {Profile} from '../../src/demo/profiles.ts';
+import {EmbeddedRegistry} from '../../src/demo/registry.ts';
+import {quirksOf} from '../../src/registry/quirks.ts';
+import {play, release} from '../support/fault-world.ts';
+import {mirrorRun, smallBounds} from '../support/mirror-run.ts';
+import {judge, snapshotOf} from '../support/oracle.ts';
+import {putRelease, smallNames} from '../support/small-release.ts';
+import {VirtualClock} from '../support/virtual-clock.ts';
+
+/** By which name the client knows the kind of registry; the others it takes as they come. */
+const known: Readonly<Partial<Record<Profile, string>>> = {
+  acr: 'mine.azurecr.io',
+  ecr: '123456789012.dkr.ecr.eu-west-1.amazonaws.com',
+  ghcr: 'ghcr.io',
+  dockerhub: 'docker.io',
+  quay: 'quay.io',
+  artifactory: 'mine.jfrog.io',
+  gar: 'europe-docker.pkg.dev'
+};
+
+const profiles: readonly Profile[] = [
+  ...(['acr', 'ecr', 'ghcr', 'dockerhub', 'harbor', 'gitlab', 'quay', 'nexus'] as const),
+  ...(['artifactory', 'gar', 'zot', 'nginx', 'distribution', 'spec'] as const)
+];
+
+const auth = {kind: 'bearer', username: 'robot', password: 'c"a$n%a ry'} as const;
+const inputs = {'target-username': auth.username, 'target-password': auth.password};
+/** What the zot that is meant here is set up with: docker's types are taken as well. */
+const character = {manifestTypes: 'all'} as const;
+
+/** What the client knows by the registry's name, with bounds that small blobs reach. */
+function knownAs(profile: Profile, target: EmbeddedRegistry) {
+  return (name: string) => {
+    const host = name === target.name ? known[profile] : undefined;
+    if (host === undefined) return {...quirksOf(name), ...bounds};
+    const {api: _, ...quirks} = quirksOf(host);
+    return {...quirks, ...bounds};
+  };
+}
+const {singlePut, chunk} = smallBounds('x.example' as Parameters<typeof smallBounds>[0]);
+const bounds = {singlePut, chunk};
+
+describe.each(profiles)('%s as the target', profile => {
+  test.each(['known by its name', 'not known'] as const)(
+    'cold, unchanged and in need of repair, %s',
+    async knowledge => {
+      const clock = new VirtualClock();
+      await using source = await EmbeddedRegistry.start({now: clock.now});
+      await using target = await EmbeddedRegistry.start({now: clock.now, profile, auth, character});
+      putRelease(source.store, 'arcdata', release);
+      // Where a push creates none, somebody has created them.
+      for (const name of smallNames) {
+        if (profile === 'ecr') target.store.createRepository(`mirror/arcdata/${name}`);
+        if (profile === 'harbor') target.store.createRepository('mirror/something-else');
+      }
+      const quirks = knowledge === 'not known' ? smallBounds : knownAs(profile, target);
+      const run = async () => {
+        const before = snapshotOf(target.store);
+        const asked = {source: source.requests.length, target: target.requests.length};
+        const end = await mirrorRun({source, target, clock, inputs, network: {quirks}});
+        const foreign = target.blobHost ? [target.blobHost] : [];
+        const findings = judge({
+          ...{run: end, source, target, before, foreign, expected: 'complete'},
+          secrets: [auth.password]
+        });
+        return {
+          findings,
+          changed: end.record.releases[0]?.changed,
+          read: source.requests
+            .slice(asked.source)
+            .filter(({kind, method}) => kind === 'blob' && method === 'GET')
+            .map(({path}) => path.slice(path.lastIndexOf('/') + 1)),
+          written: target.requests
+            .slice(asked.target)
+            .filter(({method}) => ['PUT', 'PATCH', 'POST'].includes(method))
+            .filter(({kind}) => kind !== 'token').length
+        };
+      };
+      const cold = await run();
+      expect({findings: cold.findings, changed: cold.changed}).toEqual({
+        findings: [],
+        changed: true
+      });
+      // Each blob was read once, at least where mounts work.
+      const mounts = profile !== 'artifactory' && profile !== 'ecr';
+      if (mounts || knowledge === 'known by its name')
+        expect(cold.read).toHaveLength(new Set(cold.read).size);
+      expect(await run()).toEqual({findings: [], changed: false, read: [], written: 0});
+      target.store.deleteBlob('mirror/arcdata/arc-controller', release.engine.digest);
+      const repaired = await run();
+      expect(repaired).toMatchObject({findings: [], changed: false, read: [release.engine.digest]});
+    }
+  );
+});
+
+describe.each(profiles)('%s as the source', profile => {
+  test('is read', async () => {
+    const findings = await play({
+      id: profile,
+      name: profile,
+      sourceOptions: {profile, auth: {...auth, anonymousPull: true}},
+      end: 'complete'
+    });
+    expect(findings).toEqual([]);
+  });
+});
+
+describe('what a registry wants and does not have', () => {
+  test('zot without docker’s types says so, and nothing is converted', async () => {
+    const findings = await play({
+      id: 'zot',
+      name: 'zot',
+      targetOptions: {profile: 'zot'},
+      end: {
+        refused: ['status 415', 'application/vnd.docker.distribution.manifest', 'not supported']
+      },
+      longest: 120_000
+    });
+    expect(findings).toEqual([]);
+  });
+
+  test.each(['ecr', 'harbor'] as const)('%s without the repository', async profile => {
+    const findings = await play({
+      id: profile,
+      name: profile,
+      targetOptions: {profile},
+      end: {refused: ['NAME_UNKNOWN', 'status 404', 'mirror/arcdata']},
+      longest: 60_000
+    });
+    expect(findings).toEqual([]);
+  });
+
+  test('ghcr without credentials says that none were used', async () => {
+    const findings = await play({
+      id: 'ghcr',
+      name: 'ghcr',
+      targetOptions: {profile: 'ghcr', auth: {...auth, anonymousPull: true}},
+      end: {refused: ['status 403', 'no credentials were used']},
+      longest: 60_000
+    });
+    expect(findings).toEqual([]);
+  });
+});
