@@ -37834,7 +37834,7 @@ async function hasBlob(registry, repository, { digest, size }, signal, tries = '
         if (!(error instanceof registry_error/* RegistryError */.gl))
             throw error;
         // Something may be against HEAD alone: then GET tells, from here on.
-        const refused = error.fault === 'denied' || error.fault === 'refused';
+        const refused = (0,registry_error/* isRefusal */.vu)(error);
         if (asked === 'HEAD' && (refused || error.fault === 'server')) {
             const has = await hasBlob(registry, repository, { digest, size }, signal, tries, 'GET');
             if (has !== 'unknown')
@@ -37847,16 +37847,14 @@ async function hasBlob(registry, repository, { digest, size }, signal, tries = '
     }
 }
 function judge({ status, headers }, size) {
-    if (status === 404)
+    // 416: not even the first byte is there.
+    if (status === 404 || status === 416)
         return 'absent';
     const total = status === 206
         ? /\/(\d+)$/.exec(headers['content-range'] ?? '')?.[1]
         : headers['content-length'];
     // A length that is not the blob's: half of it is stored, which is as good as nothing.
-    return status === 200 &&
-        headers['content-encoding'] === undefined &&
-        total !== undefined &&
-        Number(total) !== size
+    return headers['content-encoding'] === undefined && total !== undefined && Number(total) !== size
         ? 'absent'
         : 'present';
 }
@@ -39162,7 +39160,7 @@ async function headManifest(registry, repository, reference, signal) {
         const failed = error instanceof registry_error/* RegistryError */.gl && error.fault === 'server';
         if (failed)
             registry.learned.headFails = true;
-        if (failed || isRefusal(error))
+        if (failed || (0,registry_error/* isRefusal */.vu)(error))
             return 'unknown';
         throw error;
     }
@@ -39206,7 +39204,7 @@ async function byGet(registry, repository, reference, signal) {
         return (await getManifest(registry, repository, reference, signal))?.descriptor.digest;
     }
     catch (error) {
-        if (isRefusal(error))
+        if ((0,registry_error/* isRefusal */.vu)(error))
             return undefined;
         throw error;
     }
@@ -39261,10 +39259,6 @@ function mayStandAlready({ status, entries }) {
         return true;
     return (status === 400 &&
         entries.some(({ code, message }) => code === 'TAG_INVALID' || /already exists|immutable/i.test(message)));
-}
-/** A plain no to a question about existence, from which nothing follows. */
-function isRefusal(error) {
-    return error instanceof registry_error/* RegistryError */.gl && ['denied', 'refused'].includes(error.fault);
 }
 function manifests_about(registry, method, repository, reference, signal) {
     return {
@@ -39770,7 +39764,7 @@ async function readBack({ image }, { target, signal }) {
     const { digest } = image.root.descriptor;
     const patience = target.patience();
     for (;;) {
-        const now = await resolveManifest(target, repository, tag, signal);
+        const now = await resolveManifest(target, repository, tag, signal, true);
         if (now === digest)
             return;
         // Behind some names stand machines that learn of a tag a moment later.
@@ -44323,6 +44317,7 @@ async function readyFor({ client, answers, configDirectory, reason }, { source, 
 ;// CONCATENATED MODULE: ./src/run/tag-lists.ts
 
 
+
 /** The image whose tags are the releases. */
 const tag_lists_anchor = 'arc-controller';
 /**
@@ -44336,9 +44331,22 @@ function tagLists(registries, settings, signal) {
     const list = (side) => {
         const registry = registries[side];
         let known;
-        const ask = () => (known ??= listTags(registry, (0,oci_reference/* within */.ux)(settings[side].repository, leader), signal));
+        const anonymous = registry.credentials.kind === 'anonymous';
+        const list = async () => {
+            try {
+                return await listTags(registry, (0,oci_reference/* within */.ux)(settings[side].repository, leader), signal);
+            }
+            catch (error) {
+                // Of a repository that a push is yet to create, some registries say so.
+                if (side === 'source' || anonymous || !(0,registry_error/* isRefusal */.vu)(error))
+                    throw error;
+                registry.log.debug(`no tags are known there: ${error.message}`);
+                return [];
+            }
+        };
+        const ask = () => (known ??= list());
         // Whoever asks later is told what went wrong; nobody may ask.
-        if (registry.credentials.kind === 'anonymous')
+        if (anonymous)
             ask().catch(() => undefined);
         return ask;
     };
@@ -45161,7 +45169,8 @@ function isRecord(value) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   Kl: () => (/* binding */ faultOf),
 /* harmony export */   Km: () => (/* binding */ parseEntries),
-/* harmony export */   gl: () => (/* binding */ RegistryError)
+/* harmony export */   gl: () => (/* binding */ RegistryError),
+/* harmony export */   vu: () => (/* binding */ isRefusal)
 /* harmony export */ });
 /* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4192);
 
@@ -45219,6 +45228,13 @@ class RegistryError extends Error {
     says(...codes) {
         return this.entries.some(({ code }) => codes.includes(code));
     }
+}
+/**
+ * A plain no to a question about existence, from which nothing follows: of what does not exist some
+ * registries say 403, or 401 to whoever is signed in.
+ */
+function isRefusal(error) {
+    return (error instanceof RegistryError && ['denied', 'refused', 'unauthorized'].includes(error.fault));
 }
 /** The status as a kind of failure. */
 function faultOf(status) {

@@ -8551,7 +8551,7 @@ function helpText(width = 100) {
             meaning
         ]), wide),
         'On a terminal, what is missing is asked for. Lists repeat their flag or take commas:\n  --source-tag 1.45,1.46   --images=-arc-sb-plugin',
-        'Exit codes: 0 done (verify: whole and equal), 1 failed, 2 wrong usage, 130 cancelled.'
+        'Exit codes: 0 done, 1 failed, 2 wrong usage, 130 cancelled; of verify 0 whole and equal, 1 not.'
     ];
     return `${sections.join('\n\n')}\n`;
 }
@@ -12573,7 +12573,7 @@ async function readBack({ image }, { target, signal }) {
     const { digest } = image.root.descriptor;
     const patience = target.patience();
     for (;;) {
-        const now = await (0,manifests/* resolveManifest */.K9)(target, repository, tag, signal);
+        const now = await (0,manifests/* resolveManifest */.K9)(target, repository, tag, signal, true);
         if (now === digest)
             return;
         // Behind some names stand machines that learn of a tag a moment later.
@@ -16186,7 +16186,7 @@ async function hasBlob(registry, repository, { digest, size }, signal, tries = '
         if (!(error instanceof _error_js__WEBPACK_IMPORTED_MODULE_0__/* .RegistryError */ .gl))
             throw error;
         // Something may be against HEAD alone: then GET tells, from here on.
-        const refused = error.fault === 'denied' || error.fault === 'refused';
+        const refused = (0,_error_js__WEBPACK_IMPORTED_MODULE_0__/* .isRefusal */ .vu)(error);
         if (asked === 'HEAD' && (refused || error.fault === 'server')) {
             const has = await hasBlob(registry, repository, { digest, size }, signal, tries, 'GET');
             if (has !== 'unknown')
@@ -16199,16 +16199,14 @@ async function hasBlob(registry, repository, { digest, size }, signal, tries = '
     }
 }
 function judge({ status, headers }, size) {
-    if (status === 404)
+    // 416: not even the first byte is there.
+    if (status === 404 || status === 416)
         return 'absent';
     const total = status === 206
         ? /\/(\d+)$/.exec(headers['content-range'] ?? '')?.[1]
         : headers['content-length'];
     // A length that is not the blob's: half of it is stored, which is as good as nothing.
-    return status === 200 &&
-        headers['content-encoding'] === undefined &&
-        total !== undefined &&
-        Number(total) !== size
+    return headers['content-encoding'] === undefined && total !== undefined && Number(total) !== size
         ? 'absent'
         : 'present';
 }
@@ -16496,7 +16494,8 @@ function isRecord(value) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   Kl: () => (/* binding */ faultOf),
 /* harmony export */   Km: () => (/* binding */ parseEntries),
-/* harmony export */   gl: () => (/* binding */ RegistryError)
+/* harmony export */   gl: () => (/* binding */ RegistryError),
+/* harmony export */   vu: () => (/* binding */ isRefusal)
 /* harmony export */ });
 /* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4192);
 
@@ -16554,6 +16553,13 @@ class RegistryError extends Error {
     says(...codes) {
         return this.entries.some(({ code }) => codes.includes(code));
     }
+}
+/**
+ * A plain no to a question about existence, from which nothing follows: of what does not exist some
+ * registries say 403, or 401 to whoever is signed in.
+ */
+function isRefusal(error) {
+    return (error instanceof RegistryError && ['denied', 'refused', 'unauthorized'].includes(error.fault));
 }
 /** The status as a kind of failure. */
 function faultOf(status) {
@@ -16679,7 +16685,7 @@ async function headManifest(registry, repository, reference, signal) {
         const failed = error instanceof _error_js__WEBPACK_IMPORTED_MODULE_6__/* .RegistryError */ .gl && error.fault === 'server';
         if (failed)
             registry.learned.headFails = true;
-        if (failed || isRefusal(error))
+        if (failed || (0,_error_js__WEBPACK_IMPORTED_MODULE_6__/* .isRefusal */ .vu)(error))
             return 'unknown';
         throw error;
     }
@@ -16723,7 +16729,7 @@ async function byGet(registry, repository, reference, signal) {
         return (await getManifest(registry, repository, reference, signal))?.descriptor.digest;
     }
     catch (error) {
-        if (isRefusal(error))
+        if ((0,_error_js__WEBPACK_IMPORTED_MODULE_6__/* .isRefusal */ .vu)(error))
             return undefined;
         throw error;
     }
@@ -16778,10 +16784,6 @@ function mayStandAlready({ status, entries }) {
         return true;
     return (status === 400 &&
         entries.some(({ code, message }) => code === 'TAG_INVALID' || /already exists|immutable/i.test(message)));
-}
-/** A plain no to a question about existence, from which nothing follows. */
-function isRefusal(error) {
-    return error instanceof _error_js__WEBPACK_IMPORTED_MODULE_6__/* .RegistryError */ .gl && ['denied', 'refused'].includes(error.fault);
 }
 function about(registry, method, repository, reference, signal) {
     return {
@@ -22440,7 +22442,9 @@ const noUndo = { directory: () => undefined, keptLogin: () => undefined };
 /* harmony export */   G: () => (/* binding */ tagLists)
 /* harmony export */ });
 /* harmony import */ var _oci_reference_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2148);
-/* harmony import */ var _registry_tags_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(7906);
+/* harmony import */ var _registry_error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3269);
+/* harmony import */ var _registry_tags_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(7906);
+
 
 
 /** The image whose tags are the releases. */
@@ -22456,9 +22460,22 @@ function tagLists(registries, settings, signal) {
     const list = (side) => {
         const registry = registries[side];
         let known;
-        const ask = () => (known ??= (0,_registry_tags_js__WEBPACK_IMPORTED_MODULE_1__/* .listTags */ .c)(registry, (0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_0__/* .within */ .ux)(settings[side].repository, leader), signal));
+        const anonymous = registry.credentials.kind === 'anonymous';
+        const list = async () => {
+            try {
+                return await (0,_registry_tags_js__WEBPACK_IMPORTED_MODULE_2__/* .listTags */ .c)(registry, (0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_0__/* .within */ .ux)(settings[side].repository, leader), signal);
+            }
+            catch (error) {
+                // Of a repository that a push is yet to create, some registries say so.
+                if (side === 'source' || anonymous || !(0,_registry_error_js__WEBPACK_IMPORTED_MODULE_1__/* .isRefusal */ .vu)(error))
+                    throw error;
+                registry.log.debug(`no tags are known there: ${error.message}`);
+                return [];
+            }
+        };
+        const ask = () => (known ??= list());
         // Whoever asks later is told what went wrong; nobody may ask.
-        if (registry.credentials.kind === 'anonymous')
+        if (anonymous)
             ask().catch(() => undefined);
         return ask;
     };
