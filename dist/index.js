@@ -39639,31 +39639,35 @@ function levels(nodes) {
     const indexes = nodes.filter(({ manifest }) => manifest.kind === 'index');
     return [images, ...indexes.map(node => [node])];
 }
-/** Puts a manifest; a registry that misses something below it gets that again. */
+/** Puts a manifest by digest, with what belongs to it. */
 async function heal(planned, node, context) {
     const { target, signal } = context;
+    const { repository } = planned.image.target;
+    const { digest, size } = node.descriptor;
+    const { subjectTaken } = await putHealed(planned, node, digest, context);
+    const { subject } = node.manifest;
+    if (subject !== undefined && !subjectTaken)
+        await recordReferrer(target, repository, subject.digest, node, signal);
+    context.landed.add(pair(repository, digest));
+    context.arrived(size);
+}
+/** Puts a manifest under a digest or tag; a registry that misses something below it gets that again. */
+async function putHealed(planned, node, reference, context) {
+    const { target, signal, repair } = context;
     const { repository } = planned.image.target;
     // Replicas of a registry were seen to need most of a minute to learn of a blob.
     const patience = target.patience({ first: 8000 });
     for (let heals = 0;; heals++) {
         try {
-            const { digest } = node.descriptor;
-            const { subjectTaken } = await putManifest(target, repository, digest, node, signal);
-            const { subject } = node.manifest;
-            if (subject !== undefined && !subjectTaken) {
-                await recordReferrer(target, repository, subject.digest, node, signal);
-            }
-            context.landed.add(pair(repository, node.descriptor.digest));
-            context.arrived(node.descriptor.size);
-            return;
+            return await putManifest(target, repository, reference, node, signal);
         }
         catch (error) {
-            if (!(error instanceof registry_error/* RegistryError */.gl) || heals >= mostHeals)
+            if (!(error instanceof registry_error/* RegistryError */.gl) || repair === undefined || heals >= mostHeals)
                 throw error;
             if (!error.says('MANIFEST_BLOB_UNKNOWN', 'BLOB_UNKNOWN', 'MANIFEST_UNKNOWN'))
                 throw error;
             const named = new Set(error.entries.flatMap(({ digests }) => digests));
-            await mend(planned, named, context, heals > 0);
+            await mend(planned, named, { target, signal, repair }, heals > 0);
             await target.recover(patience, error.as('server', error.message), signal);
         }
     }
@@ -39738,8 +39742,7 @@ async function pushTags(images, last, context) {
     const moved = [];
     const push = async (planned) => {
         moved.push(planned);
-        const { repository, tag } = planned.image.target;
-        await putManifest(context.target, repository, tag, planned.image.root, context.signal);
+        await putHealed(planned, planned.image.root, planned.image.target.tag, context);
     };
     try {
         await publish_all(others.map(planned => context.slots.run(() => push(planned))));
@@ -40073,6 +40076,8 @@ const uploads_mostCorrupt = 2;
 const mostRefused = 2;
 /** How often it begins anew because the registry has lost it. */
 const mostLost = 4;
+/** How long the answer to an upload's opening is waited for after it was given up, in milliseconds. */
+const lastAnswer = 2000;
 /** From the largest blob down to the shortest chunk. */
 const mostHalvings = 16;
 /**
@@ -40085,7 +40090,7 @@ async function mountBlob(registry, repository, digest, from, signal) {
     if (from !== repository)
         needs.push({ repository: from, actions: 'pull' });
     try {
-        const answer = await registry.ask({
+        const answer = await answered(signal, late => registry.ask({
             method: 'POST',
             path: `/v2/${repository}/blobs/uploads/?mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}`,
             needs,
@@ -40093,8 +40098,8 @@ async function mountBlob(registry, repository, digest, from, signal) {
             // There is another way: an upload.
             own: 10_000,
             digest,
-            signal
-        }, discard);
+            signal: late
+        }, discard));
         return answer.status === 201 ? 'mounted' : sessionOf(answer);
     }
     catch (error) {
@@ -40112,16 +40117,38 @@ async function mountBlob(registry, repository, digest, from, signal) {
  */
 async function openUpload(registry, repository, digest, signal, tries = 'patient') {
     const algorithm = (0,oci_digest/* algorithmOf */.Hy)(digest) === 'sha256' ? '' : `?digest-algorithm=${(0,oci_digest/* algorithmOf */.Hy)(digest)}`;
-    const answer = await registry.ask({
+    const answer = await answered(signal, late => registry.ask({
         method: 'POST',
         path: `/v2/${repository}/blobs/uploads/${algorithm}`,
         needs: [{ repository, actions: 'pull,push' }],
         expect: [202],
         tries,
         digest,
-        signal
-    }, discard);
+        signal: late
+    }, discard));
     return sessionOf(answer);
+}
+/**
+ * Asks for what may open an upload. When it is given up meanwhile, the answer is still waited for,
+ * for a moment: without it nobody could cancel what was opened.
+ */
+async function answered(signal, ask) {
+    signal.throwIfAborted();
+    const late = new AbortController();
+    let timer;
+    const end = () => {
+        timer = setTimeout(() => {
+            late.abort(signal.reason);
+        }, lastAnswer);
+    };
+    signal.addEventListener('abort', end, { once: true });
+    try {
+        return await ask(late.signal);
+    }
+    finally {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', end);
+    }
 }
 /** Tells the registry that an upload will not go on. Best effort: some registries cannot. */
 async function cancelUpload(registry, repository, { url }) {
@@ -40175,6 +40202,7 @@ class Upload {
             try {
                 // Once: this loop is the patience.
                 this.#session ??= await openUpload(registry, this.#repository, descriptor.digest, this.#signal, 'once');
+                this.#signal.throwIfAborted();
                 await this.#send(this.#session);
                 this.#session = undefined;
                 return;
@@ -41017,15 +41045,16 @@ async function resolveImages(options) {
     if (known.length === 0)
         throw nothingLeft(tag);
     const carry = (images) => filterBounded(images, concurrency, signal, (image, one) => has(image.name, image.tag, one));
-    const beside = async () => {
-        const unlisted = selection.kind === 'exactly' ? [] : await discover(options, known);
-        return { unlisted, there: await carry(unlisted) };
-    };
-    // Both at once; when one fails, the other has ended before that is told.
-    const [listedOnes, others] = await settled([carry(known), beside()]);
+    // The list of siblings comes while the known ones are asked for; when one fails, the other has
+    // ended before that is told.
+    const [listedOnes, unlisted] = await settled([
+        carry(known),
+        selection.kind === 'exactly' ? Promise.resolve([]) : discover(options, known)
+    ]);
+    const others = await carry(unlisted);
     const byName = (a, b) => (a.name < b.name ? -1 : 1);
-    const asked = [...known, ...others.unlisted].sort(byName);
-    const there = [...listedOnes, ...others.there].sort(byName);
+    const asked = [...known, ...unlisted].sort(byName);
+    const there = [...listedOnes, ...others].sort(byName);
     const absent = asked.filter(image => !there.includes(image));
     refuseIncomplete(tag, absent);
     if (there.length === 0)
@@ -44321,13 +44350,14 @@ async function readyFor({ client, answers, configDirectory, reason }, { source, 
 /** The image whose tags are the releases. */
 const tag_lists_anchor = 'arc-controller';
 /**
- * The lists of tags, each asked for once. Where nobody has to sign in, it is asked for at once,
- * beside the handshake; where a password would be tried, the handshake tries it first.
+ * The lists of tags, each asked for once. Where nobody has to sign in, they are asked for at once,
+ * beside the handshake; where a password would be tried, the handshake tries it before anything else.
  */
 function tagLists(registries, settings, signal) {
     const { images } = settings;
     const others = images.kind === 'exactly' && !images.names.includes(tag_lists_anchor);
     const leader = others ? (images.names[0] ?? tag_lists_anchor) : tag_lists_anchor;
+    const early = [registries.source, registries.target].every(({ credentials }) => credentials.kind === 'anonymous');
     const list = (side) => {
         const registry = registries[side];
         let known;
@@ -44346,7 +44376,7 @@ function tagLists(registries, settings, signal) {
         };
         const ask = () => (known ??= list());
         // Whoever asks later is told what went wrong; nobody may ask.
-        if (anonymous)
+        if (early)
             ask().catch(() => undefined);
         return ask;
     };

@@ -83,14 +83,15 @@ describe.each(profiles)('%s as the target', profile => {
         findings: [],
         changed: true
       });
-      // Each blob was read once, at least where mounts work.
-      const mounts = profile !== 'artifactory' && profile !== 'ecr';
-      if (mounts || knowledge === 'known by its name')
+      // Each blob was read once, where mounts work and bodies may have its length.
+      const plain = !['artifactory', 'ecr', 'nginx'].includes(profile);
+      if (plain || (profile !== 'nginx' && knowledge === 'known by its name'))
         expect(cold.read).toHaveLength(new Set(cold.read).size);
       expect(await run()).toEqual({findings: [], changed: false, read: [], written: 0});
       target.store.deleteBlob('mirror/arcdata/arc-controller', release.engine.digest);
-      const repaired = await run();
-      expect(repaired).toMatchObject({findings: [], changed: false, read: [release.engine.digest]});
+      const {findings, changed, read} = await run();
+      expect({findings, changed}).toEqual({findings: [], changed: false});
+      expect([...new Set(read)]).toEqual([release.engine.digest]);
     }
   );
 });

@@ -8551,7 +8551,7 @@ function helpText(width = 100) {
             meaning
         ]), wide),
         'On a terminal, what is missing is asked for. Lists repeat their flag or take commas:\n  --source-tag 1.45,1.46   --images=-arc-sb-plugin',
-        'Exit codes: 0 done, 1 failed, 2 wrong usage, 130 cancelled; of verify 0 whole and equal, 1 not.'
+        'Exit codes: 0 done, 1 failed, 2 wrong usage, 130 cancelled.\n  Of verify: 0 whole and equal, 1 not.'
     ];
     return `${sections.join('\n\n')}\n`;
 }
@@ -12448,31 +12448,35 @@ function levels(nodes) {
     const indexes = nodes.filter(({ manifest }) => manifest.kind === 'index');
     return [images, ...indexes.map(node => [node])];
 }
-/** Puts a manifest; a registry that misses something below it gets that again. */
+/** Puts a manifest by digest, with what belongs to it. */
 async function heal(planned, node, context) {
     const { target, signal } = context;
+    const { repository } = planned.image.target;
+    const { digest, size } = node.descriptor;
+    const { subjectTaken } = await putHealed(planned, node, digest, context);
+    const { subject } = node.manifest;
+    if (subject !== undefined && !subjectTaken)
+        await (0,referrers/* recordReferrer */.zw)(target, repository, subject.digest, node, signal);
+    context.landed.add((0,mirror_plan/* pair */.V2)(repository, digest));
+    context.arrived(size);
+}
+/** Puts a manifest under a digest or tag; a registry that misses something below it gets that again. */
+async function putHealed(planned, node, reference, context) {
+    const { target, signal, repair } = context;
     const { repository } = planned.image.target;
     // Replicas of a registry were seen to need most of a minute to learn of a blob.
     const patience = target.patience({ first: 8000 });
     for (let heals = 0;; heals++) {
         try {
-            const { digest } = node.descriptor;
-            const { subjectTaken } = await (0,manifests/* putManifest */.RV)(target, repository, digest, node, signal);
-            const { subject } = node.manifest;
-            if (subject !== undefined && !subjectTaken) {
-                await (0,referrers/* recordReferrer */.zw)(target, repository, subject.digest, node, signal);
-            }
-            context.landed.add((0,mirror_plan/* pair */.V2)(repository, node.descriptor.digest));
-            context.arrived(node.descriptor.size);
-            return;
+            return await (0,manifests/* putManifest */.RV)(target, repository, reference, node, signal);
         }
         catch (error) {
-            if (!(error instanceof registry_error/* RegistryError */.gl) || heals >= mostHeals)
+            if (!(error instanceof registry_error/* RegistryError */.gl) || repair === undefined || heals >= mostHeals)
                 throw error;
             if (!error.says('MANIFEST_BLOB_UNKNOWN', 'BLOB_UNKNOWN', 'MANIFEST_UNKNOWN'))
                 throw error;
             const named = new Set(error.entries.flatMap(({ digests }) => digests));
-            await mend(planned, named, context, heals > 0);
+            await mend(planned, named, { target, signal, repair }, heals > 0);
             await target.recover(patience, error.as('server', error.message), signal);
         }
     }
@@ -12547,8 +12551,7 @@ async function pushTags(images, last, context) {
     const moved = [];
     const push = async (planned) => {
         moved.push(planned);
-        const { repository, tag } = planned.image.target;
-        await (0,manifests/* putManifest */.RV)(context.target, repository, tag, planned.image.root, context.signal);
+        await putHealed(planned, planned.image.root, planned.image.target.tag, context);
     };
     try {
         await publish_all(others.map(planned => context.slots.run(() => push(planned))));
@@ -12856,6 +12859,8 @@ const mostCorrupt = 2;
 const mostRefused = 2;
 /** How often it begins anew because the registry has lost it. */
 const mostLost = 4;
+/** How long the answer to an upload's opening is waited for after it was given up, in milliseconds. */
+const lastAnswer = 2000;
 /** From the largest blob down to the shortest chunk. */
 const mostHalvings = 16;
 /**
@@ -12868,7 +12873,7 @@ async function mountBlob(registry, repository, digest, from, signal) {
     if (from !== repository)
         needs.push({ repository: from, actions: 'pull' });
     try {
-        const answer = await registry.ask({
+        const answer = await answered(signal, late => registry.ask({
             method: 'POST',
             path: `/v2/${repository}/blobs/uploads/?mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}`,
             needs,
@@ -12876,8 +12881,8 @@ async function mountBlob(registry, repository, digest, from, signal) {
             // There is another way: an upload.
             own: 10_000,
             digest,
-            signal
-        }, registry_registry/* discard */.vf);
+            signal: late
+        }, registry_registry/* discard */.vf));
         return answer.status === 201 ? 'mounted' : sessionOf(answer);
     }
     catch (error) {
@@ -12895,16 +12900,38 @@ async function mountBlob(registry, repository, digest, from, signal) {
  */
 async function openUpload(registry, repository, digest, signal, tries = 'patient') {
     const algorithm = (0,oci_digest/* algorithmOf */.Hy)(digest) === 'sha256' ? '' : `?digest-algorithm=${(0,oci_digest/* algorithmOf */.Hy)(digest)}`;
-    const answer = await registry.ask({
+    const answer = await answered(signal, late => registry.ask({
         method: 'POST',
         path: `/v2/${repository}/blobs/uploads/${algorithm}`,
         needs: [{ repository, actions: 'pull,push' }],
         expect: [202],
         tries,
         digest,
-        signal
-    }, registry_registry/* discard */.vf);
+        signal: late
+    }, registry_registry/* discard */.vf));
     return sessionOf(answer);
+}
+/**
+ * Asks for what may open an upload. When it is given up meanwhile, the answer is still waited for,
+ * for a moment: without it nobody could cancel what was opened.
+ */
+async function answered(signal, ask) {
+    signal.throwIfAborted();
+    const late = new AbortController();
+    let timer;
+    const end = () => {
+        timer = setTimeout(() => {
+            late.abort(signal.reason);
+        }, lastAnswer);
+    };
+    signal.addEventListener('abort', end, { once: true });
+    try {
+        return await ask(late.signal);
+    }
+    finally {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', end);
+    }
 }
 /** Tells the registry that an upload will not go on. Best effort: some registries cannot. */
 async function cancelUpload(registry, repository, { url }) {
@@ -12958,6 +12985,7 @@ class Upload {
             try {
                 // Once: this loop is the patience.
                 this.#session ??= await openUpload(registry, this.#repository, descriptor.digest, this.#signal, 'once');
+                this.#signal.throwIfAborted();
                 await this.#send(this.#session);
                 this.#session = undefined;
                 return;
@@ -18537,15 +18565,16 @@ async function resolveImages(options) {
     if (known.length === 0)
         throw nothingLeft(tag);
     const carry = (images) => filterBounded(images, concurrency, signal, (image, one) => has(image.name, image.tag, one));
-    const beside = async () => {
-        const unlisted = selection.kind === 'exactly' ? [] : await discover(options, known);
-        return { unlisted, there: await carry(unlisted) };
-    };
-    // Both at once; when one fails, the other has ended before that is told.
-    const [listedOnes, others] = await settled([carry(known), beside()]);
+    // The list of siblings comes while the known ones are asked for; when one fails, the other has
+    // ended before that is told.
+    const [listedOnes, unlisted] = await settled([
+        carry(known),
+        selection.kind === 'exactly' ? Promise.resolve([]) : discover(options, known)
+    ]);
+    const others = await carry(unlisted);
     const byName = (a, b) => (a.name < b.name ? -1 : 1);
-    const asked = [...known, ...others.unlisted].sort(byName);
-    const there = [...listedOnes, ...others.there].sort(byName);
+    const asked = [...known, ...unlisted].sort(byName);
+    const there = [...listedOnes, ...others].sort(byName);
     const absent = asked.filter(image => !there.includes(image));
     refuseIncomplete(tag, absent);
     if (there.length === 0)
@@ -22450,13 +22479,14 @@ const noUndo = { directory: () => undefined, keptLogin: () => undefined };
 /** The image whose tags are the releases. */
 const anchor = 'arc-controller';
 /**
- * The lists of tags, each asked for once. Where nobody has to sign in, it is asked for at once,
- * beside the handshake; where a password would be tried, the handshake tries it first.
+ * The lists of tags, each asked for once. Where nobody has to sign in, they are asked for at once,
+ * beside the handshake; where a password would be tried, the handshake tries it before anything else.
  */
 function tagLists(registries, settings, signal) {
     const { images } = settings;
     const others = images.kind === 'exactly' && !images.names.includes(anchor);
     const leader = others ? (images.names[0] ?? anchor) : anchor;
+    const early = [registries.source, registries.target].every(({ credentials }) => credentials.kind === 'anonymous');
     const list = (side) => {
         const registry = registries[side];
         let known;
@@ -22475,7 +22505,7 @@ function tagLists(registries, settings, signal) {
         };
         const ask = () => (known ??= list());
         // Whoever asks later is told what went wrong; nobody may ask.
-        if (anonymous)
+        if (early)
             ask().catch(() => undefined);
         return ask;
     };

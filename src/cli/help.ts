@@ -43,7 +43,7 @@ export function helpText(width = 100): string {
       wide
     ),
     'On a terminal, what is missing is asked for. Lists repeat their flag or take commas:\n  --source-tag 1.45,1.46   --images=-arc-sb-plugin',
-    'Exit codes: 0 done, 1 failed, 2 wrong usage, 130 cancelled; of verify 0 whole and equal, 1 not.'
+    'Exit codes: 0 done, 1 failed, 2 wrong usage, 130 cancelled.\n  Of verify: 0 whole and equal, 1 not.'
   ];
   return `${sections.join('\n\n')}\n`;
 }

@@ -23,8 +23,9 @@ export interface PublishContext {
   readonly repair: (placement: Placement) => Promise<void>;
 }
 
-/** What moving tags needs. */
-type TagContext = Pick<PublishContext, 'target' | 'slots' | 'signal'>;
+/** What moving tags needs; without `repair`, what is missing below them stays missing. */
+type TagContext = Pick<PublishContext, 'target' | 'slots' | 'signal'> &
+  Partial<Pick<PublishContext, 'repair'>>;
 
 /** How often a registry may say that something is missing which it has taken. */
 const mostHeals = 5;
@@ -59,28 +60,39 @@ function levels(nodes: readonly Node[]): readonly (readonly Node[])[] {
   return [images, ...indexes.map(node => [node])];
 }
 
-/** Puts a manifest; a registry that misses something below it gets that again. */
+/** Puts a manifest by digest, with what belongs to it. */
 async function heal(planned: PlannedImage, node: Node, context: PublishContext): Promise<void> {
   const {target, signal} = context;
+  const {repository} = planned.image.target;
+  const {digest, size} = node.descriptor;
+  const {subjectTaken} = await putHealed(planned, node, digest, context);
+  const {subject} = node.manifest;
+  if (subject !== undefined && !subjectTaken)
+    await recordReferrer(target, repository, subject.digest, node, signal);
+  context.landed.add(pair(repository, digest));
+  context.arrived(size);
+}
+
+/** Puts a manifest under a digest or tag; a registry that misses something below it gets that again. */
+async function putHealed(
+  planned: PlannedImage,
+  node: Node,
+  reference: string,
+  context: TagContext
+): Promise<{readonly subjectTaken: boolean}> {
+  const {target, signal, repair} = context;
   const {repository} = planned.image.target;
   // Replicas of a registry were seen to need most of a minute to learn of a blob.
   const patience = target.patience({first: 8000});
   for (let heals = 0; ; heals++) {
     try {
-      const {digest} = node.descriptor;
-      const {subjectTaken} = await putManifest(target, repository, digest, node, signal);
-      const {subject} = node.manifest;
-      if (subject !== undefined && !subjectTaken) {
-        await recordReferrer(target, repository, subject.digest, node, signal);
-      }
-      context.landed.add(pair(repository, node.descriptor.digest));
-      context.arrived(node.descriptor.size);
-      return;
+      return await putManifest(target, repository, reference, node, signal);
     } catch (error) {
-      if (!(error instanceof RegistryError) || heals >= mostHeals) throw error;
+      if (!(error instanceof RegistryError) || repair === undefined || heals >= mostHeals)
+        throw error;
       if (!error.says('MANIFEST_BLOB_UNKNOWN', 'BLOB_UNKNOWN', 'MANIFEST_UNKNOWN')) throw error;
       const named = new Set(error.entries.flatMap(({digests}) => digests));
-      await mend(planned, named, context, heals > 0);
+      await mend(planned, named, {target, signal, repair}, heals > 0);
       await target.recover(patience, error.as('server', error.message), signal);
     }
   }
@@ -90,7 +102,7 @@ async function heal(planned: PlannedImage, node: Node, context: PublishContext):
 async function mend(
   planned: PlannedImage,
   named: ReadonlySet<Digest>,
-  {target, signal, repair}: PublishContext,
+  {target, signal, repair}: Pick<PublishContext, 'target' | 'signal' | 'repair'>,
   insist: boolean
 ): Promise<void> {
   const {repository} = planned.image.target;
@@ -187,8 +199,7 @@ export async function pushTags(
   const moved: PlannedImage[] = [];
   const push = async (planned: PlannedImage) => {
     moved.push(planned);
-    const {repository, tag} = planned.image.target;
-    await putManifest(context.target, repository, tag, planned.image.root, context.signal);
+    await putHealed(planned, planned.image.root, planned.image.target.tag, context);
   };
   try {
     await all(others.map(planned => context.slots.run(() => push(planned))));

@@ -1,7 +1,7 @@
 import {clean} from '../oci/clean.ts';
 import type {Descriptor} from '../oci/descriptor.ts';
 import type {Digest} from '../oci/digest.ts';
-import {RegistryError} from './error.ts';
+import {isRefusal, RegistryError} from './error.ts';
 import type {Question, Registry} from './registry.ts';
 import type {Answer} from './transport.ts';
 
@@ -41,7 +41,7 @@ export async function hasBlob(
   } catch (error) {
     if (!(error instanceof RegistryError)) throw error;
     // Something may be against HEAD alone: then GET tells, from here on.
-    const refused = error.fault === 'denied' || error.fault === 'refused';
+    const refused = isRefusal(error);
     if (asked === 'HEAD' && (refused || error.fault === 'server')) {
       const has = await hasBlob(registry, repository, {digest, size}, signal, tries, 'GET');
       if (has !== 'unknown') registry.learned.headRefused = true;
@@ -53,16 +53,14 @@ export async function hasBlob(
 }
 
 function judge({status, headers}: Answer, size: number): 'present' | 'absent' {
-  if (status === 404) return 'absent';
+  // 416: not even the first byte is there.
+  if (status === 404 || status === 416) return 'absent';
   const total =
     status === 206
       ? /\/(\d+)$/.exec(headers['content-range'] ?? '')?.[1]
       : headers['content-length'];
   // A length that is not the blob's: half of it is stored, which is as good as nothing.
-  return status === 200 &&
-    headers['content-encoding'] === undefined &&
-    total !== undefined &&
-    Number(total) !== size
+  return headers['content-encoding'] === undefined && total !== undefined && Number(total) !== size
     ? 'absent'
     : 'present';
 }

@@ -124,6 +124,16 @@ export class RegistryError extends Error {
   }
 }
 
+/**
+ * A plain no to a question about existence, from which nothing follows: of what does not exist some
+ * registries say 403, or 401 to whoever is signed in.
+ */
+export function isRefusal(error: unknown): boolean {
+  return (
+    error instanceof RegistryError && ['denied', 'refused', 'unauthorized'].includes(error.fault)
+  );
+}
+
 /** The status as a kind of failure. */
 export function faultOf(status: number): Fault {
   if (status === 401) return 'unauthorized';

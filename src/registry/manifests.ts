@@ -8,7 +8,7 @@ import {largestManifest, type Manifest, parseManifest} from '../oci/manifest.ts'
 import {baseType, isManifestType, manifestTypes} from '../oci/media-type.ts';
 import {headPatience} from './blobs.ts';
 import {readBody} from './body.ts';
-import {RegistryError} from './error.ts';
+import {isRefusal, RegistryError} from './error.ts';
 import {discard, type Question, type Registry} from './registry.ts';
 import type {Answer} from './transport.ts';
 
@@ -201,11 +201,6 @@ function mayStandAlready({status, entries}: RegistryError): boolean {
       ({code, message}) => code === 'TAG_INVALID' || /already exists|immutable/i.test(message)
     )
   );
-}
-
-/** A plain no to a question about existence, from which nothing follows. */
-function isRefusal(error: unknown): boolean {
-  return error instanceof RegistryError && ['denied', 'refused'].includes(error.fault);
 }
 
 function about(

@@ -24,6 +24,8 @@ const mostCorrupt = 2;
 const mostRefused = 2;
 /** How often it begins anew because the registry has lost it. */
 const mostLost = 4;
+/** How long the answer to an upload's opening is waited for after it was given up, in milliseconds. */
+const lastAnswer = 2000;
 /** From the largest blob down to the shortest chunk. */
 const mostHalvings = 16;
 
@@ -42,18 +44,20 @@ export async function mountBlob(
   const needs: Need[] = [{repository, actions: 'pull,push'}];
   if (from !== repository) needs.push({repository: from, actions: 'pull'});
   try {
-    const answer = await registry.ask(
-      {
-        method: 'POST',
-        path: `/v2/${repository}/blobs/uploads/?mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}`,
-        needs,
-        expect: [201, 202],
-        // There is another way: an upload.
-        own: 10_000,
-        digest,
-        signal
-      },
-      discard
+    const answer = await answered(signal, late =>
+      registry.ask(
+        {
+          method: 'POST',
+          path: `/v2/${repository}/blobs/uploads/?mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}`,
+          needs,
+          expect: [201, 202],
+          // There is another way: an upload.
+          own: 10_000,
+          digest,
+          signal: late
+        },
+        discard
+      )
     );
     return answer.status === 201 ? 'mounted' : sessionOf(answer);
   } catch (error) {
@@ -79,19 +83,46 @@ export async function openUpload(
 ): Promise<Session> {
   const algorithm =
     algorithmOf(digest) === 'sha256' ? '' : `?digest-algorithm=${algorithmOf(digest)}`;
-  const answer = await registry.ask(
-    {
-      method: 'POST',
-      path: `/v2/${repository}/blobs/uploads/${algorithm}`,
-      needs: [{repository, actions: 'pull,push'}],
-      expect: [202],
-      tries,
-      digest,
-      signal
-    },
-    discard
+  const answer = await answered(signal, late =>
+    registry.ask(
+      {
+        method: 'POST',
+        path: `/v2/${repository}/blobs/uploads/${algorithm}`,
+        needs: [{repository, actions: 'pull,push'}],
+        expect: [202],
+        tries,
+        digest,
+        signal: late
+      },
+      discard
+    )
   );
   return sessionOf(answer);
+}
+
+/**
+ * Asks for what may open an upload. When it is given up meanwhile, the answer is still waited for,
+ * for a moment: without it nobody could cancel what was opened.
+ */
+async function answered<T>(
+  signal: AbortSignal,
+  ask: (late: AbortSignal) => Promise<T>
+): Promise<T> {
+  signal.throwIfAborted();
+  const late = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const end = () => {
+    timer = setTimeout(() => {
+      late.abort(signal.reason);
+    }, lastAnswer);
+  };
+  signal.addEventListener('abort', end, {once: true});
+  try {
+    return await ask(late.signal);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', end);
+  }
 }
 
 /** Tells the registry that an upload will not go on. Best effort: some registries cannot. */
@@ -167,6 +198,7 @@ export class Upload {
           this.#signal,
           'once'
         );
+        this.#signal.throwIfAborted();
         await this.#send(this.#session);
         this.#session = undefined;
         return;

@@ -81,15 +81,16 @@ export async function resolveImages(options: ResolveOptions): Promise<ReleaseSet
   if (known.length === 0) throw nothingLeft(tag);
   const carry = (images: readonly Candidate[]) =>
     filterBounded(images, concurrency, signal, (image, one) => has(image.name, image.tag, one));
-  const beside = async () => {
-    const unlisted = selection.kind === 'exactly' ? [] : await discover(options, known);
-    return {unlisted, there: await carry(unlisted)};
-  };
-  // Both at once; when one fails, the other has ended before that is told.
-  const [listedOnes, others] = await settled([carry(known), beside()]);
+  // The list of siblings comes while the known ones are asked for; when one fails, the other has
+  // ended before that is told.
+  const [listedOnes, unlisted] = await settled([
+    carry(known),
+    selection.kind === 'exactly' ? Promise.resolve([]) : discover(options, known)
+  ]);
+  const others = await carry(unlisted);
   const byName = (a: Candidate, b: Candidate) => (a.name < b.name ? -1 : 1);
-  const asked = [...known, ...others.unlisted].sort(byName);
-  const there = [...listedOnes, ...others.there].sort(byName);
+  const asked = [...known, ...unlisted].sort(byName);
+  const there = [...listedOnes, ...others].sort(byName);
   const absent = asked.filter(image => !there.includes(image));
   refuseIncomplete(tag, absent);
   if (there.length === 0) throw nothingLeft(tag);

@@ -1,5 +1,6 @@
 import type {Settings} from '../inputs.ts';
 import {within} from '../oci/reference.ts';
+import {isRefusal} from '../registry/error.ts';
 import {listTags} from '../registry/tags.ts';
 import type {Registries} from './registries.ts';
 
@@ -15,8 +16,8 @@ export interface TagLists {
 }
 
 /**
- * The lists of tags, each asked for once. Where nobody has to sign in, it is asked for at once,
- * beside the handshake; where a password would be tried, the handshake tries it first.
+ * The lists of tags, each asked for once. Where nobody has to sign in, they are asked for at once,
+ * beside the handshake; where a password would be tried, the handshake tries it before anything else.
  */
 export function tagLists(
   registries: Registries,
@@ -26,13 +27,26 @@ export function tagLists(
   const {images} = settings;
   const others = images.kind === 'exactly' && !images.names.includes(anchor);
   const leader = others ? (images.names[0] ?? anchor) : anchor;
+  const early = [registries.source, registries.target].every(
+    ({credentials}) => credentials.kind === 'anonymous'
+  );
   const list = (side: 'source' | 'target') => {
     const registry = registries[side];
     let known: Promise<readonly string[]> | undefined;
-    const ask = () =>
-      (known ??= listTags(registry, within(settings[side].repository, leader), signal));
+    const anonymous = registry.credentials.kind === 'anonymous';
+    const list = async () => {
+      try {
+        return await listTags(registry, within(settings[side].repository, leader), signal);
+      } catch (error) {
+        // Of a repository that a push is yet to create, some registries say so.
+        if (side === 'source' || anonymous || !isRefusal(error)) throw error;
+        registry.log.debug(`no tags are known there: ${(error as Error).message}`);
+        return [];
+      }
+    };
+    const ask = () => (known ??= list());
     // Whoever asks later is told what went wrong; nobody may ask.
-    if (registry.credentials.kind === 'anonymous') ask().catch(() => undefined);
+    if (early) ask().catch(() => undefined);
     return ask;
   };
   return {leader, source: list('source'), target: list('target')};

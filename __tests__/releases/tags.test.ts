@@ -1,0 +1,152 @@
+import {afterEach, beforeEach, describe, expect, test} from '@jest/globals';
+
+import {imageSet} from '../../src/release/catalog.ts';
+import {everyTag, stableReleases} from '../release/history.ts';
+import {mirrored, putReleases, putTiny, World} from './world.ts';
+
+const newest = 'v1.46.0_2026-05-12';
+const names = imageSet(newest).map(({name}) => name);
+const warnings = ({reporter}: Awaited<ReturnType<World['mirror']>>) =>
+  reporter.lines.filter(({level}) => level === 'warning').map(({text}) => text);
+
+let world: World;
+
+beforeEach(async () => {
+  world = await World.begin();
+});
+
+afterEach(async () => {
+  await world[Symbol.asyncDispose]();
+});
+
+describe('a misprinted tag', () => {
+  beforeEach(() => {
+    for (const tag of everyTag) putTiny(world.source.store, 'arcdata', 'arc-controller', tag);
+  });
+
+  test.each([
+    ['v1.27.0_2023-02-13', 'v1.27.0_2024-02-13'],
+    ['v1.35.0_2024-11-128', 'v1.35.0_2024-11-12'],
+    ['1.46.0_2026-05-12', newest],
+    ['v1.10.0_2022-08-08', 'v1.10.0_2022-08-09']
+  ])('%s: did you mean %s?', async (written, meant) => {
+    const {record} = await world.mirror(written);
+    expect(record.failure?.message).toBe(`${written} does not exist; did you mean ${meant}?`);
+    expect(world.writes()).toEqual([]);
+  });
+
+  const misprints: Readonly<Record<string, (tag: string) => string>> = {
+    'without its v': tag => tag.slice(1),
+    'with a digit too many': tag => `${tag}8`,
+    'with another year': tag => tag.replace(/_(\d{4})/, (_, year) => `_${Number(year) - 1}`),
+    'with another day': tag => tag.replace(/\d\d$/, day => (day === '28' ? '27' : '28'))
+  };
+  test.each(Object.entries(misprints))('%s, of every release', async (_what, misprint) => {
+    const wrong: string[] = [];
+    for (const tag of stableReleases) {
+      const {record} = await world.mirror(misprint(tag));
+      const message = record.failure?.message ?? 'mirrored';
+      if (!message.includes(`did you mean ${tag}`)) wrong.push(`${tag}: ${message}`);
+    }
+    expect(wrong).toEqual([]);
+    expect(world.writes()).toEqual([]);
+  });
+});
+
+describe('pre-release builds', () => {
+  const coming = 'v1.47.0_2026-06-09';
+  const preview = {'source-repository': 'arcdata/preview'};
+
+  beforeEach(() => {
+    putReleases(world.source.store, 'arcdata', [[newest, names]]);
+    putReleases(world.source.store, 'arcdata/preview', [[coming, names]]);
+  });
+
+  test.each(['latest', '1.47', 'newest:2', 'catch-up', '1.46..'])(
+    'are not chosen by %s',
+    async request => {
+      const {record} = await world.mirror(request, preview);
+      expect(record.failure?.message).toContain(
+        `arcdata/preview holds pre-release builds, which are mirrored by exact tag only, not by ${request}`
+      );
+      expect(world.writes()).toEqual([]);
+    }
+  );
+
+  test('come by exact tag to a place of their own', async () => {
+    const {record} = await world.mirror(coming, preview);
+    expect(record).toMatchObject({releases: [{tag: coming, published: true}]});
+    expect(world.imagesOf(coming)).toEqual(names);
+  });
+
+  test('never come beside stable releases, but beside them to a path for previews', async () => {
+    expect((await world.mirror('latest')).record.failure).toBeUndefined();
+    const before = world.writes().length;
+    const {record} = await world.mirror(coming, preview);
+    expect(record.failure?.message).toMatch(
+      /v1\.47\.0_2026-06-09 is a pre-release build, .*stable releases/
+    );
+    expect(world.writes()).toHaveLength(before);
+    expect(world.imagesOf(coming)).toEqual([]);
+    const there = {...preview, 'target-repository': `${mirrored}/preview`};
+    expect((await world.mirror(coming, there)).record.failure).toBeUndefined();
+  });
+
+  test('with a suffix are not taken for the newest release', async () => {
+    putTiny(world.source.store, 'arcdata', 'arc-controller', 'v1.48.0_2026-07-14_5ba6b837');
+    const {record} = await world.mirror('latest');
+    expect(record.releases).toMatchObject([{tag: newest, published: true}]);
+  });
+});
+
+test("tags at the target that would confuse Arc's upgrade check are told", async () => {
+  putReleases(world.source.store, 'arcdata', [[newest, names]]);
+  const odd = ['v1.30.0_2024-05-14', 'v1.46.0_2026-05-12-amd64', 'v1-test'];
+  for (const tag of [...odd, 'latest', 'v1.45.0_2026-04-14'])
+    putTiny(world.target.store, mirrored, 'arc-controller', tag);
+  const run = await world.mirror('latest');
+  expect(run.record.failure).toBeUndefined();
+  const told = warnings(run).filter(text => text.includes('upgrade check'));
+  expect(told).toHaveLength(1);
+  expect(odd.filter(tag => !told[0]?.includes(tag))).toEqual([]);
+  expect(told[0]).not.toMatch(/latest|v1\.45\.0/);
+});
+
+describe('a catalogue of five thousand names', () => {
+  const asked = () => world.source.requests.filter(({kind}) => kind === 'manifest');
+
+  test('of which most are others, costs a few pages and a question for each sibling', async () => {
+    putReleases(world.source.store, 'arcdata', [[newest, [...names, 'arc-vector-search']]]);
+    for (let i = 0; i < 300; i++)
+      putTiny(world.source.store, 'arcdata', `arc-dead-${i}`, 'v1.0.0_2021-07-30');
+    const [manifest] = world.source.store.manifests('arcdata/arc-dead-0');
+    for (let i = 0; i < 4680 && manifest; i++) {
+      const other = i % 2 === 0 ? 'a-product' : 'z-product';
+      world.source.store.putManifest(`${other}/arc-image-${i}`, manifest);
+    }
+    expect(world.source.store.repositories().length).toBeGreaterThanOrEqual(5000);
+    const run = await world.mirror('latest');
+    expect(run.record).toMatchObject({releases: [{tag: newest, published: true}]});
+    expect(world.imagesOf(newest)).toContain('arc-vector-search');
+    const roots = asked().map(({repository}) => repository);
+    expect(new Set(roots).size).toBe(roots.length);
+    expect(roots).toHaveLength(names.length + 1 + 300);
+    expect(roots.filter(name => name?.startsWith('arcdata/') !== true)).toEqual([]);
+    const pages = world.source.requests.filter(({kind}) => kind === 'catalog');
+    expect(pages.length).toBeLessThanOrEqual(5);
+  });
+
+  test('that all look like siblings, costs at most a thousand questions, and says so', async () => {
+    putReleases(world.source.store, 'arcdata', [[newest, names]]);
+    putTiny(world.source.store, 'arcdata', 'arc-dead', 'v1.0.0_2021-07-30');
+    const [manifest] = world.source.store.manifests('arcdata/arc-dead');
+    for (let i = 0; i < 5000 && manifest; i++)
+      world.source.store.putManifest(`arcdata/arc-dead-${i}`, manifest);
+    const run = await world.mirror('latest');
+    expect(run.record).toMatchObject({releases: [{tag: newest, published: true}]});
+    expect(asked().length).toBeLessThanOrEqual(1000 + names.length);
+    expect(warnings(run)).toEqual([
+      'The source lists 5001 more names that begin with arc-; the first 1000 are asked for.'
+    ]);
+  });
+});
