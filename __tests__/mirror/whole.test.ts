@@ -214,6 +214,7 @@ describe('registries that do not answer', () => {
     for (const {milliseconds} of [ends.closed, ends.plain])
       expect(milliseconds).toBeLessThan(40_000);
     expect(source.requests.length).toBeGreaterThan(0);
-    expect(source.requests.filter(({kind}) => kind !== 'ping')).toEqual([]);
+    // The list of releases may come beside the handshake; of the images nothing is asked for.
+    expect(source.requests.filter(({kind}) => kind !== 'ping' && kind !== 'tags')).toEqual([]);
   });
 });
