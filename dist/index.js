@@ -37798,9 +37798,15 @@ function failureOf(error) {
         ...(typeof advice === 'string' && { advice })
     };
 }
-/** A release that is not whole gets no tag. */
-function refuseHalf(release, failed) {
-    return new MirrorError(`${release} is not published: ${failed.length === 1 ? 'one image is' : `${failed.length} images are`} missing (${failed.join(', ')})`, 'The tags at the target are as they were. Run again: what has arrived is not sent again.');
+/**
+ * A release that is not whole is not published.
+ * @param left images whose tags were moved before that came out, and could not be put back
+ */
+function refuseHalf(release, failed, left = []) {
+    const tags = left.length === 0
+        ? 'The tags at the target are as they were.'
+        : `The target took the tags of ${left.join(', ')} and could not be made to go back; Arc looks at that of arc-controller only.`;
+    return new MirrorError(`${release} is not published: ${failed.length === 1 ? 'one image is' : `${failed.length} images are`} missing (${failed.join(', ')})`, `${tags} Run again: what has arrived is not sent again.`);
 }
 
 ;// CONCATENATED MODULE: ./src/registry/blobs.ts
@@ -39751,7 +39757,9 @@ async function pushTags(images, last, context) {
         await publish_all(due.map(planned => context.slots.run(() => readBack(planned, context))));
     }
     catch (error) {
-        await restore(moved, context);
+        const left = await restore(moved, context);
+        if (left.length > 0)
+            context.left?.(left);
         throw error;
     }
     return due.length > 0;
@@ -39778,23 +39786,29 @@ async function readBack({ image }, { target, signal }) {
         await target.recover(patience, late, signal);
     }
 }
-/** Best effort: a tag that stood for another image goes back to it. New tags cannot be taken away. */
+/**
+ * Best effort: a tag that stood for another image goes back to it. New tags cannot be taken away.
+ * @returns the images whose tags stay where they were moved to, as far as anyone can tell
+ */
 async function restore(moved, { target }) {
     // Of its own: the run's may be what ended the publishing.
     const signal = AbortSignal.timeout(5000);
+    const left = [];
     for (const { image, standing } of moved) {
         const { repository, tag } = image.target;
-        if (standing.tagged === undefined)
-            continue;
         try {
-            const before = await getManifest(target, repository, standing.tagged, signal);
-            if (before !== undefined)
-                await putManifest(target, repository, tag, before, signal);
+            const before = standing.tagged && (await getManifest(target, repository, standing.tagged, signal));
+            if (before)
+                await putManifest(target, repository, tag, before, signal, 'once');
+            const now = await resolveManifest(target, repository, tag, signal);
+            if (now === image.root.descriptor.digest)
+                left.push(image.name);
         }
         catch {
-            target.warnOnce(`${target.name}/${repository}:${tag} could not be put back to ${standing.tagged}`);
+            left.push(image.name);
         }
     }
+    return left;
 }
 
 ;// CONCATENATED MODULE: ./src/registry/pieces.ts
@@ -40774,6 +40788,7 @@ class Mirror {
     #options;
     #transfer;
     #landed = new Set();
+    #left = [];
     #stop = new AbortController();
     #signal;
     constructor(options) {
@@ -40809,7 +40824,12 @@ class Mirror {
         if (!publish || failed.length > 0)
             return this.#result(release, brought, { published: false, changed: false });
         try {
-            const changed = await pushTags(release.images, last, context);
+            const changed = await pushTags(release.images, last, {
+                ...context,
+                left: names => {
+                    this.#left = names;
+                }
+            });
             return this.#result(release, brought, { published: true, changed });
         }
         catch (error) {
@@ -40830,7 +40850,7 @@ class Mirror {
         const failed = images.filter(({ status }) => status === 'failed').map(({ name }) => name);
         return published || (!this.#options.publish && failed.length === 0)
             ? undefined
-            : refuseHalf(tag, failed);
+            : refuseHalf(tag, failed, this.#left);
     }
     #result({ tag, targetTag, missing }, brought, end) {
         const { source, target } = this.#options;
@@ -41717,6 +41737,7 @@ const imageShare = 3;
  * client gives them their own tags, in the order that a release is published in.
  */
 class DockerEngine {
+    #left = [];
     #options;
     #stop = new AbortController();
     #signal;
@@ -41782,7 +41803,7 @@ class DockerEngine {
     /** Why a release did not come to where it should; undefined when it did. */
     failure({ tag, images, published }) {
         const failed = images.filter(({ status }) => status === 'failed').map(({ name }) => name);
-        return published ? undefined : refuseHalf(tag, failed);
+        return published ? undefined : refuseHalf(tag, failed, this.#left);
     }
     /** Largest first; what failed is tried once more when the rest is done. */
     async #bring(due) {
@@ -41862,7 +41883,12 @@ class DockerEngine {
                 standing: { ...planned.standing, tagged }
             };
         }));
-        const changed = await pushTags(images, last, context);
+        const changed = await pushTags(images, last, {
+            ...context,
+            left: names => {
+                this.#left = names;
+            }
+        });
         for (const { image } of images) {
             const { repository, tag } = image.target;
             const { digest } = image.root.descriptor;

@@ -94,14 +94,18 @@ describe('where an upload may go on', () => {
     ['/v2/a/blobs/uploads/1?_state=a%2Bb', '/v2/a/blobs/uploads/1?_state=a%2Bb'],
     ['https://registry.example:5000/x?y', '/x?y'],
     ['http://registry.example:5000/x', '/x'],
-    ['https://registry.example:5001/x', undefined],
     ['http://registry.example/x', '/x'],
     ['https://registry.example/x', '/x']
   ])('%s', (location, path) => {
-    const judged = () => judgeLocation(location, request).href;
     // Nothing but the path of it is ever taken, so that nothing can be sent elsewhere or in clear.
-    if (path === undefined) expect(judged).toThrow(/another port/);
-    else expect(judged()).toBe(`https://registry.example:5000${path}`);
+    const {href} = judgeLocation(location, request);
+    expect(href).toBe(`https://registry.example:5000${path}`);
+  });
+
+  test('not another port', () => {
+    expect(() => judgeLocation('https://registry.example:5001/x', request)).toThrow(
+      /another port/
+    );
   });
 
   test.each([
@@ -124,18 +128,24 @@ describe('which addresses a registry may name', () => {
   const both = judgeAddress('registry.example', ['93.184.216.34', '10.0.0.5']);
   const unknown = judgeAddress('registry.example', []);
 
+  const refused = (judge: (address: string) => void, addresses: readonly string[]) =>
+    addresses.filter(address => {
+      try {
+        judge(address);
+        return false;
+      } catch (error) {
+        return (error as Error).message.includes('no business');
+      }
+    });
+  const never = ['169.254.169.254', 'fd00:ec2::254', '0.0.0.0', '::ffff:169.254.169.254'];
+  const near = ['10.0.0.1', '127.0.0.1', '::1'];
+
   test('a public registry only public ones', () => {
-    for (const judge of [outside, unknown, both]) {
-      expect(() => judge('8.8.8.8')).not.toThrow();
-      for (const address of ['10.0.0.1', '127.0.0.1', '::1', '169.254.169.254', '0.0.0.0'])
-        expect(() => judge(address)).toThrow(/no business/);
-    }
+    for (const judge of [outside, unknown, both])
+      expect(refused(judge, ['8.8.8.8', ...near, ...never])).toEqual([...near, ...never]);
   });
 
   test('a private one those of its network, but never the metadata services', () => {
-    for (const address of ['8.8.8.8', '10.0.0.1', '127.0.0.1'])
-      expect(() => inside(address)).not.toThrow();
-    for (const address of ['169.254.169.254', 'fd00:ec2::254', '0.0.0.0', '::ffff:169.254.169.254'])
-      expect(() => inside(address)).toThrow(/no business/);
+    expect(refused(inside, ['8.8.8.8', ...near, ...never])).toEqual(never);
   });
 });

@@ -35,8 +35,10 @@ function knownAs(profile: Profile, target: EmbeddedRegistry) {
   return (name: string) => {
     const host = name === target.name ? known[profile] : undefined;
     if (host === undefined) return {...quirksOf(name), ...bounds};
-    const {api: _, ...quirks} = quirksOf(host);
-    return {...quirks, ...bounds};
+    // The API is where the test's registry listens.
+    const quirks = {...quirksOf(host), ...bounds};
+    Reflect.deleteProperty(quirks, 'api');
+    return quirks;
   };
 }
 const {singlePut, chunk} = smallBounds('x.example' as Parameters<typeof smallBounds>[0]);
@@ -84,9 +86,10 @@ describe.each(profiles)('%s as the target', profile => {
         changed: true
       });
       // Each blob was read once, where mounts work and bodies may have its length.
-      const plain = !['artifactory', 'ecr', 'nginx'].includes(profile);
-      if (plain || (profile !== 'nginx' && knowledge === 'known by its name'))
-        expect(cold.read).toHaveLength(new Set(cold.read).size);
+      const known = knowledge === 'known by its name';
+      const late = ['artifactory', 'ecr'].includes(profile) && !known;
+      const twice = cold.read.length - new Set(cold.read).size;
+      expect(late || profile === 'nginx' ? 0 : twice).toBe(0);
       expect(await run()).toEqual({findings: [], changed: false, read: [], written: 0});
       target.store.deleteBlob('mirror/arcdata/arc-controller', release.engine.digest);
       const {findings, changed, read} = await run();

@@ -14,7 +14,7 @@ import {VirtualClock} from '../support/virtual-clock.ts';
 
 /** How many runs, and the seed of the first one: a run's own seed repeats it alone. */
 const runs = Number(process.env.SOAK_RUNS ?? 40);
-const first = Number(process.env.SOAK_SEED ?? Math.floor(Math.random() * 1_000_000));
+const first = Number(process.env.SOAK_SEED ?? 20_260_512);
 
 type Side = 'source' | 'target';
 interface Fault {
@@ -161,13 +161,24 @@ async function soak(seed: number): Promise<string[]> {
       // An answer that never came may have opened one.
       sessionsStay: true,
       longest: 3_600_000
-    }).filter(finding => !(failed && standing === 'half' && /is absent$/.test(finding)));
+    }).filter(
+      finding =>
+        !(failed && standing === 'half' && finding.endsWith('is absent')) &&
+        !isTold(finding, run.record.failure?.advice ?? '')
+    );
     findings.push(...found.map(finding => `${kind}: ${finding}`));
     if (found.length > 0 && failed) findings.push(tellOf(run));
   }
   return findings.length === 0
     ? []
     : [`seed ${seed}, ${profile}, ${standing}: ${JSON.stringify(faults)}`, ...findings];
+}
+
+/** A registry that takes a tag and from then on refuses everything cannot be put back: it has to be said. */
+function isTold(finding: string, advice: string): boolean {
+  const moved = /\/([^/:]+):\S+ moved although the run failed$/.exec(finding)?.[1];
+  const told = /The target took the tags of ([^;]*) and could not/.exec(advice)?.[1]?.split(', ');
+  return moved !== undefined && told?.includes(moved) === true;
 }
 
 describe(`${runs} runs with faults from the seed ${first}`, () => {

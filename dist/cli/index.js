@@ -12560,7 +12560,9 @@ async function pushTags(images, last, context) {
         await publish_all(due.map(planned => context.slots.run(() => readBack(planned, context))));
     }
     catch (error) {
-        await restore(moved, context);
+        const left = await restore(moved, context);
+        if (left.length > 0)
+            context.left?.(left);
         throw error;
     }
     return due.length > 0;
@@ -12587,23 +12589,29 @@ async function readBack({ image }, { target, signal }) {
         await target.recover(patience, late, signal);
     }
 }
-/** Best effort: a tag that stood for another image goes back to it. New tags cannot be taken away. */
+/**
+ * Best effort: a tag that stood for another image goes back to it. New tags cannot be taken away.
+ * @returns the images whose tags stay where they were moved to, as far as anyone can tell
+ */
 async function restore(moved, { target }) {
     // Of its own: the run's may be what ended the publishing.
     const signal = AbortSignal.timeout(5000);
+    const left = [];
     for (const { image, standing } of moved) {
         const { repository, tag } = image.target;
-        if (standing.tagged === undefined)
-            continue;
         try {
-            const before = await (0,manifests/* getManifest */.c2)(target, repository, standing.tagged, signal);
-            if (before !== undefined)
-                await (0,manifests/* putManifest */.RV)(target, repository, tag, before, signal);
+            const before = standing.tagged && (await (0,manifests/* getManifest */.c2)(target, repository, standing.tagged, signal));
+            if (before)
+                await (0,manifests/* putManifest */.RV)(target, repository, tag, before, signal, 'once');
+            const now = await (0,manifests/* resolveManifest */.K9)(target, repository, tag, signal);
+            if (now === image.root.descriptor.digest)
+                left.push(image.name);
         }
         catch {
-            target.warnOnce(`${target.name}/${repository}:${tag} could not be put back to ${standing.tagged}`);
+            left.push(image.name);
         }
     }
+    return left;
 }
 
 // EXTERNAL MODULE: external "node:zlib"
@@ -13452,6 +13460,7 @@ class Mirror {
     #options;
     #transfer;
     #landed = new Set();
+    #left = [];
     #stop = new AbortController();
     #signal;
     constructor(options) {
@@ -13487,7 +13496,12 @@ class Mirror {
         if (!publish || failed.length > 0)
             return this.#result(release, brought, { published: false, changed: false });
         try {
-            const changed = await pushTags(release.images, last, context);
+            const changed = await pushTags(release.images, last, {
+                ...context,
+                left: names => {
+                    this.#left = names;
+                }
+            });
             return this.#result(release, brought, { published: true, changed });
         }
         catch (error) {
@@ -13508,7 +13522,7 @@ class Mirror {
         const failed = images.filter(({ status }) => status === 'failed').map(({ name }) => name);
         return published || (!this.#options.publish && failed.length === 0)
             ? undefined
-            : (0,mirror_error/* refuseHalf */.C4)(tag, failed);
+            : (0,mirror_error/* refuseHalf */.C4)(tag, failed, this.#left);
     }
     #result({ tag, targetTag, missing }, brought, end) {
         const { source, target } = this.#options;
@@ -14108,6 +14122,7 @@ const imageShare = 3;
  * client gives them their own tags, in the order that a release is published in.
  */
 class DockerEngine {
+    #left = [];
     #options;
     #stop = new AbortController();
     #signal;
@@ -14173,7 +14188,7 @@ class DockerEngine {
     /** Why a release did not come to where it should; undefined when it did. */
     failure({ tag, images, published }) {
         const failed = images.filter(({ status }) => status === 'failed').map(({ name }) => name);
-        return published ? undefined : (0,mirror_error/* refuseHalf */.C4)(tag, failed);
+        return published ? undefined : (0,mirror_error/* refuseHalf */.C4)(tag, failed, this.#left);
     }
     /** Largest first; what failed is tried once more when the rest is done. */
     async #bring(due) {
@@ -14253,7 +14268,12 @@ class DockerEngine {
                 standing: { ...planned.standing, tagged }
             };
         }));
-        const changed = await pushTags(images, last, context);
+        const changed = await pushTags(images, last, {
+            ...context,
+            left: names => {
+                this.#left = names;
+            }
+        });
         for (const { image } of images) {
             const { repository, tag } = image.target;
             const { digest } = image.root.descriptor;
@@ -15158,9 +15178,15 @@ function failureOf(error) {
         ...(typeof advice === 'string' && { advice })
     };
 }
-/** A release that is not whole gets no tag. */
-function refuseHalf(release, failed) {
-    return new MirrorError(`${release} is not published: ${failed.length === 1 ? 'one image is' : `${failed.length} images are`} missing (${failed.join(', ')})`, 'The tags at the target are as they were. Run again: what has arrived is not sent again.');
+/**
+ * A release that is not whole is not published.
+ * @param left images whose tags were moved before that came out, and could not be put back
+ */
+function refuseHalf(release, failed, left = []) {
+    const tags = left.length === 0
+        ? 'The tags at the target are as they were.'
+        : `The target took the tags of ${left.join(', ')} and could not be made to go back; Arc looks at that of arc-controller only.`;
+    return new MirrorError(`${release} is not published: ${failed.length === 1 ? 'one image is' : `${failed.length} images are`} missing (${failed.join(', ')})`, `${tags} Run again: what has arrived is not sent again.`);
 }
 
 

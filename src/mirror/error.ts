@@ -33,10 +33,21 @@ export function failureOf(error: unknown): ImageFailure {
   };
 }
 
-/** A release that is not whole gets no tag. */
-export function refuseHalf(release: string, failed: readonly string[]): MirrorError {
+/**
+ * A release that is not whole is not published.
+ * @param left images whose tags were moved before that came out, and could not be put back
+ */
+export function refuseHalf(
+  release: string,
+  failed: readonly string[],
+  left: readonly string[] = []
+): MirrorError {
+  const tags =
+    left.length === 0
+      ? 'The tags at the target are as they were.'
+      : `The target took the tags of ${left.join(', ')} and could not be made to go back; Arc looks at that of arc-controller only.`;
   return new MirrorError(
     `${release} is not published: ${failed.length === 1 ? 'one image is' : `${failed.length} images are`} missing (${failed.join(', ')})`,
-    'The tags at the target are as they were. Run again: what has arrived is not sent again.'
+    `${tags} Run again: what has arrived is not sent again.`
   );
 }

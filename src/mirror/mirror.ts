@@ -38,6 +38,7 @@ export class Mirror {
   readonly #options: MirrorOptions;
   readonly #transfer: Transfer;
   readonly #landed = new Set<string>();
+  #left: readonly string[] = [];
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
 
@@ -79,7 +80,12 @@ export class Mirror {
     if (!publish || failed.length > 0)
       return this.#result(release, brought, {published: false, changed: false});
     try {
-      const changed = await pushTags(release.images, last, context);
+      const changed = await pushTags(release.images, last, {
+        ...context,
+        left: names => {
+          this.#left = names;
+        }
+      });
       return this.#result(release, brought, {published: true, changed});
     } catch (error) {
       return this.#result(release, brought, {published: false, changed: false, error});
@@ -100,7 +106,7 @@ export class Mirror {
     const failed = images.filter(({status}) => status === 'failed').map(({name}) => name);
     return published || (!this.#options.publish && failed.length === 0)
       ? undefined
-      : refuseHalf(tag, failed);
+      : refuseHalf(tag, failed, this.#left);
   }
 
   #result(

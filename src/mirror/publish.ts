@@ -25,7 +25,10 @@ export interface PublishContext {
 
 /** What moving tags needs; without `repair`, what is missing below them stays missing. */
 type TagContext = Pick<PublishContext, 'target' | 'slots' | 'signal'> &
-  Partial<Pick<PublishContext, 'repair'>>;
+  Partial<Pick<PublishContext, 'repair'>> & {
+    /** Told of images whose tags were moved and could not be put back, when the others fail. */
+    readonly left?: (names: readonly string[]) => void;
+  };
 
 /** How often a registry may say that something is missing which it has taken. */
 const mostHeals = 5;
@@ -206,7 +209,8 @@ export async function pushTags(
     for (const planned of ranked) await push(planned);
     await all(due.map(planned => context.slots.run(() => readBack(planned, context))));
   } catch (error) {
-    await restore(moved, context);
+    const left = await restore(moved, context);
+    if (left.length > 0) context.left?.(left);
     throw error;
   }
   return due.length > 0;
@@ -233,20 +237,28 @@ async function readBack({image}: PlannedImage, {target, signal}: TagContext): Pr
   }
 }
 
-/** Best effort: a tag that stood for another image goes back to it. New tags cannot be taken away. */
-async function restore(moved: readonly PlannedImage[], {target}: TagContext): Promise<void> {
+/**
+ * Best effort: a tag that stood for another image goes back to it. New tags cannot be taken away.
+ * @returns the images whose tags stay where they were moved to, as far as anyone can tell
+ */
+async function restore(
+  moved: readonly PlannedImage[],
+  {target}: TagContext
+): Promise<readonly string[]> {
   // Of its own: the run's may be what ended the publishing.
   const signal = AbortSignal.timeout(5000);
+  const left: string[] = [];
   for (const {image, standing} of moved) {
     const {repository, tag} = image.target;
-    if (standing.tagged === undefined) continue;
     try {
-      const before = await getManifest(target, repository, standing.tagged, signal);
-      if (before !== undefined) await putManifest(target, repository, tag, before, signal);
+      const before =
+        standing.tagged && (await getManifest(target, repository, standing.tagged, signal));
+      if (before) await putManifest(target, repository, tag, before, signal, 'once');
+      const now = await resolveManifest(target, repository, tag, signal);
+      if (now === image.root.descriptor.digest) left.push(image.name);
     } catch {
-      target.warnOnce(
-        `${target.name}/${repository}:${tag} could not be put back to ${standing.tagged}`
-      );
+      left.push(image.name);
     }
   }
+  return left;
 }

@@ -57,6 +57,7 @@ interface Arrived {
  * client gives them their own tags, in the order that a release is published in.
  */
 export class DockerEngine {
+  #left: readonly string[] = [];
   readonly #options: DockerEngineOptions;
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
@@ -130,7 +131,7 @@ export class DockerEngine {
   /** Why a release did not come to where it should; undefined when it did. */
   failure({tag, images, published}: ReleaseResult): Error | undefined {
     const failed = images.filter(({status}) => status === 'failed').map(({name}) => name);
-    return published ? undefined : refuseHalf(tag, failed);
+    return published ? undefined : refuseHalf(tag, failed, this.#left);
   }
 
   /** Largest first; what failed is tried once more when the rest is done. */
@@ -225,7 +226,12 @@ export class DockerEngine {
         };
       })
     );
-    const changed = await pushTags(images, last, context);
+    const changed = await pushTags(images, last, {
+      ...context,
+      left: names => {
+        this.#left = names;
+      }
+    });
     for (const {image} of images) {
       const {repository, tag} = image.target;
       const {digest} = image.root.descriptor;

@@ -1,0 +1,159 @@
+import {describe, expect, test} from '@jest/globals';
+
+import {EmbeddedRegistry} from '../../src/demo/registry.ts';
+import {mediaTypes} from '../../src/oci/media-type.ts';
+import {digestOf} from '../../src/oci/digest.ts';
+import {makeCertificates} from '../support/certificates.ts';
+import {play, previous, release} from '../support/fault-world.ts';
+import {mirrorRun} from '../support/mirror-run.ts';
+import {holesBelow, judge, snapshotOf} from '../support/oracle.ts';
+import {freePort} from '../support/program.ts';
+import {imageOf, putImage, putRelease, smallNames, smallTag} from '../support/small-release.ts';
+import {VirtualClock} from '../support/virtual-clock.ts';
+
+describe('T21 two runs at one target', () => {
+  test.each(['the same release', 'two releases under one tag'] as const)('%s', async what => {
+    const clock = new VirtualClock();
+    const now = clock.now;
+    await using one = await EmbeddedRegistry.start({now});
+    await using other = await EmbeddedRegistry.start({now});
+    await using target = await EmbeddedRegistry.start({now, verifyReferences: false});
+    putRelease(one.store, 'arcdata', release);
+    putRelease(other.store, 'arcdata', what === 'the same release' ? release : previous);
+    const runs = await Promise.all([one, other].map(source => mirrorRun({source, target, clock})));
+    expect(target.store.tagEvents.filter(({holes}) => holes.length > 0)).toEqual([]);
+    for (const name of smallNames) {
+      const digest = target.store.tag(`mirror/arcdata/${name}`, smallTag);
+      const either = [release, previous].map(({images}) => images.get(name)?.digest);
+      expect(either).toContain(digest);
+      const holes = digest && holesBelow(target.store, `mirror/arcdata/${name}`, digest);
+      expect(holes).toEqual([]);
+    }
+    // Whoever finds at the end that a tag stands for the other's image has not reached what it was
+    // asked for, and says so; nobody says yes to what is not there.
+    const published = runs.filter(({record}) => record.releases[0]?.published === true);
+    expect(what === 'the same release' ? published.length : 2).toBe(2);
+    const before = snapshotOf(target.store);
+    const run = await mirrorRun({source: one, target, clock});
+    expect(judge({run, source: one, target, before, expected: 'complete'})).toEqual([]);
+  });
+});
+
+describe('T25 registries that cannot be reached', () => {
+  test.each([
+    ['a name that DNS does not know', 'ENOTFOUND', /unknown to DNS/],
+    ['a DNS that does not answer', 'EAI_AGAIN', /DNS did not answer/],
+    ['a port on which nobody listens', '', /connection was refused/]
+  ] as const)('%s is tried again for a while, and told', async (_what, code, said) => {
+    const clock = new VirtualClock();
+    await using source = await EmbeddedRegistry.start({now: clock.now});
+    await using target = await EmbeddedRegistry.start({now: clock.now});
+    putRelease(source.store, 'arcdata', release);
+    const name = `nowhere.test:${await freePort()}`;
+    const run = await mirrorRun({
+      ...{source, target, clock},
+      names: {target: name},
+      network: {
+        resolve: () =>
+          code === ''
+            ? Promise.resolve([{address: '127.0.0.1', family: 4}])
+            : Promise.reject(Object.assign(new Error(code), {code}))
+      }
+    });
+    const refused = [said, name, /\d attempts/, 'firewall, proxy'];
+    const before = snapshotOf(target.store);
+    expect(judge({run, source, target, before, expected: {refused}, longest: 120_000})).toEqual([]);
+    // Names may be wrong: nobody waits for minutes to be told so.
+    expect(run.waited).toBeGreaterThan(2000);
+  });
+
+  test('a name that DNS does not know at first', async () => {
+    const clock = new VirtualClock();
+    await using source = await EmbeddedRegistry.start({now: clock.now});
+    await using target = await EmbeddedRegistry.start({now: clock.now});
+    putRelease(source.store, 'arcdata', release);
+    const port = target.name.split(':')[1] ?? '';
+    let asked = 0;
+    const run = await mirrorRun({
+      ...{source, target, clock},
+      names: {target: `late.test:${port}`},
+      network: {
+        resolve: () =>
+          ++asked < 4
+            ? Promise.reject(Object.assign(new Error('no'), {code: 'EAI_AGAIN'}))
+            : Promise.resolve([{address: '127.0.0.1', family: 4}])
+      }
+    });
+    const before = {tags: new Map(), events: 0};
+    expect(judge({run, source, target, before, expected: 'complete'})).toEqual([]);
+    expect(asked).toBe(4);
+  });
+
+  test('a certificate for another host', async () => {
+    await using certificates = await makeCertificates(['DNS:another.example']);
+    const findings = await play({
+      id: 'T25',
+      name: 'another host',
+      targetOptions: {tls: certificates},
+      inputs: {'ca-file': certificates.caFile},
+      end: {refused: [/TLS certificate that is not believed/, 'ERR_TLS_CERT_ALTNAME_INVALID']},
+      longest: 5000,
+      also: ({target}) => target.requests.map(({method}) => `${method} was asked`)
+    });
+    expect(findings).toEqual([]);
+  });
+});
+
+describe('T28 clocks that are wrong', () => {
+  const auth = {kind: 'bearer', username: 'robot', password: 'pass word'} as const;
+
+  test.each([
+    ['in a year', '2027-05-12T00:00:00Z'],
+    ['a year ago', '2025-05-12T00:00:00Z'],
+    ['never', 'no date']
+  ])('tokens that were issued %s', async (_when, issued) => {
+    const findings = await play({
+      id: 'T28',
+      name: issued,
+      targetOptions: {auth},
+      inputs: {'target-username': auth.username, 'target-password': auth.password},
+      secrets: [auth.password],
+      target: [
+        {on: {kind: 'token'}, times: 'always', do: {effect: 'token', fields: {issued_at: issued}}}
+      ],
+      end: 'complete',
+      also: ({target}) =>
+        target.requests.filter(({kind}) => kind === 'token').length < 40 ? [] : ['too many tokens']
+    });
+    expect(findings).toEqual([]);
+  });
+});
+
+describe('end-4c blobs of another algorithm', () => {
+  test('sha512', async () => {
+    const findings = await play({
+      id: 'end-4c',
+      name: 'sha512',
+      targetOptions: {profile: 'spec'},
+      prepare: ({source}) => {
+        const bytes = Buffer.alloc(50_000, 'sha512 ');
+        const image = imageOf('sha512', 'oci', [
+          release.late,
+          {bytes, digest: digestOf(bytes, 'sha512')}
+        ]);
+        putImage(source.store, 'arcdata/arc-dns', image);
+        source.store.addBlob('arcdata/arc-dns', digestOf(bytes, 'sha512'), {
+          size: bytes.length,
+          pieces: (from, to) => [bytes.subarray(from, to)]
+        });
+        source.store.putManifest(
+          'arcdata/arc-dns',
+          {mediaType: mediaTypes.ociManifest, body: image.body},
+          smallTag
+        );
+      },
+      end: 'complete'
+    });
+    expect(findings).toEqual([]);
+  });
+});
