@@ -103,9 +103,7 @@ describe('where an upload may go on', () => {
   });
 
   test('not another port', () => {
-    expect(() => judgeLocation('https://registry.example:5001/x', request)).toThrow(
-      /another port/
-    );
+    expect(() => judgeLocation('https://registry.example:5001/x', request)).toThrow(/another port/);
   });
 
   test.each([

@@ -350,7 +350,9 @@ const rows: readonly Row[] = [
     id: 'V8',
     name: `a manifest with ${name}`,
     prepare: ({source}) => {
-      const body = JSON.stringify(more instanceof Array ? more : Object.assign({schemaVersion: 2}, more));
+      const body = JSON.stringify(
+        more instanceof Array ? more : Object.assign({schemaVersion: 2}, more)
+      );
       source.store.putManifest('arcdata/arc-dns', {mediaType, body}, smallTag);
     },
     end: {refused: ['arcdata/arc-dns']},
