@@ -103,8 +103,6 @@ export async function chooseReleases(
       log,
       signal,
       concurrency: slots.limit
-    }).catch((error: unknown) => {
-      throw roots.explain(error);
     });
     const targetTag = tag === onlyTag ? (settings.targetTag ?? tag) : tag;
     chosen.push({
@@ -152,17 +150,6 @@ class Roots {
     this.#around = around;
   }
 
-  /** What is missing may only have been hidden: then the first refusal belongs to the reason. */
-  explain(error: unknown): unknown {
-    const refusal = this.#refusal;
-    if (!(error instanceof ReleaseError) || refusal === undefined) return error;
-    return new MirrorError(
-      `${error.message} The source refused to tell: ${refusal.message}`,
-      refusal.advice,
-      error
-    );
-  }
-
   async has(name: string, tag: string): Promise<boolean> {
     try {
       return (await this.#fetch(within(this.#repository, name), tag)) !== undefined;
@@ -172,7 +159,6 @@ class Roots {
         error instanceof RegistryError && ['denied', 'unauthorized'].includes(error.fault);
       if (!hidden) throw error;
       this.#around.log.debug(`${name}:${tag} counts as absent: ${error.message}`);
-      this.#refusal ??= error;
       return false;
     }
   }
