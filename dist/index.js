@@ -40942,7 +40942,7 @@ var catalog = __nccwpck_require__(4180);
 // EXTERNAL MODULE: ./src/release/companions.ts + 1 modules
 var companions = __nccwpck_require__(5610);
 // EXTERNAL MODULE: ./src/release/error.ts
-var error = __nccwpck_require__(5083);
+var release_error = __nccwpck_require__(5083);
 // EXTERNAL MODULE: ./src/release/tag.ts
 var release_tag = __nccwpck_require__(3837);
 ;// CONCATENATED MODULE: ./src/release/near-miss.ts
@@ -41102,7 +41102,7 @@ async function settled([one, other]) {
     return [await one, await other];
 }
 function nothingLeft(tag) {
-    return new error/* ReleaseError */.K(`The input images leaves nothing of ${(0,clean/* clean */.uH)(tag)} to mirror. Take out a line that begins with -, or name the images that are wanted.`);
+    return new release_error/* ReleaseError */.K(`The input images leaves nothing of ${(0,clean/* clean */.uH)(tag)} to mirror. Take out a line that begins with -, or name the images that are wanted.`);
 }
 function listed(tag) {
     return (0,catalog/* imageSet */.i)(tag).map(image => ({ ...image, tag, required: image.role === 'core' }));
@@ -41117,7 +41117,7 @@ function chartTag(tag) {
     const chart = (0,companions/* companions */.a)(tag)?.chart;
     if (chart !== undefined)
         return chart;
-    throw new error/* ReleaseError */.K(`Which version of ${chartArtifact} belongs to ${(0,clean/* clean */.uH)(tag)} is not known. Leave it out of images.`);
+    throw new release_error/* ReleaseError */.K(`Which version of ${chartArtifact} belongs to ${(0,clean/* clean */.uH)(tag)} is not known. Leave it out of images.`);
 }
 async function discover({ tag, selection, siblings, log, signal }, known) {
     const removed = selection.kind === 'exactly' ? [] : selection.remove;
@@ -41162,7 +41162,7 @@ function refuseIncomplete(tag, absent) {
     parts.push('Nothing was moved.');
     if (core.length > 0)
         parts.push(`The release may still be on its way there: run again later, or leave an image out with ${core.map(name => `-${name}`).join(' ')} in images.`);
-    throw new error/* ReleaseError */.K(parts.join(' '));
+    throw new release_error/* ReleaseError */.K(parts.join(' '));
 }
 function withTag({ name, tag }, release) {
     return tag === release ? (0,clean/* clean */.uH)(name, 120) : `${(0,clean/* clean */.uH)(name, 120)}:${(0,clean/* clean */.uH)(tag, 120)}`;
@@ -43802,7 +43802,7 @@ function requireExactTags(options) {
     if (choosing.length === 0)
         return;
     const shown = choosing.map(({ text }) => (0,clean/* clean */.uH)(text, 140)).join(', ');
-    throw new error/* ReleaseError */.K(`${(0,clean/* clean */.uH)(options.sourceRepository)} holds pre-release builds, which are mirrored by exact tag only, not by ${shown}. Name the whole tag in source-tag, or take the stable releases from ${(0,clean/* clean */.uH)(channel_parent(options.sourceRepository))}.`);
+    throw new release_error/* ReleaseError */.K(`${(0,clean/* clean */.uH)(options.sourceRepository)} holds pre-release builds, which are mirrored by exact tag only, not by ${shown}. Name the whole tag in source-tag, or take the stable releases from ${(0,clean/* clean */.uH)(channel_parent(options.sourceRepository))}.`);
 }
 /**
  * Tags at the target that would mislead Arc's upgrade check, which takes every tag of arc-controller
@@ -43831,7 +43831,7 @@ function refusePreRelease(options) {
     const newest = held.at(-1);
     if (newest === undefined)
         return;
-    throw new error/* ReleaseError */.K(`${(0,clean/* clean */.uH)(tag)} is a pre-release build, and the target holds stable releases (${held.length}, newest ${newest}). Arc's upgrade check would offer it as a release. Mirror it to a path of its own, such as one that ends in /preview.`);
+    throw new release_error/* ReleaseError */.K(`${(0,clean/* clean */.uH)(tag)} is a pre-release build, and the target holds stable releases (${held.length}, newest ${newest}). Arc's upgrade check would offer it as a release. Mirror it to a path of its own, such as one that ends in /preview.`);
 }
 function channel_parent(repository) {
     return repository.split('/').slice(0, -1).join('/') || 'the repository above it';
@@ -43893,7 +43893,7 @@ function choose(request, stable, newest, targetComplete) {
                 (!to || (0,release_tag/* compareVersions */.Zy)(release, { ...to, patch: to.patch ?? Infinity }) <= 0));
             if (found.length > 0)
                 return found;
-            throw new error/* ReleaseError */.K(`No release lies within ${(0,clean/* clean */.uH)(request.text, 140)}. The oldest is ${stable[0]?.text ?? newest.text}, the newest ${newest.text}.`);
+            throw new release_error/* ReleaseError */.K(`No release lies within ${(0,clean/* clean */.uH)(request.text, 140)}. The oldest is ${stable[0]?.text ?? newest.text}, the newest ${newest.text}.`);
         }
         case 'catch-up': {
             const complete = targetComplete === undefined ? undefined : (0,release_tag/* parseReleaseTag */.rE)(targetComplete);
@@ -43922,28 +43922,28 @@ function unknown(tag, live, stable) {
         : newest
             ? `. The newest release is ${newest.text}.`
             : ', and the source has no stable release either.';
-    return new error/* ReleaseError */.K(`${(0,clean/* clean */.uH)(tag, 140)} does not exist${help}`);
+    return new release_error/* ReleaseError */.K(`${(0,clean/* clean */.uH)(tag, 140)} does not exist${help}`);
 }
 function noVersion(wanted, stable, newest) {
     const shown = (0,release_tag/* formatVersion */.qh)(wanted);
     const { major, minor } = wanted;
     const patches = stable.filter(release => select_matches(release, { major, minor }));
     if (patches.length > 0)
-        return new error/* ReleaseError */.K(`No release ${shown} exists; did you mean ${either(patches.map(({ text }) => text))}?`);
+        return new release_error/* ReleaseError */.K(`No release ${shown} exists; did you mean ${either(patches.map(({ text }) => text))}?`);
     if ((0,release_tag/* compareVersions */.Zy)(wanted, newest) > 0)
-        return new error/* ReleaseError */.K(`No release ${shown} exists yet. The newest is ${newest.text}.`);
+        return new release_error/* ReleaseError */.K(`No release ${shown} exists yet. The newest is ${newest.text}.`);
     const [below, above] = [
         stable.findLast(release => (0,release_tag/* compareVersions */.Zy)(release, wanted) < 0),
         stable.find(release => (0,release_tag/* compareVersions */.Zy)(release, wanted) > 0)
     ];
     const around = [below, above].filter(release => release !== undefined).map(({ text }) => text);
-    return new error/* ReleaseError */.K(`No release ${shown} exists. Next to it ${around.length > 1 ? 'are' : 'is'} ${around.join(' and ')}.`);
+    return new release_error/* ReleaseError */.K(`No release ${shown} exists. Next to it ${around.length > 1 ? 'are' : 'is'} ${around.join(' and ')}.`);
 }
 function nothingStable(request, tags) {
     const found = tags === 0
         ? 'arc-controller has no tags there'
         : `none of the ${tags} tags of arc-controller there has the form v1.46.0_2026-05-12`;
-    return new error/* ReleaseError */.K(`${(0,clean/* clean */.uH)(request, 140)} finds no stable release at the source: ${found}. Check source-registry and source-repository, or name an exact tag.`);
+    return new release_error/* ReleaseError */.K(`${(0,clean/* clean */.uH)(request, 140)} finds no stable release at the source: ${found}. Check source-registry and source-repository, or name an exact tag.`);
 }
 function either(texts) {
     return texts.length < 2
@@ -43952,6 +43952,7 @@ function either(texts) {
 }
 
 ;// CONCATENATED MODULE: ./src/run/releases.ts
+
 
 
 
@@ -44020,6 +44021,8 @@ async function chooseReleases(registries, settings, lists, around) {
             log,
             signal,
             concurrency: slots.limit
+        }).catch((error) => {
+            throw roots.explain(error);
         });
         const targetTag = tag === onlyTag ? (settings.targetTag ?? tag) : tag;
         chosen.push({
@@ -44054,11 +44057,19 @@ class Roots {
     #referrers;
     #around;
     #known = new Map();
+    #refusal;
     constructor(registries, settings, around) {
         this.#registries = registries;
         this.#repository = settings.source.repository;
         this.#referrers = settings.referrers;
         this.#around = around;
+    }
+    /** What is missing may only have been hidden: then the first refusal belongs to the reason. */
+    explain(error) {
+        const refusal = this.#refusal;
+        if (!(error instanceof release_error/* ReleaseError */.K) || refusal === undefined)
+            return error;
+        return new MirrorError(`${error.message} The source refused to tell: ${refusal.message}`, refusal.advice, error);
     }
     async has(name, tag) {
         try {
@@ -44070,6 +44081,7 @@ class Roots {
             if (!hidden)
                 throw error;
             this.#around.log.debug(`${name}:${tag} counts as absent: ${error.message}`);
+            this.#refusal ??= error;
             return false;
         }
     }

@@ -413,6 +413,19 @@ const rows: readonly Row[] = [
     end: {refused: [engine.digest, 'status 404']}
   },
   {
+    id: 'S11',
+    name: 'an image that the source refuses to show',
+    source: [
+      rule(
+        {...readManifest, repository: 'arcdata/arc-dns'},
+        status(403, {body: {errors: [{code: 'DENIED', message: 'no entry'}]}}),
+        {times: always}
+      )
+    ],
+    end: {refused: ['arc-dns', 'refused to tell', 'answers 403: DENIED no entry', '127.0.0.1']},
+    longest: 60_000
+  },
+  {
     id: 'S12',
     name: 'no Docker-Content-Digest anywhere',
     source: [rule({}, {effect: 'headers', set: {'Docker-Content-Digest': null}}, {times: always})],

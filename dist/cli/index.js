@@ -21930,7 +21930,7 @@ __nccwpck_require__.d(__webpack_exports__, {
 });
 
 // EXTERNAL MODULE: ./src/mirror/error.ts
-var error = __nccwpck_require__(5913);
+var mirror_error = __nccwpck_require__(5913);
 // EXTERNAL MODULE: ./src/oci/descriptor.ts
 var descriptor = __nccwpck_require__(7592);
 // EXTERNAL MODULE: ./src/oci/platform.ts
@@ -21965,7 +21965,7 @@ async function readImage(source, request, fetched, { slots, signal, referrers })
         if (manifest.kind === 'image')
             return { descriptor, bytes, manifest, children: [] };
         if (depth >= deepest) {
-            throw new error/* MirrorError */.En(`${source.name}/${repository}:${tag} has indexes more than ${deepest} deep`);
+            throw new mirror_error/* MirrorError */.En(`${source.name}/${repository}:${tag} has indexes more than ${deepest} deep`);
         }
         const children = await Promise.all(manifest.manifests.map(child => descend(child, depth + 1)));
         return { descriptor, bytes, manifest, children };
@@ -21975,13 +21975,13 @@ async function readImage(source, request, fetched, { slots, signal, referrers })
         if (known !== undefined)
             return known;
         if (nodes.size >= mostManifests) {
-            throw new error/* MirrorError */.En(`${source.name}/${repository}:${tag} has more than ${mostManifests} manifests`);
+            throw new mirror_error/* MirrorError */.En(`${source.name}/${repository}:${tag} has more than ${mostManifests} manifests`);
         }
         const node = slots
             .run(() => (0,manifests/* getManifest */.c2)(source, repository, child.digest, signal))
             .then(found => {
             if (found === undefined) {
-                throw new error/* MirrorError */.En(`${source.name}/${repository}:${tag} names the child ${child.digest}, which the source does not have`, 'The image is broken at the source; try again later, or leave it out with -name in images.');
+                throw new mirror_error/* MirrorError */.En(`${source.name}/${repository}:${tag} names the child ${child.digest}, which the source does not have`, 'The image is broken at the source; try again later, or leave it out with -name in images.');
             }
             if (found.descriptor.size !== child.size ||
                 found.descriptor.mediaType !== child.mediaType) {
@@ -22042,7 +22042,7 @@ function measure(request, root, attached, registry) {
                 continue;
             const known = blobs.get(blob.digest);
             if (known !== undefined && known.size !== blob.size) {
-                throw new error/* MirrorError */.En(`${registry}/${request.source.repository}: ${blob.digest} has two sizes`);
+                throw new mirror_error/* MirrorError */.En(`${registry}/${request.source.repository}: ${blob.digest} has two sizes`);
             }
             blobs.set(blob.digest, known ?? blob);
         }
@@ -22300,6 +22300,7 @@ function either(texts) {
 
 
 
+
 /**
  * Chooses the releases from the tags that the source has now, and reads their images.
  * @throws ReleaseError, RegistryError, MirrorError; nothing has been moved by then
@@ -22331,7 +22332,7 @@ async function chooseReleases(registries, settings, lists, around) {
         log.notice(selection.reason);
     const [onlyTag, second] = selection.tags;
     if (settings.targetTag !== undefined && second !== undefined) {
-        throw new error/* MirrorError */.En(`target-tag is given, but source-tag names ${selection.tags.length} releases`, 'Leave target-tag out: each release keeps its own tag.');
+        throw new mirror_error/* MirrorError */.En(`target-tag is given, but source-tag names ${selection.tags.length} releases`, 'Leave target-tag out: each release keeps its own tag.');
     }
     const odd = confusing(targetTags, live);
     if (odd.length > 0) {
@@ -22357,6 +22358,8 @@ async function chooseReleases(registries, settings, lists, around) {
             log,
             signal,
             concurrency: slots.limit
+        }).catch((error) => {
+            throw roots.explain(error);
         });
         const targetTag = tag === onlyTag ? (settings.targetTag ?? tag) : tag;
         chosen.push({
@@ -22391,11 +22394,19 @@ class Roots {
     #referrers;
     #around;
     #known = new Map();
+    #refusal;
     constructor(registries, settings, around) {
         this.#registries = registries;
         this.#repository = settings.source.repository;
         this.#referrers = settings.referrers;
         this.#around = around;
+    }
+    /** What is missing may only have been hidden: then the first refusal belongs to the reason. */
+    explain(error) {
+        const refusal = this.#refusal;
+        if (!(error instanceof release_error/* ReleaseError */.K) || refusal === undefined)
+            return error;
+        return new mirror_error/* MirrorError */.En(`${error.message} The source refused to tell: ${refusal.message}`, refusal.advice, error);
     }
     async has(name, tag) {
         try {
@@ -22407,6 +22418,7 @@ class Roots {
             if (!hidden)
                 throw error;
             this.#around.log.debug(`${name}:${tag} counts as absent: ${error.message}`);
+            this.#refusal ??= error;
             return false;
         }
     }
@@ -22414,7 +22426,7 @@ class Roots {
         const { repository, tag } = request.source;
         const root = await this.#fetch(repository, tag);
         if (root === undefined)
-            throw new error/* MirrorError */.En(`${repository}:${tag} does not exist at the source`);
+            throw new mirror_error/* MirrorError */.En(`${repository}:${tag} does not exist at the source`);
         const { slots, signal } = this.#around;
         return readImage(this.#registries.source, request, root, {
             slots,

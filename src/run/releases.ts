@@ -9,6 +9,7 @@ import {RegistryError} from '../registry/error.ts';
 import {type FetchedManifest, getManifest, resolveManifest} from '../registry/manifests.ts';
 import {imageSet} from '../release/catalog.ts';
 import {confusing, refusePreRelease, requireExactTags} from '../release/channel.ts';
+import {ReleaseError} from '../release/error.ts';
 import {chartArtifact, type ImageSelection, resolveImages} from '../release/resolve.ts';
 import {selectReleases} from '../release/select.ts';
 import {compareTags, isStable} from '../release/tag.ts';
@@ -103,6 +104,8 @@ export async function chooseReleases(
       log,
       signal,
       concurrency: slots.limit
+    }).catch((error: unknown) => {
+      throw roots.explain(error);
     });
     const targetTag = tag === onlyTag ? (settings.targetTag ?? tag) : tag;
     chosen.push({
@@ -142,12 +145,24 @@ class Roots {
   readonly #referrers: boolean;
   readonly #around: Surroundings;
   readonly #known = new Map<string, Promise<FetchedManifest | undefined>>();
+  #refusal: RegistryError | undefined;
 
   constructor(registries: Registries, settings: Settings, around: Surroundings) {
     this.#registries = registries;
     this.#repository = settings.source.repository;
     this.#referrers = settings.referrers;
     this.#around = around;
+  }
+
+  /** What is missing may only have been hidden: then the first refusal belongs to the reason. */
+  explain(error: unknown): unknown {
+    const refusal = this.#refusal;
+    if (!(error instanceof ReleaseError) || refusal === undefined) return error;
+    return new MirrorError(
+      `${error.message} The source refused to tell: ${refusal.message}`,
+      refusal.advice,
+      error
+    );
   }
 
   async has(name: string, tag: string): Promise<boolean> {
@@ -159,6 +174,7 @@ class Roots {
         error instanceof RegistryError && ['denied', 'unauthorized'].includes(error.fault);
       if (!hidden) throw error;
       this.#around.log.debug(`${name}:${tag} counts as absent: ${error.message}`);
+      this.#refusal ??= error;
       return false;
     }
   }
