@@ -156,7 +156,6 @@ const rows: readonly Row[] = [
     targetOptions: {auth},
     inputs: targetLogin,
     secrets: [password],
-    sessionsStay: true,
     prepare: ({target, sink}) => {
       target.rule(
         rule(

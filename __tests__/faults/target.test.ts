@@ -220,8 +220,6 @@ const rows: readonly Row[] = [
       ...signedIn,
       target: [rule(on, status(401, {challenge: true}), {times: always})],
       end: {refused: ['status 401', 'attempt', 'the inputs']},
-      // The others are ended in the middle of a request: what that opened, nobody was told.
-      sessionsStay: true,
       longest: 60_000
     }
   ]),
@@ -405,8 +403,6 @@ const rows: readonly Row[] = [
           )
         );
       },
-      // There is no address by which they could be dropped.
-      sessionsStay: true,
       end: {refused: [/did not say where it goes on|another host|another port/]},
       also: ({sink}) => sink.requests.map(({method, path}) => `${method} ${path} came to the sink`)
     },
@@ -421,7 +417,6 @@ const rows: readonly Row[] = [
           )
         );
       },
-      sessionsStay: true,
       end: 'complete',
       also: ({sink}) => sink.requests.map(({method, path}) => `${method} ${path} came to the sink`)
     }
@@ -642,8 +637,6 @@ const rows: readonly Row[] = [
       )
     ],
     end: {refused: [`status ${code}`, 'the quota of 10 GiB is used up']},
-    // No room for anything: the others are ended in the middle of a request.
-    sessionsStay: code === 507,
     longest: 60_000
   })),
   ...[403, 405, 412, 423, 507].map((code): Row => ({
@@ -680,8 +673,6 @@ const rows: readonly Row[] = [
   {
     id: 'T22',
     name: 'the target restarts in the middle',
-    // One may have been opened by an answer that never came.
-    sessionsStay: true,
     prepare: ({target, source}) => {
       source.rule(
         rule(

@@ -158,8 +158,6 @@ async function soak(seed: number): Promise<string[]> {
       expected: kind === 'clean' || !failed ? 'complete' : {refused: []},
       foreign: [sink, source.blobHost, target.blobHost].filter(host => host !== undefined),
       secrets: [auth.password],
-      // An answer that never came may have opened one.
-      sessionsStay: true,
       longest: 3_600_000
     }).filter(
       finding =>

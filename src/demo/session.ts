@@ -11,6 +11,8 @@ export interface SessionSnapshot {
   readonly repository: string;
   /** Bytes received so far. */
   readonly offset: number;
+  /** Whether an address that is good now has reached the client: only then it could be cancelled. */
+  readonly known: boolean;
 }
 
 /** An upload session: takes bytes in order and hashes them as they come. */
@@ -23,6 +25,8 @@ export class Session {
   offset = 0;
   /** How its newest Location was given. */
   mode: LocationMode = 'absolute';
+  /** Whether an address that is good now has reached the client. */
+  known = false;
   /** Where the first PATCH ended: what some registries report for ever. */
   firstEnd: number | undefined;
   readonly #algorithm: 'sha256' | 'sha512';
