@@ -85,8 +85,8 @@ async function putHealed(
 ): Promise<{readonly subjectTaken: boolean}> {
   const {target, signal, repair} = context;
   const {repository} = planned.image.target;
-  // Replicas of a registry were seen to need most of a minute to learn of a blob.
-  const patience = target.patience({first: 8000});
+  // Replicas of a registry were seen to need most of a minute to learn of a blob: it gets that time.
+  const patience = target.patience({first: 8000, steady: 0.6});
   for (let heals = 0; ; heals++) {
     try {
       return await putManifest(target, repository, reference, node, signal);
