@@ -231,7 +231,8 @@ const rows: readonly Row[] = [
     id: 'S6',
     name: '503 for good',
     source: [rule(readEngine, status(503), {times: always})],
-    end: {refused: [engine.digest, 'status 503', 'attempts', 'arcdata/arc-controller']}
+    end: {refused: [engine.digest, 'status 503', 'attempts', 'arcdata/arc-controller']},
+    also: (_, {waited}) => (waited >= 120_000 ? [] : [`it gave up after ${waited} ms`])
   },
   {
     id: 'S6',
@@ -315,7 +316,17 @@ const rows: readonly Row[] = [
       );
       source.blobHost?.rule(rule({ranged: true}, status(403), {times: 3}));
     },
-    end: 'complete'
+    end: 'complete',
+    // Each time it is the registry that is asked for a new address.
+    also: world => {
+      const signed = world.source.blobHost?.requests.length ?? 0;
+      const asked = world.source.requests.filter(
+        ({kind, method}) => kind === 'blob' && method === 'GET'
+      );
+      return asked.length === signed
+        ? []
+        : [`${signed} signed addresses were used for ${asked.length} questions`];
+    }
   },
   {
     id: 'S8',
@@ -477,13 +488,13 @@ const rows: readonly Row[] = [
     ],
     end: {refused: [/was served as/]}
   },
-  {
+  ...[405, 404].map((code): Row => ({
     id: 'S13',
-    name: 'HEAD of manifests is not served',
-    source: [rule({kind: 'manifest', method: 'HEAD'}, status(405), {times: always})],
-    target: [rule({kind: 'manifest', method: 'HEAD'}, status(405), {times: always})],
+    name: `HEAD of manifests is answered with ${code}`,
+    source: [rule({kind: 'manifest', method: 'HEAD'}, status(code), {times: always})],
+    target: [rule({kind: 'manifest', method: 'HEAD'}, status(code), {times: always})],
     end: 'complete'
-  },
+  })),
   ...(
     [
       ['Negotiate, Basic realm="a, b"', 'basic'],
