@@ -5,10 +5,17 @@ import {mediaTypes} from '../../src/oci/media-type.ts';
 import {digestOf} from '../../src/oci/digest.ts';
 import {makeCertificates} from '../support/certificates.ts';
 import {play, previous, release} from '../support/fault-world.ts';
-import {mirrorRun} from '../support/mirror-run.ts';
-import {holesBelow, judge, snapshotOf} from '../support/oracle.ts';
+import {type MirrorRun, mirrorRun} from '../support/mirror-run.ts';
+import {holesBelow, judge, snapshotOf, tellOf} from '../support/oracle.ts';
 import {freePort} from '../support/program.ts';
-import {imageOf, putImage, putRelease, smallNames, smallTag} from '../support/small-release.ts';
+import {
+  imageOf,
+  putImage,
+  putRelease,
+  smallNames,
+  smallRelease,
+  smallTag
+} from '../support/small-release.ts';
 import {VirtualClock} from '../support/virtual-clock.ts';
 
 describe('T21 two runs at one target', () => {
@@ -37,6 +44,44 @@ describe('T21 two runs at one target', () => {
     const run = await mirrorRun({source: one, target, clock});
     expect(judge({run, source: one, target, before, expected: 'complete'})).toEqual([]);
   });
+});
+
+test('T21 a run whose tags another run has moved does not move them back', async () => {
+  const clock = new VirtualClock();
+  const now = clock.now;
+  await using one = await EmbeddedRegistry.start({now});
+  await using other = await EmbeddedRegistry.start({now});
+  await using target = await EmbeddedRegistry.start({now});
+  putRelease(one.store, 'arcdata', release);
+  putRelease(other.store, 'arcdata', previous);
+  putRelease(target.store, 'mirror/arcdata', smallRelease(3));
+  const controller = 'mirror/arcdata/arc-controller';
+  // The other one comes when all tags are set, and before the first is read back.
+  let meanwhile: Promise<MirrorRun> | undefined;
+  target.rule({
+    on: {kind: 'manifest', method: 'HEAD', tag: smallTag},
+    times: 'always',
+    do: {
+      effect: 'custom',
+      run: async () => {
+        const set = target.store.tag(controller, smallTag);
+        if (meanwhile !== undefined || set !== release.images.get('arc-controller')?.digest)
+          return false;
+        meanwhile = mirrorRun({source: other, target, clock});
+        await meanwhile;
+        return false;
+      }
+    }
+  });
+  const run = await mirrorRun({source: one, target, clock});
+  const its = await meanwhile;
+  expect(its?.record.releases[0]?.published).toBe(true);
+  expect(run.record.releases[0]?.published).toBe(false);
+  expect(tellOf(run)).toMatch(/was put to sha256:\S+, but reads sha256:/);
+  for (const name of smallNames)
+    expect(target.store.tag(`mirror/arcdata/${name}`, smallTag)).toBe(
+      previous.images.get(name)?.digest
+    );
 });
 
 describe('T25 registries that cannot be reached', () => {

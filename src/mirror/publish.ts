@@ -238,7 +238,8 @@ async function readBack({image}: PlannedImage, {target, signal}: TagContext): Pr
 }
 
 /**
- * Best effort: a tag that stood for another image goes back to it. New tags cannot be taken away.
+ * Best effort: a tag that stood for another image goes back to it, unless another run has moved it
+ * since. New tags cannot be taken away.
  * @returns the images whose tags stay where they were moved to, as far as anyone can tell
  */
 async function restore(
@@ -250,12 +251,16 @@ async function restore(
   const left: string[] = [];
   for (const {image, standing} of moved) {
     const {repository, tag} = image.target;
+    const {digest} = image.root.descriptor;
     try {
+      // What stands for a third image is another run's by now, and stays.
+      const stands = await resolveManifest(target, repository, tag, signal);
+      if (![undefined, digest, standing.tagged].includes(stands)) continue;
       const before =
         standing.tagged && (await getManifest(target, repository, standing.tagged, signal));
       if (before) await putManifest(target, repository, tag, before, signal, 'once');
       const now = await resolveManifest(target, repository, tag, signal);
-      if (now === image.root.descriptor.digest) left.push(image.name);
+      if (now === digest) left.push(image.name);
     } catch {
       left.push(image.name);
     }
