@@ -1,26 +1,26 @@
 import {afterAll, beforeAll, describe, expect, test} from '@jest/globals';
 
-import type {Effect, Rule, RuleMatch} from '../../src/demo/rules.ts';
+import type {RuleMatch} from '../../src/demo/rules.ts';
 import {mediaTypes} from '../../src/oci/media-type.ts';
 import {type Certificates, makeCertificates} from '../support/certificates.ts';
 import {play, previous, release, type Row, type World} from '../support/fault-world.ts';
+import {
+  account,
+  always,
+  nothingAtSink,
+  rule as one,
+  signedIn,
+  sourceLogin
+} from '../support/rows.ts';
 import {imageOf, indexOf, putImage, smallTag} from '../support/small-release.ts';
 
 const {engine, base, late} = release;
-const always = 'always' as const;
+const auth = account;
+const {password} = account;
+const targetLogin = signedIn.inputs;
+/** What a registry does to attack, it does always. */
+const rule: typeof one = (on, effect, more) => one(on, effect, {times: always, ...more});
 const readBlob: RuleMatch = {kind: 'blob', method: 'GET'};
-const password = 'c"a$n%a ry';
-const auth = {kind: 'bearer', username: 'robot', password} as const;
-const sourceLogin = {'source-username': 'robot', 'source-password': password};
-const targetLogin = {'target-username': 'robot', 'target-password': password};
-
-function rule(on: RuleMatch, effect: Effect, more: Partial<Rule> = {}): Rule {
-  return {on, do: effect, times: always, ...more};
-}
-
-const nothingAtSink = ({sink}: World): string[] =>
-  sink.requests.map(({method, path}) => `${method} ${path} came to the sink`);
-
 const sinkChallenges = ({sink}: World): void => {
   sink.rule(
     rule(

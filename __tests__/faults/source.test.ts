@@ -1,27 +1,16 @@
 import {describe, expect, test} from '@jest/globals';
 
-import type {Effect, Rule, RuleMatch} from '../../src/demo/rules.ts';
+import type {RuleMatch} from '../../src/demo/rules.ts';
 import type {RequestRecord} from '../../src/demo/record.ts';
 import {mediaTypes} from '../../src/oci/media-type.ts';
 import {play, previous, release, type Row, type World} from '../support/fault-world.ts';
-import {shortTimings} from '../support/mirror-run.ts';
+import {account, always, rule, short, sourceLogin, status} from '../support/rows.ts';
 import {putRelease, smallNames, smallTag} from '../support/small-release.ts';
 
 const {engine, base} = release;
-const always = 'always' as const;
 const readEngine: RuleMatch = {kind: 'blob', method: 'GET', digest: engine.digest};
 const readBlob: RuleMatch = {kind: 'blob', method: 'GET'};
 const readManifest: RuleMatch = {kind: 'manifest', method: 'GET'};
-
-function rule(on: RuleMatch, effect: Effect, more: Partial<Rule> = {}): Rule {
-  return {on, do: effect, ...more};
-}
-
-const status = (code: number, more: Partial<Effect & {effect: 'answer'}> = {}): Effect => ({
-  effect: 'answer',
-  status: code,
-  ...more
-});
 
 const readsOf = ({source}: World, digest: string): readonly RequestRecord[] =>
   source.requests.filter(({method, path}) => method === 'GET' && path.endsWith(`/blobs/${digest}`));
@@ -47,10 +36,6 @@ const few =
     const count = readsOf(world, digest).length;
     return count <= most ? [] : [`${digest} was read ${count} times`];
   };
-
-const short = {timings: shortTimings};
-const bearer = {kind: 'bearer', username: 'robot', password: 'c"a$n%a ry'} as const;
-const login = {'source-username': bearer.username, 'source-password': bearer.password};
 
 const rows: readonly Row[] = [
   ...(['reset', 'end'] as const).flatMap((how, i): Row[] => [
@@ -506,8 +491,8 @@ const rows: readonly Row[] = [
   ).map(([challenge, kind]): Row => ({
     id: 'S14',
     name: `the challenge ${challenge}`,
-    sourceOptions: {auth: {...bearer, kind}},
-    inputs: login,
+    sourceOptions: {auth: {...account, kind}},
+    inputs: sourceLogin,
     prepare: ({source}) => {
       source.rule(
         rule(
@@ -517,7 +502,7 @@ const rows: readonly Row[] = [
         )
       );
     },
-    secrets: [bearer.password],
+    secrets: [account.password],
     end: 'complete'
   })),
   ...['Bearer service="x"', 'Negotiate', 'NTLM abc=', ''].map((challenge): Row => ({
@@ -528,8 +513,8 @@ const rows: readonly Row[] = [
         times: always
       })
     ],
-    inputs: login,
-    secrets: [bearer.password],
+    inputs: sourceLogin,
+    secrets: [account.password],
     end: {refused: [/401/, /does not say how to sign in|not spoken here/]},
     longest: 10_000
   })),
@@ -567,10 +552,10 @@ const rows: readonly Row[] = [
   ).map(([name, fault]): Row => ({
     id: 'S15',
     name: `the token server: ${name}`,
-    sourceOptions: {auth: bearer},
-    inputs: login,
+    sourceOptions: {auth: account},
+    inputs: sourceLogin,
     source: [fault],
-    secrets: [bearer.password],
+    secrets: [account.password],
     end: 'complete',
     also: ({source}) => {
       const asked = source.requests.filter(({kind}) => kind === 'token').length;
@@ -580,8 +565,8 @@ const rows: readonly Row[] = [
   {
     id: 'S15',
     name: 'the token server never gives a token',
-    sourceOptions: {auth: bearer},
-    inputs: login,
+    sourceOptions: {auth: account},
+    inputs: sourceLogin,
     source: [
       rule(
         {kind: 'token'},
@@ -589,26 +574,26 @@ const rows: readonly Row[] = [
         {times: always}
       )
     ],
-    secrets: [bearer.password],
+    secrets: [account.password],
     end: {refused: [/sends no token/]}
   },
   {
     id: 'S16',
     name: 'anonymous reading without credentials',
-    sourceOptions: {auth: {...bearer, anonymousPull: true}},
+    sourceOptions: {auth: {...account, anonymousPull: true}},
     end: 'complete'
   },
   ...(['basic', 'bearer'] as const).map((kind): Row => ({
     id: 'S16',
     name: `wrong credentials (${kind}) are not tried again, nor anonymous in their place`,
-    sourceOptions: {auth: {...bearer, kind, anonymousPull: true}},
+    sourceOptions: {auth: {...account, kind, anonymousPull: true}},
     prepare: ({source}) => {
       // Registries that want a sign-in say so at /v2/.
       source.rule(
         rule({kind: 'ping', authorized: false}, status(401, {challenge: true}), {times: always})
       );
     },
-    inputs: {...login, 'source-password': 'wr0ng-s3cret'},
+    inputs: {...sourceLogin, 'source-password': 'wr0ng-s3cret'},
     secrets: ['wr0ng-s3cret'],
     end: {refused: [/401/, 'the inputs']},
     also: ({source, target}) => [

@@ -1,15 +1,15 @@
 import {describe, expect, test} from '@jest/globals';
 
 import type {LocationMode} from '../../src/demo/location.ts';
-import type {Effect, Rule, RuleMatch} from '../../src/demo/rules.ts';
+import type {RuleMatch} from '../../src/demo/rules.ts';
 import {digestOf} from '../../src/oci/digest.ts';
 import {mediaTypes} from '../../src/oci/media-type.ts';
 import {play, previous, release, type Row, type World} from '../support/fault-world.ts';
 import {shortTimings} from '../support/mirror-run.ts';
+import {account, always, error, rule, short, signedIn, status} from '../support/rows.ts';
 import {imageOf, indexOf, putImage, putRelease, smallTag} from '../support/small-release.ts';
 
 const {engine, base, late} = release;
-const always = 'always' as const;
 const MiB = 1024 * 1024;
 const controller = 'mirror/arcdata/arc-controller';
 const post: RuleMatch = {kind: 'upload', method: 'POST'};
@@ -18,25 +18,6 @@ const put: RuleMatch = {kind: 'upload', method: 'PUT'};
 const putManifest: RuleMatch = {kind: 'manifest', method: 'PUT'};
 const headBlob: RuleMatch = {kind: 'blob', method: 'HEAD'};
 const headManifest: RuleMatch = {kind: 'manifest', method: 'HEAD'};
-
-function rule(on: RuleMatch, effect: Effect, more: Partial<Rule> = {}): Rule {
-  return {on, do: effect, ...more};
-}
-
-const status = (code: number, more: Partial<Effect & {effect: 'answer'}> = {}): Effect => ({
-  effect: 'answer',
-  status: code,
-  ...more
-});
-
-const error = (code: string, message = 'said the registry') => ({errors: [{code, message}]});
-const short = {timings: shortTimings};
-const login = {kind: 'bearer', username: 'robot', password: 'c"a$n%a ry'} as const;
-const signedIn = {
-  targetOptions: {auth: login},
-  inputs: {'target-username': login.username, 'target-password': login.password},
-  secrets: [login.password]
-};
 
 /** How many requests of that kind there were. */
 const counted =
@@ -227,7 +208,7 @@ const rows: readonly Row[] = [
     id: 'T5',
     name: 'tokens that live for a second',
     ...signedIn,
-    targetOptions: {auth: {...login, tokenLifetime: 1}},
+    targetOptions: {auth: {...account, tokenLifetime: 1}},
     end: 'complete'
   },
   ...(
