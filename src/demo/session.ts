@@ -30,7 +30,7 @@ export class Session {
   /** Where the first PATCH ended: what some registries report for ever. */
   firstEnd: number | undefined;
   readonly #algorithm: 'sha256' | 'sha512';
-  readonly #hasher: Hasher;
+  #hasher: Hasher;
   readonly #discardOver: number;
   #chunks: Buffer[] | undefined = [];
   #queue: Promise<void> = Promise.resolve();
@@ -48,6 +48,12 @@ export class Session {
     this.offset += chunk.length;
     if (this.offset > this.#discardOver) this.#chunks = undefined;
     this.#chunks?.push(chunk);
+  }
+
+  /** Loses the bytes so far and counts on as though it had them. */
+  forget(): void {
+    this.#hasher = new Hasher(this.#algorithm);
+    this.#chunks = [];
   }
 
   /** Makes every Location given so far stale. */

@@ -121,6 +121,7 @@ async function patch(desk: Desk, exchange: Exchange, session: Session): Promise<
   }
   checkPlace(desk, exchange, session);
   const start = session.offset;
+  if (character.chunks === 'last') session.forget();
   const take = exchange.effect('take');
   await append(desk, exchange, session, take?.bytes);
   session.firstEnd ??= session.offset;
