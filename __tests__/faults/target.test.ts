@@ -6,7 +6,16 @@ import {digestOf} from '../../src/oci/digest.ts';
 import {mediaTypes} from '../../src/oci/media-type.ts';
 import {play, previous, release, type Row, type World} from '../support/fault-world.ts';
 import {shortTimings} from '../support/mirror-run.ts';
-import {account, always, error, rule, short, signedIn, status} from '../support/rows.ts';
+import {
+  account,
+  always,
+  error,
+  most as atMost,
+  rule,
+  short,
+  signedIn,
+  status
+} from '../support/rows.ts';
 import {imageOf, indexOf, putImage, putRelease, smallTag} from '../support/small-release.ts';
 
 const {engine, base, late} = release;
@@ -62,6 +71,14 @@ const rows: readonly Row[] = [
     target: [rule(post, status(503), {times: 2}), rule(post, status(500), {times: 5})],
     end: 'complete'
   },
+  ...[500, 503, 429].map((code): Row => ({
+    id: 'T1',
+    name: `${code} four times at each step of uploads and manifests`,
+    target: [post, patch, put, putManifest, headBlob, headManifest].map(on =>
+      rule(on, status(code), {times: 4})
+    ),
+    end: 'complete'
+  })),
   {
     id: 'T1',
     name: 'POST 503 for good',
@@ -250,7 +267,14 @@ const rows: readonly Row[] = [
       name: `413 above ${most} MiB at ${profile}`,
       targetOptions: {profile},
       target: [rule({kind: 'upload'}, {effect: 'max-body', bytes: most * MiB}, {times: always})],
-      end: 'complete'
+      end: 'complete',
+      // What was found out for one blob is known for all, down to the floor of 1 MiB.
+      also: ({target}) =>
+        atMost(
+          8,
+          'requests were too large',
+          target.requests.filter(one => one.status === 413).length
+        )
     }))
   ),
   {
@@ -639,7 +663,7 @@ const rows: readonly Row[] = [
   },
   {
     id: 'T18',
-    name: 'the digest that a blob PUT echoes is another one',
+    name: 'the digest that a blob PUT echoes is another one: it is looked at',
     target: [
       rule(
         {...put, digest: late.digest},
@@ -647,7 +671,32 @@ const rows: readonly Row[] = [
         {times: always}
       )
     ],
-    end: 'complete'
+    end: 'complete',
+    also: ({target}) =>
+      target.requests.some(
+        ({kind, method, path}) => kind === 'blob' && method === 'HEAD' && path.endsWith(late.digest)
+      )
+        ? []
+        : ['nobody looked at it']
+  },
+  {
+    id: 'T18',
+    name: 'the digest that a blob PUT echoes is another one, and so says HEAD',
+    // Where the registry looks at references by itself, its own look counts.
+    targetOptions: {verifyReferences: false},
+    target: [
+      rule(
+        {...put, digest: late.digest},
+        {effect: 'headers', set: {'Docker-Content-Digest': base.digest}},
+        {times: always}
+      ),
+      rule(
+        {kind: 'blob', digest: late.digest},
+        {effect: 'headers', set: {'Docker-Content-Digest': base.digest}},
+        {times: always}
+      )
+    ],
+    end: {refused: [late.digest, /does not have it/, 'mirror/arcdata/arc-dns']}
   },
   ...[403, 507].map((code): Row => ({
     id: 'T19',
