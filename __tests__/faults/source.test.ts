@@ -360,7 +360,7 @@ const rows: readonly Row[] = [
     secrets: ['user:pw']
   })),
   {
-    id: 'S10',
+    id: 'S10 V11',
     name: 'tags that move while blobs are read',
     prepare: ({source}) => {
       source.rule(
@@ -658,7 +658,7 @@ describe('faults at the source, the target without the release', () => {
 });
 
 describe('faults at the source, another image under the tag at the target', () => {
-  const refused = rows.filter(({id, end}) => end !== 'complete' || id === 'S10');
+  const refused = rows.filter(({id, end}) => end !== 'complete' || id.startsWith('S10 '));
   test.each(refused.map(row => [row.id, row.name, row] as const))('%s %s', async (_i, _n, row) => {
     expect(await play(row, 'previous')).toEqual([]);
   });

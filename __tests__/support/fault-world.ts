@@ -35,6 +35,8 @@ export interface Row {
   readonly targetOptions?: EmbeddedOptions;
   /** Whatever cannot be said by rules. */
   readonly prepare?: (world: World) => void | Promise<void>;
+  /** The names that are used, where they are not the servers' own. */
+  readonly names?: (world: World) => MirrorRunOptions['names'];
   readonly network?: Network;
   readonly inputs?: MirrorRunOptions['inputs'];
   readonly env?: NodeJS.ProcessEnv;
@@ -63,10 +65,12 @@ export async function play(
   for (const rule of row.source ?? []) source.rule(rule);
   for (const rule of row.target ?? []) target.rule(rule);
   const before = snapshotOf(target.store);
+  const names = row.names?.(world);
   const run = await mirrorRun({
     source,
     target,
     clock,
+    ...(names && {names}),
     ...(row.network && {network: row.network}),
     ...(row.inputs && {inputs: row.inputs}),
     ...(row.env && {env: row.env})

@@ -6,6 +6,7 @@ import type {Challenge} from './challenge.ts';
 import type {FoundCredentials} from './credentials.ts';
 import {type Fault, faultOf, RegistryError} from './error.ts';
 import type {Judge} from './names.ts';
+import {judgeLiteral} from './redirect.ts';
 import type {Answer, Transport} from './transport.ts';
 
 /** What a token allows: `repository:arcdata/arc-dns:pull,push`. */
@@ -98,7 +99,7 @@ export function basic({username, password}: {username: string; password: string}
  * nobody may send us to; and with a secret to lose, only a host of the registry's owner.
  * @see https://github.com/advisories/GHSA-28r5-37g7-p6mp
  */
-function judgeRealm(text: string | undefined, {origin, credentials}: TokenContext): URL {
+function judgeRealm(text: string | undefined, {origin, credentials, judge}: TokenContext): URL {
   const refuse = (rule: string) =>
     new RegistryError(
       'unsafe',
@@ -128,8 +129,10 @@ function judgeRealm(text: string | undefined, {origin, credentials}: TokenContex
   }
   if (same) return realm;
   const host = hostOf(realm);
+  // Names are judged when they are looked up; for an address nothing is looked up.
   if (isLiteral(host) && reachOf(host) === 'never')
     throw refuse('no registry may send anyone to that address');
+  judgeLiteral(realm, judge);
   if (credentials.kind !== 'anonymous' && !sameOwner(host, hostOf(origin))) {
     throw refuse('that host has another owner, and the password is not for it');
   }
