@@ -294,7 +294,7 @@ export class Registry {
         status,
         entries,
         redirected,
-        ...retryAfterOf(headers['retry-after'], this.transport.clock.date()),
+        ...retryAfterOf(headers, this.transport.clock.date()),
         advice: this.#advice(status, page)
       }
     );

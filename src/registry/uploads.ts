@@ -48,7 +48,8 @@ export async function mountBlob(
       registry.ask(
         {
           method: 'POST',
-          path: `/v2/${repository}/blobs/uploads/?mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}`,
+          // In case that it opens an upload, which then has to know what it will be checked by.
+          path: `/v2/${repository}/blobs/uploads/?mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}${algorithmParameter('&', digest)}`,
           needs,
           expect: [201, 202],
           // There is another way: an upload.
@@ -81,13 +82,11 @@ export async function openUpload(
   signal: AbortSignal,
   tries: Question['tries'] = 'patient'
 ): Promise<Session> {
-  const algorithm =
-    algorithmOf(digest) === 'sha256' ? '' : `?digest-algorithm=${algorithmOf(digest)}`;
   const answer = await answered(signal, late =>
     registry.ask(
       {
         method: 'POST',
-        path: `/v2/${repository}/blobs/uploads/${algorithm}`,
+        path: `/v2/${repository}/blobs/uploads/${algorithmParameter('?', digest)}`,
         needs: [{repository, actions: 'pull,push'}],
         expect: [202],
         tries,
@@ -98,6 +97,12 @@ export async function openUpload(
     )
   );
   return sessionOf(answer);
+}
+
+/** Says the algorithm of a digest where it is not the usual one. */
+function algorithmParameter(before: '?' | '&', digest: Digest): string {
+  const algorithm = algorithmOf(digest);
+  return algorithm === 'sha256' ? '' : `${before}digest-algorithm=${algorithm}`;
 }
 
 /**
