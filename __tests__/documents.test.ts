@@ -1,6 +1,6 @@
 import {execFile} from 'node:child_process';
 import {existsSync} from 'node:fs';
-import {chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile} from 'node:fs/promises';
+import {chmod, mkdir, mkdtemp, readdir, rm, writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {delimiter, dirname, join, resolve} from 'node:path';
 import {parseEnv, promisify} from 'node:util';
@@ -13,48 +13,28 @@ import {inputTable, isInputName} from '../src/inputs/table.ts';
 import {readInputs} from '../src/inputs.ts';
 import {silent} from '../src/log.ts';
 import {imageSet} from '../src/release/catalog.ts';
+import {
+  anchorsIn,
+  blocksIn,
+  proseOf,
+  readDocuments,
+  readSources,
+  stepsOf,
+  text,
+  whole,
+  type Workflow
+} from './support/documents.ts';
 
 const run = promisify(execFile);
-
-interface Step {
-  readonly uses?: string;
-  readonly run?: string;
-  readonly name?: string;
-  readonly with?: Readonly<Record<string, unknown>>;
-  readonly env?: Readonly<Record<string, string>>;
-}
-
-interface Job {
-  readonly permissions?: unknown;
-  readonly uses?: string;
-  readonly with?: Readonly<Record<string, unknown>>;
-  readonly secrets?: Readonly<Record<string, string>>;
-  readonly steps?: readonly Step[];
-  readonly 'timeout-minutes'?: unknown;
-}
-
-interface Workflow {
-  readonly permissions?: unknown;
-  readonly on: Readonly<Record<string, unknown>>;
-  readonly jobs: Readonly<Record<string, Job>>;
-}
 
 interface Called {
   readonly inputs: Readonly<Record<string, {required?: boolean; default?: unknown}>>;
   readonly secrets: Readonly<Record<string, {required?: boolean}>>;
 }
 
-const text = (path: string) => readFile(path, 'utf8');
-const markdownIn = async (folder: string) =>
-  (await readdir(folder)).filter(name => name.endsWith('.md')).map(name => join(folder, name));
-const paths = [
-  ...(await markdownIn('.')),
-  ...(await markdownIn('docs')),
-  ...(await markdownIn('.github'))
-];
-const documents = await Promise.all(paths.map(async path => ({path, content: await text(path)})));
+const documents = await readDocuments();
+const sources = await readSources();
 const readme = await text('README.md');
-const troubleshooting = await text('docs/troubleshooting.md');
 const workflowFolder = '.github/workflows';
 const workflows = await Promise.all(
   (await readdir(workflowFolder)).map(async name => {
@@ -69,47 +49,8 @@ function workflow(name: string): Workflow {
   return found.workflow;
 }
 
-/** The fenced blocks of a language, and where they stand. */
-function blocks(language: string): {name: string; body: string}[] {
-  return documents.flatMap(({path, content}) =>
-    [...content.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'))].map(
-      ([, body = ''], i) => ({name: `${path} ${language} ${i + 1}`, body})
-    )
-  );
-}
-
-/** A step by itself stands in the smallest workflow there is. */
-function whole(body: string): string {
-  const job = ['on: push', 'jobs:', '  job:', '    runs-on: ubuntu-latest', '    steps:', ''].join(
-    '\n'
-  );
-  return body.startsWith('- ') ? job + body.replace(/^(?=.)/gm, '      ') : body;
-}
-
-const examples = blocks('yaml').filter(({body}) => /^on:/m.test(body) || body.startsWith('- '));
-
-const stepsOf = ({jobs}: Workflow) => Object.values(jobs).flatMap(({steps = []}) => steps);
-
-/** GitHub's anchor of a heading. */
-function anchor(heading: string): string {
-  return heading
-    .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
-    .toLowerCase()
-    .replace(/[^\p{L}\p{N}\s_-]/gu, '')
-    .trim()
-    .replaceAll(' ', '-');
-}
-
-function anchorsIn(content: string): readonly string[] {
-  const prose = content.replace(/^```.*?^```/gms, '');
-  return [...prose.matchAll(/^#{1,6} (.+)$/gm)].map(([, heading = '']) => anchor(heading));
-}
-
-const sources = await Promise.all(
-  (await readdir('src', {recursive: true}))
-    .filter(name => name.endsWith('.ts'))
-    .map(async name => ({path: name, code: await text(join('src', name))}))
-);
+const blocks = (language: string) => blocksIn(documents, language);
+const examples = blocks('yaml');
 
 let temporary = '';
 beforeAll(async () => {
@@ -121,8 +62,7 @@ afterAll(async () => {
 
 describe('links', () => {
   it.each(documents)('of $path lead somewhere', async ({path, content}) => {
-    const prose = content.replace(/^```.*?^```/gms, '');
-    const targets = [...prose.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = '']) => target);
+    const targets = [...proseOf(content).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = '']) => target);
     const dead: string[] = [];
     for (const target of targets.filter(found => !/^https?:/.test(found))) {
       const [file = '', fragment] = target.split('#');
@@ -278,30 +218,6 @@ describe('moving from the script', () => {
     expect(told.map(([, variable, name]) => [variable, name])).toEqual(
       rows.map(({variable, name}) => [variable, name])
     );
-  });
-});
-
-describe('troubleshooting', () => {
-  const headings = [...troubleshooting.matchAll(/^### (.+)$/gm)].map(([, heading = '']) => heading);
-  const others = [...troubleshooting.matchAll(/^Also (`.*?)\. /gm)].map(([, more = '']) => more);
-  const messages = [...headings, ...others].flatMap(line =>
-    [...line.matchAll(/`([^`]+)`/g)].map(([, message = '']) => message)
-  );
-
-  it('has entries, each with a message', () => {
-    expect(headings.length).toBeGreaterThan(40);
-    expect(headings.filter(heading => !heading.startsWith('`'))).toEqual([]);
-  });
-
-  it.each(messages)('knows its messages from the source: %s', message => {
-    // What differs, and statuses, are put in while it runs.
-    const pieces = message
-      .split(/…|\b\d{3}\b/)
-      .map(piece => piece.trim())
-      .filter(piece => piece.length > 2);
-    expect(pieces).not.toHaveLength(0);
-    const having = sources.filter(({code}) => pieces.every(piece => code.includes(piece)));
-    expect(having.map(({path}) => path)).not.toEqual([]);
   });
 });
 
