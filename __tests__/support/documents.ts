@@ -14,6 +14,10 @@ export interface Step {
 
 /** A job of a workflow; one that calls another workflow has no steps. */
 export interface Job {
+  readonly name?: string;
+  readonly if?: string;
+  readonly needs?: string;
+  readonly outputs?: Readonly<Record<string, string>>;
   readonly permissions?: unknown;
   readonly uses?: string;
   readonly with?: Readonly<Record<string, unknown>>;
@@ -28,6 +32,12 @@ export interface Workflow {
   readonly permissions?: unknown;
   readonly on: Readonly<Record<string, unknown>>;
   readonly jobs: Readonly<Record<string, Job>>;
+}
+
+/** What a workflow takes that others call. */
+export interface Called {
+  readonly inputs: Readonly<Record<string, {required?: boolean; default?: unknown}>>;
+  readonly secrets: Readonly<Record<string, {required?: boolean}>>;
 }
 
 /** A document, by its path from the root of the repository. */
