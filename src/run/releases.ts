@@ -74,7 +74,8 @@ export async function chooseReleases(
   if (settings.targetTag !== undefined && second !== undefined) {
     throw new MirrorError(
       `target-tag is given, but source-tag names ${selection.tags.length} releases`,
-      'Leave target-tag out: each release keeps its own tag.'
+      'Leave target-tag out: each release keeps its own tag.',
+      {fault: 'request'}
     );
   }
   const odd = confusing(targetTags, live);

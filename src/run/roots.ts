@@ -56,7 +56,7 @@ export class Roots {
     return new MirrorError(
       `${error.message} The source refused to tell: ${refusal.message}`,
       refusal.advice,
-      error
+      {cause: error}
     );
   }
 
