@@ -36406,9 +36406,11 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(3819);
 /* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(6661);
 /* harmony import */ var _report_actions_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(9431);
-/* harmony import */ var _report_verdict_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(687);
-/* harmony import */ var _run_cancel_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(2735);
-/* harmony import */ var _run_saved_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(2278);
+/* harmony import */ var _report_help_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(9491);
+/* harmony import */ var _report_verdict_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(687);
+/* harmony import */ var _run_cancel_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(2735);
+/* harmony import */ var _run_saved_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(2278);
+
 
 
 
@@ -36425,7 +36427,7 @@ const reporter = (0,_report_actions_js__WEBPACK_IMPORTED_MODULE_7__/* .actionsRe
 const runnerTemp = env.RUNNER_TEMP ?? (0,node_os__WEBPACK_IMPORTED_MODULE_0__.tmpdir)();
 if (_actions_core__WEBPACK_IMPORTED_MODULE_1__/* .getState */ .Gu('main') === '') {
     _actions_core__WEBPACK_IMPORTED_MODULE_1__/* .saveState */ .LZ('main', 'begun');
-    const cancel = (0,_run_cancel_js__WEBPACK_IMPORTED_MODULE_8__/* .onCancel */ .A)();
+    const cancel = (0,_run_cancel_js__WEBPACK_IMPORTED_MODULE_9__/* .onCancel */ .A)();
     try {
         const settings = (0,_inputs_js__WEBPACK_IMPORTED_MODULE_4__/* .readInputs */ .Ko)(env, reporter.log);
         const record = await (0,_main_js__WEBPACK_IMPORTED_MODULE_5__/* .main */ .i)(settings, {
@@ -36434,18 +36436,18 @@ if (_actions_core__WEBPACK_IMPORTED_MODULE_1__/* .getState */ .Gu('main') === ''
             runnerTemp,
             installer: _docker_install_js__WEBPACK_IMPORTED_MODULE_2__/* .installDocker */ .i,
             signal: cancel.signal,
-            undo: (0,_run_saved_js__WEBPACK_IMPORTED_MODULE_9__/* .savedUndo */ .S3)((name, value) => {
+            undo: (0,_run_saved_js__WEBPACK_IMPORTED_MODULE_10__/* .savedUndo */ .S3)((name, value) => {
                 _actions_core__WEBPACK_IMPORTED_MODULE_1__/* .saveState */ .LZ(name, value);
             })
         });
         // What failed has been told, image by image; only the exit code is left to say.
-        if ((0,_report_verdict_js__WEBPACK_IMPORTED_MODULE_10__/* .hasFailed */ .WN)(record))
+        if ((0,_report_verdict_js__WEBPACK_IMPORTED_MODULE_11__/* .hasFailed */ .WN)(record))
             process.exitCode = _actions_core__WEBPACK_IMPORTED_MODULE_1__/* .ExitCode */ .yU.Failure;
     }
     catch (error) {
         if (!(error instanceof _inputs_error_js__WEBPACK_IMPORTED_MODULE_3__/* .InputError */ .d))
             throw error;
-        _actions_core__WEBPACK_IMPORTED_MODULE_1__/* .setFailed */ .C1(error.message);
+        _actions_core__WEBPACK_IMPORTED_MODULE_1__/* .setFailed */ .C1(`${error.message}\nSee ${(0,_report_help_js__WEBPACK_IMPORTED_MODULE_8__/* .helpOn */ .l)(error.name)}`);
     }
     finally {
         cancel.end();
@@ -37873,9 +37875,11 @@ function about(registry, method, repository, digest, signal) {
 /** The set cannot be mirrored as it is; the message says which image and why. */
 class MirrorError extends Error {
     name = 'MirrorError';
+    fault;
     advice;
-    constructor(message, advice, cause) {
+    constructor(message, advice, { fault = 'source', cause } = {}) {
         super(message, cause === undefined ? undefined : { cause });
+        this.fault = fault;
         this.advice = advice;
     }
 }
@@ -37887,6 +37891,7 @@ function failureOf(error) {
             message,
             host,
             attempts,
+            kind: kindOf(error),
             ...(advice !== undefined && { advice }),
             ...(repository !== undefined && { repository }),
             ...(digest !== undefined && { digest }),
@@ -37896,8 +37901,15 @@ function failureOf(error) {
     const { message, advice } = error;
     return {
         message: (0,clean/* clean */.uH)(typeof message === 'string' ? message : String(error), 1000),
-        ...(typeof advice === 'string' && { advice })
+        ...(typeof advice === 'string' && { advice }),
+        kind: kindOf(error)
     };
+}
+/** `DockerError/space`: names that this house gave, never a word from outside. */
+function kindOf(error) {
+    const { name, fault } = error;
+    const known = typeof name === 'string' ? name : 'Error';
+    return typeof fault === 'string' ? `${known}/${fault}` : known;
 }
 /**
  * A release that is not whole is not published.
@@ -37907,7 +37919,7 @@ function refuseHalf(release, failed, left = []) {
     const tags = left.length === 0
         ? 'The tags at the target are as they were.'
         : `The target took the tags of ${left.join(', ')} and could not be made to go back; Arc looks at that of arc-controller only.`;
-    return new MirrorError(`${release} is not published: ${failed.length === 1 ? 'one image is' : `${failed.length} images are`} missing (${failed.join(', ')})`, `${tags} Run again: what has arrived is not sent again.`);
+    return new MirrorError(`${release} is not published: ${failed.length === 1 ? 'one image is' : `${failed.length} images are`} missing (${failed.join(', ')})`, `${tags} Run again: what has arrived is not sent again.`, { fault: 'half' });
 }
 
 ;// CONCATENATED MODULE: ./src/mirror/plan.ts
@@ -42099,7 +42111,7 @@ class DockerEngine {
         staged.pushed = true;
         const fetched = await getManifest(target, repository, mirrored.digest, this.#signal);
         if (fetched === undefined) {
-            throw new MirrorError(`${target.name}/${repository} took ${mirrored.digest} from docker and does not have it`, "Look into the registry's storage and its replicas.");
+            throw new MirrorError(`${target.name}/${repository} took ${mirrored.digest} from docker and does not have it`, "Look into the registry's storage and its replicas.", { fault: 'docker' });
         }
         const throughDocker = docker_engine_judge(image, mirrored, contentOf(fetched));
         await blobsThere(image, fetched, this.#options, this.#signal);
@@ -42216,7 +42228,7 @@ function docker_engine_judge(image, { digest, platform }, config) {
         return { fate, platform: known ?? platform };
     const same = leaves.find(({ manifest }) => manifest.kind === 'image' && manifest.config.digest === config);
     if (same === undefined) {
-        throw new MirrorError(`docker made ${digest} of ${image.name}, which is another image than any that ${root.digest} names`, 'Use engine: registry, which changes nothing.');
+        throw new MirrorError(`docker made ${digest} of ${image.name}, which is another image than any that ${root.digest} names`, 'Use engine: registry, which changes nothing.', { fault: 'docker' });
     }
     return { fate, platform: names.get(same.descriptor.digest) ?? platform };
 }
@@ -42472,7 +42484,7 @@ class Roots {
         const refusal = this.#refusal;
         if (!(error instanceof release_error/* ReleaseError */.K) || refusal === undefined)
             return error;
-        return new MirrorError(`${error.message} The source refused to tell: ${refusal.message}`, refusal.advice, error);
+        return new MirrorError(`${error.message} The source refused to tell: ${refusal.message}`, refusal.advice, { cause: error });
     }
     async has(name, tag) {
         try {
@@ -44419,7 +44431,7 @@ async function chooseReleases(registries, settings, { lists, roots }, around) {
         log.notice(selection.reason);
     const [onlyTag, second] = selection.tags;
     if (settings.targetTag !== undefined && second !== undefined) {
-        throw new MirrorError(`target-tag is given, but source-tag names ${selection.tags.length} releases`, 'Leave target-tag out: each release keeps its own tag.');
+        throw new MirrorError(`target-tag is given, but source-tag names ${selection.tags.length} releases`, 'Leave target-tag out: each release keeps its own tag.', { fault: 'request' });
     }
     const odd = confusing(targetTags, live);
     if (odd.length > 0) {
@@ -45964,11 +45976,14 @@ __nccwpck_require__.d(__webpack_exports__, {
 var core = __nccwpck_require__(6058);
 // EXTERNAL MODULE: ./src/release/companions.ts + 1 modules
 var companions = __nccwpck_require__(5610);
+// EXTERNAL MODULE: ./src/report/help.ts
+var report_help = __nccwpck_require__(9491);
 // EXTERNAL MODULE: ./src/report/lines.ts
 var lines = __nccwpck_require__(2365);
 // EXTERNAL MODULE: ./src/report/verdict.ts
 var verdict = __nccwpck_require__(687);
 ;// CONCATENATED MODULE: ./src/report/annotations.ts
+
 
 
 /** A step shows so many annotations of a kind; the runner keeps no more. */
@@ -45989,10 +46004,11 @@ function annotations(record, redactor) {
                 ...(facts.length === 0 ? [] : [`(${facts.join(', ')})`]),
                 ...(error.advice === undefined ? [] : [error.advice])
             ];
+            const help = (0,report_help/* helpFor */.V)(error);
             const title = image === undefined ? 'Mirror' : `${image} of ${release ?? 'no release'}`;
             return {
                 title: (0,lines/* safeLine */.om)(title, redactor, 200),
-                message: (0,lines/* safeLine */.om)(parts.join(' '), redactor, 2000)
+                message: (0,lines/* safeLine */.om)(parts.join(' '), redactor, 2000) + (help === undefined ? '' : ` See ${help}`)
             };
         }),
         ...(rest === 0
@@ -46821,6 +46837,7 @@ function details(heading, body, open) {
 
 
 
+
 /**
  * What GitHub takes as the summary of one step, in bytes; a longer one is not shown at all. A little
  * is kept free.
@@ -46894,6 +46911,7 @@ function failureList(failed, redactor) {
         const value = (text, limit = 300) => code(redactor.redact(text), limit);
         const say = (text) => escapeMarkdown(redactor.redact(text));
         const name = image === undefined ? 'The run' : value(image, 120);
+        const help = (0,report_help/* helpFor */.V)(error);
         const of = release === undefined ? '' : ` of ${value(release, 140)}`;
         const facts = [
             ...(error.host === undefined ? [] : [`host ${value(error.host)}`]),
@@ -46905,7 +46923,8 @@ function failureList(failed, redactor) {
         return [
             `- **${name}**${of}: ${say(error.message)}`,
             ...(facts.length === 0 ? [] : [`  <br>${facts.join(', ')}`]),
-            ...(error.advice === undefined ? [] : [`  <br>**What to do:** ${say(error.advice)}`])
+            ...(error.advice === undefined ? [] : [`  <br>**What to do:** ${say(error.advice)}`]),
+            ...(help === undefined ? [] : [`  <br>[More about this failure](${help})`])
         ].join('\n');
     });
     const rest = failed.length - items.length;
@@ -47199,6 +47218,81 @@ function fateSentence(images) {
 /** Whether source and target have the same digest, as they do unless docker changed it. */
 function keepsDigest(fate) {
     return fate === undefined || fate === 'kept';
+}
+
+
+/***/ }),
+
+/***/ 9491:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   V: () => (/* binding */ helpFor),
+/* harmony export */   l: () => (/* binding */ helpOn)
+/* harmony export */ });
+/**
+ * The page that goes by error message. It is the one of the major version, so that a link from an old
+ * run still leads to the words of its message; a test holds that to package.json.
+ */
+const page = 'https://github.com/arcdata-mirror/arcdata-mirror/blob/v1/docs/troubleshooting.md';
+/** Where to read on, by the kind of the failure. A status decides first, where it says more. */
+const anchors = {
+    'RegistryError/address': 'cannot-be-reached',
+    'RegistryError/certificate': 'certificate',
+    'RegistryError/proxy': 'proxy',
+    'RegistryError/connection': 'connection-broke',
+    'RegistryError/stalled': 'no-answer',
+    'RegistryError/unauthorized': 'not-signed-in',
+    'RegistryError/denied': 'not-allowed',
+    'RegistryError/absent': 'not-found',
+    'RegistryError/throttled': 'throttled',
+    'RegistryError/server': 'server-error',
+    'RegistryError/refused': 'refused',
+    'RegistryError/refused/404': 'no-registry',
+    'RegistryError/refused/405': 'locked',
+    'RegistryError/refused/409': 'locked',
+    'RegistryError/refused/412': 'locked',
+    'RegistryError/refused/413': 'too-large',
+    'RegistryError/refused/423': 'locked',
+    'RegistryError/refused/507': 'no-room',
+    'RegistryError/unsafe': 'sent-elsewhere',
+    'RegistryError/corrupt': 'other-content',
+    OciError: 'other-content',
+    ReleaseError: 'choosing-a-release',
+    'MirrorError/source': 'not-whole-at-the-source',
+    'MirrorError/request': 'one-release',
+    'MirrorError/half': 'not-published',
+    'MirrorError/docker': 'docker-changed',
+    'DockerError/missing': 'no-docker',
+    'DockerError/install': 'docker-install',
+    'DockerError/daemon': 'docker-daemon',
+    'DockerError/registry': 'docker-refused',
+    'DockerError/timeout': 'docker-slow',
+    'DockerError/space': 'docker-space',
+    'DockerError/config': 'docker-config',
+    'DockerError/failed': 'docker-failed',
+    EndedError: 'ended',
+    InputError: 'inputs',
+    Difference: 'different'
+};
+/**
+ * Where to read on about a failure. Undefined for one of which nothing is known, such as that of an
+ * image that was not reached.
+ */
+function helpFor({ kind, status }) {
+    return kind === undefined ? undefined : helpOn(kind, status);
+}
+/**
+ * The entry of the troubleshooting page for a kind of failure; the page itself for a kind that has
+ * none.
+ * @param status of the last answer, where there was one
+ */
+function helpOn(kind, status) {
+    const entry = [`${kind}/${status ?? ''}`, kind].find(isAnchored);
+    return entry === undefined ? page : `${page}#${anchors[entry]}`;
+}
+function isAnchored(kind) {
+    return Object.hasOwn(anchors, kind);
 }
 
 

@@ -5132,7 +5132,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var node_os__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_os__WEBPACK_IMPORTED_MODULE_0__);
 /* harmony import */ var _cli_arguments_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1506);
 /* harmony import */ var _cli_demo_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1007);
-/* harmony import */ var _cli_error_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(2836);
+/* harmony import */ var _cli_error_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(2836);
 /* harmony import */ var _cli_help_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(7911);
 /* harmony import */ var _cli_password_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(2437);
 /* harmony import */ var _cli_prompts_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(7327);
@@ -5142,10 +5142,12 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _inputs_given_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(2604);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(6754);
 /* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(518);
-/* harmony import */ var _report_terminal_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(5391);
-/* harmony import */ var _report_verdict_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(687);
-/* harmony import */ var _run_cancel_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(2735);
-/* harmony import */ var _run_saved_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(2278);
+/* harmony import */ var _report_help_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(9491);
+/* harmony import */ var _report_terminal_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(5391);
+/* harmony import */ var _report_verdict_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(687);
+/* harmony import */ var _run_cancel_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(2735);
+/* harmony import */ var _run_saved_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(2278);
+
 
 
 
@@ -5191,7 +5193,7 @@ async function run(told) {
         const tty = (json ? stderr : stdout).isTTY;
         const results = [];
         const write = (text) => stdout.write(text);
-        const reporter = (0,_report_terminal_js__WEBPACK_IMPORTED_MODULE_12__/* .terminalReporter */ .C)({
+        const reporter = (0,_report_terminal_js__WEBPACK_IMPORTED_MODULE_13__/* .terminalReporter */ .C)({
             // The demo has several runs, and JSON is one document.
             stdout: json && command === 'demo' ? { write: text => results.push(text) } : stdout,
             stderr,
@@ -5199,8 +5201,8 @@ async function run(told) {
             tty,
             verbose: env.DEBUG === 'arcdata-mirror'
         });
-        const cancel = (0,_run_cancel_js__WEBPACK_IMPORTED_MODULE_13__/* .onCancel */ .A)();
-        const stage = { reporter, env, signal: cancel.signal, runnerTemp: (0,node_os__WEBPACK_IMPORTED_MODULE_0__.tmpdir)(), undo: _run_saved_js__WEBPACK_IMPORTED_MODULE_14__/* .noUndo */ ._U };
+        const cancel = (0,_run_cancel_js__WEBPACK_IMPORTED_MODULE_14__/* .onCancel */ .A)();
+        const stage = { reporter, env, signal: cancel.signal, runnerTemp: (0,node_os__WEBPACK_IMPORTED_MODULE_0__.tmpdir)(), undo: _run_saved_js__WEBPACK_IMPORTED_MODULE_15__/* .noUndo */ ._U };
         try {
             if (command === 'demo') {
                 const code = await (0,_cli_demo_js__WEBPACK_IMPORTED_MODULE_2__/* .demo */ .q)(stage);
@@ -5216,7 +5218,7 @@ async function run(told) {
                     ...(json && { json: write })
                 });
             }
-            return (0,_report_verdict_js__WEBPACK_IMPORTED_MODULE_15__/* .hasFailed */ .WN)(await (0,_main_js__WEBPACK_IMPORTED_MODULE_11__/* .main */ .i)((0,_inputs_js__WEBPACK_IMPORTED_MODULE_10__/* .readSettings */ .sb)(known, reporter.log, env), stage)) ? 1 : 0;
+            return (0,_report_verdict_js__WEBPACK_IMPORTED_MODULE_16__/* .hasFailed */ .WN)(await (0,_main_js__WEBPACK_IMPORTED_MODULE_11__/* .main */ .i)((0,_inputs_js__WEBPACK_IMPORTED_MODULE_10__/* .readSettings */ .sb)(known, reporter.log, env), stage)) ? 1 : 0;
         }
         finally {
             cancel.end();
@@ -5228,12 +5230,12 @@ try {
     process.exitCode = await run((0,_cli_arguments_js__WEBPACK_IMPORTED_MODULE_1__/* .parseArguments */ .We)(argv.slice(2)));
 }
 catch (error) {
-    if (error instanceof _cli_error_js__WEBPACK_IMPORTED_MODULE_16__/* .UsageError */ .e || error instanceof _cli_error_js__WEBPACK_IMPORTED_MODULE_16__/* .CancelledError */ .c) {
+    if (error instanceof _cli_error_js__WEBPACK_IMPORTED_MODULE_17__/* .UsageError */ .e || error instanceof _cli_error_js__WEBPACK_IMPORTED_MODULE_17__/* .CancelledError */ .c) {
         stderr.write(`${error.message}\n`);
         process.exitCode = error.exitCode;
     }
     else if (error instanceof _inputs_error_js__WEBPACK_IMPORTED_MODULE_8__/* .InputError */ .d) {
-        stderr.write(`${error.message}\n`);
+        stderr.write(`${error.message}\nSee ${(0,_report_help_js__WEBPACK_IMPORTED_MODULE_12__/* .helpOn */ .l)(error.name)}\n`);
         process.exitCode = 2;
     }
     else {
@@ -8463,6 +8465,7 @@ async function demo(stage) {
                 if ((0,verdict/* hasFailed */.WN)(record))
                     return 1;
             }
+            log.info('\nAll of it was on this machine, and is gone again, the lock file too. The same program without "demo" mirrors to your own registry: it asks what it needs to know.');
             return 0;
         }
         finally {
@@ -10418,6 +10421,8 @@ var reference = __nccwpck_require__(2148);
 var report_bytes = __nccwpck_require__(2661);
 // EXTERNAL MODULE: ./src/report/duration.ts
 var duration = __nccwpck_require__(6132);
+// EXTERNAL MODULE: ./src/report/help.ts
+var report_help = __nccwpck_require__(9491);
 // EXTERNAL MODULE: ./src/report/outputs.ts
 var outputs = __nccwpck_require__(5468);
 // EXTERNAL MODULE: ./src/report/plan-line.ts
@@ -10425,6 +10430,7 @@ var plan_line = __nccwpck_require__(2534);
 // EXTERNAL MODULE: ./src/report/verdict.ts
 var verdict = __nccwpck_require__(687);
 ;// CONCATENATED MODULE: ./src/report/verification.ts
+
 
 
 
@@ -10485,6 +10491,7 @@ function verifyReport(found, redactor) {
 }
 /** A verification as lines for people; the last one is the verdict. */
 function verifyLines(found) {
+    const { outcome, sentence } = verifyVerdict(found);
     return [
         ...found.releases.flatMap(({ tag, targetTag, images, missing }) => [
             '',
@@ -10494,7 +10501,8 @@ function verifyLines(found) {
         ]),
         ...(found.failure === undefined ? [] : failureLines(found.failure)),
         '',
-        verifyVerdict(found).sentence
+        ...(outcome === 'different' ? [`See ${(0,report_help/* helpOn */.l)('Difference')}`] : []),
+        sentence
     ];
 }
 function imageLines({ name, differences, digest, checked }) {
@@ -10508,11 +10516,13 @@ function imageLines({ name, differences, digest, checked }) {
 }
 function failureLines(failure) {
     const facts = (0,verdict/* circumstances */.Xb)(failure);
+    const help = (0,report_help/* helpFor */.V)(failure);
     return [
         '',
         `✗ ${failure.message}`,
         ...(facts.length === 0 ? [] : [`  ${facts.join(', ')}`]),
-        ...(failure.advice === undefined ? [] : [`  ${failure.advice}`])
+        ...(failure.advice === undefined ? [] : [`  ${failure.advice}`]),
+        ...(help === undefined ? [] : [`  See ${help}`])
     ];
 }
 function isWhole({ differences }) {
@@ -14512,7 +14522,7 @@ class DockerEngine {
         staged.pushed = true;
         const fetched = await (0,registry_manifests/* getManifest */.c2)(target, repository, mirrored.digest, this.#signal);
         if (fetched === undefined) {
-            throw new mirror_error/* MirrorError */.En(`${target.name}/${repository} took ${mirrored.digest} from docker and does not have it`, "Look into the registry's storage and its replicas.");
+            throw new mirror_error/* MirrorError */.En(`${target.name}/${repository} took ${mirrored.digest} from docker and does not have it`, "Look into the registry's storage and its replicas.", { fault: 'docker' });
         }
         const throughDocker = judge(image, mirrored, contentOf(fetched));
         await blobsThere(image, fetched, this.#options, this.#signal);
@@ -14629,7 +14639,7 @@ function judge(image, { digest, platform }, config) {
         return { fate, platform: known ?? platform };
     const same = leaves.find(({ manifest }) => manifest.kind === 'image' && manifest.config.digest === config);
     if (same === undefined) {
-        throw new mirror_error/* MirrorError */.En(`docker made ${digest} of ${image.name}, which is another image than any that ${root.digest} names`, 'Use engine: registry, which changes nothing.');
+        throw new mirror_error/* MirrorError */.En(`docker made ${digest} of ${image.name}, which is another image than any that ${root.digest} names`, 'Use engine: registry, which changes nothing.', { fault: 'docker' });
     }
     return { fate, platform: names.get(same.descriptor.digest) ?? platform };
 }
@@ -15432,9 +15442,11 @@ async function main(settings, stage) {
 /** The set cannot be mirrored as it is; the message says which image and why. */
 class MirrorError extends Error {
     name = 'MirrorError';
+    fault;
     advice;
-    constructor(message, advice, cause) {
+    constructor(message, advice, { fault = 'source', cause } = {}) {
         super(message, cause === undefined ? undefined : { cause });
+        this.fault = fault;
         this.advice = advice;
     }
 }
@@ -15446,6 +15458,7 @@ function failureOf(error) {
             message,
             host,
             attempts,
+            kind: kindOf(error),
             ...(advice !== undefined && { advice }),
             ...(repository !== undefined && { repository }),
             ...(digest !== undefined && { digest }),
@@ -15455,8 +15468,15 @@ function failureOf(error) {
     const { message, advice } = error;
     return {
         message: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(typeof message === 'string' ? message : String(error), 1000),
-        ...(typeof advice === 'string' && { advice })
+        ...(typeof advice === 'string' && { advice }),
+        kind: kindOf(error)
     };
+}
+/** `DockerError/space`: names that this house gave, never a word from outside. */
+function kindOf(error) {
+    const { name, fault } = error;
+    const known = typeof name === 'string' ? name : 'Error';
+    return typeof fault === 'string' ? `${known}/${fault}` : known;
 }
 /**
  * A release that is not whole is not published.
@@ -15466,7 +15486,7 @@ function refuseHalf(release, failed, left = []) {
     const tags = left.length === 0
         ? 'The tags at the target are as they were.'
         : `The target took the tags of ${left.join(', ')} and could not be made to go back; Arc looks at that of arc-controller only.`;
-    return new MirrorError(`${release} is not published: ${failed.length === 1 ? 'one image is' : `${failed.length} images are`} missing (${failed.join(', ')})`, `${tags} Run again: what has arrived is not sent again.`);
+    return new MirrorError(`${release} is not published: ${failed.length === 1 ? 'one image is' : `${failed.length} images are`} missing (${failed.join(', ')})`, `${tags} Run again: what has arrived is not sent again.`, { fault: 'half' });
 }
 
 
@@ -19319,6 +19339,81 @@ class Fields {
 
 /***/ }),
 
+/***/ 9491:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   V: () => (/* binding */ helpFor),
+/* harmony export */   l: () => (/* binding */ helpOn)
+/* harmony export */ });
+/**
+ * The page that goes by error message. It is the one of the major version, so that a link from an old
+ * run still leads to the words of its message; a test holds that to package.json.
+ */
+const page = 'https://github.com/arcdata-mirror/arcdata-mirror/blob/v1/docs/troubleshooting.md';
+/** Where to read on, by the kind of the failure. A status decides first, where it says more. */
+const anchors = {
+    'RegistryError/address': 'cannot-be-reached',
+    'RegistryError/certificate': 'certificate',
+    'RegistryError/proxy': 'proxy',
+    'RegistryError/connection': 'connection-broke',
+    'RegistryError/stalled': 'no-answer',
+    'RegistryError/unauthorized': 'not-signed-in',
+    'RegistryError/denied': 'not-allowed',
+    'RegistryError/absent': 'not-found',
+    'RegistryError/throttled': 'throttled',
+    'RegistryError/server': 'server-error',
+    'RegistryError/refused': 'refused',
+    'RegistryError/refused/404': 'no-registry',
+    'RegistryError/refused/405': 'locked',
+    'RegistryError/refused/409': 'locked',
+    'RegistryError/refused/412': 'locked',
+    'RegistryError/refused/413': 'too-large',
+    'RegistryError/refused/423': 'locked',
+    'RegistryError/refused/507': 'no-room',
+    'RegistryError/unsafe': 'sent-elsewhere',
+    'RegistryError/corrupt': 'other-content',
+    OciError: 'other-content',
+    ReleaseError: 'choosing-a-release',
+    'MirrorError/source': 'not-whole-at-the-source',
+    'MirrorError/request': 'one-release',
+    'MirrorError/half': 'not-published',
+    'MirrorError/docker': 'docker-changed',
+    'DockerError/missing': 'no-docker',
+    'DockerError/install': 'docker-install',
+    'DockerError/daemon': 'docker-daemon',
+    'DockerError/registry': 'docker-refused',
+    'DockerError/timeout': 'docker-slow',
+    'DockerError/space': 'docker-space',
+    'DockerError/config': 'docker-config',
+    'DockerError/failed': 'docker-failed',
+    EndedError: 'ended',
+    InputError: 'inputs',
+    Difference: 'different'
+};
+/**
+ * Where to read on about a failure. Undefined for one of which nothing is known, such as that of an
+ * image that was not reached.
+ */
+function helpFor({ kind, status }) {
+    return kind === undefined ? undefined : helpOn(kind, status);
+}
+/**
+ * The entry of the troubleshooting page for a kind of failure; the page itself for a kind that has
+ * none.
+ * @param status of the last answer, where there was one
+ */
+function helpOn(kind, status) {
+    const entry = [`${kind}/${status ?? ''}`, kind].find(isAnchored);
+    return entry === undefined ? page : `${page}#${anchors[entry]}`;
+}
+function isAnchored(kind) {
+    return Object.hasOwn(anchors, kind);
+}
+
+
+/***/ }),
+
 /***/ 2365:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
@@ -20188,6 +20283,8 @@ function gaps(tags) {
     });
 }
 
+// EXTERNAL MODULE: ./src/report/help.ts
+var report_help = __nccwpck_require__(9491);
 // EXTERNAL MODULE: ./src/report/lockfile.ts
 var lockfile = __nccwpck_require__(3941);
 // EXTERNAL MODULE: ./src/report/outputs.ts
@@ -20260,6 +20357,7 @@ function styleFor(tty, env) {
 }
 
 ;// CONCATENATED MODULE: ./src/report/terminal.ts
+
 
 
 
@@ -20351,10 +20449,12 @@ function resultLines(record, style, columns, redactor) {
     const failed = (0,verdict/* failures */.e9)(record).flatMap(({ release, image, error }) => {
         const name = image === undefined ? 'the run' : `${image} of ${release ?? 'no release'}`;
         const facts = (0,verdict/* circumstances */.Xb)(error);
+        const help = (0,report_help/* helpFor */.V)(error);
         return [
             `${style.red('✗')} ${style.bold(safe(name))}: ${safe(error.message)}`,
             ...(facts.length === 0 ? [] : [`  ${safe(facts.join(', '))}`]),
-            ...(error.advice === undefined ? [] : [`  ${safe(error.advice)}`])
+            ...(error.advice === undefined ? [] : [`  ${safe(error.advice)}`]),
+            ...(help === undefined ? [] : [`  See ${help}`])
         ];
     });
     return [
@@ -22558,7 +22658,7 @@ async function chooseReleases(registries, settings, { lists, roots }, around) {
         log.notice(selection.reason);
     const [onlyTag, second] = selection.tags;
     if (settings.targetTag !== undefined && second !== undefined) {
-        throw new error/* MirrorError */.En(`target-tag is given, but source-tag names ${selection.tags.length} releases`, 'Leave target-tag out: each release keeps its own tag.');
+        throw new error/* MirrorError */.En(`target-tag is given, but source-tag names ${selection.tags.length} releases`, 'Leave target-tag out: each release keeps its own tag.', { fault: 'request' });
     }
     const odd = confusing(targetTags, live);
     if (odd.length > 0) {
@@ -22854,7 +22954,7 @@ class Roots {
         const refusal = this.#refusal;
         if (!(error instanceof release_error/* ReleaseError */.K) || refusal === undefined)
             return error;
-        return new mirror_error/* MirrorError */.En(`${error.message} The source refused to tell: ${refusal.message}`, refusal.advice, error);
+        return new mirror_error/* MirrorError */.En(`${error.message} The source refused to tell: ${refusal.message}`, refusal.advice, { cause: error });
     }
     async has(name, tag) {
         try {
