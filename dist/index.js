@@ -44864,11 +44864,12 @@ async function main(settings, stage) {
             }), false);
             const { source, target } = registries;
             draft.registries = registries;
-            source.warm({ questions: 28, bodies: 0 });
-            target.warm({ questions: 32, bodies: settings.dryRun ? 0 : 24 });
+            source.warm({ questions: 24, bodies: 0 });
             const questions = firstQuestions(registries, settings, { log, slots: lanes.reading, signal });
             const docker = __addDisposableResource(env_1, await reporter.group('Sign in', async () => {
                 await greet(registries, settings, log, signal);
+                // Not before it has answered: opening many connections at once would hold up the first ones.
+                target.warm({ questions: 32, bodies: settings.dryRun ? 0 : 24 });
                 return await signInDocker(settings, registries, { ...stage, log, signal });
             }), true);
             const survey = new Survey({

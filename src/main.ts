@@ -58,13 +58,13 @@ export async function main(settings: Settings, stage: Stage): Promise<RunRecord>
     });
     const {source, target} = registries;
     draft.registries = registries;
-    source.warm({questions: 28, bodies: 0});
-    target.warm({questions: 32, bodies: settings.dryRun ? 0 : 24});
-
+    source.warm({questions: 24, bodies: 0});
     const questions = firstQuestions(registries, settings, {log, slots: lanes.reading, signal});
 
     await using docker = await reporter.group('Sign in', async () => {
       await greet(registries, settings, log, signal);
+      // Not before it has answered: opening many connections at once would hold up the first ones.
+      target.warm({questions: 32, bodies: settings.dryRun ? 0 : 24});
       return await signInDocker(settings, registries, {...stage, log, signal});
     });
 
