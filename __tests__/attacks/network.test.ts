@@ -1,25 +1,29 @@
 import {afterAll, beforeAll, describe, expect, test} from '@jest/globals';
 
-import type {Effect, Rule, RuleMatch} from '../../src/demo/rules.ts';
+import type {RuleMatch} from '../../src/demo/rules.ts';
 import {mediaTypes} from '../../src/oci/media-type.ts';
 import {type Certificates, makeCertificates} from '../support/certificates.ts';
 import {play, previous, release, type Row, type World} from '../support/fault-world.ts';
+import {
+  account,
+  always,
+  nothingAtSink,
+  rule as one,
+  signedIn,
+  sourceLogin
+} from '../support/rows.ts';
 import {imageOf, indexOf, putImage, smallTag} from '../support/small-release.ts';
 
 const {engine, base, late} = release;
-const always = 'always' as const;
+const auth = account;
+const {password} = account;
+const targetLogin = signedIn.inputs;
+/** What a registry does to attack, it does always. */
+const rule: typeof one = (on, effect, more) => one(on, effect, {times: always, ...more});
 const readBlob: RuleMatch = {kind: 'blob', method: 'GET'};
-const password = 'c"a$n%a ry';
-const auth = {kind: 'bearer', username: 'robot', password} as const;
-const sourceLogin = {'source-username': 'robot', 'source-password': password};
-const targetLogin = {'target-username': 'robot', 'target-password': password};
 
-function rule(on: RuleMatch, effect: Effect, more: Partial<Rule> = {}): Rule {
-  return {on, do: effect, times: always, ...more};
-}
-
-const nothingAtSink = ({sink}: World): string[] =>
-  sink.requests.map(({method, path}) => `${method} ${path} came to the sink`);
+/** The same server under another name. */
+const byName = ({name}: World['sink']): string => `localhost:${name.split(':')[1] ?? ''}`;
 
 const sinkChallenges = ({sink}: World): void => {
   sink.rule(
@@ -92,6 +96,27 @@ const rows: readonly Row[] = [
     end: 'complete',
     also: nothingAtSink
   },
+  {
+    id: 'V12',
+    name: 'a layer that may not be spread keeps its descriptor, within an index too',
+    prepare: ({source, sink}) => {
+      const far = {...late, urls: [`${sink.url}/layer`]};
+      const index = indexOf(mediaTypes.ociIndex, [imageOf('far', 'oci', [base, far])]);
+      putImage(source.store, 'arcdata/arc-dns', index, smallTag);
+    },
+    end: 'complete',
+    also: world => {
+      const place = 'mirror/arcdata/arc-dns';
+      const [child] = world.target.store
+        .manifests(place)
+        .filter(({body}) => body.includes(late.digest) && body.includes('"urls"'));
+      return [
+        ...nothingAtSink(world),
+        ...(child === undefined ? ['its manifest did not come as it was'] : []),
+        ...(world.target.store.blob(place, late.digest) ? ['it was copied'] : [])
+      ];
+    }
+  },
   realmRow('ftp', () => 'ftp://127.0.0.1/token'),
   realmRow('null', () => 'null://host/v2/token'),
   realmRow('with a user', ({source}) => `http://user@${source.name}/token`),
@@ -107,6 +132,43 @@ const rows: readonly Row[] = [
     }
   ),
   realmRow('that is not a URL', () => '///'),
+  realmRow('near a registry that is far away', ({sink}) => `${sink.url}/x`, {
+    inputs: {},
+    names: ({source}) => ({source: `far.test:${source.name.split(':')[1] ?? ''}`}),
+    // The second one makes it public; the first one is where it answers here.
+    network: {resolve: resolver({'far.test': ['127.0.0.1', '93.184.216.34']})}
+  }),
+  {
+    id: 'V2',
+    name: 'a token server of the same owner gets the password',
+    sourceOptions: {auth},
+    inputs: sourceLogin,
+    secrets: [password],
+    names: ({source}) => ({source: `registry.corp.test:${source.name.split(':')[1] ?? ''}`}),
+    network: {
+      resolve: resolver({'registry.corp.test': ['127.0.0.1'], 'auth.corp.test': ['127.0.0.1']})
+    },
+    prepare: ({source}) => {
+      const realm = `http://auth.corp.test:${source.name.split(':')[1] ?? ''}/token`;
+      source.rule(
+        rule(
+          {authorized: false, kind: ['ping', 'tags', 'manifest', 'blob']},
+          {
+            effect: 'answer',
+            status: 401,
+            headers: {'WWW-Authenticate': `Bearer realm="${realm}",service="x"`}
+          }
+        )
+      );
+    },
+    end: 'complete',
+    also: ({source}) =>
+      source.requests.some(
+        ({kind, headers}) => kind === 'token' && headers.host?.startsWith('auth.corp.test') === true
+      )
+        ? []
+        : ['it was not asked']
+  },
   {
     id: 'V2',
     name: 'a token server that redirects is not followed',
@@ -150,28 +212,38 @@ const rows: readonly Row[] = [
     source: [rule(readBlob, {effect: 'redirect', to})],
     end: {refused: [/no business to send anyone to|redirects to nowhere/]}
   })),
-  ...(['missing', 'garbage', 'other-host'] as const).map((mode): Row => ({
+  ...(['missing', 'garbage', 'other-port', 'other-host'] as const).map((mode): Row => ({
     id: 'V4',
     name: `uploads of a private image go on at: ${mode}`,
     targetOptions: {auth},
     inputs: targetLogin,
     secrets: [password],
-    sessionsStay: true,
     prepare: ({target, sink}) => {
       target.rule(
         rule(
           {kind: ['upload', 'mount'], method: ['POST', 'PATCH']},
-          {effect: 'location', mode, host: sink.name}
+          {
+            effect: 'location',
+            mode: mode === 'other-port' ? 'other-host' : mode,
+            host: mode === 'other-port' ? sink.name : byName(sink)
+          }
         )
       );
     },
-    end: {refused: [/did not say where it goes on|another port|another host/]},
+    end: {
+      refused: {
+        missing: /did not say where it goes on/,
+        garbage: /did not say where it goes on/,
+        'other-port': /another port/,
+        'other-host': /another host/
+      }[mode]
+    },
     also: nothingAtSink
   })),
   ...(['before', 'after'] as const).flatMap((when): Row[] => [
-    {
+    ...(['port', 'host'] as const).map((other): Row => ({
       id: 'V5',
-      name: `a redirect to another port ${when} the sign-in: no Authorization, no answer to its 401`,
+      name: `a redirect to another ${other} ${when} the sign-in: no Authorization, no answer to its 401`,
       sourceOptions: {auth},
       inputs: sourceLogin,
       secrets: [password],
@@ -180,13 +252,16 @@ const rows: readonly Row[] = [
         world.source.rule(
           rule(
             {kind: ['blob', 'manifest', 'ping'], authorized: when === 'after'},
-            {effect: 'redirect', to: `${world.sink.url}{self}`}
+            {
+              effect: 'redirect',
+              to: `${other === 'port' ? world.sink.url : `http://${byName(world.sink)}`}{self}`
+            }
           )
         );
       },
       end: {refused: [/where 127\.0\.0\.1:\d+ redirects to|401/]},
       also: ({sink}) => (sink.requests.length > 0 ? [] : ['the sink was never asked'])
-    },
+    })),
     {
       id: 'V5',
       name: `a redirect within the registry ${when} the sign-in keeps the Authorization`,
@@ -279,6 +354,7 @@ const rows: readonly Row[] = [
         config: {...bad, digest: late.digest},
         layers: [bad]
       },
+      config: {schemaVersion: 2, mediaType: mediaTypes.ociManifest, config: bad, layers: []},
       child: {schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [bad]}
     };
     return Object.entries(bodies).map(([what, body]) => ({
@@ -316,30 +392,17 @@ const rows: readonly Row[] = [
       ['an unknown type', {mediaType: 'application/x'}, 'application/x'],
       ['no type at all', {layers: [], config: {}}, 'application/octet-stream'],
       ['no object', [], mediaTypes.ociManifest],
-      [
-        'a size of -1',
-        {
-          layers: [{mediaType: 'x', digest: late.digest, size: -1}],
-          config: {mediaType: 'x', digest: late.digest, size: 1}
-        },
-        mediaTypes.ociManifest
-      ],
-      [
-        'a size of 2^62',
-        {
-          layers: [{mediaType: 'x', digest: late.digest, size: 2 ** 62}],
-          config: {mediaType: 'x', digest: late.digest, size: 1}
-        },
-        mediaTypes.ociManifest
-      ],
-      [
-        'a size that is a text',
-        {
-          layers: [{mediaType: 'x', digest: late.digest, size: '12'}],
-          config: {mediaType: 'x', digest: late.digest, size: 1}
-        },
-        mediaTypes.ociManifest
-      ],
+      ...[-1, 1.5, 2 ** 53, 1e18, 2 ** 62, '12', null].map(
+        size =>
+          [
+            `a size of ${JSON.stringify(size)}`,
+            {
+              layers: [{mediaType: 'x', digest: late.digest, size}],
+              config: {mediaType: 'x', digest: late.digest, size: 1}
+            },
+            mediaTypes.ociManifest
+          ] as const
+      ),
       [
         'ten thousand children',
         {
@@ -429,7 +492,7 @@ const rows: readonly Row[] = [
   })),
   {
     id: 'V10',
-    name: 'a manifest, an error, a token and a list that never end',
+    name: 'a manifest of 300 MB is left where the limit is',
     source: [
       rule(
         {kind: 'manifest', repository: 'arcdata/arc-dns'},

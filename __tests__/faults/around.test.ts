@@ -1,3 +1,5 @@
+import {createSecureContext, type SecureContext} from 'node:tls';
+
 import {describe, expect, test} from '@jest/globals';
 
 import {EmbeddedRegistry} from '../../src/demo/registry.ts';
@@ -5,10 +7,17 @@ import {mediaTypes} from '../../src/oci/media-type.ts';
 import {digestOf} from '../../src/oci/digest.ts';
 import {makeCertificates} from '../support/certificates.ts';
 import {play, previous, release} from '../support/fault-world.ts';
-import {mirrorRun} from '../support/mirror-run.ts';
-import {holesBelow, judge, snapshotOf} from '../support/oracle.ts';
+import {type MirrorRun, mirrorRun} from '../support/mirror-run.ts';
+import {holesBelow, judge, snapshotOf, tellOf} from '../support/oracle.ts';
 import {freePort} from '../support/program.ts';
-import {imageOf, putImage, putRelease, smallNames, smallTag} from '../support/small-release.ts';
+import {
+  imageOf,
+  putImage,
+  putRelease,
+  smallNames,
+  smallRelease,
+  smallTag
+} from '../support/small-release.ts';
 import {VirtualClock} from '../support/virtual-clock.ts';
 
 describe('T21 two runs at one target', () => {
@@ -37,6 +46,44 @@ describe('T21 two runs at one target', () => {
     const run = await mirrorRun({source: one, target, clock});
     expect(judge({run, source: one, target, before, expected: 'complete'})).toEqual([]);
   });
+});
+
+test('T21 a run whose tags another run has moved does not move them back', async () => {
+  const clock = new VirtualClock();
+  const now = clock.now;
+  await using one = await EmbeddedRegistry.start({now});
+  await using other = await EmbeddedRegistry.start({now});
+  await using target = await EmbeddedRegistry.start({now});
+  putRelease(one.store, 'arcdata', release);
+  putRelease(other.store, 'arcdata', previous);
+  putRelease(target.store, 'mirror/arcdata', smallRelease(3));
+  const controller = 'mirror/arcdata/arc-controller';
+  // The other one comes when all tags are set, and before the first is read back.
+  let meanwhile: Promise<MirrorRun> | undefined;
+  target.rule({
+    on: {kind: 'manifest', method: 'HEAD', tag: smallTag},
+    times: 'always',
+    do: {
+      effect: 'custom',
+      run: async () => {
+        const set = target.store.tag(controller, smallTag);
+        if (meanwhile !== undefined || set !== release.images.get('arc-controller')?.digest)
+          return false;
+        meanwhile = mirrorRun({source: other, target, clock});
+        await meanwhile;
+        return false;
+      }
+    }
+  });
+  const run = await mirrorRun({source: one, target, clock});
+  const its = await meanwhile;
+  expect(its?.record.releases[0]?.published).toBe(true);
+  expect(run.record.releases[0]?.published).toBe(false);
+  expect(tellOf(run)).toMatch(/was put to sha256:\S+, but reads sha256:/);
+  for (const name of smallNames)
+    expect(target.store.tag(`mirror/arcdata/${name}`, smallTag)).toBe(
+      previous.images.get(name)?.digest
+    );
 });
 
 describe('T25 registries that cannot be reached', () => {
@@ -89,18 +136,51 @@ describe('T25 registries that cannot be reached', () => {
     expect(asked).toBe(4);
   });
 
-  test('a certificate for another host', async () => {
-    await using certificates = await makeCertificates(['DNS:another.example']);
+  test.each([
+    ['for another host', ['DNS:another.example'], 1, 'ERR_TLS_CERT_ALTNAME_INVALID'],
+    ['that has expired', undefined, -1, 'CERT_HAS_EXPIRED']
+  ] as const)('a certificate %s', async (_what, names, days, code) => {
+    await using certificates = await makeCertificates(names, days);
     const findings = await play({
       id: 'T25',
-      name: 'another host',
+      name: code,
       targetOptions: {tls: certificates},
       inputs: {'ca-file': certificates.caFile},
-      end: {refused: [/TLS certificate that is not believed/, 'ERR_TLS_CERT_ALTNAME_INVALID']},
-      longest: 5000,
+      end: {refused: [/TLS certificate that is not believed/, code, '1 attempt']},
+      // Not tried again, nor in plain.
+      longest: 3000,
       also: ({target}) => target.requests.map(({method}) => `${method} was asked`)
     });
     expect(findings).toEqual([]);
+  });
+
+  test('a server that has a certificate for each name is told the name, and HTTP/1.1 is spoken', async () => {
+    await using certificates = await makeCertificates(['DNS:sni.test']);
+    await using others = await makeCertificates(['DNS:another.example']);
+    const told = {names: new Set<string>(), protocols: new Set<string>()};
+    const tls = {
+      ...{key: others.key, cert: others.cert},
+      SNICallback: (name: string, done: (error: null, context: SecureContext) => void) => {
+        told.names.add(name);
+        done(null, createSecureContext(certificates));
+      },
+      ALPNCallback: ({protocols}: {protocols: readonly string[]}) => {
+        for (const protocol of protocols) told.protocols.add(protocol);
+        return 'http/1.1';
+      }
+    };
+    const findings = await play({
+      id: 'T25',
+      name: 'SNI',
+      targetOptions: {tls},
+      names: ({target}) => ({target: `sni.test:${target.name.split(':')[1] ?? ''}`}),
+      network: {resolve: () => Promise.resolve([{address: '127.0.0.1', family: 4}])},
+      inputs: {'ca-file': certificates.caFile},
+      end: 'complete'
+    });
+    expect(findings).toEqual([]);
+    expect([...told.names]).toEqual(['sni.test']);
+    expect([...told.protocols].filter(protocol => protocol !== 'http/1.1')).toEqual([]);
   });
 });
 
@@ -129,6 +209,33 @@ describe('T28 clocks that are wrong', () => {
   });
 });
 
+test.each([
+  ['a year ahead', '2027'],
+  ['a year behind', '2025']
+])('T28 a registry whose clock is %s asks for twenty seconds by a date', async (_what, year) => {
+  const findings = await play({
+    id: 'T28',
+    name: year,
+    target: [
+      {
+        on: {kind: ['upload', 'mount'], method: 'POST'},
+        do: {
+          effect: 'answer',
+          status: 429,
+          headers: {
+            Date: `Mon, 03 May ${year} 10:00:00 GMT`,
+            'Retry-After': `Mon, 03 May ${year} 10:00:20 GMT`
+          }
+        }
+      }
+    ],
+    end: 'complete',
+    longest: 60_000,
+    also: (_, {waited}) => (waited >= 20_000 ? [] : [`it waited ${waited} ms only`])
+  });
+  expect(findings).toEqual([]);
+});
+
 describe('end-4c blobs of another algorithm', () => {
   test('sha512', async () => {
     const findings = await play({
@@ -152,7 +259,14 @@ describe('end-4c blobs of another algorithm', () => {
           smallTag
         );
       },
-      end: 'complete'
+      end: 'complete',
+      also: ({target}) => {
+        const opened = target.requests.filter(({query}) => query.includes('mount=sha512'));
+        return opened.length > 0 &&
+          opened.every(({query}) => query.includes('digest-algorithm=sha512'))
+          ? []
+          : ['the upload was not opened for its algorithm'];
+      }
     });
     expect(findings).toEqual([]);
   });

@@ -2,23 +2,12 @@ import {describe, expect, test} from '@jest/globals';
 
 import type {Profile} from '../../src/demo/profiles.ts';
 import {EmbeddedRegistry} from '../../src/demo/registry.ts';
-import {quirksOf} from '../../src/registry/quirks.ts';
 import {play, release} from '../support/fault-world.ts';
+import {knownAs, prepareFor} from '../support/known.ts';
 import {mirrorRun, smallBounds} from '../support/mirror-run.ts';
 import {judge, snapshotOf} from '../support/oracle.ts';
 import {putRelease, smallNames} from '../support/small-release.ts';
 import {VirtualClock} from '../support/virtual-clock.ts';
-
-/** By which name the client knows the kind of registry; the others it takes as they come. */
-const known: Readonly<Partial<Record<Profile, string>>> = {
-  acr: 'mine.azurecr.io',
-  ecr: '123456789012.dkr.ecr.eu-west-1.amazonaws.com',
-  ghcr: 'ghcr.io',
-  dockerhub: 'docker.io',
-  quay: 'quay.io',
-  artifactory: 'mine.jfrog.io',
-  gar: 'europe-docker.pkg.dev'
-};
 
 const profiles: readonly Profile[] = [
   ...(['acr', 'ecr', 'ghcr', 'dockerhub', 'harbor', 'gitlab', 'quay', 'nexus'] as const),
@@ -30,20 +19,6 @@ const inputs = {'target-username': auth.username, 'target-password': auth.passwo
 /** What the zot that is meant here is set up with: docker's types are taken as well. */
 const character = {manifestTypes: 'all'} as const;
 
-/** What the client knows by the registry's name, with bounds that small blobs reach. */
-function knownAs(profile: Profile, target: EmbeddedRegistry) {
-  return (name: string) => {
-    const host = name === target.name ? known[profile] : undefined;
-    if (host === undefined) return {...quirksOf(name), ...bounds};
-    // The API is where the test's registry listens.
-    const quirks = {...quirksOf(host), ...bounds};
-    Reflect.deleteProperty(quirks, 'api');
-    return quirks;
-  };
-}
-const {singlePut, chunk} = smallBounds('x.example' as Parameters<typeof smallBounds>[0]);
-const bounds = {singlePut, chunk};
-
 describe.each(profiles)('%s as the target', profile => {
   test.each(['known by its name', 'not known'] as const)(
     'cold, unchanged and in need of repair, %s',
@@ -52,11 +27,7 @@ describe.each(profiles)('%s as the target', profile => {
       await using source = await EmbeddedRegistry.start({now: clock.now});
       await using target = await EmbeddedRegistry.start({now: clock.now, profile, auth, character});
       putRelease(source.store, 'arcdata', release);
-      // Where a push creates none, somebody has created them.
-      for (const name of smallNames) {
-        if (profile === 'ecr') target.store.createRepository(`mirror/arcdata/${name}`);
-        if (profile === 'harbor') target.store.createRepository('mirror/something-else');
-      }
+      prepareFor(profile, target, 'mirror/arcdata', smallNames);
       const quirks = knowledge === 'not known' ? smallBounds : knownAs(profile, target);
       const run = async () => {
         const before = snapshotOf(target.store);

@@ -6,10 +6,12 @@ import {Random} from '../../src/demo/random.ts';
 import {EmbeddedRegistry} from '../../src/demo/registry.ts';
 import type {Effect, Rule, RuleMatch} from '../../src/demo/rules.ts';
 import {hasFailed} from '../../src/report/verdict.ts';
+import {EndedError} from '../../src/run/time-limit.ts';
 import {previous, release} from '../support/fault-world.ts';
-import {mirrorRun, shortTimings} from '../support/mirror-run.ts';
-import {judge, snapshotOf, tellOf} from '../support/oracle.ts';
-import {putRelease, smallNames} from '../support/small-release.ts';
+import {knownAs, prepareFor} from '../support/known.ts';
+import {mirrorRun, shortTimings, smallBounds} from '../support/mirror-run.ts';
+import {judge, openUploads, snapshotOf, tellOf} from '../support/oracle.ts';
+import {earlierTag, putRelease, smallNames, smallTag} from '../support/small-release.ts';
 import {VirtualClock} from '../support/virtual-clock.ts';
 
 /** How many runs, and the seed of the first one: a run's own seed repeats it alone. */
@@ -103,75 +105,117 @@ function faultOf(random: Random): Fault {
   };
 }
 
-const totals = {complete: 0, refused: 0};
+const totals = {complete: 0, refused: 0, cancelled: 0};
+const all = Object.keys(profiles) as Profile[];
+const auth = {username: 'robot', password: 'pass word'} as const;
+
+/** What stands at the target before: nothing, another image under the tag, or a part of the release. */
+function stand(random: Random, {store}: EmbeddedRegistry): 'nothing' | 'previous' | 'half' {
+  const standing = pick(random, ['nothing', 'previous', 'half'] as const);
+  if (standing !== 'nothing')
+    putRelease(store, 'mirror/arcdata', standing === 'half' ? release : previous);
+  if (standing === 'half') {
+    const name = pick(random, smallNames);
+    const image = release.images.get(name);
+    const blobs = [
+      ...(image?.blobs ?? []),
+      ...(image?.children ?? []).flatMap(child => child.blobs)
+    ];
+    for (const {digest} of blobs) {
+      if (random.fraction() < 0.5) store.deleteBlob(`mirror/arcdata/${name}`, digest);
+    }
+  }
+  return standing;
+}
+
+/** A cancel when the target gets its n-th request. */
+function cancelAt(requests: number, target: EmbeddedRegistry): AbortSignal {
+  const controller = new AbortController();
+  target.rule({
+    on: {},
+    skip: requests,
+    name: 'cancel',
+    do: {
+      effect: 'custom',
+      run: () => {
+        controller.abort(new EndedError('the run was cancelled', 'Run again.'));
+        return false;
+      }
+    }
+  });
+  return controller.signal;
+}
 
 async function soak(seed: number): Promise<string[]> {
   const random = new Random(Random.seedOf('soak', seed));
   const clock = new VirtualClock();
-  const auth = {
-    kind: pick(random, ['bearer', 'basic'] as const),
-    username: 'robot',
-    password: 'pass word'
-  };
-  const profile = pick(random, Object.keys(profiles) as Profile[]);
+  const kind = pick(random, ['bearer', 'basic'] as const);
+  const profile = pick(random, all);
+  const sourceProfile = pick(random, all);
   // Whoever answers 401 of what does not exist has to say how to sign in.
   const signIn = random.fraction() < 0.5 || profile === 'dockerhub';
   await using source = await EmbeddedRegistry.start({
-    now: clock.now,
-    profile: pick(random, ['spec', 'acr', 'distribution', 'nexus'] as const)
+    ...{now: clock.now, profile: sourceProfile},
+    auth: {...auth, kind, anonymousPull: true}
   });
   await using target = await EmbeddedRegistry.start({
     ...{now: clock.now, profile},
-    character: {creates: 'all', manifestTypes: 'all'},
+    character: {manifestTypes: 'all'},
     verifyReferences: random.fraction() < 0.5,
-    ...(signIn && {auth})
+    ...(signIn && {auth: {...auth, kind}})
   });
   await using sink = await BlobHost.start({store: source.store});
   putRelease(source.store, 'arcdata', release);
-  const standing = pick(random, ['nothing', 'previous', 'half'] as const);
-  if (standing !== 'nothing')
-    putRelease(target.store, 'mirror/arcdata', standing === 'half' ? release : previous);
-  if (standing === 'half') {
-    const name = pick(random, smallNames);
-    const all = release.images.get(name);
-    const blobs = [...(all?.blobs ?? []), ...(all?.children ?? []).flatMap(child => child.blobs)];
-    for (const {digest} of blobs) {
-      if (random.fraction() < 0.5) target.store.deleteBlob(`mirror/arcdata/${name}`, digest);
-    }
-  }
+  prepareFor(profile, target, 'mirror/arcdata', smallNames);
+  const standing = stand(random, target);
+  const two = random.fraction() < 0.4;
+  if (two) putRelease(source.store, 'arcdata', previous, earlierTag);
   const faults = Array.from({length: random.between(1, 4)}, () => faultOf(random));
   for (const {side, rule} of faults) (side === 'source' ? source : target).rule(rule);
-  const inputs = signIn ? {'target-username': auth.username, 'target-password': auth.password} : {};
+  const cancel = random.fraction() < 0.15 ? random.between(1, 120) : undefined;
+  const inputs = {
+    ...(signIn && {'target-username': auth.username, 'target-password': auth.password}),
+    ...(two && {'source-tag': `${earlierTag}\n${smallTag}`})
+  };
+  const quirks = random.fraction() < 0.5 ? knownAs(profile, target) : smallBounds;
   const findings: string[] = [];
-  for (const kind of ['with faults', 'clean'] as const) {
-    if (kind === 'clean') {
+  for (const phase of ['with faults', 'clean'] as const) {
+    const faulty = phase === 'with faults';
+    if (!faulty) {
       source.clearRules();
       target.clearRules();
     }
     const before = snapshotOf(target.store);
-    const run = await mirrorRun({source, target, clock, inputs, network: {timings: shortTimings}});
+    const signal = faulty && cancel !== undefined ? cancelAt(cancel, target) : undefined;
+    const run = await mirrorRun({
+      ...{source, target, clock, inputs, network: {timings: shortTimings, quirks}},
+      ...(signal && {signal})
+    });
     const failed = hasFailed(run.record);
-    if (kind === 'with faults') totals[failed ? 'refused' : 'complete']++;
-    // What stood there half already is not a finding until a run says that it is complete.
+    const cancelled = failed && signal?.aborted === true;
+    if (faulty) totals[cancelled ? 'cancelled' : failed ? 'refused' : 'complete']++;
+    for (let i = 0; i < 20 && openUploads(target).length > 0; i++)
+      await new Promise(resolve => setTimeout(resolve, 10));
     const found = judge({
       ...{run, source, target, before},
-      expected: kind === 'clean' || !failed ? 'complete' : {refused: []},
+      expected: !faulty || !failed ? 'complete' : {refused: cancelled ? ['was cancelled'] : []},
       foreign: [sink, source.blobHost, target.blobHost].filter(host => host !== undefined),
       secrets: [auth.password],
-      // An answer that never came may have opened one.
-      sessionsStay: true,
       longest: 3_600_000
     }).filter(
       finding =>
+        // What stood there half already is not a finding until a run says that it is complete.
         !(failed && standing === 'half' && finding.endsWith('is absent')) &&
+        !(cancelled && finding.startsWith('no failure names its registry')) &&
         !isTold(finding, run.record.failure?.advice ?? '')
     );
-    findings.push(...found.map(finding => `${kind}: ${finding}`));
+    findings.push(...found.map(finding => `${phase}: ${finding}`));
     if (found.length > 0 && failed) findings.push(tellOf(run));
   }
+  const setting = `${sourceProfile} to ${profile}, ${standing}, ${two ? 'two' : 'one'}${cancel === undefined ? '' : `, cancelled at ${cancel}`}`;
   return findings.length === 0
     ? []
-    : [`seed ${seed}, ${profile}, ${standing}: ${JSON.stringify(faults)}`, ...findings];
+    : [`seed ${seed}, ${setting}: ${JSON.stringify(faults)}`, ...findings];
 }
 
 /** A registry that takes a tag and from then on refuses everything cannot be put back: it has to be said. */
@@ -196,7 +240,7 @@ describe(`${runs} runs with faults from the seed ${first}`, () => {
   afterAll(() => {
     // The seed has to be known when something was found.
     process.stdout.write(
-      `soak: seed ${first}, ${totals.complete} complete, ${totals.refused} refused\n`
+      `soak: seed ${first}, ${totals.complete} complete, ${totals.refused} refused, ${totals.cancelled} cancelled\n`
     );
   });
 });

@@ -15,9 +15,13 @@ export interface Certificates extends AsyncDisposable {
   readonly cert: string;
 }
 
-/** Makes a CA of its own and a server certificate for `names`, by the openssl program. */
+/**
+ * Makes a CA of its own and a server certificate for `names`, by the openssl program.
+ * @param days how long the server's certificate is good; below zero it has expired
+ */
 export async function makeCertificates(
-  names: readonly string[] = ['IP:127.0.0.1', 'DNS:localhost']
+  names: readonly string[] = ['IP:127.0.0.1', 'DNS:localhost'],
+  days = 1
 ): Promise<Certificates> {
   const directory = await mkdtemp(join(tmpdir(), 'certificates-'));
   const at = (name: string) => join(directory, name);
@@ -41,7 +45,7 @@ export async function makeCertificates(
   );
   await openssl(
     ...['x509', '-req', '-in', 'server.csr', '-CA', 'ca.pem', '-CAkey', 'ca.key'],
-    ...['-CAcreateserial', '-days', '1', '-extfile', 'server.ext', '-out', 'server.pem']
+    ...['-CAcreateserial', '-days', String(days), '-extfile', 'server.ext', '-out', 'server.pem']
   );
   const [ca, key, cert] = await Promise.all(
     ['ca.pem', 'server.key', 'server.pem'].map(name => readFile(at(name), 'utf8'))

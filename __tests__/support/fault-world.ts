@@ -4,7 +4,7 @@ import type {Rule} from '../../src/demo/rules.ts';
 import {Store} from '../../src/demo/store.ts';
 import type {Network} from '../../src/run/registries.ts';
 import {type MirrorRun, mirrorRun, type MirrorRunOptions} from './mirror-run.ts';
-import {type Expected, judge, snapshotOf} from './oracle.ts';
+import {type Expected, judge, openUploads, snapshotOf} from './oracle.ts';
 import {putRelease, type SmallRelease, smallRelease} from './small-release.ts';
 import {VirtualClock} from './virtual-clock.ts';
 
@@ -35,6 +35,8 @@ export interface Row {
   readonly targetOptions?: EmbeddedOptions;
   /** Whatever cannot be said by rules. */
   readonly prepare?: (world: World) => void | Promise<void>;
+  /** The names that are used, where they are not the servers' own. */
+  readonly names?: (world: World) => MirrorRunOptions['names'];
   readonly network?: Network;
   readonly inputs?: MirrorRunOptions['inputs'];
   readonly env?: NodeJS.ProcessEnv;
@@ -43,7 +45,6 @@ export interface Row {
   /** What else must be so afterwards: findings, none when all is well. */
   readonly also?: (world: World, run: MirrorRun) => readonly string[];
   readonly longest?: number;
-  readonly sessionsStay?: boolean;
 }
 
 /** Runs a row and gives what the oracle finds. */
@@ -64,16 +65,18 @@ export async function play(
   for (const rule of row.source ?? []) source.rule(rule);
   for (const rule of row.target ?? []) target.rule(rule);
   const before = snapshotOf(target.store);
+  const names = row.names?.(world);
   const run = await mirrorRun({
     source,
     target,
     clock,
+    ...(names && {names}),
     ...(row.network && {network: row.network}),
     ...(row.inputs && {inputs: row.inputs}),
     ...(row.env && {env: row.env})
   });
   // An upload that was given up may be on its way to its end at the registry.
-  for (let i = 0; i < 20 && target.store.sessions.length > 0; i++)
+  for (let i = 0; i < 20 && openUploads(target).length > 0; i++)
     await new Promise(resolve => setTimeout(resolve, 10));
   const hosts = [source.blobHost, target.blobHost, sink].filter(host => host !== undefined);
   return [
@@ -85,8 +88,7 @@ export async function play(
       expected: row.end,
       foreign: hosts,
       ...(row.secrets && {secrets: row.secrets}),
-      ...(row.longest !== undefined && {longest: row.longest}),
-      ...(row.sessionsStay !== undefined && {sessionsStay: row.sessionsStay})
+      ...(row.longest !== undefined && {longest: row.longest})
     }),
     ...(row.also?.(world, run) ?? [])
   ];

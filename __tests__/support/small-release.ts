@@ -5,6 +5,8 @@ import {isIndexType, mediaTypes} from '../../src/oci/media-type.ts';
 
 /** The release that fault tests mirror: small, but with every kind of part that matters. */
 export const smallTag = 'v1.46.0_2026-05-12';
+/** The tag of the release of a month before. */
+export const earlierTag = 'v1.45.0_2026-04-14';
 export const smallNames = ['arc-bootstrapper', 'arc-controller', 'arc-dns'] as const;
 
 export interface SmallBlob {
@@ -124,6 +126,11 @@ export function putImage(
 }
 
 /** Puts a release into a store, below `repository`. */
-export function putRelease(store: Store, repository: string, {images}: SmallRelease): void {
-  for (const [name, image] of images) putImage(store, `${repository}/${name}`, image, smallTag);
+export function putRelease(
+  store: Store,
+  repository: string,
+  {images}: SmallRelease,
+  tag: string = smallTag
+): void {
+  for (const [name, image] of images) putImage(store, `${repository}/${name}`, image, tag);
 }

@@ -38,6 +38,7 @@ export class Exchange {
   readonly #record: Writable<RequestRecord>;
   readonly #effects: readonly Effect[];
   #lingers = false;
+  #delivered = false;
 
   constructor(parts: ExchangeParts) {
     this.request = parts.request;
@@ -55,6 +56,11 @@ export class Exchange {
     return this.#effects.find(
       (effect): effect is Extract<Effect, {readonly effect: N}> => effect.effect === name
     );
+  }
+
+  /** Whether the answer was handed over whole to a client that was still there. */
+  get delivered(): boolean {
+    return this.#delivered;
   }
 
   /** A header of the request. */
@@ -244,6 +250,7 @@ export class Exchange {
       this.response.once('close', resolve);
       this.response.end(resolve);
     });
+    this.#delivered = this.response.writableFinished;
     const {socket} = this.request;
     const idle = this.effect('close-idle');
     if (idle !== undefined) {

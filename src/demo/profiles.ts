@@ -11,8 +11,8 @@ export interface Character {
   readonly staleLocations: 'taken' | 'refused';
   /** Whether the bytes of a broken request stay in the session, to be continued. */
   readonly resumable: boolean;
-  /** Whether a blob may come in several PATCHes. */
-  readonly chunks: 'many' | 'one';
+  /** Whether a blob may come in several PATCHes; `last`: it may, but only the last one is kept. */
+  readonly chunks: 'many' | 'one' | 'last';
   /** OCI-Chunk-Min-Length, in bytes. */
   readonly chunkMinimum: number | undefined;
   /** Whether GET of a session tells how far it is. */

@@ -11,6 +11,8 @@ export interface SessionSnapshot {
   readonly repository: string;
   /** Bytes received so far. */
   readonly offset: number;
+  /** Whether an address that is good now has reached the client: only then it could be cancelled. */
+  readonly known: boolean;
 }
 
 /** An upload session: takes bytes in order and hashes them as they come. */
@@ -23,10 +25,12 @@ export class Session {
   offset = 0;
   /** How its newest Location was given. */
   mode: LocationMode = 'absolute';
+  /** Whether an address that is good now has reached the client. */
+  known = false;
   /** Where the first PATCH ended: what some registries report for ever. */
   firstEnd: number | undefined;
   readonly #algorithm: 'sha256' | 'sha512';
-  readonly #hasher: Hasher;
+  #hasher: Hasher;
   readonly #discardOver: number;
   #chunks: Buffer[] | undefined = [];
   #queue: Promise<void> = Promise.resolve();
@@ -44,6 +48,12 @@ export class Session {
     this.offset += chunk.length;
     if (this.offset > this.#discardOver) this.#chunks = undefined;
     this.#chunks?.push(chunk);
+  }
+
+  /** Loses the bytes so far and counts on as though it had them. */
+  forget(): void {
+    this.#hasher = new Hasher(this.#algorithm);
+    this.#chunks = [];
   }
 
   /** Makes every Location given so far stale. */

@@ -69,10 +69,8 @@ export class Store {
 
   /** The upload sessions that are open now. */
   get sessions(): readonly SessionSnapshot[] {
-    return [...this.#sessions.values()].map(({id, repository, offset}) => ({
-      id,
-      repository,
-      offset
+    return [...this.#sessions.values()].map(({id, repository, offset, known}) => ({
+      ...{id, repository, offset, known}
     }));
   }
 

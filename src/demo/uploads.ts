@@ -2,7 +2,7 @@ import {isDigest} from '../oci/digest.ts';
 import type {Desk} from './desk.ts';
 import {DemoError} from './error.ts';
 import type {Exchange} from './exchange.ts';
-import {keptParameter, locationOf} from './location.ts';
+import {keptParameter, type LocationMode, locationOf} from './location.ts';
 import {mount} from './mounts.ts';
 import {parseChunkRange} from './range.ts';
 import {Interruption} from './receive.ts';
@@ -58,13 +58,27 @@ async function open(desk: Desk, exchange: Exchange): Promise<void> {
     await commit(desk, exchange, session);
     return;
   }
-  await exchange.answer(202, {
-    ...headersOf(desk, exchange, session),
+  await tell(desk, exchange, session, 202, {
     ...(character.chunkMinimum !== undefined && {
       'OCI-Chunk-Min-Length': String(character.chunkMinimum)
     })
   });
 }
+
+/** Answers with where the upload goes on, and notes whether that has reached the client. */
+async function tell(
+  desk: Desk,
+  exchange: Exchange,
+  session: Session,
+  status: number,
+  more: HeaderChanges = {}
+): Promise<void> {
+  await exchange.answer(status, {...headersOf(desk, exchange, session), ...more});
+  if (exchange.delivered && !unusable.has(session.mode)) session.known = true;
+}
+
+/** By these a client cannot come back, or must not. */
+const unusable: ReadonlySet<LocationMode> = new Set(['missing', 'garbage', 'other-host']);
 
 function refuseUncreated({store, character}: Desk, repository: string): void {
   const unknown = (what: string) =>
@@ -107,12 +121,14 @@ async function patch(desk: Desk, exchange: Exchange, session: Session): Promise<
   }
   checkPlace(desk, exchange, session);
   const start = session.offset;
+  if (character.chunks === 'last') session.forget();
   const take = exchange.effect('take');
   await append(desk, exchange, session, take?.bytes);
   session.firstEnd ??= session.offset;
   session.renew();
+  if (character.staleLocations === 'refused') session.known = false;
   if (take !== undefined) {
-    await exchange.answer(take.status ?? 202, headersOf(desk, exchange, session));
+    await tell(desk, exchange, session, take.status ?? 202);
     return;
   }
   const ends = {
@@ -121,8 +137,7 @@ async function patch(desk: Desk, exchange: Exchange, session: Session): Promise<
     chunk: [start, session.offset]
   } as const;
   const [from, to] = ends[character.patchRange];
-  await exchange.answer(character.patchStatus, {
-    ...headersOf(desk, exchange, session),
+  await tell(desk, exchange, session, character.patchStatus, {
     Range: `${from}-${Math.max(0, to - 1)}`
   });
 }
@@ -137,7 +152,7 @@ async function status(desk: Desk, exchange: Exchange, session: Session): Promise
   if (!desk.character.uploadStatus) {
     throw new DemoError(404, 'BLOB_UPLOAD_UNKNOWN', 'blob upload unknown to registry');
   }
-  await exchange.answer(204, {...headersOf(desk, exchange, session), 'Content-Length': null});
+  await tell(desk, exchange, session, 204, {'Content-Length': null});
 }
 
 /**

@@ -66,7 +66,7 @@ export function refuseHalf(
 ): MirrorError {
   const tags =
     left.length === 0
-      ? 'The tags at the target are as they were.'
+      ? 'No tag at the target stands for it.'
       : `The target took the tags of ${left.join(', ')} and could not be made to go back; Arc looks at that of arc-controller only.`;
   return new MirrorError(
     `${release} is not published: ${failed.length === 1 ? 'one image is' : `${failed.length} images are`} missing (${failed.join(', ')})`,

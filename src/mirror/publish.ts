@@ -87,8 +87,8 @@ async function putHealed(
 ): Promise<{readonly subjectTaken: boolean}> {
   const {target, signal, repair} = context;
   const {repository} = planned.image.target;
-  // Replicas of a registry were seen to need most of a minute to learn of a blob.
-  const patience = target.patience({first: 8000});
+  // Replicas of a registry were seen to need most of a minute to learn of a blob: it gets that time.
+  const patience = target.patience({first: 8000, steady: 0.6});
   for (let heals = 0; ; heals++) {
     try {
       return await putManifest(target, repository, reference, node, signal);
@@ -248,7 +248,8 @@ async function readBack({image}: PlannedImage, {target, signal}: TagContext): Pr
 }
 
 /**
- * Best effort: a tag that stood for another image goes back to it. New tags cannot be taken away.
+ * Best effort: a tag that stood for another image goes back to it, unless another run has moved it
+ * since. New tags cannot be taken away.
  * @returns the images whose tags stay where they were moved to, as far as anyone can tell
  */
 async function restore(
@@ -260,12 +261,16 @@ async function restore(
   const left: string[] = [];
   for (const {image, standing} of moved) {
     const {repository, tag} = image.target;
+    const {digest} = image.root.descriptor;
     try {
+      // What stands for a third image is another run's by now, and stays.
+      const stands = await resolveManifest(target, repository, tag, signal);
+      if (![undefined, digest, standing.tagged].includes(stands)) continue;
       const before =
         standing.tagged && (await getManifest(target, repository, standing.tagged, signal));
       if (before) await putManifest(target, repository, tag, before, signal, 'once');
       const now = await resolveManifest(target, repository, tag, signal);
-      if (now === image.root.descriptor.digest) left.push(image.name);
+      if (now === digest) left.push(image.name);
     } catch {
       left.push(image.name);
     }

@@ -26,6 +26,11 @@ export function isDigest(text: unknown): text is Digest {
   return typeof text === 'string' && grammar.test(text);
 }
 
+/** Whether a digest that was told is another one; one by another algorithm says nothing. */
+export function contradicts(told: unknown, digest: Digest): told is Digest {
+  return isDigest(told) && algorithmOf(told) === algorithmOf(digest) && told !== digest;
+}
+
 /** `sha256` or `sha512`. */
 export function algorithmOf(digest: Digest): 'sha256' | 'sha512' {
   return digest.startsWith('sha256:') ? 'sha256' : 'sha512';

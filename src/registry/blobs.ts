@@ -1,6 +1,6 @@
 import {clean} from '../oci/clean.ts';
 import type {Descriptor} from '../oci/descriptor.ts';
-import type {Digest} from '../oci/digest.ts';
+import {contradicts, type Digest} from '../oci/digest.ts';
 import {isRefusal, RegistryError} from './error.ts';
 import type {Question, Registry} from './registry.ts';
 import type {Answer} from './transport.ts';
@@ -39,7 +39,7 @@ export async function hasBlob(
       }
     );
   try {
-    return judge(await ask(asked), size);
+    return judge(await ask(asked), digest, size);
   } catch (error) {
     if (!(error instanceof RegistryError)) throw error;
     // Something may be against HEAD alone: then GET tells, from here on.
@@ -54,9 +54,11 @@ export async function hasBlob(
   }
 }
 
-function judge({status, headers}: Answer, size: number): 'present' | 'absent' {
+function judge({status, headers}: Answer, digest: Digest, size: number): 'present' | 'absent' {
   // 416: not even the first byte is there.
   if (status === 404 || status === 416) return 'absent';
+  // It says itself that it holds something else there.
+  if (contradicts(headers['docker-content-digest'], digest)) return 'absent';
   const total =
     status === 206
       ? /\/(\d+)$/.exec(headers['content-range'] ?? '')?.[1]

@@ -2,7 +2,7 @@ import {gunzipSync} from 'node:zlib';
 
 import {clean} from '../oci/clean.ts';
 import type {Descriptor} from '../oci/descriptor.ts';
-import {algorithmOf, type Digest, digestOf, isDigest} from '../oci/digest.ts';
+import {algorithmOf, contradicts, type Digest, digestOf, isDigest} from '../oci/digest.ts';
 import {OciError} from '../oci/error.ts';
 import {largestManifest, type Manifest, parseManifest} from '../oci/manifest.ts';
 import {baseType, isManifestType, manifestTypes} from '../oci/media-type.ts';
@@ -175,7 +175,7 @@ export async function putManifest(
     return {subjectTaken: false};
   }
   const echoed = answer.headers['docker-content-digest'];
-  if (isDigest(echoed) && algorithmOf(echoed) === algorithmOf(digest) && echoed !== digest) {
+  if (contradicts(echoed, digest)) {
     const stored = await getManifest(registry, repository, reference, signal);
     if (stored?.descriptor.digest !== digest) {
       throw new RegistryError(

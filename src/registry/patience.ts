@@ -12,6 +12,8 @@ export interface PatienceOptions {
   /** The first wait; each one doubles, up to `longest`. */
   readonly first: number;
   readonly longest: number;
+  /** The part of each wait that is not left to chance, 0 to 1: for what needs its time to pass. */
+  readonly steady?: number;
 }
 
 /** Outlasts a minute of 503 with ease, and ends within ten minutes whatever happens. */
@@ -70,12 +72,12 @@ export class Patience {
     error.attempts = this.#tries;
     if (!isPassing(error)) throw error;
     if (error.retryAfter !== undefined) return this.#asTold(error, error.retryAfter);
-    const {own, stranger, first, longest} = this.#options;
+    const {own, stranger, first, longest, steady = 0} = this.#options;
     if (down || this.#own >= (met ? own : stranger)) throw error;
     // Full jitter: many workers that failed together must not come back together.
     // https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
     const ceiling = Math.min(longest, first * 2 ** Math.min(this.#tries - 1, 20));
-    const wait = Math.max(1, Math.random() * ceiling);
+    const wait = Math.max(1, (steady + (1 - steady) * Math.random()) * ceiling);
     // The ceiling is what counts against the budget, so that small draws cannot make endless tries.
     this.#own += ceiling / 2;
     if (this.#clock.now() + wait > this.#deadline) throw error;

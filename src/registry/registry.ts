@@ -294,7 +294,7 @@ export class Registry {
         status,
         entries,
         redirected,
-        ...retryAfterOf(headers['retry-after'], this.transport.clock.date()),
+        ...retryAfterOf(headers, this.transport.clock.date()),
         advice: this.#advice(status, page)
       }
     );
@@ -361,15 +361,17 @@ export async function ping(
   await registry.locate();
   const question: Question = {method: 'GET', path: '/v2/', needs, expect: [200, 404], signal};
   const answer = await registry.ask(question, discard);
-  if (answer.status === 200) return;
   // Some registries hide /v2/ from those who may still pull; a page of something else is no registry.
-  if (baseType(answer.headers['content-type']) === 'text/html') {
+  const {status, headers, url} = answer;
+  const registryLike = headers['docker-distribution-api-version'] !== undefined;
+  if (baseType(headers['content-type']) === 'text/html' && (status !== 200 || !registryLike)) {
+    const where = url.host === registry.origin.host ? '' : `, at ${url.host}`;
     throw new RegistryError(
       'refused',
-      `${registry.name} answers, but it is no registry: GET /v2/ is 404 with an HTML page`,
+      `${registry.name} answers, but it is no registry: GET /v2/ is ${status} with an HTML page${where}`,
       {
         host: registry.name,
-        status: 404,
+        status,
         advice: 'Check the name; a path such as /registry does not belong into it.'
       }
     );

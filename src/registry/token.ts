@@ -1,3 +1,5 @@
+import type {IncomingHttpHeaders} from 'node:http';
+
 import type {Log} from '../log.ts';
 import {clean} from '../oci/clean.ts';
 import {hostOf, reachOf, sameOwner} from './address.ts';
@@ -6,6 +8,7 @@ import type {Challenge} from './challenge.ts';
 import type {FoundCredentials} from './credentials.ts';
 import {type Fault, faultOf, RegistryError} from './error.ts';
 import type {Judge} from './names.ts';
+import {judgeLiteral} from './redirect.ts';
 import type {Answer, Transport} from './transport.ts';
 
 /** What a token allows: `repository:arcdata/arc-dns:pull,push`. */
@@ -98,7 +101,7 @@ export function basic({username, password}: {username: string; password: string}
  * nobody may send us to; and with a secret to lose, only a host of the registry's owner.
  * @see https://github.com/advisories/GHSA-28r5-37g7-p6mp
  */
-function judgeRealm(text: string | undefined, {origin, credentials}: TokenContext): URL {
+function judgeRealm(text: string | undefined, {origin, credentials, judge}: TokenContext): URL {
   const refuse = (rule: string) =>
     new RegistryError(
       'unsafe',
@@ -128,8 +131,10 @@ function judgeRealm(text: string | undefined, {origin, credentials}: TokenContex
   }
   if (same) return realm;
   const host = hostOf(realm);
+  // Names are judged when they are looked up; for an address nothing is looked up.
   if (isLiteral(host) && reachOf(host) === 'never')
     throw refuse('no registry may send anyone to that address');
+  judgeLiteral(realm, judge);
   if (credentials.kind !== 'anonymous' && !sameOwner(host, hostOf(origin))) {
     throw refuse('that host has another owner, and the password is not for it');
   }
@@ -177,7 +182,7 @@ async function readToken(answer: Answer, context: TokenContext, log: Log): Promi
       {
         ...place,
         status,
-        ...retryAfterOf(headers['retry-after'], transport.clock.date())
+        ...retryAfterOf(headers, transport.clock.date())
       }
     );
   }
@@ -203,13 +208,22 @@ async function readToken(answer: Answer, context: TokenContext, log: Log): Promi
 
 /**
  * `Retry-After` in milliseconds from now: seconds or a date, and nothing else, since registries
- * were seen to send `880.092µs`. A date in the past is no wait at all.
+ * were seen to send `880.092µs`. A date counts from the answer's own, so that two clocks that differ
+ * are no matter; one in the past is no wait at all.
+ * @param date the time here, for answers that do not tell theirs
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
  */
-export function retryAfterOf(header: string | undefined, date: number): {retryAfter?: number} {
-  const text = header?.trim() ?? '';
+export function retryAfterOf(headers: IncomingHttpHeaders, date: number): {retryAfter?: number} {
+  const text = headers['retry-after']?.trim() ?? '';
   if (/^\d{1,9}$/.test(text)) return {retryAfter: Number(text) * 1000};
-  if (!/^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/.test(text)) return {};
+  const at = dateOf(text);
+  return at === undefined ? {} : {retryAfter: Math.max(0, at - (dateOf(headers.date) ?? date))};
+}
+
+/** A date as headers have it, in milliseconds since 1970. */
+function dateOf(text = ''): number | undefined {
+  if (!/^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/.test(text))
+    return undefined;
   const at = Date.parse(text);
-  return Number.isNaN(at) ? {} : {retryAfter: Math.max(0, at - date)};
+  return Number.isNaN(at) ? undefined : at;
 }

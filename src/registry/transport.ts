@@ -206,6 +206,7 @@ class Exchange {
           request.end(body);
         } else {
           this.#watchSending(request);
+          readBeforeWriting(request);
           body.pump(request, AbortSignal.any([signal, stop.signal])).then(
             () => request.end(),
             (error: unknown) => {
@@ -274,6 +275,28 @@ class Exchange {
     this.#request?.destroy(error);
     this.#reject(error);
   }
+}
+
+/**
+ * Holds what is written back until what has come in by then has been read: a server that refuses a
+ * body in the middle of it may reset the connection right behind its answer, and a write to it would
+ * throw that answer away.
+ */
+function readBeforeWriting(request: ClientRequest): void {
+  const write = request.write.bind(request) as (...given: unknown[]) => boolean;
+  let held = false;
+  request.write = (...given: unknown[]) => {
+    if (!held) {
+      held = true;
+      request.cork();
+      // Behind the poll phase, in which the event loop reads.
+      setImmediate(() => {
+        held = false;
+        request.uncork();
+      });
+    }
+    return write(...given);
+  };
 }
 
 /** Closes what is kept to this host and idle, so that the next request gets a connection of its own. */

@@ -48,7 +48,8 @@ export async function mountBlob(
       registry.ask(
         {
           method: 'POST',
-          path: `/v2/${repository}/blobs/uploads/?mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}`,
+          // In case that it opens an upload, which then has to know what it will be checked by.
+          path: `/v2/${repository}/blobs/uploads/?mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}${algorithmParameter('&', digest)}`,
           needs,
           expect: [201, 202],
           // There is another way: an upload.
@@ -82,13 +83,11 @@ export async function openUpload(
   signal: AbortSignal,
   tries: Question['tries'] = 'patient'
 ): Promise<Session> {
-  const algorithm =
-    algorithmOf(digest) === 'sha256' ? '' : `?digest-algorithm=${algorithmOf(digest)}`;
   const answer = await answered(signal, late =>
     registry.ask(
       {
         method: 'POST',
-        path: `/v2/${repository}/blobs/uploads/${algorithm}`,
+        path: `/v2/${repository}/blobs/uploads/${algorithmParameter('?', digest)}`,
         needs: [{repository, actions: 'pull,push'}],
         expect: [202],
         tries,
@@ -100,6 +99,12 @@ export async function openUpload(
     )
   );
   return sessionOf(answer);
+}
+
+/** Says the algorithm of a digest where it is not the usual one. */
+function algorithmParameter(before: '?' | '&', digest: Digest): string {
+  const algorithm = algorithmOf(digest);
+  return algorithm === 'sha256' ? '' : `${before}digest-algorithm=${algorithm}`;
 }
 
 /**
@@ -161,6 +166,8 @@ export class Upload {
   #broken = 0;
   /** Bytes of the last request with a body. */
   #sent = 0;
+  /** Which chunk this try sent last, the one that failed included. */
+  #chunked: 'none' | 'first' | 'later' = 'none';
   /** What the content's own source failed with: the registry is not to blame. */
   #contentFailure: unknown;
 
@@ -243,8 +250,11 @@ export class Upload {
     const {learned} = this.#registry;
     // The content has had its own patience; only wrong bytes may be right another time.
     if (error === this.#contentFailure) return error.fault === 'corrupt' ? 'corrupt' : 'final';
+    // Right bytes in several chunks, and another digest: it keeps the last one only.
+    if (error.says('DIGEST_INVALID') && this.#chunked !== 'none') learned.wholeOnly = true;
     if (error.fault === 'corrupt' || error.says('DIGEST_INVALID')) return 'corrupt';
-    if (error.status === 413) {
+    // The first chunk cannot be out of order: it is too large, as some say it.
+    if (error.status === 413 || (error.status === 416 && this.#chunked === 'first')) {
       // What was refused is remembered for the host; chunks are half of it, down to the floor.
       if (this.#sent <= shortestChunk || learned.wholeOnly === true) return 'final';
       learned.tooLarge = Math.min(learned.tooLarge ?? Infinity, this.#sent);
@@ -265,6 +275,7 @@ export class Upload {
     const {size, digest} = this.#content.descriptor;
     // Broken twice in one piece: from now on, a break costs a chunk and not the blob.
     const inChunks = learned.tooLarge !== undefined || this.#broken >= 2;
+    this.#chunked = 'none';
     const chunk = inChunks ? this.#chunk() : size;
     if (chunk >= size && size <= quirks.singlePut) {
       await this.#commit(session, digest, {from: 0, to: size});
@@ -315,6 +326,7 @@ export class Upload {
     ranged: boolean
   ): Promise<Session> {
     const headers = ranged ? {'Content-Range': `${part.from}-${part.to - 1}`} : {};
+    if (ranged) this.#chunked = part.from === 0 ? 'first' : 'later';
     const answer = await this.#ask('PATCH', session.url, [200, 201, 202, 204], part, {headers});
     this.#session = sessionOf(answer, session);
     return this.#session;
