@@ -28,6 +28,8 @@ export interface Run {
   readonly cpu: number;
   /** Processor seconds of both registries. */
   readonly registries: number;
+  /** Processor seconds of the bench itself: the line, and the looking on. A real line would cost none. */
+  readonly bench: number;
   /** Processor seconds of everything else on this machine: what disturbed the run. */
   readonly foreign: number;
   /** Bytes of the largest process, and of all together. */
@@ -139,7 +141,8 @@ export class Session implements AsyncDisposable {
       const failure = judge(tool, cost, found);
       const cpu = cost.cpu + after.service - before.service;
       const registries = after.registries - before.registries;
-      const own = cpu + registries + after.bench - before.bench;
+      const benching = after.bench - before.bench;
+      const own = cpu + registries + benching;
       if (phase === 'cold') await this.#keepHome(tool, errand.home);
       return {
         tool: tool.name,
@@ -149,6 +152,7 @@ export class Session implements AsyncDisposable {
         wall: cost.wall,
         cpu,
         registries,
+        bench: benching,
         foreign: Math.max(0, busy - before.busy - own),
         peak: cost.peak,
         peakTree: cost.peakTree,

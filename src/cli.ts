@@ -12,6 +12,7 @@ import {InputError} from './inputs/error.ts';
 import {combine, type Given} from './inputs/given.ts';
 import {readSettings, readVariables} from './inputs.ts';
 import {main} from './main.ts';
+import {helpOn} from './report/help.ts';
 import type {Reporter} from './report/reporter.ts';
 import {terminalReporter} from './report/terminal.ts';
 import {hasFailed} from './report/verdict.ts';
@@ -86,7 +87,7 @@ try {
     stderr.write(`${error.message}\n`);
     process.exitCode = error.exitCode;
   } else if (error instanceof InputError) {
-    stderr.write(`${error.message}\n`);
+    stderr.write(`${error.message}\nSee ${helpOn(error.name)}\n`);
     process.exitCode = 2;
   } else {
     throw error;

@@ -8,6 +8,7 @@ import {readInputs} from './inputs.ts';
 import {main} from './main.ts';
 import {post} from './post.ts';
 import {actionsReporter} from './report/actions.ts';
+import {helpOn} from './report/help.ts';
 import {hasFailed} from './report/verdict.ts';
 import {onCancel} from './run/cancel.ts';
 import {savedUndo} from './run/saved.ts';
@@ -35,7 +36,7 @@ if (core.getState('main') === '') {
     if (hasFailed(record)) process.exitCode = core.ExitCode.Failure;
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
-    core.setFailed(error.message);
+    core.setFailed(`${error.message}\nSee ${helpOn(error.name)}`);
   } finally {
     cancel.end();
   }

@@ -5,16 +5,17 @@ import type {Settings} from './inputs.ts';
 import {Mirror, plannedResult} from './mirror/mirror.ts';
 import {makePlan} from './mirror/plan.ts';
 import {ease, openLanes} from './mirror/schedule.ts';
+import {Survey} from './mirror/survey.ts';
 import {publishOrder} from './release/resolve.ts';
 import type {RunRecord} from './report/record.ts';
 import type {Reporter} from './report/reporter.ts';
 import {DockerEngine} from './run/docker-engine.ts';
 import {Draft} from './run/draft.ts';
 import {figures, plannedReleases} from './run/figures.ts';
+import {firstQuestions} from './run/first-questions.ts';
 import {greet, type Network, openRegistries} from './run/registries.ts';
 import {chooseReleases} from './run/releases.ts';
 import {signInDocker} from './run/sign-in.ts';
-import {tagLists} from './run/tag-lists.ts';
 import {endOf} from './run/time-limit.ts';
 import type {Undo} from './run/undo.ts';
 
@@ -57,29 +58,37 @@ export async function main(settings: Settings, stage: Stage): Promise<RunRecord>
     });
     const {source, target} = registries;
     draft.registries = registries;
-    source.warm({questions: 20, bodies: 0});
-    target.warm({questions: 20, bodies: settings.dryRun ? 0 : 24});
-
-    const tags = tagLists(registries, settings, signal);
+    source.warm({questions: 24, bodies: 0});
+    const questions = firstQuestions(registries, settings, {log, slots: lanes.reading, signal});
 
     await using docker = await reporter.group('Sign in', async () => {
       await greet(registries, settings, log, signal);
+      // Not before it has answered: opening many connections at once would hold up the first ones.
+      target.warm({questions: 32, bodies: settings.dryRun ? 0 : 24});
       return await signInDocker(settings, registries, {...stage, log, signal});
     });
 
-    const choice = await reporter.group('Releases', () =>
-      chooseReleases(registries, settings, tags, {log, slots: lanes.control, signal})
+    const survey = new Survey({
+      target,
+      slots: lanes.control,
+      signal,
+      offers: !settings.dryRun && settings.engine === 'registry'
+    });
+    const chosen = await reporter.group('Releases', () =>
+      chooseReleases(registries, settings, questions, {
+        ...{log, slots: lanes.reading, signal, survey}
+      })
     );
 
     const plan = await reporter.group('Plan', async () => {
       const made = await makePlan(
-        choice.releases.flatMap(({images}) => images),
-        {target, slots: lanes.control, signal, repositories: choice.targetRepositories}
+        chosen.flatMap(({images}) => images),
+        survey
       );
-      reporter.planned(figures(choice.releases, made));
+      reporter.planned(figures(chosen, made));
       return made;
     });
-    const releases = plannedReleases(choice.releases, plan);
+    const releases = plannedReleases(chosen, plan);
     if (settings.dryRun) {
       draft.releases.push(
         ...releases.map(release =>

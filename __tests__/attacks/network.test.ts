@@ -339,7 +339,13 @@ const rows: readonly Row[] = [
     const bad = {mediaType: mediaTypes.ociManifest, digest, size: 5};
     const also = ({source, target}: World) =>
       [...source.requests, ...target.requests]
-        .filter(({path}) => path.includes(digest) || path.includes('etc/passwd'))
+        .filter(
+          ({path}) =>
+            // Every good path has the prefix that stands alone in one of them.
+            path.endsWith(digest) ||
+            (digest !== 'sha256:' && path.includes(digest)) ||
+            path.includes('etc/passwd')
+        )
         .map(({method, path}) => `${method} ${path} was asked`);
     const bodies = {
       layer: {

@@ -301,6 +301,65 @@ describe('the straight way', () => {
     cold.close();
   });
 
+  it('sends a POST with the length of its body, or with none', async () => {
+    await using server = new Script(socket => socket.write(plain('')));
+    const url = await server.listen();
+    const transport = new Transport();
+    const send = (method: string, body?: Buffer) =>
+      transport.send({
+        ...{method, url, headers: {}, answerWithin: 1000, straight: true, signal},
+        ...(body && {body})
+      });
+    expect((await send('POST')).bare).toBe(true);
+    expect(server.requests[0]).toMatch(/^POST \S+ HTTP\/1\.1\r\n(?:.*\r\n)*Content-Length: 0\r\n/);
+    // Its body is a head of a request to the script, which answers that too.
+    await send('PUT', Buffer.from('GET / HTTP/1.1\r\n\r\n'));
+    expect(server.requests[1]).toMatch(/^PUT (?:.*\r\n)*Content-Length: 18\r\n/);
+    expect(server.connections).toBe(1);
+    transport.close();
+  });
+
+  it('does not ask for a second time what was done, whatever the body of the answer is like', async () => {
+    await using server = new Script(socket =>
+      socket.write(
+        'HTTP/1.1 202 Accepted\r\nLocation: /up\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n'
+      )
+    );
+    const url = await server.listen();
+    const transport = new Transport();
+    for (let i = 0; i < 2; i++) {
+      const {status, headers, bare} = await ask(transport, url, 'POST');
+      expect({status, location: headers.location, bare}).toEqual({
+        ...{status: 202, location: '/up', bare: true}
+      });
+    }
+    expect(server.requests).toHaveLength(2);
+    // What came after the head would be taken for the next answer.
+    expect(server.connections).toBe(2);
+    transport.close();
+  });
+
+  it('asks the long way again where a refusal is not plain, and knows it for that method alone', async () => {
+    await using server = new Script((socket, request) =>
+      socket.write(
+        request.startsWith('GET')
+          ? plain('text')
+          : 'HTTP/1.1 400 Bad Request\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n'
+      )
+    );
+    const url = await server.listen();
+    const transport = new Transport();
+    const answer = await ask(transport, url, 'POST');
+    expect(answer.status).toBe(400);
+    expect(await read(answer)).toBe('no');
+    expect(server.requests).toHaveLength(2);
+    await read(await ask(transport, url, 'POST'));
+    expect(server.requests).toHaveLength(3);
+    expect(await read(await ask(transport, url))).toBe('text');
+    expect(server.requests).toHaveLength(4);
+    transport.close();
+  });
+
   it('believes the given CA over TLS, and no other', async () => {
     await using certificates = await makeCertificates();
     await using server = new Script(socket => socket.write(plain('safe')), certificates);

@@ -5132,7 +5132,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var node_os__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_os__WEBPACK_IMPORTED_MODULE_0__);
 /* harmony import */ var _cli_arguments_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1506);
 /* harmony import */ var _cli_demo_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1007);
-/* harmony import */ var _cli_error_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(2836);
+/* harmony import */ var _cli_error_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(2836);
 /* harmony import */ var _cli_help_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(7911);
 /* harmony import */ var _cli_password_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(2437);
 /* harmony import */ var _cli_prompts_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(7327);
@@ -5141,11 +5141,13 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _inputs_error_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(1551);
 /* harmony import */ var _inputs_given_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(2604);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(6754);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(1948);
-/* harmony import */ var _report_terminal_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(5391);
-/* harmony import */ var _report_verdict_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(687);
-/* harmony import */ var _run_cancel_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(2735);
-/* harmony import */ var _run_saved_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(2278);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(518);
+/* harmony import */ var _report_help_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(9491);
+/* harmony import */ var _report_terminal_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(5391);
+/* harmony import */ var _report_verdict_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(687);
+/* harmony import */ var _run_cancel_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(2735);
+/* harmony import */ var _run_saved_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(2278);
+
 
 
 
@@ -5191,7 +5193,7 @@ async function run(told) {
         const tty = (json ? stderr : stdout).isTTY;
         const results = [];
         const write = (text) => stdout.write(text);
-        const reporter = (0,_report_terminal_js__WEBPACK_IMPORTED_MODULE_12__/* .terminalReporter */ .C)({
+        const reporter = (0,_report_terminal_js__WEBPACK_IMPORTED_MODULE_13__/* .terminalReporter */ .C)({
             // The demo has several runs, and JSON is one document.
             stdout: json && command === 'demo' ? { write: text => results.push(text) } : stdout,
             stderr,
@@ -5199,8 +5201,8 @@ async function run(told) {
             tty,
             verbose: env.DEBUG === 'arcdata-mirror'
         });
-        const cancel = (0,_run_cancel_js__WEBPACK_IMPORTED_MODULE_13__/* .onCancel */ .A)();
-        const stage = { reporter, env, signal: cancel.signal, runnerTemp: (0,node_os__WEBPACK_IMPORTED_MODULE_0__.tmpdir)(), undo: _run_saved_js__WEBPACK_IMPORTED_MODULE_14__/* .noUndo */ ._U };
+        const cancel = (0,_run_cancel_js__WEBPACK_IMPORTED_MODULE_14__/* .onCancel */ .A)();
+        const stage = { reporter, env, signal: cancel.signal, runnerTemp: (0,node_os__WEBPACK_IMPORTED_MODULE_0__.tmpdir)(), undo: _run_saved_js__WEBPACK_IMPORTED_MODULE_15__/* .noUndo */ ._U };
         try {
             if (command === 'demo') {
                 const code = await (0,_cli_demo_js__WEBPACK_IMPORTED_MODULE_2__/* .demo */ .q)(stage);
@@ -5216,7 +5218,7 @@ async function run(told) {
                     ...(json && { json: write })
                 });
             }
-            return (0,_report_verdict_js__WEBPACK_IMPORTED_MODULE_15__/* .hasFailed */ .WN)(await (0,_main_js__WEBPACK_IMPORTED_MODULE_11__/* .main */ .i)((0,_inputs_js__WEBPACK_IMPORTED_MODULE_10__/* .readSettings */ .sb)(known, reporter.log, env), stage)) ? 1 : 0;
+            return (0,_report_verdict_js__WEBPACK_IMPORTED_MODULE_16__/* .hasFailed */ .WN)(await (0,_main_js__WEBPACK_IMPORTED_MODULE_11__/* .main */ .i)((0,_inputs_js__WEBPACK_IMPORTED_MODULE_10__/* .readSettings */ .sb)(known, reporter.log, env), stage)) ? 1 : 0;
         }
         finally {
             cancel.end();
@@ -5228,12 +5230,12 @@ try {
     process.exitCode = await run((0,_cli_arguments_js__WEBPACK_IMPORTED_MODULE_1__/* .parseArguments */ .We)(argv.slice(2)));
 }
 catch (error) {
-    if (error instanceof _cli_error_js__WEBPACK_IMPORTED_MODULE_16__/* .UsageError */ .e || error instanceof _cli_error_js__WEBPACK_IMPORTED_MODULE_16__/* .CancelledError */ .c) {
+    if (error instanceof _cli_error_js__WEBPACK_IMPORTED_MODULE_17__/* .UsageError */ .e || error instanceof _cli_error_js__WEBPACK_IMPORTED_MODULE_17__/* .CancelledError */ .c) {
         stderr.write(`${error.message}\n`);
         process.exitCode = error.exitCode;
     }
     else if (error instanceof _inputs_error_js__WEBPACK_IMPORTED_MODULE_8__/* .InputError */ .d) {
-        stderr.write(`${error.message}\n`);
+        stderr.write(`${error.message}\nSee ${(0,_report_help_js__WEBPACK_IMPORTED_MODULE_12__/* .helpOn */ .l)(error.name)}\n`);
         process.exitCode = 2;
     }
     else {
@@ -8352,8 +8354,8 @@ class LayerMaker {
 var given = __nccwpck_require__(2604);
 // EXTERNAL MODULE: ./src/inputs.ts + 8 modules
 var inputs = __nccwpck_require__(6754);
-// EXTERNAL MODULE: ./src/main.ts + 22 modules
-var main = __nccwpck_require__(1948);
+// EXTERNAL MODULE: ./src/main.ts + 24 modules
+var main = __nccwpck_require__(518);
 // EXTERNAL MODULE: ./src/report/verdict.ts
 var verdict = __nccwpck_require__(687);
 ;// CONCATENATED MODULE: ./src/cli/demo.ts
@@ -8463,6 +8465,7 @@ async function demo(stage) {
                 if ((0,verdict/* hasFailed */.WN)(record))
                     return 1;
             }
+            log.info('\nAll of it was on this machine, and is gone again, the lock file too. The same program without "demo" mirrors to your own registry: it asks what it needs to know.');
             return 0;
         }
         finally {
@@ -10418,6 +10421,8 @@ var reference = __nccwpck_require__(2148);
 var report_bytes = __nccwpck_require__(2661);
 // EXTERNAL MODULE: ./src/report/duration.ts
 var duration = __nccwpck_require__(6132);
+// EXTERNAL MODULE: ./src/report/help.ts
+var report_help = __nccwpck_require__(9491);
 // EXTERNAL MODULE: ./src/report/outputs.ts
 var outputs = __nccwpck_require__(5468);
 // EXTERNAL MODULE: ./src/report/plan-line.ts
@@ -10425,6 +10430,7 @@ var plan_line = __nccwpck_require__(2534);
 // EXTERNAL MODULE: ./src/report/verdict.ts
 var verdict = __nccwpck_require__(687);
 ;// CONCATENATED MODULE: ./src/report/verification.ts
+
 
 
 
@@ -10485,6 +10491,7 @@ function verifyReport(found, redactor) {
 }
 /** A verification as lines for people; the last one is the verdict. */
 function verifyLines(found) {
+    const { outcome, sentence } = verifyVerdict(found);
     return [
         ...found.releases.flatMap(({ tag, targetTag, images, missing }) => [
             '',
@@ -10494,7 +10501,8 @@ function verifyLines(found) {
         ]),
         ...(found.failure === undefined ? [] : failureLines(found.failure)),
         '',
-        verifyVerdict(found).sentence
+        ...(outcome === 'different' ? [`See ${(0,report_help/* helpOn */.l)('Difference')}`] : []),
+        sentence
     ];
 }
 function imageLines({ name, differences, digest, checked }) {
@@ -10508,11 +10516,13 @@ function imageLines({ name, differences, digest, checked }) {
 }
 function failureLines(failure) {
     const facts = (0,verdict/* circumstances */.Xb)(failure);
+    const help = (0,report_help/* helpFor */.V)(failure);
     return [
         '',
         `✗ ${failure.message}`,
         ...(facts.length === 0 ? [] : [`  ${facts.join(', ')}`]),
-        ...(failure.advice === undefined ? [] : [`  ${failure.advice}`])
+        ...(failure.advice === undefined ? [] : [`  ${failure.advice}`]),
+        ...(help === undefined ? [] : [`  See ${help}`])
     ];
 }
 function isWhole({ differences }) {
@@ -10735,10 +10745,10 @@ class Look {
 
 // EXTERNAL MODULE: ./src/run/registries.ts + 13 modules
 var run_registries = __nccwpck_require__(2757);
-// EXTERNAL MODULE: ./src/run/releases.ts + 4 modules
-var run_releases = __nccwpck_require__(5763);
-// EXTERNAL MODULE: ./src/run/tag-lists.ts
-var tag_lists = __nccwpck_require__(9305);
+// EXTERNAL MODULE: ./src/run/first-questions.ts + 1 modules
+var first_questions = __nccwpck_require__(6530);
+// EXTERNAL MODULE: ./src/run/releases.ts + 3 modules
+var run_releases = __nccwpck_require__(7700);
 // EXTERNAL MODULE: ./src/run/time-limit.ts
 var time_limit = __nccwpck_require__(306);
 ;// CONCATENATED MODULE: ./src/run/verify.ts
@@ -10839,12 +10849,9 @@ async function verify(settings, stage, against) {
                 const open = __addDisposableResource(env_1, await (0,run_registries/* openRegistries */.cs)(settings, around), false);
                 Object.assign(registries, open);
                 await reporter.group('Sign in', () => (0,run_registries/* greet */.KV)(open, settings, log, signal));
-                const choice = await reporter.group('Releases', () => (0,run_releases/* chooseReleases */._)(open, settings, (0,tag_lists/* tagLists */.G)(open, settings, signal), {
-                    log,
-                    slots: lanes.control,
-                    signal
-                }));
-                const expected = choice.releases.map(({ tag, targetTag, missing, images }) => ({
+                const reading = { log, slots: lanes.reading, signal };
+                const chosen = await reporter.group('Releases', () => (0,run_releases/* chooseReleases */._)(open, settings, (0,first_questions/* firstQuestions */.Q)(open, settings, reading), reading));
+                const expected = chosen.map(({ tag, targetTag, missing, images }) => ({
                     ...{ tag, targetTag, missing },
                     images: images.map(({ release, name, target, root, attached }) => ({
                         ...{ release, name, target, attached },
@@ -12327,7 +12334,7 @@ function isInputName(text) {
 
 /***/ }),
 
-/***/ 1948:
+/***/ 518:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -12338,20 +12345,107 @@ __nccwpck_require__.d(__webpack_exports__, {
 
 // EXTERNAL MODULE: external "node:events"
 var external_node_events_ = __nccwpck_require__(8474);
+// EXTERNAL MODULE: ./src/registry/blobs.ts
+var registry_blobs = __nccwpck_require__(5079);
 // EXTERNAL MODULE: ./src/mirror/error.ts
 var mirror_error = __nccwpck_require__(5913);
 // EXTERNAL MODULE: ./src/mirror/plan.ts
 var mirror_plan = __nccwpck_require__(4236);
-// EXTERNAL MODULE: ./src/registry/blobs.ts
-var registry_blobs = __nccwpck_require__(5079);
 // EXTERNAL MODULE: ./src/registry/error.ts
 var registry_error = __nccwpck_require__(3269);
 // EXTERNAL MODULE: ./src/registry/manifests.ts
-var manifests = __nccwpck_require__(1);
+var registry_manifests = __nccwpck_require__(1);
 // EXTERNAL MODULE: ./src/registry/referrers.ts
 var referrers = __nccwpck_require__(9191);
-;// CONCATENATED MODULE: ./src/mirror/proof.ts
+;// CONCATENATED MODULE: ./src/mirror/offer.ts
 
+
+/**
+ * Puts a manifest by digest, once, to hear what is missing below it.
+ * @returns the digests that the registry says it misses, none when it takes the manifest; undefined
+ *   when it says something else
+ * @throws the signal's reason
+ */
+async function offer(target, repository, node, signal) {
+    try {
+        await (0,registry_manifests/* putManifest */.RV)(target, repository, node.descriptor.digest, node, signal, 'once');
+        return new Set();
+    }
+    catch (error) {
+        signal.throwIfAborted();
+        if (!(error instanceof registry_error/* RegistryError */.gl))
+            throw error;
+        if (!error.says('MANIFEST_BLOB_UNKNOWN'))
+            return undefined;
+        return new Set(error.entries.flatMap(({ digests }) => digests));
+    }
+}
+/** So many manifests of a type are offered that settle nothing, since all below them is there. */
+const mostVain = 3;
+/**
+ * Asks what is missing of images by offering their manifests: one question an image instead of one a
+ * blob. First the registry has to prove itself, for each type of manifest: one manifest is offered while
+ * its blobs are looked at one by one, and both must say the same of at least two that are missing. A
+ * registry that takes a manifest with holes is offered no second one of that type.
+ */
+class Offers {
+    #target;
+    #slots;
+    #signal;
+    #proofs = new Map();
+    constructor(target, slots, signal) {
+        this.#target = target;
+        this.#slots = slots;
+        this.#signal = signal;
+    }
+    /**
+     * What is missing below a manifest, by the registry's own word; undefined where that does not count.
+     * @param look looks at everything below it, and tells what is missing
+     */
+    async ask(repository, node, look) {
+        const { mediaType } = node.descriptor;
+        // What an index names is put anew in any case.
+        if (node.manifest.kind !== 'image')
+            return new Set();
+        const { checks } = this.#target.learned;
+        const proof = this.#proofs.get(mediaType) ?? { vain: 0, refuted: false };
+        this.#proofs.set(mediaType, proof);
+        while (!checks.has(mediaType)) {
+            if (proof.refuted || proof.vain >= mostVain)
+                return undefined;
+            if (proof.underWay === undefined) {
+                const proving = this.#prove(repository, node, look, proof);
+                proof.underWay = proving;
+                return await proving;
+            }
+            await proof.underWay.catch(() => undefined);
+        }
+        return await this.#slots.run(() => offer(this.#target, repository, node, this.#signal));
+    }
+    /** @returns what is missing, as it was looked at */
+    async #prove(repository, node, look, proof) {
+        try {
+            const [missing, said] = await Promise.all([
+                look(),
+                this.#slots.run(() => offer(this.#target, repository, node, this.#signal))
+            ]);
+            const same = said?.size === missing.length && missing.every(digest => said.has(digest));
+            if (!same)
+                proof.refuted = true;
+            // Of one, it may be the first that it met.
+            else if (missing.length < 2)
+                proof.vain++;
+            else
+                this.#target.learned.checks.add(node.descriptor.mediaType);
+            return new Set(missing);
+        }
+        finally {
+            proof.underWay = undefined;
+        }
+    }
+}
+
+;// CONCATENATED MODULE: ./src/mirror/proof.ts
 
 
 /** The digests that a manifest names: config and layers, or children. */
@@ -12392,21 +12486,12 @@ async function proveChecks(target, images, landed, signal) {
         }
     }
     await Promise.all([...candidates].map(async ([mediaType, { repository, node }]) => {
-        try {
-            await (0,manifests/* putManifest */.RV)(target, repository, node.descriptor.digest, node, signal, 'once');
-        }
-        catch (error) {
-            signal.throwIfAborted();
-            if (!(error instanceof registry_error/* RegistryError */.gl))
-                throw error;
-            const named = new Set(error.entries.flatMap(({ digests }) => digests));
-            const left = missing(repository, node);
-            if (error.says('MANIFEST_BLOB_UNKNOWN') &&
-                left.length > 0 &&
-                left.every(one => named.has(one))) {
-                target.learned.checks.add(mediaType);
-            }
-        }
+        const said = await offer(target, repository, node, signal);
+        if (said === undefined || said.size === 0)
+            return;
+        const left = missing(repository, node);
+        if (left.length > 0 && left.every(one => said.has(one)))
+            target.learned.checks.add(mediaType);
     }));
 }
 
@@ -12468,7 +12553,7 @@ async function putHealed(planned, node, reference, context) {
     const patience = target.patience({ first: 8000 });
     for (let heals = 0;; heals++) {
         try {
-            return await (0,manifests/* putManifest */.RV)(target, repository, reference, node, signal);
+            return await (0,registry_manifests/* putManifest */.RV)(target, repository, reference, node, signal);
         }
         catch (error) {
             if (!(error instanceof registry_error/* RegistryError */.gl) || repair === undefined || heals >= mostHeals)
@@ -12492,7 +12577,7 @@ async function mend(planned, named, { target, signal, repair }, insist) {
     }));
     for (const { descriptor, bytes } of [...planned.image.manifests, ...planned.image.attached]) {
         if (named.has(descriptor.digest))
-            await (0,manifests/* putManifest */.RV)(target, repository, descriptor.digest, { descriptor, bytes }, signal);
+            await (0,registry_manifests/* putManifest */.RV)(target, repository, descriptor.digest, { descriptor, bytes }, signal);
     }
 }
 /**
@@ -12501,7 +12586,7 @@ async function mend(planned, named, { target, signal, repair }, insist) {
  * manifests of that type while anything below is missing, its own look is the better one.
  */
 async function verifyBelow(planned, context) {
-    const { target, slots, signal, repair, proven } = context;
+    const { target, slots, signal, repair, proven, looks } = context;
     await proven;
     const { repository } = planned.image.target;
     const { checks } = target.learned;
@@ -12509,9 +12594,10 @@ async function verifyBelow(planned, context) {
         .filter(({ descriptor: { mediaType } }) => !checks.has(mediaType))
         .flatMap(({ manifest }) => below(manifest)));
     const has = (placement) => slots.run(() => (0,registry_blobs/* hasBlob */.is)(target, repository, placement.descriptor, signal));
-    const moved = planned.placements.filter(({ way, descriptor }) => way !== 'present' && unchecked.has(descriptor.digest));
-    await Promise.all(moved.map(async (placement) => {
-        if ((await has(placement)) !== 'absent')
+    const unseen = planned.placements.filter(({ way, told, descriptor }) => told === true || (way !== 'present' && unchecked.has(descriptor.digest)));
+    await Promise.all(unseen.map(async (placement) => {
+        const seen = placement.told === true && (await looks.get(placement.descriptor.digest));
+        if (seen === 'present' || (await has(placement)) !== 'absent')
             return;
         await repair(placement);
         if ((await has(placement)) !== 'absent')
@@ -12526,7 +12612,7 @@ async function verifyBelow(planned, context) {
     await Promise.all(planned.image.manifests.slice(0, -1).map(async ({ descriptor: { digest } }) => {
         if (!unchecked.has(digest))
             return;
-        const there = await slots.run(() => (0,manifests/* resolveManifest */.K9)(target, repository, digest, signal, true));
+        const there = await slots.run(() => (0,registry_manifests/* resolveManifest */.K9)(target, repository, digest, signal, true));
         if (there === digest)
             return;
         throw new registry_error/* RegistryError */.gl('corrupt', `${target.name}/${repository} took the manifest ${digest} and does not have it`, {
@@ -12549,17 +12635,23 @@ async function pushTags(images, last, context) {
     const ranked = last.flatMap(name => due.filter(({ image }) => image.name === name));
     const others = due.filter(planned => !ranked.includes(planned));
     const moved = [];
+    const reading = [];
     const push = async (planned) => {
         moved.push(planned);
         await putHealed(planned, planned.image.root, planned.image.target.tag, context);
+        const read = context.slots.run(() => readBack(planned, context));
+        // Read while the next tag is being put: whoever comes last waits for all.
+        read.catch(() => undefined);
+        reading.push(read);
     };
     try {
         await publish_all(others.map(planned => context.slots.run(() => push(planned))));
         for (const planned of ranked)
             await push(planned);
-        await publish_all(due.map(planned => context.slots.run(() => readBack(planned, context))));
+        await publish_all(reading);
     }
     catch (error) {
+        await Promise.allSettled(reading);
         const left = await restore(moved, context);
         if (left.length > 0)
             context.left?.(left);
@@ -12578,7 +12670,7 @@ async function readBack({ image }, { target, signal }) {
     const { digest } = image.root.descriptor;
     const patience = target.patience();
     for (;;) {
-        const now = await (0,manifests/* resolveManifest */.K9)(target, repository, tag, signal, true);
+        const now = await (0,registry_manifests/* resolveManifest */.K9)(target, repository, tag, signal, true);
         if (now === digest)
             return;
         // Behind some names stand machines that learn of a tag a moment later.
@@ -12600,10 +12692,10 @@ async function restore(moved, { target }) {
     for (const { image, standing } of moved) {
         const { repository, tag } = image.target;
         try {
-            const before = standing.tagged && (await (0,manifests/* getManifest */.c2)(target, repository, standing.tagged, signal));
+            const before = standing.tagged && (await (0,registry_manifests/* getManifest */.c2)(target, repository, standing.tagged, signal));
             if (before)
-                await (0,manifests/* putManifest */.RV)(target, repository, tag, before, signal, 'once');
-            const now = await (0,manifests/* resolveManifest */.K9)(target, repository, tag, signal);
+                await (0,registry_manifests/* putManifest */.RV)(target, repository, tag, before, signal, 'once');
+            const now = await (0,registry_manifests/* resolveManifest */.K9)(target, repository, tag, signal);
             if (now === image.root.descriptor.digest)
                 left.push(image.name);
         }
@@ -12614,6 +12706,8 @@ async function restore(moved, { target }) {
     return left;
 }
 
+// EXTERNAL MODULE: ./src/mirror/slots.ts
+var mirror_slots = __nccwpck_require__(5730);
 // EXTERNAL MODULE: external "node:zlib"
 var external_node_zlib_ = __nccwpck_require__(8522);
 // EXTERNAL MODULE: ./src/oci/digest.ts
@@ -12888,6 +12982,7 @@ async function mountBlob(registry, repository, digest, from, signal) {
             expect: [201, 202],
             // There is another way: an upload.
             own: 10_000,
+            straight: true,
             digest,
             signal: late
         }, registry_registry/* discard */.vf));
@@ -12914,6 +13009,7 @@ async function openUpload(registry, repository, digest, signal, tries = 'patient
         needs: [{ repository, actions: 'pull,push' }],
         expect: [202],
         tries,
+        straight: true,
         digest,
         signal: late
     }, registry_registry/* discard */.vf));
@@ -13455,6 +13551,10 @@ function deferred() {
 
 
 
+
+
+/** Few enough to leave the connections to what travels; a round trip of 100 ms still makes 160 a second. */
+const looksAtOnce = 16;
 /** Mirrors releases one after the other; what one brought is there for the next. */
 class Mirror {
     #options;
@@ -13486,6 +13586,7 @@ class Mirror {
             signal: this.#signal,
             landed: this.#landed,
             proven: this.#prove(release),
+            looks: this.#lookAt(release),
             arrived: this.#options.arrived,
             repair: (placement) => this.#transfer.repair(placement)
         };
@@ -13516,6 +13617,25 @@ class Mirror {
         catch (error) {
             this.#options.log.debug(`nothing is known of the target's own checks: ${String(error)}`);
         }
+    }
+    /**
+     * Looks at the blobs that the registry only said it has, each in one of its repositories, while others
+     * travel. That a repository has a blob, its word has been proven good for; that the bytes are there
+     * in full, nobody has seen.
+     */
+    #lookAt({ images }) {
+        const { target } = this.#options;
+        const slots = new mirror_slots/* Slots */.W(looksAtOnce, looksAtOnce);
+        const looks = new Map();
+        for (const { told, targetRepository, descriptor } of images.flatMap(one => one.placements)) {
+            if (told !== true || looks.has(descriptor.digest))
+                continue;
+            const look = slots.run(() => (0,registry_blobs/* hasBlob */.is)(target, targetRepository, descriptor, this.#signal));
+            // What went wrong is told to the image that waits for it; there may be none left.
+            look.catch(() => undefined);
+            looks.set(descriptor.digest, look);
+        }
+        return looks;
     }
     /** Why a release did not come to where it should; undefined when it did. */
     failure({ tag, images, published }) {
@@ -13573,6 +13693,169 @@ function imageResult({ image }, names, end) {
         milliseconds: Math.round(end.milliseconds),
         ...(end.error !== undefined && { error: (0,mirror_error/* failureOf */.g5)(end.error) })
     };
+}
+
+;// CONCATENATED MODULE: ./src/mirror/survey.ts
+
+
+
+
+
+/**
+ * What the target has, asked for from the moment at which an image is known: the answers come while
+ * others are still being read at the source.
+ */
+class Survey {
+    #options;
+    #offers;
+    #tags = new Map();
+    #blobs = new Map();
+    #standings = new Map();
+    #guesses = new Map();
+    /** Blobs of which only the registry's own word is known, by `pair`. */
+    #told = new Map();
+    #repositories = Promise.resolve(undefined);
+    constructor(options) {
+        this.#options = options;
+        const { offers, target, slots, signal } = options;
+        if (offers)
+            this.#offers = new Offers(target, slots, signal);
+    }
+    /**
+     * Tells of the target's repositories, as far as its catalogue does, before anything is asked: in one
+     * that is not among them there is nothing to ask for.
+     */
+    open(repositories) {
+        this.#repositories = repositories;
+    }
+    /** Asks for a tag that will most likely be needed. */
+    expect(repository, tag) {
+        // Whoever needs it is told what went wrong; nobody may.
+        this.#tag(repository, tag).catch(() => undefined);
+    }
+    /** Asks about an image; by looking only. */
+    add(image, guess = 'nothing') {
+        this.#guesses.set(image, guess);
+        this.#stand(image).catch(() => undefined);
+    }
+    /**
+     * All that is known of these images, when the answers are in. An image whose tag is not there yet is
+     * asked about here, since that may write to the target: by then, all that was asked for is known to be
+     * there at the source.
+     * @throws RegistryError; the signal's reason
+     */
+    async findings(images) {
+        const standings = new Map();
+        // The smallest first: the registry is put to the proof with it.
+        const smallestFirst = [...images].sort((one, other) => one.blobs.size - other.blobs.size);
+        await Promise.all(smallestFirst.map(async (image) => {
+            const { target, root } = image;
+            const asked = this.#stand(image);
+            const due = this.#guesses.get(image) === 'untagged' ||
+                (await asked).tagged !== root.descriptor.digest;
+            const asking = due && (await this.#exists(target.repository)) && this.#askAbout(image);
+            const [standing] = await Promise.all([asked, asking]);
+            standings.set(image, standing);
+        }));
+        const present = new Set();
+        for (const [key, asked] of this.#blobs)
+            if (await asked)
+                present.add(key);
+        const told = new Set();
+        for (const [key, there] of this.#told) {
+            if (!there || this.#blobs.has(key))
+                continue;
+            present.add(key);
+            told.add(key);
+        }
+        const repositories = await this.#repositories;
+        return { standings, present, told, exists: name => repositories?.has(name) !== false };
+    }
+    async #exists(repository) {
+        return (await this.#repositories)?.has(repository) !== false;
+    }
+    #stand(image) {
+        const known = this.#standings.get(image);
+        if (known !== undefined)
+            return known;
+        const asked = this.#look(image);
+        this.#standings.set(image, asked);
+        return asked;
+    }
+    async #look(image) {
+        const { target, slots, signal } = this.#options;
+        const { repository, tag } = image.target;
+        const asked = this.#tag(repository, tag);
+        if (this.#guesses.get(image) === 'tagged' && (await this.#exists(repository))) {
+            for (const blob of image.blobs.values())
+                this.#has(repository, blob).catch(() => undefined);
+        }
+        const tagged = await asked;
+        const manifests = new Set();
+        // Only under the right tag does it matter which manifests are there; otherwise all of them are put
+        // anew, which costs less than asking.
+        if (tagged !== image.root.descriptor.digest)
+            return { tagged, manifests };
+        await Promise.all([
+            ...[...image.blobs.values()].map(blob => this.#has(repository, blob)),
+            ...[...image.manifests, ...image.attached].map(async ({ descriptor: { digest } }) => {
+                const there = digest === tagged ||
+                    (await slots.run(() => (0,registry_manifests/* resolveManifest */.K9)(target, repository, digest, signal))) === digest;
+                if (there)
+                    manifests.add(digest);
+            })
+        ]);
+        return { tagged, manifests };
+    }
+    /** What is there of an image that is not tagged yet: by offering its manifests, else by looking. */
+    async #askAbout(image) {
+        const { repository } = image.target;
+        const left = new Map(image.blobs);
+        await Promise.all(image.manifests.map(async (node) => {
+            const blobs = [...new Set(below(node.manifest))].flatMap(digest => image.blobs.get(digest) ?? []);
+            if (await this.#offer(repository, node, blobs))
+                for (const { digest } of blobs)
+                    left.delete(digest);
+        }));
+        await Promise.all([...left.values()].map(blob => this.#has(repository, blob)));
+    }
+    /** @returns whether these blobs need no other question */
+    async #offer(repository, node, blobs) {
+        if (blobs.every(({ digest }) => this.#blobs.has((0,mirror_plan/* pair */.V2)(repository, digest))))
+            return false;
+        const look = async () => {
+            const all = await Promise.all(blobs.map(blob => this.#has(repository, blob)));
+            return blobs.filter((_, i) => all[i] === false).map(({ digest }) => digest);
+        };
+        const said = await this.#offers?.ask(repository, node, look);
+        if (said === undefined)
+            return false;
+        for (const { digest } of blobs)
+            this.#told.set((0,mirror_plan/* pair */.V2)(repository, digest), !said.has(digest));
+        return true;
+    }
+    #tag(repository, tag) {
+        const key = `${repository}:${tag}`;
+        const known = this.#tags.get(key);
+        if (known !== undefined)
+            return known;
+        const { target, slots, signal } = this.#options;
+        const asked = this.#exists(repository).then(exists => exists ? slots.run(() => (0,registry_manifests/* resolveManifest */.K9)(target, repository, tag, signal)) : undefined);
+        this.#tags.set(key, asked);
+        return asked;
+    }
+    #has(repository, blob) {
+        const key = (0,mirror_plan/* pair */.V2)(repository, blob.digest);
+        const known = this.#blobs.get(key);
+        if (known !== undefined)
+            return known;
+        const { target, slots, signal } = this.#options;
+        const asked = slots
+            .run(() => (0,registry_blobs/* hasBlob */.is)(target, repository, blob, signal))
+            .then(has => has === 'present');
+        this.#blobs.set(key, asked);
+        return asked;
+    }
 }
 
 // EXTERNAL MODULE: ./src/release/resolve.ts + 1 modules
@@ -13989,8 +14272,6 @@ function sameName(one, other) {
     return full(one) === full(other);
 }
 
-// EXTERNAL MODULE: ./src/mirror/slots.ts
-var slots = __nccwpck_require__(5730);
 // EXTERNAL MODULE: ./src/oci/platform.ts
 var oci_platform = __nccwpck_require__(1890);
 // EXTERNAL MODULE: ./src/oci/descriptor.ts
@@ -14028,7 +14309,7 @@ async function blobsThere(image, { manifest }, { target, lanes }, signal) {
                 throw absent(blob.digest);
         }),
         ...children.map(async ({ descriptor: { digest } }) => {
-            const there = await lanes.control.run(() => (0,manifests/* resolveManifest */.K9)(target, repository, digest, signal, true));
+            const there = await lanes.control.run(() => (0,registry_manifests/* resolveManifest */.K9)(target, repository, digest, signal, true));
             if (there !== digest)
                 throw absent(digest);
         })
@@ -14072,16 +14353,16 @@ async function removeStaging({ target, log, signal }, staged, tag) {
     try {
         for (const one of staged) {
             const { repository, published } = one;
-            one.pushed ||= (await (0,manifests/* resolveManifest */.K9)(target, repository, tag, limit)) !== undefined;
+            one.pushed ||= (await (0,registry_manifests/* resolveManifest */.K9)(target, repository, tag, limit)) !== undefined;
             if (one.pushed && !(await (0,tags/* removeTag */.b)(target, repository, tag, limit)))
                 break;
             removed++;
             if (published === undefined)
                 continue;
             const { digest } = published.manifest.descriptor;
-            if ((await (0,manifests/* resolveManifest */.K9)(target, repository, published.tag, limit, true)) === digest)
+            if ((await (0,registry_manifests/* resolveManifest */.K9)(target, repository, published.tag, limit, true)) === digest)
                 continue;
-            await (0,manifests/* putManifest */.RV)(target, repository, published.tag, published.manifest, limit);
+            await (0,registry_manifests/* putManifest */.RV)(target, repository, published.tag, published.manifest, limit);
             harm = ', since it deletes more than the tag';
             break;
         }
@@ -14135,7 +14416,7 @@ class DockerEngine {
         this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
         (0,external_node_events_.setMaxListeners)(0, this.#signal);
         const most = Math.min(mostAtOnce, options.settings.concurrency ?? mostAtOnce);
-        this.#slots = new slots/* Slots */.W(most, most);
+        this.#slots = new mirror_slots/* Slots */.W(most, most);
     }
     /**
      * Says what will become of the digests, and sees that the daemon's disk has room for what is there
@@ -14239,9 +14520,9 @@ class DockerEngine {
             timeout: settings.timeout / imageShare
         });
         staged.pushed = true;
-        const fetched = await (0,manifests/* getManifest */.c2)(target, repository, mirrored.digest, this.#signal);
+        const fetched = await (0,registry_manifests/* getManifest */.c2)(target, repository, mirrored.digest, this.#signal);
         if (fetched === undefined) {
-            throw new mirror_error/* MirrorError */.En(`${target.name}/${repository} took ${mirrored.digest} from docker and does not have it`, "Look into the registry's storage and its replicas.");
+            throw new mirror_error/* MirrorError */.En(`${target.name}/${repository} took ${mirrored.digest} from docker and does not have it`, "Look into the registry's storage and its replicas.", { fault: 'docker' });
         }
         const throughDocker = judge(image, mirrored, contentOf(fetched));
         await blobsThere(image, fetched, this.#options, this.#signal);
@@ -14261,7 +14542,7 @@ class DockerEngine {
                 throw new TypeError('an image was not pushed');
             const { image } = planned;
             const { repository, tag } = image.target;
-            const tagged = await lanes.control.run(() => (0,manifests/* resolveManifest */.K9)(target, repository, tag, this.#signal));
+            const tagged = await lanes.control.run(() => (0,registry_manifests/* resolveManifest */.K9)(target, repository, tag, this.#signal));
             return {
                 ...planned,
                 image: { ...image, root: pushed },
@@ -14358,7 +14639,7 @@ function judge(image, { digest, platform }, config) {
         return { fate, platform: known ?? platform };
     const same = leaves.find(({ manifest }) => manifest.kind === 'image' && manifest.config.digest === config);
     if (same === undefined) {
-        throw new mirror_error/* MirrorError */.En(`docker made ${digest} of ${image.name}, which is another image than any that ${root.digest} names`, 'Use engine: registry, which changes nothing.');
+        throw new mirror_error/* MirrorError */.En(`docker made ${digest} of ${image.name}, which is another image than any that ${root.digest} names`, 'Use engine: registry, which changes nothing.', { fault: 'docker' });
     }
     return { fate, platform: names.get(same.descriptor.digest) ?? platform };
 }
@@ -14444,10 +14725,12 @@ function plannedReleases(chosen, { images }) {
     }));
 }
 
+// EXTERNAL MODULE: ./src/run/first-questions.ts + 1 modules
+var first_questions = __nccwpck_require__(6530);
 // EXTERNAL MODULE: ./src/run/registries.ts + 13 modules
 var run_registries = __nccwpck_require__(2757);
-// EXTERNAL MODULE: ./src/run/releases.ts + 4 modules
-var run_releases = __nccwpck_require__(5763);
+// EXTERNAL MODULE: ./src/run/releases.ts + 3 modules
+var run_releases = __nccwpck_require__(7700);
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __nccwpck_require__(6760);
 // EXTERNAL MODULE: ./src/registry/docker-config.ts
@@ -14980,8 +15263,6 @@ async function readyFor({ client, answers, configDirectory, reason }, { source, 
     return { path: client.path, configDirectory, daemon };
 }
 
-// EXTERNAL MODULE: ./src/run/tag-lists.ts
-var tag_lists = __nccwpck_require__(9305);
 // EXTERNAL MODULE: ./src/run/time-limit.ts
 var time_limit = __nccwpck_require__(306);
 ;// CONCATENATED MODULE: ./src/main.ts
@@ -15050,6 +15331,7 @@ var __disposeResources = (undefined && undefined.__disposeResources) || (functio
 
 
 
+
 /**
  * Mirrors what the settings ask for, and reports it. It does not throw: whatever goes wrong is in
  * the record, and has been reported.
@@ -15076,20 +15358,29 @@ async function main(settings, stage) {
             }), false);
             const { source, target } = registries;
             draft.registries = registries;
-            source.warm({ questions: 20, bodies: 0 });
-            target.warm({ questions: 20, bodies: settings.dryRun ? 0 : 24 });
-            const tags = (0,tag_lists/* tagLists */.G)(registries, settings, signal);
+            source.warm({ questions: 24, bodies: 0 });
+            const questions = (0,first_questions/* firstQuestions */.Q)(registries, settings, { log, slots: lanes.reading, signal });
             const docker = __addDisposableResource(env_1, await reporter.group('Sign in', async () => {
                 await (0,run_registries/* greet */.KV)(registries, settings, log, signal);
+                // Not before it has answered: opening many connections at once would hold up the first ones.
+                target.warm({ questions: 32, bodies: settings.dryRun ? 0 : 24 });
                 return await signInDocker(settings, registries, { ...stage, log, signal });
             }), true);
-            const choice = await reporter.group('Releases', () => (0,run_releases/* chooseReleases */._)(registries, settings, tags, { log, slots: lanes.control, signal }));
+            const survey = new Survey({
+                target,
+                slots: lanes.control,
+                signal,
+                offers: !settings.dryRun && settings.engine === 'registry'
+            });
+            const chosen = await reporter.group('Releases', () => (0,run_releases/* chooseReleases */._)(registries, settings, questions, {
+                ...{ log, slots: lanes.reading, signal, survey }
+            }));
             const plan = await reporter.group('Plan', async () => {
-                const made = await (0,mirror_plan/* makePlan */.Cs)(choice.releases.flatMap(({ images }) => images), { target, slots: lanes.control, signal, repositories: choice.targetRepositories });
-                reporter.planned(figures(choice.releases, made));
+                const made = await (0,mirror_plan/* makePlan */.Cs)(chosen.flatMap(({ images }) => images), survey);
+                reporter.planned(figures(chosen, made));
                 return made;
             });
-            const releases = plannedReleases(choice.releases, plan);
+            const releases = plannedReleases(chosen, plan);
             if (settings.dryRun) {
                 draft.releases.push(...releases.map(release => plannedResult(release, { source: source.name, target: target.name })));
                 return draft.finish();
@@ -15152,9 +15443,11 @@ async function main(settings, stage) {
 /** The set cannot be mirrored as it is; the message says which image and why. */
 class MirrorError extends Error {
     name = 'MirrorError';
+    fault;
     advice;
-    constructor(message, advice, cause) {
+    constructor(message, advice, { fault = 'source', cause } = {}) {
         super(message, cause === undefined ? undefined : { cause });
+        this.fault = fault;
         this.advice = advice;
     }
 }
@@ -15166,6 +15459,7 @@ function failureOf(error) {
             message,
             host,
             attempts,
+            kind: kindOf(error),
             ...(advice !== undefined && { advice }),
             ...(repository !== undefined && { repository }),
             ...(digest !== undefined && { digest }),
@@ -15175,8 +15469,15 @@ function failureOf(error) {
     const { message, advice } = error;
     return {
         message: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(typeof message === 'string' ? message : String(error), 1000),
-        ...(typeof advice === 'string' && { advice })
+        ...(typeof advice === 'string' && { advice }),
+        kind: kindOf(error)
     };
+}
+/** `DockerError/space`: names that this house gave, never a word from outside. */
+function kindOf(error) {
+    const { name, fault } = error;
+    const known = typeof name === 'string' ? name : 'Error';
+    return typeof fault === 'string' ? `${known}/${fault}` : known;
 }
 /**
  * A release that is not whole is not published.
@@ -15186,7 +15487,7 @@ function refuseHalf(release, failed, left = []) {
     const tags = left.length === 0
         ? 'The tags at the target are as they were.'
         : `The target took the tags of ${left.join(', ')} and could not be made to go back; Arc looks at that of arc-controller only.`;
-    return new MirrorError(`${release} is not published: ${failed.length === 1 ? 'one image is' : `${failed.length} images are`} missing (${failed.join(', ')})`, `${tags} Run again: what has arrived is not sent again.`);
+    return new MirrorError(`${release} is not published: ${failed.length === 1 ? 'one image is' : `${failed.length} images are`} missing (${failed.join(', ')})`, `${tags} Run again: what has arrived is not sent again.`, { fault: 'half' });
 }
 
 
@@ -15200,59 +15501,18 @@ function refuseHalf(release, failed, left = []) {
 /* harmony export */   V2: () => (/* binding */ pair)
 /* harmony export */ });
 /* unused harmony exports assign, sum */
-/* harmony import */ var _registry_blobs_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(5079);
-/* harmony import */ var _registry_manifests_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1);
-
-
 /**
- * Asks the target what it has, down to every blob, and decides how each blob gets to where it is
- * needed. Each unique blob is read at most once. The home of a blob is the first image that needs
- * it, so that no two images can wait for each other.
+ * Decides how each blob gets to where it is needed, when all is known that the target has. Each unique
+ * blob is read at most once. The home of a blob is the first image that needs it, so that no two images
+ * can wait for each other.
+ * @throws RegistryError; the signal's reason
  */
-async function makePlan(images, options) {
-    const { target, slots, signal, repositories } = options;
-    const standings = new Map();
-    const present = new Set();
-    const pairs = new Map();
-    const exists = (repository) => repositories?.has(repository) !== false;
-    for (const { target: { repository }, blobs } of images) {
-        if (!exists(repository))
-            continue;
-        for (const descriptor of blobs.values())
-            pairs.set(pair(repository, descriptor.digest), { repository, descriptor });
-    }
-    await Promise.all([
-        ...images
-            .filter(({ target: { repository } }) => exists(repository))
-            .map(async (image) => {
-            standings.set(image, await ask(target, image, slots, signal));
-        }),
-        ...[...pairs].map(async ([key, { repository, descriptor }]) => {
-            const has = await slots.run(() => (0,_registry_blobs_js__WEBPACK_IMPORTED_MODULE_0__/* .hasBlob */ .is)(target, repository, descriptor, signal));
-            if (has === 'present')
-                present.add(key);
-        })
-    ]);
-    return assign(images, { standings, present, exists });
-}
-async function ask(target, image, slots, signal) {
-    const { repository, tag } = image.target;
-    const tagged = await slots.run(() => (0,_registry_manifests_js__WEBPACK_IMPORTED_MODULE_1__/* .resolveManifest */ .K9)(target, repository, tag, signal));
-    const manifests = new Set();
-    // Only under the right tag does it matter what is there; otherwise all manifests are put anew,
-    // which costs less than asking.
-    if (tagged !== image.root.descriptor.digest)
-        return { tagged, manifests };
-    await Promise.all([...image.manifests, ...image.attached].map(async ({ descriptor: { digest } }) => {
-        const there = digest === tagged ||
-            (await slots.run(() => (0,_registry_manifests_js__WEBPACK_IMPORTED_MODULE_1__/* .resolveManifest */ .K9)(target, repository, digest, signal))) === digest;
-        if (there)
-            manifests.add(digest);
-    }));
-    return { tagged, manifests };
+async function makePlan(images, survey) {
+    return assign(images, await survey.findings(images));
 }
 /** Decides for each blob and repository how it gets there; pure. */
-function assign(images, { standings, present, exists }) {
+function assign(images, findings) {
+    const { standings, present, told, exists } = findings;
     const made = new Map();
     // Where each blob is, or will be first.
     const homes = new Map();
@@ -15274,7 +15534,13 @@ function assign(images, { standings, present, exists }) {
                 bytes.present += descriptor.size;
                 return known;
             }
-            const placement = place(image, descriptor, present.has(key), homes, travelled, !exists(repository));
+            const placement = place(image, descriptor, {
+                there: present.has(key),
+                told: told.has(key),
+                homes,
+                travelled,
+                presumed: !exists(repository)
+            });
             made.set(key, placement);
             bytes[wayBytes[placement.way]] += descriptor.size;
             if (placement.way === 'copy')
@@ -15300,14 +15566,15 @@ function assign(images, { standings, present, exists }) {
     return { images: planned, pieces: travelled.size, bytes: sum(planned.map(({ bytes }) => bytes)) };
 }
 const wayBytes = { copy: 'copied', mount: 'mounted', present: 'present' };
-function place(image, descriptor, there, homes, travelled, presumed) {
+function place(image, descriptor, known) {
+    const { there, told, homes, travelled, presumed } = known;
     const base = {
         descriptor,
         sourceRepository: image.source.repository,
         targetRepository: image.target.repository
     };
     if (there)
-        return { ...base, way: 'present' };
+        return { ...base, way: 'present', ...(told && { told }) };
     const from = homes.get(descriptor.digest);
     if (from !== undefined) {
         return { ...base, way: 'mount', from, fresh: travelled.has(descriptor.digest) };
@@ -15354,14 +15621,14 @@ function openLanes(concurrency = 24) {
     return {
         large: new _slots_js__WEBPACK_IMPORTED_MODULE_0__/* .Slots */ .W(large, large),
         small: new _slots_js__WEBPACK_IMPORTED_MODULE_0__/* .Slots */ .W(small, small),
-        control: new _slots_js__WEBPACK_IMPORTED_MODULE_0__/* .Slots */ .W(64, 96)
+        control: new _slots_js__WEBPACK_IMPORTED_MODULE_0__/* .Slots */ .W(64, 96),
+        reading: new _slots_js__WEBPACK_IMPORTED_MODULE_0__/* .Slots */ .W(32, 64)
     };
 }
 /** Takes the pressure off a host that asked for it. */
-function ease({ large, small, control }) {
-    large.halve();
-    small.halve();
-    control.halve();
+function ease(lanes) {
+    for (const slots of Object.values(lanes))
+        slots.halve();
 }
 /**
  * Runs all tasks, the largest first over the whole set, while the small lane works from the other
@@ -16215,8 +16482,7 @@ function hostOf(url) {
 /** How long HEAD is tried again before GET is asked in its place, in milliseconds. */
 const headPatience = 20_000;
 /**
- * Whether a repository has a blob, in full length. `unknown` where the registry refuses to say:
- * then it has to be pushed, which does no harm if it is there.
+ * Whether a repository has a blob, in full length.
  * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#checking-if-content-exists-in-the-registry
  */
 async function hasBlob(registry, repository, { digest, size }, signal, tries = 'patient', asked = registry.learned.headRefused === true ? 'GET' : 'HEAD') {
@@ -16229,7 +16495,7 @@ async function hasBlob(registry, repository, { digest, size }, signal, tries = '
     }, answer => {
         if (method === 'GET')
             answer.body.destroy();
-        else
+        else if (answer.bare !== true)
             answer.body.resume();
         return answer;
     });
@@ -17956,8 +18222,8 @@ class Registry {
         let url = question.path instanceof URL ? question.path : new URL(question.path, this.origin);
         for (let hop = 0;; hop++) {
             const home = url.origin === this.origin.origin;
-            const judge = (0,redirect/* judgeAddress */.Ke)(this.name, this.#own);
-            if (!home)
+            const judge = home ? undefined : (0,redirect/* judgeAddress */.Ke)(this.name, this.#own);
+            if (judge !== undefined)
                 (0,redirect/* judgeLiteral */.zC)(url, judge);
             this.requests++;
             const answer = await this.transport.send({
@@ -17971,7 +18237,7 @@ class Registry {
                 },
                 ...(body !== undefined && { body }),
                 answerWithin: commit === true ? timings.commit : timings.answer,
-                ...(!home && { judge }),
+                ...(judge !== undefined && { judge }),
                 ...(question.fresh !== undefined && { fresh: question.fresh }),
                 ...(straight !== undefined && { straight }),
                 signal
@@ -18093,6 +18359,8 @@ async function ping(registry, needs, signal) {
  * need not open another one. A body that is long or does not end costs its connection.
  */
 async function discard(answer) {
+    if (answer.bare === true)
+        return answer;
     const { body } = answer;
     const done = new Promise(resolve => {
         body
@@ -19072,6 +19340,81 @@ class Fields {
 
 /***/ }),
 
+/***/ 9491:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   V: () => (/* binding */ helpFor),
+/* harmony export */   l: () => (/* binding */ helpOn)
+/* harmony export */ });
+/**
+ * The page that goes by error message. It is the one of the major version, so that a link from an old
+ * run still leads to the words of its message; a test holds that to package.json.
+ */
+const page = 'https://github.com/arcdata-mirror/arcdata-mirror/blob/v1/docs/troubleshooting.md';
+/** Where to read on, by the kind of the failure. A status decides first, where it says more. */
+const anchors = {
+    'RegistryError/address': 'cannot-be-reached',
+    'RegistryError/certificate': 'certificate',
+    'RegistryError/proxy': 'proxy',
+    'RegistryError/connection': 'connection-broke',
+    'RegistryError/stalled': 'no-answer',
+    'RegistryError/unauthorized': 'not-signed-in',
+    'RegistryError/denied': 'not-allowed',
+    'RegistryError/absent': 'not-found',
+    'RegistryError/throttled': 'throttled',
+    'RegistryError/server': 'server-error',
+    'RegistryError/refused': 'refused',
+    'RegistryError/refused/404': 'no-registry',
+    'RegistryError/refused/405': 'locked',
+    'RegistryError/refused/409': 'locked',
+    'RegistryError/refused/412': 'locked',
+    'RegistryError/refused/413': 'too-large',
+    'RegistryError/refused/423': 'locked',
+    'RegistryError/refused/507': 'no-room',
+    'RegistryError/unsafe': 'sent-elsewhere',
+    'RegistryError/corrupt': 'other-content',
+    OciError: 'other-content',
+    ReleaseError: 'choosing-a-release',
+    'MirrorError/source': 'not-whole-at-the-source',
+    'MirrorError/request': 'one-release',
+    'MirrorError/half': 'not-published',
+    'MirrorError/docker': 'docker-changed',
+    'DockerError/missing': 'no-docker',
+    'DockerError/install': 'docker-install',
+    'DockerError/daemon': 'docker-daemon',
+    'DockerError/registry': 'docker-refused',
+    'DockerError/timeout': 'docker-slow',
+    'DockerError/space': 'docker-space',
+    'DockerError/config': 'docker-config',
+    'DockerError/failed': 'docker-failed',
+    EndedError: 'ended',
+    InputError: 'inputs',
+    Difference: 'different'
+};
+/**
+ * Where to read on about a failure. Undefined for one of which nothing is known, such as that of an
+ * image that was not reached.
+ */
+function helpFor({ kind, status }) {
+    return kind === undefined ? undefined : helpOn(kind, status);
+}
+/**
+ * The entry of the troubleshooting page for a kind of failure; the page itself for a kind that has
+ * none.
+ * @param status of the last answer, where there was one
+ */
+function helpOn(kind, status) {
+    const entry = [`${kind}/${status ?? ''}`, kind].find(isAnchored);
+    return entry === undefined ? page : `${page}#${anchors[entry]}`;
+}
+function isAnchored(kind) {
+    return Object.hasOwn(anchors, kind);
+}
+
+
+/***/ }),
+
 /***/ 2365:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
@@ -19941,6 +20284,8 @@ function gaps(tags) {
     });
 }
 
+// EXTERNAL MODULE: ./src/report/help.ts
+var report_help = __nccwpck_require__(9491);
 // EXTERNAL MODULE: ./src/report/lockfile.ts
 var lockfile = __nccwpck_require__(3941);
 // EXTERNAL MODULE: ./src/report/outputs.ts
@@ -20013,6 +20358,7 @@ function styleFor(tty, env) {
 }
 
 ;// CONCATENATED MODULE: ./src/report/terminal.ts
+
 
 
 
@@ -20104,10 +20450,12 @@ function resultLines(record, style, columns, redactor) {
     const failed = (0,verdict/* failures */.e9)(record).flatMap(({ release, image, error }) => {
         const name = image === undefined ? 'the run' : `${image} of ${release ?? 'no release'}`;
         const facts = (0,verdict/* circumstances */.Xb)(error);
+        const help = (0,report_help/* helpFor */.V)(error);
         return [
             `${style.red('✗')} ${style.bold(safe(name))}: ${safe(error.message)}`,
             ...(facts.length === 0 ? [] : [`  ${safe(facts.join(', '))}`]),
-            ...(error.advice === undefined ? [] : [`  ${safe(error.advice)}`])
+            ...(error.advice === undefined ? [] : [`  ${safe(error.advice)}`]),
+            ...(help === undefined ? [] : [`  See ${help}`])
         ];
     });
     return [
@@ -20318,6 +20666,84 @@ function onCancel() {
             process.off('SIGTERM', cancel);
         }
     };
+}
+
+
+/***/ }),
+
+/***/ 6530:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  Q: () => (/* binding */ firstQuestions)
+});
+
+// EXTERNAL MODULE: ./src/run/roots.ts + 1 modules
+var run_roots = __nccwpck_require__(3979);
+// EXTERNAL MODULE: ./src/oci/reference.ts
+var reference = __nccwpck_require__(2148);
+// EXTERNAL MODULE: ./src/registry/error.ts
+var registry_error = __nccwpck_require__(3269);
+// EXTERNAL MODULE: ./src/registry/tags.ts
+var tags = __nccwpck_require__(7906);
+;// CONCATENATED MODULE: ./src/run/tag-lists.ts
+
+
+
+/** The image whose tags are the releases. */
+const tag_lists_anchor = 'arc-controller';
+/** The lists of tags, each asked for once, when it is first needed. */
+function tagLists(registries, settings, signal) {
+    const { images } = settings;
+    const others = images.kind === 'exactly' && !images.names.includes(tag_lists_anchor);
+    const leader = others ? (images.names[0] ?? tag_lists_anchor) : tag_lists_anchor;
+    const list = (side) => {
+        const registry = registries[side];
+        let known;
+        const anonymous = registry.credentials.kind === 'anonymous';
+        const list = async () => {
+            try {
+                return await (0,tags/* listTags */.c)(registry, (0,reference/* within */.ux)(settings[side].repository, leader), signal);
+            }
+            catch (error) {
+                // Of a repository that a push is yet to create, some registries say so.
+                if (side === 'source' || anonymous || !(0,registry_error/* isRefusal */.vu)(error))
+                    throw error;
+                registry.log.debug(`no tags are known there: ${error.message}`);
+                return [];
+            }
+        };
+        return () => (known ??= list());
+    };
+    const source = list('source');
+    const target = list('target');
+    const expect = () => {
+        // Whoever needs them is told what went wrong; nobody may.
+        for (const ask of [source, target])
+            ask().catch(() => undefined);
+    };
+    return { leader, source, target, expect };
+}
+
+;// CONCATENATED MODULE: ./src/run/first-questions.ts
+
+
+/**
+ * The lists of tags and the roots of images. Where nobody has to sign in, what is sure to be needed is
+ * asked for at once, beside the handshake: the lists, and the images of releases that are named to the
+ * letter. Where a password would be tried, the handshake tries it before anything else.
+ */
+function firstQuestions(registries, settings, around) {
+    const early = [registries.source, registries.target].every(({ credentials }) => credentials.kind === 'anonymous');
+    const lists = tagLists(registries, settings, around.signal);
+    const roots = new run_roots/* Roots */.k(registries, settings, around);
+    if (early) {
+        lists.expect();
+        roots.expect(settings);
+    }
+    return { lists, roots };
 }
 
 
@@ -20736,6 +21162,8 @@ function inNetwork(host, network) {
 class Agents {
     #options;
     #agents = new Map();
+    /** By origin: the environment is slow to ask, and stays as it is. */
+    #proxies = new Map();
     #closed = newController();
     #trust;
     constructor(options) {
@@ -20743,7 +21171,7 @@ class Agents {
     }
     /** The agent for a URL: directly, or through the proxy that the environment names for it. */
     for(url, judged) {
-        const proxy = proxyFor(url);
+        const proxy = this.#proxyFor(url);
         const key = `${url.protocol} ${proxy} ${judged ? 'judged' : ''}`;
         let agent = this.#agents.get(key);
         if (agent === undefined) {
@@ -20754,7 +21182,15 @@ class Agents {
     }
     /** Whether a URL is reached without a proxy. */
     isDirect(url) {
-        return proxyFor(url) === '';
+        return this.#proxyFor(url) === '';
+    }
+    #proxyFor(url) {
+        let proxy = this.#proxies.get(url.origin);
+        if (proxy === undefined) {
+            proxy = proxyFor(url);
+            this.#proxies.set(url.origin, proxy);
+        }
+        return proxy;
     }
     /** Opens so many connections ahead of the first requests to an origin. */
     warm(url, count, lookup) {
@@ -21067,13 +21503,6 @@ var external_node_stream_ = __nccwpck_require__(7075);
 
 
 
-/**
- * The straight way for many bytes and many questions: GET and HEAD over sockets whose bytes land in
- * buffers that are used again and again. Node's own HTTP client copies each piece of a body into
- * memory of its own, and does much for each request; with gigabytes and hundreds of questions that
- * costs a third of the processor time and half of the memory of the whole mirror. Only answers with
- * a known length go this way; whatever is more complicated is left to Node.
- */
 /** One buffer, in bytes: large enough that a call costs nothing beside it, small enough to stay in the cache. */
 const bufferSize = 128 * 1024;
 /** So many buffers are kept for later. */
@@ -21090,10 +21519,10 @@ class NotPlain extends Error {
 class Wires {
     #idle = new Map();
     #buffers = [];
-    /** Sends a request without a body on a kept socket, or on a fresh one. */
-    ask(method, target, headers) {
+    /** Sends a request on a kept socket, or on a fresh one. */
+    ask(method, target, headers, body) {
         const line = this.#take(target.key) ?? new Line(target, this);
-        return { answer: line.ask(method, target.url, headers), line };
+        return { answer: line.ask(method, target.url, headers, body), line };
     }
     /** Opens so many connections ahead of their first use. One that fails is gone without a word. */
     warm(target, count) {
@@ -21203,8 +21632,14 @@ class Line {
             this.#whenConnected.push(connected);
     }
     /** Sends a request; the answer comes when its head is there. */
-    ask(method, url, headers) {
-        const lines = Object.entries({ Host: url.host, ...headers, Connection: 'keep-alive' });
+    ask(method, url, headers, body) {
+        const asks = method === 'GET' || method === 'HEAD';
+        const lines = Object.entries({
+            Host: url.host,
+            ...headers,
+            ...(!asks && { 'Content-Length': String(body?.length ?? 0) }),
+            Connection: 'keep-alive'
+        });
         const head = `${method} ${url.pathname}${url.search} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
         const exchange = new Exchange(this, method);
         this.#exchange = exchange;
@@ -21214,7 +21649,14 @@ class Line {
             this.destroy(new Error('a header holds what no header may hold'));
         }
         else {
-            this.#socket.write(head);
+            if (body === undefined)
+                this.#socket.write(head);
+            else {
+                this.#socket.cork();
+                this.#socket.write(head);
+                this.#socket.write(body);
+                this.#socket.uncork();
+            }
             // The answer before may have ended while its taker was not ready for more.
             this.#socket.ref().resume();
         }
@@ -21308,9 +21750,11 @@ class Exchange {
             return rest.length === 0 || this.take(rest, () => undefined);
         const body = new WireBody(this.#line, parsed.length, parsed.keep);
         this.#body = body;
+        // Of an answer that is cut off, nothing but its head counts.
+        const more = body.take(parsed.cut ? none : rest, () => undefined);
         this.#settle?.resolve({ status: parsed.status, headers: parsed.headers, body });
         this.#settle = undefined;
-        return body.take(rest, () => undefined);
+        return more;
     }
     fail(error) {
         this.#settle?.reject(error);
@@ -21338,6 +21782,10 @@ class WireBody {
     }
     get paused() {
         return this.#paused;
+    }
+    /** Nothing more will come: it was read to its end, or was empty. */
+    get over() {
+        return this.#over;
     }
     start(taker) {
         this.#taker = taker;
@@ -21446,6 +21894,7 @@ class WireBody {
         this.#line.done(this.#keep);
     }
 }
+const none = Buffer.alloc(0);
 /**
  * The head of an answer, if it is of the plain kind: HTTP/1.1, one Content-Length, no coding.
  * @see https://www.rfc-editor.org/rfc/rfc9112
@@ -21467,17 +21916,21 @@ function parseHead(text, method) {
         headers[name] = before === undefined ? parts[2] : `${before}, ${parts[2]}`;
     }
     if (status < 200)
-        return { status, headers, length: 0, keep: true };
+        return { status, headers, length: 0, keep: true, cut: false };
     // What has no body says of what length it would be, or nothing.
     const bodiless = method === 'HEAD' || status === 204 || status === 304;
     const length = bodiless ? '0' : (headers['content-length'] ?? '');
-    if (!/^\d{1,15}$/.test(length) || headers['transfer-encoding'] !== undefined)
-        return undefined;
+    if (!/^\d{1,15}$/.test(length) || headers['transfer-encoding'] !== undefined) {
+        // What was done is not asked for a second time: its head says all, and its body is cut off.
+        const done = (method === 'POST' || method === 'PUT') && status < 300;
+        return done ? { status, headers, length: 0, keep: false, cut: true } : undefined;
+    }
     return {
         status,
         headers,
         length: Number(length),
-        keep: !/\bclose\b/i.test(headers.connection ?? '')
+        keep: !/\bclose\b/i.test(headers.connection ?? ''),
+        cut: false
     };
 }
 
@@ -21492,7 +21945,7 @@ class StraightWay {
     #names;
     #timings;
     #wires = new Wires();
-    /** Origins whose answers are not of the plain kind. */
+    /** Methods of an origin whose answers are not of the plain kind. */
     #winding = new Set();
     constructor(agents, names, timings) {
         this.#agents = agents;
@@ -21500,20 +21953,21 @@ class StraightWay {
         this.#timings = timings;
     }
     /**
-     * Sends a GET or HEAD the straight way.
+     * Sends a request the straight way, with a body only if that is at hand.
      * @returns undefined where it cannot be gone: through a proxy, or the answer is not plain
      * @throws what the connection throws; RegistryError of the kind stalled
      */
     async ask(outgoing) {
-        const { method, url, judge, headers, signal } = outgoing;
-        if (method !== 'GET' && method !== 'HEAD')
+        const { method, url, judge, headers, body, signal } = outgoing;
+        if (!isStraight(method) || (body !== undefined && !(body instanceof Uint8Array)))
             return undefined;
-        if (this.#winding.has(url.origin) || !this.#agents.isDirect(url))
+        const kind = `${method} ${url.origin}`;
+        if (this.#winding.has(kind) || !this.#agents.isDirect(url))
             return undefined;
         const target = this.#target(url, judge);
         for (let i = 0;; i++) {
             signal.throwIfAborted();
-            const { line, answer } = this.#wires.ask(method, target, headers);
+            const { line, answer } = this.#wires.ask(method, target, headers, body);
             const used = line.used;
             try {
                 return answerOf(await this.#within(line, answer, outgoing), url);
@@ -21521,7 +21975,7 @@ class StraightWay {
             catch (error) {
                 signal.throwIfAborted();
                 if (error instanceof NotPlain) {
-                    this.#winding.add(url.origin);
+                    this.#winding.add(kind);
                     return undefined;
                 }
                 const { code } = error;
@@ -21576,6 +22030,9 @@ class StraightWay {
         }
     }
 }
+function isStraight(method) {
+    return method === 'GET' || method === 'HEAD' || method === 'POST' || method === 'PUT';
+}
 /** With the body both ways: as pieces for those who want many bytes, as a stream for all others. */
 function answerOf({ status, headers, body }, url) {
     let stream;
@@ -21583,6 +22040,7 @@ function answerOf({ status, headers, body }, url) {
         status,
         headers,
         url,
+        bare: body.over,
         get body() {
             stream ??= body.readable();
             return stream;
@@ -21920,7 +22378,7 @@ async function greetOne(registry, repository, log, signal) {
 
 /***/ }),
 
-/***/ 5763:
+/***/ 7700:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -21930,145 +22388,11 @@ __nccwpck_require__.d(__webpack_exports__, {
 });
 
 // EXTERNAL MODULE: ./src/mirror/error.ts
-var mirror_error = __nccwpck_require__(5913);
-// EXTERNAL MODULE: ./src/oci/descriptor.ts
-var descriptor = __nccwpck_require__(7592);
-// EXTERNAL MODULE: ./src/oci/platform.ts
-var oci_platform = __nccwpck_require__(1890);
-// EXTERNAL MODULE: ./src/registry/error.ts
-var registry_error = __nccwpck_require__(3269);
-// EXTERNAL MODULE: ./src/registry/manifests.ts
-var manifests = __nccwpck_require__(1);
-// EXTERNAL MODULE: ./src/registry/referrers.ts
-var registry_referrers = __nccwpck_require__(9191);
-;// CONCATENATED MODULE: ./src/mirror/graph.ts
-
-
-
-
-
-
-/** An index within an index within an index: nobody has more. */
-const deepest = 4;
-/** The most manifests of one image. */
-const mostManifests = 2000;
-/**
- * Reads what is below an image's root, by digest: the tag was read once, when the root was fetched,
- * so one that moves meanwhile cannot mix two images.
- * @throws RegistryError, MirrorError when something below the root is not there or not what was promised
- */
-async function readImage(source, request, fetched, { slots, signal, referrers }) {
-    const { repository, tag } = request.source;
-    const nodes = new Map();
-    const root = await grow(fetched, 0);
-    async function grow({ descriptor, bytes, manifest }, depth) {
-        if (manifest.kind === 'image')
-            return { descriptor, bytes, manifest, children: [] };
-        if (depth >= deepest) {
-            throw new mirror_error/* MirrorError */.En(`${source.name}/${repository}:${tag} has indexes more than ${deepest} deep`);
-        }
-        const children = await Promise.all(manifest.manifests.map(child => descend(child, depth + 1)));
-        return { descriptor, bytes, manifest, children };
-    }
-    function descend(child, depth) {
-        const known = nodes.get(child.digest);
-        if (known !== undefined)
-            return known;
-        if (nodes.size >= mostManifests) {
-            throw new mirror_error/* MirrorError */.En(`${source.name}/${repository}:${tag} has more than ${mostManifests} manifests`);
-        }
-        const node = slots
-            .run(() => (0,manifests/* getManifest */.c2)(source, repository, child.digest, signal))
-            .then(found => {
-            if (found === undefined) {
-                throw new mirror_error/* MirrorError */.En(`${source.name}/${repository}:${tag} names the child ${child.digest}, which the source does not have`, 'The image is broken at the source; try again later, or leave it out with -name in images.');
-            }
-            if (found.descriptor.size !== child.size ||
-                found.descriptor.mediaType !== child.mediaType) {
-                throw new registry_error/* RegistryError */.gl('corrupt', `${source.name}/${repository}@${child.digest} is not what its index says`, {
-                    host: source.name,
-                    repository,
-                    digest: child.digest
-                });
-            }
-            return grow(found, depth);
-        });
-        nodes.set(child.digest, node);
-        return node;
-    }
-    return measure(request, root, referrers ? await attach(root) : [], source.name);
-    /** What refers to the root and its children, and to that again: a signature may be signed. */
-    async function attach(node) {
-        const found = new Map();
-        const visit = async ({ descriptor, children }, depth) => {
-            const listed = depth >= deepest
-                ? []
-                : await slots.run(() => (0,registry_referrers/* listReferrers */.xt)(source, repository, descriptor.digest, signal));
-            const fresh = await Promise.all(listed.map(one => descend(one, depth + 1)));
-            for (const one of fresh) {
-                // Only what says itself that it refers to this: a list may say anything.
-                if (one.manifest.subject?.digest !== descriptor.digest || found.has(one.descriptor.digest))
-                    continue;
-                found.set(one.descriptor.digest, one);
-                await visit(one, depth + 1);
-            }
-            if (depth < deepest)
-                await Promise.all(children.map(child => visit(child, depth)));
-        };
-        await visit(node, 0);
-        return [...found.values()];
-    }
-}
-function measure(request, root, attached, registry) {
-    const manifests = new Map();
-    const blobs = new Map();
-    const platforms = [];
-    const visit = (node, into) => {
-        for (const child of node.children)
-            visit(child, into);
-        into.set(node.descriptor.digest, node);
-        const { manifest } = node;
-        if (manifest.kind === 'index') {
-            if (into !== manifests)
-                return;
-            for (const { platform } of manifest.manifests) {
-                if (platform !== undefined && platform.os !== 'unknown')
-                    platforms.push((0,oci_platform/* formatPlatform */.B)(platform));
-            }
-            return;
-        }
-        for (const blob of [manifest.config, ...manifest.layers]) {
-            if ((0,descriptor/* isForeign */.j)(blob))
-                continue;
-            const known = blobs.get(blob.digest);
-            if (known !== undefined && known.size !== blob.size) {
-                throw new mirror_error/* MirrorError */.En(`${registry}/${request.source.repository}: ${blob.digest} has two sizes`);
-            }
-            blobs.set(blob.digest, known ?? blob);
-        }
-    };
-    visit(root, manifests);
-    const referring = new Map();
-    for (const node of attached)
-        visit(node, referring);
-    const all = [
-        ...[...referring.values()].map(({ descriptor }) => descriptor),
-        ...[...manifests.values()].map(({ descriptor }) => descriptor),
-        ...blobs.values()
-    ];
-    return {
-        ...request,
-        root,
-        manifests: [...manifests.values()],
-        attached: [...referring.values()],
-        blobs,
-        platforms,
-        size: all.reduce((sum, { size }) => sum + size, 0)
-    };
-}
-
+var error = __nccwpck_require__(5913);
 // EXTERNAL MODULE: ./src/oci/reference.ts
 var reference = __nccwpck_require__(2148);
+// EXTERNAL MODULE: ./src/registry/error.ts
+var registry_error = __nccwpck_require__(3269);
 // EXTERNAL MODULE: ./src/registry/pages.ts
 var pages = __nccwpck_require__(4247);
 ;// CONCATENATED MODULE: ./src/registry/catalog.ts
@@ -22102,6 +22426,8 @@ async function listRepositories(registry, prefix, signal) {
     }
 }
 
+// EXTERNAL MODULE: ./src/registry/manifests.ts
+var manifests = __nccwpck_require__(1);
 // EXTERNAL MODULE: ./src/release/catalog.ts + 1 modules
 var catalog = __nccwpck_require__(1799);
 // EXTERNAL MODULE: ./src/oci/clean.ts
@@ -22288,9 +22614,9 @@ function either(texts) {
         : `${texts.slice(0, -1).join(', ')} or ${texts.at(-1) ?? ''}`;
 }
 
+// EXTERNAL MODULE: ./src/run/roots.ts + 1 modules
+var run_roots = __nccwpck_require__(3979);
 ;// CONCATENATED MODULE: ./src/run/releases.ts
-
-
 
 
 
@@ -22303,21 +22629,22 @@ function either(texts) {
 
 /**
  * Chooses the releases from the tags that the source has now, and reads their images.
+ * @returns oldest first; empty when there is nothing to do, which the log has said why
  * @throws ReleaseError, RegistryError, MirrorError; nothing has been moved by then
  */
-async function chooseReleases(registries, settings, lists, around) {
+async function chooseReleases(registries, settings, { lists, roots }, around) {
     const { target } = registries;
-    const { log, slots, signal } = around;
+    const { log, slots, signal, survey } = around;
     const { tags: requests } = settings;
-    const images = settings.chart ? withChart(settings.images) : settings.images;
+    const images = (0,run_roots/* wantedImages */.m)(settings);
     requireExactTags({ sourceRepository: settings.source.repository, requests });
     const { leader } = lists;
     const [live, targetTags] = await Promise.all([lists.source(), lists.target()]);
     // A target without this image is most likely empty: then its catalogue, in one question, saves one
     // question for each blob.
-    const catalogue = targetTags.length > 0
-        ? undefined
-        : listRepositories(target, `${settings.target.repository}/`, signal).catch(() => undefined);
+    survey?.open(targetTags.length > 0
+        ? Promise.resolve(undefined)
+        : listRepositories(target, `${settings.target.repository}/`, signal).then(found => found && new Set(found), () => undefined));
     const complete = requests.some(({ kind }) => kind === 'catch-up')
         ? await newestComplete(registries, settings, targetTags, around)
         : undefined;
@@ -22332,7 +22659,7 @@ async function chooseReleases(registries, settings, lists, around) {
         log.notice(selection.reason);
     const [onlyTag, second] = selection.tags;
     if (settings.targetTag !== undefined && second !== undefined) {
-        throw new mirror_error/* MirrorError */.En(`target-tag is given, but source-tag names ${selection.tags.length} releases`, 'Leave target-tag out: each release keeps its own tag.');
+        throw new error/* MirrorError */.En(`target-tag is given, but source-tag names ${selection.tags.length} releases`, 'Leave target-tag out: each release keeps its own tag.', { fault: 'request' });
     }
     const odd = confusing(targetTags, live);
     if (odd.length > 0) {
@@ -22346,14 +22673,37 @@ async function chooseReleases(registries, settings, lists, around) {
             targetTags
         });
     }
-    const roots = new Roots(registries, settings, around);
     const names = new Names(registries, settings, signal);
     const chosen = [];
     for (const tag of selection.tags) {
+        const targetTag = tag === onlyTag ? (settings.targetTag ?? tag) : tag;
+        const request = (name, imageTag) => ({
+            release: tag,
+            name,
+            source: { repository: (0,reference/* within */.ux)(settings.source.repository, name), tag: imageTag },
+            target: {
+                repository: (0,reference/* within */.ux)(settings.target.repository, name),
+                tag: imageTag === tag ? targetTag : imageTag
+            }
+        });
+        // Whoever is there belongs to the release, as far as nothing else is missing: it is read on at once.
+        const reading = new Map();
+        const read = (name, imageTag) => {
+            const image = roots.read(request(name, imageTag));
+            image.then(known => survey?.add(known, targetTags.includes(targetTag) ? 'tagged' : 'untagged'), () => undefined);
+            reading.set(name, image);
+        };
         const set = await (0,resolve/* resolveImages */.Be)({
             tag,
             selection: images,
-            has: (name, one) => roots.has(name, one),
+            has: async (name, one) => {
+                const { repository, tag: under } = request(name, one).target;
+                survey?.expect(repository, under);
+                const there = await roots.has(name, one);
+                if (there)
+                    read(name, one);
+                return there;
+            },
             siblings: () => names.siblings(),
             log,
             signal,
@@ -22361,32 +22711,215 @@ async function chooseReleases(registries, settings, lists, around) {
         }).catch((error) => {
             throw roots.explain(error);
         });
-        const targetTag = tag === onlyTag ? (settings.targetTag ?? tag) : tag;
         chosen.push({
             tag,
             targetTag,
             missing: set.missing,
-            images: await Promise.all(set.images.map(({ name, tag: imageTag }) => roots.read({
-                release: tag,
-                name,
-                source: { repository: (0,reference/* within */.ux)(settings.source.repository, name), tag: imageTag },
-                target: {
-                    repository: (0,reference/* within */.ux)(settings.target.repository, name),
-                    tag: imageTag === tag ? targetTag : imageTag
-                }
-            })))
+            images: await Promise.all(set.images.flatMap(({ name }) => {
+                const image = reading.get(name);
+                return image === undefined ? [] : [image];
+            }))
         });
         log.info(`${tag}: ${set.images.length} images`);
     }
-    const repositories = await catalogue;
-    return { releases: chosen, targetRepositories: repositories && new Set(repositories) };
+    return chosen;
 }
-/** The chart goes with the images, under its own version. */
-function withChart(images) {
-    if (images.kind === 'exactly')
-        return { ...images, names: [...images.names, resolve/* chartArtifact */.DZ] };
-    return { ...images, add: [...images.add, resolve/* chartArtifact */.DZ] };
+/** The names beneath the source's repository, listed once in a run. */
+class Names {
+    #list;
+    #known;
+    constructor({ source }, settings, signal) {
+        const prefix = `${settings.source.repository}/`;
+        this.#list = async () => {
+            const found = await listRepositories(source, prefix, signal);
+            return found?.map(name => name.slice(prefix.length));
+        };
+    }
+    siblings() {
+        this.#known ??= this.#list();
+        return this.#known;
+    }
 }
+/** The newest release at the target of which all core images carry the tag. */
+async function newestComplete({ target }, settings, targetTags, { slots, signal }) {
+    const newestFirst = targetTags.filter(release_tag/* isStable */.MQ).sort((one, other) => (0,release_tag/* compareTags */.bb)(other, one));
+    for (const tag of newestFirst) {
+        const core = (0,catalog/* imageSet */.i)(tag).filter(({ role }) => role === 'core');
+        const there = await Promise.all(core.map(({ name }) => slots.run(() => (0,manifests/* resolveManifest */.K9)(target, (0,reference/* within */.ux)(settings.target.repository, name), tag, signal))));
+        if (there.every(digest => digest !== undefined))
+            return tag;
+    }
+    return undefined;
+}
+
+
+/***/ }),
+
+/***/ 3979:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  k: () => (/* binding */ Roots),
+  m: () => (/* binding */ wantedImages)
+});
+
+// EXTERNAL MODULE: ./src/mirror/error.ts
+var mirror_error = __nccwpck_require__(5913);
+// EXTERNAL MODULE: ./src/oci/descriptor.ts
+var descriptor = __nccwpck_require__(7592);
+// EXTERNAL MODULE: ./src/oci/platform.ts
+var oci_platform = __nccwpck_require__(1890);
+// EXTERNAL MODULE: ./src/registry/error.ts
+var registry_error = __nccwpck_require__(3269);
+// EXTERNAL MODULE: ./src/registry/manifests.ts
+var manifests = __nccwpck_require__(1);
+// EXTERNAL MODULE: ./src/registry/referrers.ts
+var registry_referrers = __nccwpck_require__(9191);
+;// CONCATENATED MODULE: ./src/mirror/graph.ts
+
+
+
+
+
+
+/** An index within an index within an index: nobody has more. */
+const deepest = 4;
+/** The most manifests of one image. */
+const mostManifests = 2000;
+/**
+ * Reads what is below an image's root, by digest: the tag was read once, when the root was fetched,
+ * so one that moves meanwhile cannot mix two images.
+ * @throws RegistryError, MirrorError when something below the root is not there or not what was promised
+ */
+async function readImage(source, request, fetched, { slots, signal, referrers }) {
+    const { repository, tag } = request.source;
+    const nodes = new Map();
+    const root = await grow(fetched, 0);
+    async function grow({ descriptor, bytes, manifest }, depth) {
+        if (manifest.kind === 'image')
+            return { descriptor, bytes, manifest, children: [] };
+        if (depth >= deepest) {
+            throw new mirror_error/* MirrorError */.En(`${source.name}/${repository}:${tag} has indexes more than ${deepest} deep`);
+        }
+        const children = await Promise.all(manifest.manifests.map(child => descend(child, depth + 1)));
+        return { descriptor, bytes, manifest, children };
+    }
+    function descend(child, depth) {
+        const known = nodes.get(child.digest);
+        if (known !== undefined)
+            return known;
+        if (nodes.size >= mostManifests) {
+            throw new mirror_error/* MirrorError */.En(`${source.name}/${repository}:${tag} has more than ${mostManifests} manifests`);
+        }
+        const node = slots
+            .run(() => (0,manifests/* getManifest */.c2)(source, repository, child.digest, signal))
+            .then(found => {
+            if (found === undefined) {
+                throw new mirror_error/* MirrorError */.En(`${source.name}/${repository}:${tag} names the child ${child.digest}, which the source does not have`, 'The image is broken at the source; try again later, or leave it out with -name in images.');
+            }
+            if (found.descriptor.size !== child.size ||
+                found.descriptor.mediaType !== child.mediaType) {
+                throw new registry_error/* RegistryError */.gl('corrupt', `${source.name}/${repository}@${child.digest} is not what its index says`, {
+                    host: source.name,
+                    repository,
+                    digest: child.digest
+                });
+            }
+            return grow(found, depth);
+        });
+        nodes.set(child.digest, node);
+        return node;
+    }
+    return measure(request, root, referrers ? await attach(root) : [], source.name);
+    /** What refers to the root and its children, and to that again: a signature may be signed. */
+    async function attach(node) {
+        const found = new Map();
+        const visit = async ({ descriptor, children }, depth) => {
+            const listed = depth >= deepest
+                ? []
+                : await slots.run(() => (0,registry_referrers/* listReferrers */.xt)(source, repository, descriptor.digest, signal));
+            const fresh = await Promise.all(listed.map(one => descend(one, depth + 1)));
+            for (const one of fresh) {
+                // Only what says itself that it refers to this: a list may say anything.
+                if (one.manifest.subject?.digest !== descriptor.digest || found.has(one.descriptor.digest))
+                    continue;
+                found.set(one.descriptor.digest, one);
+                await visit(one, depth + 1);
+            }
+            if (depth < deepest)
+                await Promise.all(children.map(child => visit(child, depth)));
+        };
+        await visit(node, 0);
+        return [...found.values()];
+    }
+}
+function measure(request, root, attached, registry) {
+    const manifests = new Map();
+    const blobs = new Map();
+    const platforms = [];
+    const visit = (node, into) => {
+        for (const child of node.children)
+            visit(child, into);
+        into.set(node.descriptor.digest, node);
+        const { manifest } = node;
+        if (manifest.kind === 'index') {
+            if (into !== manifests)
+                return;
+            for (const { platform } of manifest.manifests) {
+                if (platform !== undefined && platform.os !== 'unknown')
+                    platforms.push((0,oci_platform/* formatPlatform */.B)(platform));
+            }
+            return;
+        }
+        for (const blob of [manifest.config, ...manifest.layers]) {
+            if ((0,descriptor/* isForeign */.j)(blob))
+                continue;
+            const known = blobs.get(blob.digest);
+            if (known !== undefined && known.size !== blob.size) {
+                throw new mirror_error/* MirrorError */.En(`${registry}/${request.source.repository}: ${blob.digest} has two sizes`);
+            }
+            blobs.set(blob.digest, known ?? blob);
+        }
+    };
+    visit(root, manifests);
+    const referring = new Map();
+    for (const node of attached)
+        visit(node, referring);
+    const all = [
+        ...[...referring.values()].map(({ descriptor }) => descriptor),
+        ...[...manifests.values()].map(({ descriptor }) => descriptor),
+        ...blobs.values()
+    ];
+    return {
+        ...request,
+        root,
+        manifests: [...manifests.values()],
+        attached: [...referring.values()],
+        blobs,
+        platforms,
+        size: all.reduce((sum, { size }) => sum + size, 0)
+    };
+}
+
+// EXTERNAL MODULE: ./src/oci/reference.ts
+var reference = __nccwpck_require__(2148);
+// EXTERNAL MODULE: ./src/release/catalog.ts + 1 modules
+var catalog = __nccwpck_require__(1799);
+// EXTERNAL MODULE: ./src/release/error.ts
+var release_error = __nccwpck_require__(5083);
+// EXTERNAL MODULE: ./src/release/resolve.ts + 1 modules
+var resolve = __nccwpck_require__(4795);
+;// CONCATENATED MODULE: ./src/run/roots.ts
+
+
+
+
+
+
+
+
 /** The roots of images: each tag of the source is read once in a run, and by digest from then on. */
 class Roots {
     #registries;
@@ -22401,12 +22934,28 @@ class Roots {
         this.#referrers = settings.referrers;
         this.#around = around;
     }
+    /** Asks for the images of releases that are named to the letter, before anybody needs them. */
+    expect(settings) {
+        const selection = wantedImages(settings);
+        for (const request of settings.tags) {
+            if (request.kind !== 'exact')
+                continue;
+            const { tag } = request;
+            const names = selection.kind === 'exactly' ? selection.names : (0,catalog/* imageSet */.i)(tag).map(({ name }) => name);
+            for (const name of names) {
+                if (name === resolve/* chartArtifact */.DZ)
+                    continue;
+                // Whoever needs it is told what went wrong.
+                this.#fetch((0,reference/* within */.ux)(this.#repository, name), tag).catch(() => undefined);
+            }
+        }
+    }
     /** What is missing may only have been hidden: then the first refusal belongs to the reason. */
     explain(error) {
         const refusal = this.#refusal;
         if (!(error instanceof release_error/* ReleaseError */.K) || refusal === undefined)
             return error;
-        return new mirror_error/* MirrorError */.En(`${error.message} The source refused to tell: ${refusal.message}`, refusal.advice, error);
+        return new mirror_error/* MirrorError */.En(`${error.message} The source refused to tell: ${refusal.message}`, refusal.advice, { cause: error });
     }
     async has(name, tag) {
         try {
@@ -22445,32 +22994,13 @@ class Roots {
         return asked;
     }
 }
-/** The names beneath the source's repository, listed once in a run. */
-class Names {
-    #list;
-    #known;
-    constructor({ source }, settings, signal) {
-        const prefix = `${settings.source.repository}/`;
-        this.#list = async () => {
-            const found = await listRepositories(source, prefix, signal);
-            return found?.map(name => name.slice(prefix.length));
-        };
-    }
-    siblings() {
-        this.#known ??= this.#list();
-        return this.#known;
-    }
-}
-/** The newest release at the target of which all core images carry the tag. */
-async function newestComplete({ target }, settings, targetTags, { slots, signal }) {
-    const newestFirst = targetTags.filter(release_tag/* isStable */.MQ).sort((one, other) => (0,release_tag/* compareTags */.bb)(other, one));
-    for (const tag of newestFirst) {
-        const core = (0,catalog/* imageSet */.i)(tag).filter(({ role }) => role === 'core');
-        const there = await Promise.all(core.map(({ name }) => slots.run(() => (0,manifests/* resolveManifest */.K9)(target, (0,reference/* within */.ux)(settings.target.repository, name), tag, signal))));
-        if (there.every(digest => digest !== undefined))
-            return tag;
-    }
-    return undefined;
+/** The images that the settings ask for; the chart goes with them, under its own version. */
+function wantedImages({ images, chart }) {
+    if (!chart)
+        return images;
+    if (images.kind === 'exactly')
+        return { ...images, names: [...images.names, resolve/* chartArtifact */.DZ] };
+    return { ...images, add: [...images.add, resolve/* chartArtifact */.DZ] };
 }
 
 
@@ -22498,57 +23028,6 @@ function savedUndo(save) {
 }
 /** Where nothing is undone later: the run itself cleans up. */
 const noUndo = { directory: () => undefined, keptLogin: () => undefined };
-
-
-/***/ }),
-
-/***/ 9305:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   G: () => (/* binding */ tagLists)
-/* harmony export */ });
-/* harmony import */ var _oci_reference_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2148);
-/* harmony import */ var _registry_error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3269);
-/* harmony import */ var _registry_tags_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(7906);
-
-
-
-/** The image whose tags are the releases. */
-const anchor = 'arc-controller';
-/**
- * The lists of tags, each asked for once. Where nobody has to sign in, they are asked for at once,
- * beside the handshake; where a password would be tried, the handshake tries it before anything else.
- */
-function tagLists(registries, settings, signal) {
-    const { images } = settings;
-    const others = images.kind === 'exactly' && !images.names.includes(anchor);
-    const leader = others ? (images.names[0] ?? anchor) : anchor;
-    const early = [registries.source, registries.target].every(({ credentials }) => credentials.kind === 'anonymous');
-    const list = (side) => {
-        const registry = registries[side];
-        let known;
-        const anonymous = registry.credentials.kind === 'anonymous';
-        const list = async () => {
-            try {
-                return await (0,_registry_tags_js__WEBPACK_IMPORTED_MODULE_2__/* .listTags */ .c)(registry, (0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_0__/* .within */ .ux)(settings[side].repository, leader), signal);
-            }
-            catch (error) {
-                // Of a repository that a push is yet to create, some registries say so.
-                if (side === 'source' || anonymous || !(0,_registry_error_js__WEBPACK_IMPORTED_MODULE_1__/* .isRefusal */ .vu)(error))
-                    throw error;
-                registry.log.debug(`no tags are known there: ${error.message}`);
-                return [];
-            }
-        };
-        const ask = () => (known ??= list());
-        // Whoever asks later is told what went wrong; nobody may ask.
-        if (early)
-            ask().catch(() => undefined);
-        return ask;
-    };
-    return { leader, source: list('source'), target: list('target') };
-}
 
 
 /***/ }),

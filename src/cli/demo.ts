@@ -55,6 +55,9 @@ export async function demo(stage: Stage): Promise<number> {
       const record = await mirror(tag);
       if (hasFailed(record)) return 1;
     }
+    log.info(
+      '\nAll of it was on this machine, and is gone again, the lock file too. The same program without "demo" mirrors to your own registry: it asks what it needs to know.'
+    );
     return 0;
   } finally {
     await rm(folder, {recursive: true, force: true});

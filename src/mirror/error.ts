@@ -2,12 +2,25 @@ import type {ImageFailure} from './result.ts';
 import {clean} from '../oci/clean.ts';
 import {RegistryError} from '../registry/error.ts';
 
+/**
+ * What kind of failure it was:
+ * `source` the set cannot be mirrored as it is at the source; `request` what was asked for does not go
+ * together; `half` a release is not whole; `docker` the daemon made something else of an image.
+ */
+export type MirrorFault = 'source' | 'request' | 'half' | 'docker';
+
 /** The set cannot be mirrored as it is; the message says which image and why. */
 export class MirrorError extends Error {
   override readonly name = 'MirrorError' as const;
+  readonly fault: MirrorFault;
   readonly advice: string | undefined;
-  constructor(message: string, advice?: string, cause?: unknown) {
+  constructor(
+    message: string,
+    advice?: string,
+    {fault = 'source', cause}: {readonly fault?: MirrorFault; readonly cause?: unknown} = {}
+  ) {
     super(message, cause === undefined ? undefined : {cause});
+    this.fault = fault;
     this.advice = advice;
   }
 }
@@ -20,6 +33,7 @@ export function failureOf(error: unknown): ImageFailure {
       message,
       host,
       attempts,
+      kind: kindOf(error),
       ...(advice !== undefined && {advice}),
       ...(repository !== undefined && {repository}),
       ...(digest !== undefined && {digest}),
@@ -29,8 +43,16 @@ export function failureOf(error: unknown): ImageFailure {
   const {message, advice} = error as {message?: unknown; advice?: unknown};
   return {
     message: clean(typeof message === 'string' ? message : String(error), 1000),
-    ...(typeof advice === 'string' && {advice})
+    ...(typeof advice === 'string' && {advice}),
+    kind: kindOf(error)
   };
+}
+
+/** `DockerError/space`: names that this house gave, never a word from outside. */
+function kindOf(error: unknown): string {
+  const {name, fault} = error as {name?: unknown; fault?: unknown};
+  const known = typeof name === 'string' ? name : 'Error';
+  return typeof fault === 'string' ? `${known}/${fault}` : known;
 }
 
 /**
@@ -48,6 +70,7 @@ export function refuseHalf(
       : `The target took the tags of ${left.join(', ')} and could not be made to go back; Arc looks at that of arc-controller only.`;
   return new MirrorError(
     `${release} is not published: ${failed.length === 1 ? 'one image is' : `${failed.length} images are`} missing (${failed.join(', ')})`,
-    `${tags} Run again: what has arrived is not sent again.`
+    `${tags} Run again: what has arrived is not sent again.`,
+    {fault: 'half'}
   );
 }

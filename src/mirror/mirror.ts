@@ -1,7 +1,9 @@
 import {setMaxListeners} from 'node:events';
 
 import type {Log} from '../log.ts';
+import type {Digest} from '../oci/digest.ts';
 import type {RegistryName} from '../oci/reference.ts';
+import {hasBlob, type Presence} from '../registry/blobs.ts';
 import type {Registry} from '../registry/registry.ts';
 import {failureOf, refuseHalf} from './error.ts';
 import {pair, type PlannedImage} from './plan.ts';
@@ -9,6 +11,7 @@ import {commitImage, pushTags} from './publish.ts';
 import {proveChecks} from './proof.ts';
 import type {ImageResult, ImageStatus, Moved, ReleaseResult} from './result.ts';
 import type {Lanes} from './schedule.ts';
+import {Slots} from './slots.ts';
 import {type Brought, Transfer} from './transfer.ts';
 
 /** A release that has been planned. */
@@ -32,6 +35,9 @@ export interface MirrorOptions {
   /** The images whose tags come last, in this order. */
   readonly last: readonly string[];
 }
+
+/** Few enough to leave the connections to what travels; a round trip of 100 ms still makes 160 a second. */
+const looksAtOnce = 16;
 
 /** Mirrors releases one after the other; what one brought is there for the next. */
 export class Mirror {
@@ -66,6 +72,7 @@ export class Mirror {
       signal: this.#signal,
       landed: this.#landed,
       proven: this.#prove(release),
+      looks: this.#lookAt(release),
       arrived: this.#options.arrived,
       repair: (placement: Parameters<Transfer['repair']>[0]) => this.#transfer.repair(placement)
     };
@@ -99,6 +106,25 @@ export class Mirror {
     } catch (error) {
       this.#options.log.debug(`nothing is known of the target's own checks: ${String(error)}`);
     }
+  }
+
+  /**
+   * Looks at the blobs that the registry only said it has, each in one of its repositories, while others
+   * travel. That a repository has a blob, its word has been proven good for; that the bytes are there
+   * in full, nobody has seen.
+   */
+  #lookAt({images}: PlannedRelease): ReadonlyMap<Digest, Promise<Presence>> {
+    const {target} = this.#options;
+    const slots = new Slots(looksAtOnce, looksAtOnce);
+    const looks = new Map<Digest, Promise<Presence>>();
+    for (const {told, targetRepository, descriptor} of images.flatMap(one => one.placements)) {
+      if (told !== true || looks.has(descriptor.digest)) continue;
+      const look = slots.run(() => hasBlob(target, targetRepository, descriptor, this.#signal));
+      // What went wrong is told to the image that waits for it; there may be none left.
+      look.catch(() => undefined);
+      looks.set(descriptor.digest, look);
+    }
+    return looks;
   }
 
   /** Why a release did not come to where it should; undefined when it did. */

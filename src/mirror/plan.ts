@@ -1,11 +1,8 @@
 import type {Descriptor} from '../oci/descriptor.ts';
 import type {Digest} from '../oci/digest.ts';
-import {hasBlob} from '../registry/blobs.ts';
-import {resolveManifest} from '../registry/manifests.ts';
-import type {Registry} from '../registry/registry.ts';
 import type {Image} from './graph.ts';
 import type {Moved} from './result.ts';
-import type {Slots} from './slots.ts';
+import type {Survey} from './survey.ts';
 
 /** One blob that one repository of the target needs. */
 export interface Placement {
@@ -26,6 +23,8 @@ export interface Placement {
    * the catalogue be wrong, opening the upload tells.
    */
   readonly presumed?: boolean;
+  /** It is present by the registry's own word: it is looked at while others travel. */
+  readonly told?: boolean;
 }
 
 /** What the target has under an image's tag and below it. */
@@ -56,72 +55,14 @@ export interface Plan {
   readonly bytes: Moved;
 }
 
-/** What a plan is made with. */
-export interface PlanOptions {
-  readonly target: Registry;
-  readonly slots: Slots;
-  readonly signal: AbortSignal;
-  /**
-   * The target's repositories as far as its catalogue tells, where that is known: in one that is not
-   * among them there is nothing to ask for.
-   */
-  readonly repositories?: ReadonlySet<string> | undefined;
-}
-
 /**
- * Asks the target what it has, down to every blob, and decides how each blob gets to where it is
- * needed. Each unique blob is read at most once. The home of a blob is the first image that needs
- * it, so that no two images can wait for each other.
+ * Decides how each blob gets to where it is needed, when all is known that the target has. Each unique
+ * blob is read at most once. The home of a blob is the first image that needs it, so that no two images
+ * can wait for each other.
+ * @throws RegistryError; the signal's reason
  */
-export async function makePlan(images: readonly Image[], options: PlanOptions): Promise<Plan> {
-  const {target, slots, signal, repositories} = options;
-  const standings = new Map<Image, Standing>();
-  const present = new Set<string>();
-  const pairs = new Map<string, {repository: string; descriptor: Descriptor}>();
-  const exists = (repository: string) => repositories?.has(repository) !== false;
-  for (const {
-    target: {repository},
-    blobs
-  } of images) {
-    if (!exists(repository)) continue;
-    for (const descriptor of blobs.values())
-      pairs.set(pair(repository, descriptor.digest), {repository, descriptor});
-  }
-  await Promise.all([
-    ...images
-      .filter(({target: {repository}}) => exists(repository))
-      .map(async image => {
-        standings.set(image, await ask(target, image, slots, signal));
-      }),
-    ...[...pairs].map(async ([key, {repository, descriptor}]) => {
-      const has = await slots.run(() => hasBlob(target, repository, descriptor, signal));
-      if (has === 'present') present.add(key);
-    })
-  ]);
-  return assign(images, {standings, present, exists});
-}
-
-async function ask(
-  target: Registry,
-  image: Image,
-  slots: Slots,
-  signal: AbortSignal
-): Promise<Standing> {
-  const {repository, tag} = image.target;
-  const tagged = await slots.run(() => resolveManifest(target, repository, tag, signal));
-  const manifests = new Set<Digest>();
-  // Only under the right tag does it matter what is there; otherwise all manifests are put anew,
-  // which costs less than asking.
-  if (tagged !== image.root.descriptor.digest) return {tagged, manifests};
-  await Promise.all(
-    [...image.manifests, ...image.attached].map(async ({descriptor: {digest}}) => {
-      const there =
-        digest === tagged ||
-        (await slots.run(() => resolveManifest(target, repository, digest, signal))) === digest;
-      if (there) manifests.add(digest);
-    })
-  );
-  return {tagged, manifests};
+export async function makePlan(images: readonly Image[], survey: Survey): Promise<Plan> {
+  return assign(images, await survey.findings(images));
 }
 
 /** What the target was found to have. */
@@ -129,12 +70,15 @@ export interface Findings {
   readonly standings: ReadonlyMap<Image, Standing>;
   /** The blobs that are there, by `pair`. */
   readonly present: ReadonlySet<string>;
+  /** Those of them that nobody has looked at: the registry says that it has them. */
+  readonly told: ReadonlySet<string>;
   /** Whether a repository may hold anything. */
   readonly exists: (repository: string) => boolean;
 }
 
 /** Decides for each blob and repository how it gets there; pure. */
-export function assign(images: readonly Image[], {standings, present, exists}: Findings): Plan {
+export function assign(images: readonly Image[], findings: Findings): Plan {
+  const {standings, present, told, exists} = findings;
   const made = new Map<string, Placement>();
   // Where each blob is, or will be first.
   const homes = new Map<Digest, string>();
@@ -159,14 +103,13 @@ export function assign(images: readonly Image[], {standings, present, exists}: F
         bytes.present += descriptor.size;
         return known;
       }
-      const placement = place(
-        image,
-        descriptor,
-        present.has(key),
+      const placement = place(image, descriptor, {
+        there: present.has(key),
+        told: told.has(key),
         homes,
         travelled,
-        !exists(repository)
-      );
+        presumed: !exists(repository)
+      });
       made.set(key, placement);
       bytes[wayBytes[placement.way]] += descriptor.size;
       if (placement.way === 'copy') travelled.add(descriptor.digest);
@@ -196,17 +139,21 @@ const wayBytes = {copy: 'copied', mount: 'mounted', present: 'present'} as const
 function place(
   image: Image,
   descriptor: Descriptor,
-  there: boolean,
-  homes: Map<Digest, string>,
-  travelled: ReadonlySet<Digest>,
-  presumed: boolean
+  known: {
+    there: boolean;
+    told: boolean;
+    homes: Map<Digest, string>;
+    travelled: ReadonlySet<Digest>;
+    presumed: boolean;
+  }
 ): Placement {
+  const {there, told, homes, travelled, presumed} = known;
   const base = {
     descriptor,
     sourceRepository: image.source.repository,
     targetRepository: image.target.repository
   };
-  if (there) return {...base, way: 'present'};
+  if (there) return {...base, way: 'present', ...(told && {told})};
   const from = homes.get(descriptor.digest);
   if (from !== undefined) {
     return {...base, way: 'mount', from, fresh: travelled.has(descriptor.digest)};

@@ -1,9 +1,8 @@
 import type {Digest} from '../oci/digest.ts';
 import type {Manifest} from '../oci/manifest.ts';
-import {RegistryError} from '../registry/error.ts';
-import {putManifest} from '../registry/manifests.ts';
 import type {Registry} from '../registry/registry.ts';
 import type {Node} from './graph.ts';
+import {offer} from './offer.ts';
 import {pair, type PlannedImage} from './plan.ts';
 
 /** The digests that a manifest names: config and layers, or children. */
@@ -53,21 +52,10 @@ export async function proveChecks(
   }
   await Promise.all(
     [...candidates].map(async ([mediaType, {repository, node}]) => {
-      try {
-        await putManifest(target, repository, node.descriptor.digest, node, signal, 'once');
-      } catch (error) {
-        signal.throwIfAborted();
-        if (!(error instanceof RegistryError)) throw error;
-        const named = new Set(error.entries.flatMap(({digests}) => digests));
-        const left = missing(repository, node);
-        if (
-          error.says('MANIFEST_BLOB_UNKNOWN') &&
-          left.length > 0 &&
-          left.every(one => named.has(one))
-        ) {
-          target.learned.checks.add(mediaType);
-        }
-      }
+      const said = await offer(target, repository, node, signal);
+      if (said === undefined || said.size === 0) return;
+      const left = missing(repository, node);
+      if (left.length > 0 && left.every(one => said.has(one))) target.learned.checks.add(mediaType);
     })
   );
 }

@@ -1,5 +1,5 @@
 import type {Digest} from '../oci/digest.ts';
-import {hasBlob} from '../registry/blobs.ts';
+import {hasBlob, type Presence} from '../registry/blobs.ts';
 import {RegistryError} from '../registry/error.ts';
 import {getManifest, putManifest, resolveManifest} from '../registry/manifests.ts';
 import {recordReferrer} from '../registry/referrers.ts';
@@ -21,6 +21,8 @@ export interface PublishContext {
   readonly arrived: (bytes: number) => void;
   /** Puts a blob that turned out to be missing in its place. */
   readonly repair: (placement: Placement) => Promise<void>;
+  /** What one look at each blob tells that the registry only said it has; begun while others travel. */
+  readonly looks: ReadonlyMap<Digest, Promise<Presence>>;
 }
 
 /** What moving tags needs; without `repair`, what is missing below them stays missing. */
@@ -130,7 +132,7 @@ async function mend(
  * manifests of that type while anything below is missing, its own look is the better one.
  */
 async function verifyBelow(planned: PlannedImage, context: PublishContext): Promise<void> {
-  const {target, slots, signal, repair, proven} = context;
+  const {target, slots, signal, repair, proven, looks} = context;
   await proven;
   const {repository} = planned.image.target;
   const {checks} = target.learned;
@@ -141,12 +143,14 @@ async function verifyBelow(planned: PlannedImage, context: PublishContext): Prom
   );
   const has = (placement: Placement) =>
     slots.run(() => hasBlob(target, repository, placement.descriptor, signal));
-  const moved = planned.placements.filter(
-    ({way, descriptor}) => way !== 'present' && unchecked.has(descriptor.digest)
+  const unseen = planned.placements.filter(
+    ({way, told, descriptor}) =>
+      told === true || (way !== 'present' && unchecked.has(descriptor.digest))
   );
   await Promise.all(
-    moved.map(async placement => {
-      if ((await has(placement)) !== 'absent') return;
+    unseen.map(async placement => {
+      const seen = placement.told === true && (await looks.get(placement.descriptor.digest));
+      if (seen === 'present' || (await has(placement)) !== 'absent') return;
       await repair(placement);
       if ((await has(placement)) !== 'absent') return;
       throw new RegistryError(
@@ -200,15 +204,21 @@ export async function pushTags(
   const ranked = last.flatMap(name => due.filter(({image}) => image.name === name));
   const others = due.filter(planned => !ranked.includes(planned));
   const moved: PlannedImage[] = [];
+  const reading: Promise<void>[] = [];
   const push = async (planned: PlannedImage) => {
     moved.push(planned);
     await putHealed(planned, planned.image.root, planned.image.target.tag, context);
+    const read = context.slots.run(() => readBack(planned, context));
+    // Read while the next tag is being put: whoever comes last waits for all.
+    read.catch(() => undefined);
+    reading.push(read);
   };
   try {
     await all(others.map(planned => context.slots.run(() => push(planned))));
     for (const planned of ranked) await push(planned);
-    await all(due.map(planned => context.slots.run(() => readBack(planned, context))));
+    await all(reading);
   } catch (error) {
+    await Promise.allSettled(reading);
     const left = await restore(moved, context);
     if (left.length > 0) context.left?.(left);
     throw error;

@@ -30,6 +30,8 @@ export interface ImageFailure {
   readonly status?: number;
   /** How many times it was tried. */
   readonly attempts?: number;
+  /** The class of the error, and its fault where it has one, such as `RegistryError/address`. */
+  readonly kind?: string;
 }
 
 /** What a docker daemon made of an image that went through it. */

@@ -4,8 +4,10 @@ import {Slots} from './slots.ts';
 export interface Lanes {
   readonly large: Slots;
   readonly small: Slots;
-  /** Requests without a body to speak of. */
+  /** Requests to the target without a body to speak of. */
   readonly control: Slots;
+  /** Manifests that are read at the source: these must not wait for the many questions to the target. */
+  readonly reading: Slots;
 }
 
 /** Up to here a blob is small, in bytes: its round trips take longer than its bytes on most links. */
@@ -22,15 +24,14 @@ export function openLanes(concurrency = 24): Lanes {
   return {
     large: new Slots(large, large),
     small: new Slots(small, small),
-    control: new Slots(64, 96)
+    control: new Slots(64, 96),
+    reading: new Slots(32, 64)
   };
 }
 
 /** Takes the pressure off a host that asked for it. */
-export function ease({large, small, control}: Lanes): void {
-  large.halve();
-  small.halve();
-  control.halve();
+export function ease(lanes: Lanes): void {
+  for (const slots of Object.values(lanes) as Slots[]) slots.halve();
 }
 
 /**

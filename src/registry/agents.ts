@@ -28,6 +28,8 @@ export interface AgentsOptions {
 export class Agents {
   readonly #options: AgentsOptions;
   readonly #agents = new Map<string, HttpAgent>();
+  /** By origin: the environment is slow to ask, and stays as it is. */
+  readonly #proxies = new Map<string, string>();
   #closed = newController();
   #trust: SecureContext | undefined;
 
@@ -37,7 +39,7 @@ export class Agents {
 
   /** The agent for a URL: directly, or through the proxy that the environment names for it. */
   for(url: URL, judged: boolean): HttpAgent {
-    const proxy = proxyFor(url);
+    const proxy = this.#proxyFor(url);
     const key = `${url.protocol} ${proxy} ${judged ? 'judged' : ''}`;
     let agent = this.#agents.get(key);
     if (agent === undefined) {
@@ -49,7 +51,16 @@ export class Agents {
 
   /** Whether a URL is reached without a proxy. */
   isDirect(url: URL): boolean {
-    return proxyFor(url) === '';
+    return this.#proxyFor(url) === '';
+  }
+
+  #proxyFor(url: URL): string {
+    let proxy = this.#proxies.get(url.origin);
+    if (proxy === undefined) {
+      proxy = proxyFor(url);
+      this.#proxies.set(url.origin, proxy);
+    }
+    return proxy;
   }
 
   /** Opens so many connections ahead of the first requests to an origin. */

@@ -8,9 +8,11 @@ import type {Answer} from './transport.ts';
 /** How long HEAD is tried again before GET is asked in its place, in milliseconds. */
 export const headPatience = 20_000;
 
+/** `unknown` where the registry refuses to say: then it has to be pushed, which does no harm. */
+export type Presence = 'present' | 'absent' | 'unknown';
+
 /**
- * Whether a repository has a blob, in full length. `unknown` where the registry refuses to say:
- * then it has to be pushed, which does no harm if it is there.
+ * Whether a repository has a blob, in full length.
  * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#checking-if-content-exists-in-the-registry
  */
 export async function hasBlob(
@@ -20,7 +22,7 @@ export async function hasBlob(
   signal: AbortSignal,
   tries: Question['tries'] = 'patient',
   asked: 'HEAD' | 'GET' = registry.learned.headRefused === true ? 'GET' : 'HEAD'
-): Promise<'present' | 'absent' | 'unknown'> {
+): Promise<Presence> {
   const ask = (method: 'GET' | 'HEAD') =>
     registry.ask(
       {
@@ -32,7 +34,7 @@ export async function hasBlob(
       },
       answer => {
         if (method === 'GET') answer.body.destroy();
-        else answer.body.resume();
+        else if (answer.bare !== true) answer.body.resume();
         return answer;
       }
     );

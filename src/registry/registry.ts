@@ -224,8 +224,8 @@ export class Registry {
     let url = question.path instanceof URL ? question.path : new URL(question.path, this.origin);
     for (let hop = 0; ; hop++) {
       const home = url.origin === this.origin.origin;
-      const judge = judgeAddress(this.name, this.#own);
-      if (!home) judgeLiteral(url, judge);
+      const judge = home ? undefined : judgeAddress(this.name, this.#own);
+      if (judge !== undefined) judgeLiteral(url, judge);
       this.requests++;
       const answer = await this.transport.send({
         method,
@@ -238,7 +238,7 @@ export class Registry {
         },
         ...(body !== undefined && {body}),
         answerWithin: commit === true ? timings.commit : timings.answer,
-        ...(!home && {judge}),
+        ...(judge !== undefined && {judge}),
         ...(question.fresh !== undefined && {fresh: question.fresh}),
         ...(straight !== undefined && {straight}),
         signal
@@ -383,6 +383,7 @@ export async function ping(
  * need not open another one. A body that is long or does not end costs its connection.
  */
 export async function discard(answer: Answer): Promise<Answer> {
+  if (answer.bare === true) return answer;
   const {body} = answer;
   const done = new Promise<void>(resolve => {
     body

@@ -2,7 +2,14 @@ import type {Agents} from './agents.ts';
 import {RegistryError} from './error.ts';
 import type {Judge, Names} from './names.ts';
 import type {Answer, Outgoing, Timings} from './transport.ts';
-import {type Line, NotPlain, type WireAnswer, Wires, type WireTarget} from './wire.ts';
+import {
+  type Line,
+  NotPlain,
+  type WireAnswer,
+  type WireMethod,
+  Wires,
+  type WireTarget
+} from './wire.ts';
 
 /** How many kept connections in a row may turn out to be closed before it counts. */
 const stale = 8;
@@ -13,7 +20,7 @@ export class StraightWay {
   readonly #names: Names;
   readonly #timings: Timings;
   readonly #wires = new Wires();
-  /** Origins whose answers are not of the plain kind. */
+  /** Methods of an origin whose answers are not of the plain kind. */
   readonly #winding = new Set<string>();
 
   constructor(agents: Agents, names: Names, timings: Timings) {
@@ -23,25 +30,27 @@ export class StraightWay {
   }
 
   /**
-   * Sends a GET or HEAD the straight way.
+   * Sends a request the straight way, with a body only if that is at hand.
    * @returns undefined where it cannot be gone: through a proxy, or the answer is not plain
    * @throws what the connection throws; RegistryError of the kind stalled
    */
   async ask(outgoing: Outgoing): Promise<Answer | undefined> {
-    const {method, url, judge, headers, signal} = outgoing;
-    if (method !== 'GET' && method !== 'HEAD') return undefined;
-    if (this.#winding.has(url.origin) || !this.#agents.isDirect(url)) return undefined;
+    const {method, url, judge, headers, body, signal} = outgoing;
+    if (!isStraight(method) || (body !== undefined && !(body instanceof Uint8Array)))
+      return undefined;
+    const kind = `${method} ${url.origin}`;
+    if (this.#winding.has(kind) || !this.#agents.isDirect(url)) return undefined;
     const target = this.#target(url, judge);
     for (let i = 0; ; i++) {
       signal.throwIfAborted();
-      const {line, answer} = this.#wires.ask(method, target, headers);
+      const {line, answer} = this.#wires.ask(method, target, headers, body);
       const used = line.used;
       try {
         return answerOf(await this.#within(line, answer, outgoing), url);
       } catch (error) {
         signal.throwIfAborted();
         if (error instanceof NotPlain) {
-          this.#winding.add(url.origin);
+          this.#winding.add(kind);
           return undefined;
         }
         const {code} = error as NodeJS.ErrnoException;
@@ -103,6 +112,10 @@ export class StraightWay {
   }
 }
 
+function isStraight(method: string): method is WireMethod {
+  return method === 'GET' || method === 'HEAD' || method === 'POST' || method === 'PUT';
+}
+
 /** With the body both ways: as pieces for those who want many bytes, as a stream for all others. */
 function answerOf({status, headers, body}: WireAnswer, url: URL): Answer {
   let stream: Answer['body'] | undefined;
@@ -110,6 +123,7 @@ function answerOf({status, headers, body}: WireAnswer, url: URL): Answer {
     status,
     headers,
     url,
+    bare: body.over,
     get body() {
       stream ??= body.readable();
       return stream;

@@ -46,7 +46,7 @@ export interface Outgoing {
   readonly body?: Uint8Array | BodyStream;
   /** How long the answer's head may take, in milliseconds. */
   readonly answerWithin: number;
-  /** Whether the straight way is worth it: a GET of many bytes, or one of many questions. */
+  /** Whether the straight way is worth it: many bytes to come, or one of many questions. */
   readonly straight?: boolean;
   /** Not on a kept connection, which may have been closed unnoticed: the body cannot be sent again. */
   readonly fresh?: boolean;
@@ -60,6 +60,8 @@ export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: Readable;
+  /** It has no body, and its connection is free already: there is nothing to read away. */
+  readonly bare?: boolean;
   /** The body for those who want many bytes; instead of `body`, not beside it. */
   pieces(): Pieces;
   readonly url: URL;

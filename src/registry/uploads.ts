@@ -54,6 +54,7 @@ export async function mountBlob(
           expect: [201, 202],
           // There is another way: an upload.
           own: 10_000,
+          straight: true,
           digest,
           signal: late
         },
@@ -90,6 +91,7 @@ export async function openUpload(
         needs: [{repository, actions: 'pull,push'}],
         expect: [202],
         tries,
+        straight: true,
         digest,
         signal: late
       },

@@ -7,12 +7,16 @@ import {hostOf} from './address.ts';
 import type {Pieces, PieceTaker} from './pieces.ts';
 
 /**
- * The straight way for many bytes and many questions: GET and HEAD over sockets whose bytes land in
+ * The straight way for many bytes and many questions: requests over sockets whose bytes land in
  * buffers that are used again and again. Node's own HTTP client copies each piece of a body into
  * memory of its own, and does much for each request; with gigabytes and hundreds of questions that
  * costs a third of the processor time and half of the memory of the whole mirror. Only answers with
- * a known length go this way; whatever is more complicated is left to Node.
+ * a known length go this way, and only bodies that are at hand; whatever is more complicated is left
+ * to Node.
  */
+
+/** What is asked for this way. */
+export type WireMethod = 'GET' | 'HEAD' | 'POST' | 'PUT';
 
 /** One buffer, in bytes: large enough that a call costs nothing beside it, small enough to stay in the cache. */
 const bufferSize = 128 * 1024;
@@ -57,14 +61,15 @@ export class Wires {
   readonly #idle = new Map<string, Line[]>();
   readonly #buffers: Buffer[] = [];
 
-  /** Sends a request without a body on a kept socket, or on a fresh one. */
+  /** Sends a request on a kept socket, or on a fresh one. */
   ask(
-    method: 'GET' | 'HEAD',
+    method: WireMethod,
     target: WireTarget,
-    headers: Readonly<Record<string, string>>
+    headers: Readonly<Record<string, string>>,
+    body?: Uint8Array
   ): WireRequest {
     const line = this.#take(target.key) ?? new Line(target, this);
-    return {answer: line.ask(method, target.url, headers), line};
+    return {answer: line.ask(method, target.url, headers, body), line};
   }
 
   /** Opens so many connections ahead of their first use. One that fails is gone without a word. */
@@ -177,11 +182,18 @@ export class Line {
 
   /** Sends a request; the answer comes when its head is there. */
   ask(
-    method: 'GET' | 'HEAD',
+    method: WireMethod,
     url: URL,
-    headers: Readonly<Record<string, string>>
+    headers: Readonly<Record<string, string>>,
+    body?: Uint8Array
   ): Promise<WireAnswer> {
-    const lines = Object.entries({Host: url.host, ...headers, Connection: 'keep-alive'});
+    const asks = method === 'GET' || method === 'HEAD';
+    const lines = Object.entries({
+      Host: url.host,
+      ...headers,
+      ...(!asks && {'Content-Length': String(body?.length ?? 0)}),
+      Connection: 'keep-alive'
+    });
     const head = `${method} ${url.pathname}${url.search} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
     const exchange = new Exchange(this, method);
     this.#exchange = exchange;
@@ -192,7 +204,13 @@ export class Line {
     ) {
       this.destroy(new Error('a header holds what no header may hold'));
     } else {
-      this.#socket.write(head);
+      if (body === undefined) this.#socket.write(head);
+      else {
+        this.#socket.cork();
+        this.#socket.write(head);
+        this.#socket.write(body);
+        this.#socket.uncork();
+      }
       // The answer before may have ended while its taker was not ready for more.
       this.#socket.ref().resume();
     }
@@ -255,12 +273,12 @@ export class Line {
 class Exchange {
   readonly head: Promise<WireAnswer>;
   readonly #line: Line;
-  readonly #method: 'GET' | 'HEAD';
+  readonly #method: WireMethod;
   #settle: {resolve: (answer: WireAnswer) => void; reject: (error: Error) => void} | undefined;
   #start: Buffer = Buffer.alloc(0);
   #body: WireBody | undefined;
 
-  constructor(line: Line, method: 'GET' | 'HEAD') {
+  constructor(line: Line, method: WireMethod) {
     this.#line = line;
     this.#method = method;
     this.head = new Promise((resolve, reject) => {
@@ -292,9 +310,11 @@ class Exchange {
     if (parsed.status < 200) return rest.length === 0 || this.take(rest, () => undefined);
     const body = new WireBody(this.#line, parsed.length, parsed.keep);
     this.#body = body;
+    // Of an answer that is cut off, nothing but its head counts.
+    const more = body.take(parsed.cut ? none : rest, () => undefined);
     this.#settle?.resolve({status: parsed.status, headers: parsed.headers, body});
     this.#settle = undefined;
-    return body.take(rest, () => undefined);
+    return more;
   }
 
   fail(error: Error): void {
@@ -327,6 +347,11 @@ export class WireBody implements Pieces {
 
   get paused(): boolean {
     return this.#paused;
+  }
+
+  /** Nothing more will come: it was read to its end, or was empty. */
+  get over(): boolean {
+    return this.#over;
   }
 
   start(taker: PieceTaker): void {
@@ -435,13 +460,17 @@ interface Head {
   readonly headers: IncomingHttpHeaders;
   readonly length: number;
   readonly keep: boolean;
+  /** Its body is of a kind that is not read here, and not wanted either. */
+  readonly cut: boolean;
 }
+
+const none = Buffer.alloc(0);
 
 /**
  * The head of an answer, if it is of the plain kind: HTTP/1.1, one Content-Length, no coding.
  * @see https://www.rfc-editor.org/rfc/rfc9112
  */
-function parseHead(text: string, method: 'GET' | 'HEAD'): Head | undefined {
+function parseHead(text: string, method: WireMethod): Head | undefined {
   const [first = '', ...lines] = text.split('\r\n');
   const status = Number(/^HTTP\/1\.1 (\d{3})(?: |$)/.exec(first)?.[1]);
   if (Number.isNaN(status)) return undefined;
@@ -454,15 +483,20 @@ function parseHead(text: string, method: 'GET' | 'HEAD'): Head | undefined {
     if (before !== undefined && name === 'content-length') return undefined;
     headers[name] = before === undefined ? parts[2] : `${before}, ${parts[2]}`;
   }
-  if (status < 200) return {status, headers, length: 0, keep: true};
+  if (status < 200) return {status, headers, length: 0, keep: true, cut: false};
   // What has no body says of what length it would be, or nothing.
   const bodiless = method === 'HEAD' || status === 204 || status === 304;
   const length = bodiless ? '0' : (headers['content-length'] ?? '');
-  if (!/^\d{1,15}$/.test(length) || headers['transfer-encoding'] !== undefined) return undefined;
+  if (!/^\d{1,15}$/.test(length) || headers['transfer-encoding'] !== undefined) {
+    // What was done is not asked for a second time: its head says all, and its body is cut off.
+    const done = (method === 'POST' || method === 'PUT') && status < 300;
+    return done ? {status, headers, length: 0, keep: false, cut: true} : undefined;
+  }
   return {
     status,
     headers,
     length: Number(length),
-    keep: !/\bclose\b/i.test(headers.connection ?? '')
+    keep: !/\bclose\b/i.test(headers.connection ?? ''),
+    cut: false
   };
 }

@@ -1,3 +1,4 @@
+import {helpFor} from './help.ts';
 import {plural, safeLine} from './lines.ts';
 import type {RunRecord} from './record.ts';
 import type {Redactor} from './redact.ts';
@@ -28,10 +29,12 @@ export function annotations(record: RunRecord, redactor: Redactor): Annotation[]
         ...(facts.length === 0 ? [] : [`(${facts.join(', ')})`]),
         ...(error.advice === undefined ? [] : [error.advice])
       ];
+      const help = helpFor(error);
       const title = image === undefined ? 'Mirror' : `${image} of ${release ?? 'no release'}`;
       return {
         title: safeLine(title, redactor, 200),
-        message: safeLine(parts.join(' '), redactor, 2000)
+        message:
+          safeLine(parts.join(' '), redactor, 2000) + (help === undefined ? '' : ` See ${help}`)
       };
     }),
     ...(rest === 0

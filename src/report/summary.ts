@@ -6,6 +6,7 @@ import {bytesChart, savedLine} from './chart.ts';
 import {formatDuration} from './duration.ts';
 import {fateMark} from './fate.ts';
 import type {HandOverTexts} from './handover.ts';
+import {helpFor} from './help.ts';
 import {plural} from './lines.ts';
 import {code, details, escapeMarkdown, fence, table} from './markdown.ts';
 import type {RunRecord} from './record.ts';
@@ -97,6 +98,7 @@ function failureList(failed: readonly Failed[], redactor: Redactor): string {
     const value = (text: string, limit = 300) => code(redactor.redact(text), limit);
     const say = (text: string) => escapeMarkdown(redactor.redact(text));
     const name = image === undefined ? 'The run' : value(image, 120);
+    const help = helpFor(error);
     const of = release === undefined ? '' : ` of ${value(release, 140)}`;
     const facts = [
       ...(error.host === undefined ? [] : [`host ${value(error.host)}`]),
@@ -108,7 +110,8 @@ function failureList(failed: readonly Failed[], redactor: Redactor): string {
     return [
       `- **${name}**${of}: ${say(error.message)}`,
       ...(facts.length === 0 ? [] : [`  <br>${facts.join(', ')}`]),
-      ...(error.advice === undefined ? [] : [`  <br>**What to do:** ${say(error.advice)}`])
+      ...(error.advice === undefined ? [] : [`  <br>**What to do:** ${say(error.advice)}`]),
+      ...(help === undefined ? [] : [`  <br>[More about this failure](${help})`])
     ].join('\n');
   });
   const rest = failed.length - items.length;

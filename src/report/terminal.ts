@@ -5,6 +5,7 @@ import {barLine} from './bar.ts';
 import {Board, type Screen} from './board.ts';
 import {bytesChart, savedLine} from './chart.ts';
 import {handOver} from './handover.ts';
+import {helpFor} from './help.ts';
 import {messageOf, safeLine, safeLines} from './lines.ts';
 import {writeLockFile} from './lockfile.ts';
 import {runReport} from './outputs.ts';
@@ -117,10 +118,12 @@ function resultLines(
   const failed = failures(record).flatMap(({release, image, error}) => {
     const name = image === undefined ? 'the run' : `${image} of ${release ?? 'no release'}`;
     const facts = circumstances(error);
+    const help = helpFor(error);
     return [
       `${style.red('✗')} ${style.bold(safe(name))}: ${safe(error.message)}`,
       ...(facts.length === 0 ? [] : [`  ${safe(facts.join(', '))}`]),
-      ...(error.advice === undefined ? [] : [`  ${safe(error.advice)}`])
+      ...(error.advice === undefined ? [] : [`  ${safe(error.advice)}`]),
+      ...(help === undefined ? [] : [`  See ${help}`])
     ];
   });
   return [

@@ -5,6 +5,7 @@ import type {Difference, VerifiedImage} from '../mirror/verify.ts';
 
 import {formatBytes} from './bytes.ts';
 import {formatDuration} from './duration.ts';
+import {helpFor, helpOn} from './help.ts';
 import {plural} from './lines.ts';
 import {safeFailure} from './outputs.ts';
 import {releaseSpan} from './plan-line.ts';
@@ -131,6 +132,7 @@ export function verifyReport(found: Verification, redactor: Redactor): VerifyRep
 
 /** A verification as lines for people; the last one is the verdict. */
 export function verifyLines(found: Verification): readonly string[] {
+  const {outcome, sentence} = verifyVerdict(found);
   return [
     ...found.releases.flatMap(({tag, targetTag, images, missing}) => [
       '',
@@ -140,7 +142,8 @@ export function verifyLines(found: Verification): readonly string[] {
     ]),
     ...(found.failure === undefined ? [] : failureLines(found.failure)),
     '',
-    verifyVerdict(found).sentence
+    ...(outcome === 'different' ? [`See ${helpOn('Difference')}`] : []),
+    sentence
   ];
 }
 
@@ -156,11 +159,13 @@ function imageLines({name, differences, digest, checked}: VerifiedImage): readon
 
 function failureLines(failure: ImageFailure): readonly string[] {
   const facts = circumstances(failure);
+  const help = helpFor(failure);
   return [
     '',
     `✗ ${failure.message}`,
     ...(facts.length === 0 ? [] : [`  ${facts.join(', ')}`]),
-    ...(failure.advice === undefined ? [] : [`  ${failure.advice}`])
+    ...(failure.advice === undefined ? [] : [`  ${failure.advice}`]),
+    ...(help === undefined ? [] : [`  See ${help}`])
   ];
 }
 

@@ -194,7 +194,8 @@ export class DockerEngine {
     if (fetched === undefined) {
       throw new MirrorError(
         `${target.name}/${repository} took ${mirrored.digest} from docker and does not have it`,
-        "Look into the registry's storage and its replicas."
+        "Look into the registry's storage and its replicas.",
+        {fault: 'docker'}
       );
     }
     const throughDocker = judge(image, mirrored, contentOf(fetched));
@@ -345,7 +346,8 @@ function judge(
   if (same === undefined) {
     throw new MirrorError(
       `docker made ${digest} of ${image.name}, which is another image than any that ${root.digest} names`,
-      'Use engine: registry, which changes nothing.'
+      'Use engine: registry, which changes nothing.',
+      {fault: 'docker'}
     );
   }
   return {fate, platform: names.get(same.descriptor.digest) ?? platform};

@@ -13,12 +13,11 @@ export interface TagLists {
   readonly leader: string;
   readonly source: () => Promise<readonly string[]>;
   readonly target: () => Promise<readonly string[]>;
+  /** Asks for both already. */
+  readonly expect: () => void;
 }
 
-/**
- * The lists of tags, each asked for once. Where nobody has to sign in, they are asked for at once,
- * beside the handshake; where a password would be tried, the handshake tries it before anything else.
- */
+/** The lists of tags, each asked for once, when it is first needed. */
 export function tagLists(
   registries: Registries,
   settings: Settings,
@@ -27,9 +26,6 @@ export function tagLists(
   const {images} = settings;
   const others = images.kind === 'exactly' && !images.names.includes(anchor);
   const leader = others ? (images.names[0] ?? anchor) : anchor;
-  const early = [registries.source, registries.target].every(
-    ({credentials}) => credentials.kind === 'anonymous'
-  );
   const list = (side: 'source' | 'target') => {
     const registry = registries[side];
     let known: Promise<readonly string[]> | undefined;
@@ -44,10 +40,13 @@ export function tagLists(
         return [];
       }
     };
-    const ask = () => (known ??= list());
-    // Whoever asks later is told what went wrong; nobody may ask.
-    if (early) ask().catch(() => undefined);
-    return ask;
+    return () => (known ??= list());
   };
-  return {leader, source: list('source'), target: list('target')};
+  const source = list('source');
+  const target = list('target');
+  const expect = () => {
+    // Whoever needs them is told what went wrong; nobody may.
+    for (const ask of [source, target]) ask().catch(() => undefined);
+  };
+  return {leader, source, target, expect};
 }

@@ -13,8 +13,8 @@ import type {Verification, VerifiedRelease} from '../report/verification.ts';
 import type {Reporter} from '../report/reporter.ts';
 import {place} from '../report/verdict.ts';
 import {greet, greetOne, type Network, openRegistries, openTarget} from './registries.ts';
+import {firstQuestions} from './first-questions.ts';
 import {chooseReleases} from './releases.ts';
-import {tagLists} from './tag-lists.ts';
 import {endOf} from './time-limit.ts';
 
 /** Where a verification takes place. */
@@ -77,14 +77,11 @@ export async function verify(
       using open = await openRegistries(settings, around);
       Object.assign(registries, open);
       await reporter.group('Sign in', () => greet(open, settings, log, signal));
-      const choice = await reporter.group('Releases', () =>
-        chooseReleases(open, settings, tagLists(open, settings, signal), {
-          log,
-          slots: lanes.control,
-          signal
-        })
+      const reading = {log, slots: lanes.reading, signal};
+      const chosen = await reporter.group('Releases', () =>
+        chooseReleases(open, settings, firstQuestions(open, settings, reading), reading)
       );
-      const expected = choice.releases.map(({tag, targetTag, missing, images}) => ({
+      const expected = chosen.map(({tag, targetTag, missing, images}) => ({
         ...{tag, targetTag, missing},
         images: images.map(({release, name, target, root, attached}) => ({
           ...{release, name, target, attached},

@@ -1,0 +1,78 @@
+import {describe, expect, test} from '@jest/globals';
+
+import type {ImageFailure} from '../../src/mirror/result.ts';
+import {annotations} from '../../src/report/annotations.ts';
+import {helpOn} from '../../src/report/help.ts';
+import {Redactor} from '../../src/report/redact.ts';
+import {summary} from '../../src/report/summary.ts';
+import {terminalReporter} from '../../src/report/terminal.ts';
+import {verifyLines, type Verification} from '../../src/report/verification.ts';
+import {summaryFindings} from '../support/oracle-injection.ts';
+import {aRecord, aRelease, anImage} from '../support/records.ts';
+
+const tag = 'v1.46.0_2026-05-12';
+const error: ImageFailure = {
+  message: 'myregistry.azurecr.io has no room left',
+  advice: 'Make some.',
+  host: 'myregistry.azurecr.io',
+  status: 507,
+  kind: 'RegistryError/refused'
+};
+const link = helpOn('RegistryError/refused', 507);
+const images = [anImage(tag, 'arc-sqlmi', {status: 'failed', error})];
+const record = aRecord([aRelease(tag, 'failed', {images})], {failure: error});
+
+describe('a failure links to what is said of it', () => {
+  test('by its status, where that says more', () => {
+    expect(link).toMatch(/#no-room$/);
+    expect(helpOn('RegistryError/refused', 418)).toMatch(/#refused$/);
+    expect(helpOn('RegistryError/denied', 403)).toMatch(/#not-allowed$/);
+  });
+
+  test('in the summary', () => {
+    const text = summary(record, new Redactor(), undefined);
+    expect(text).toContain(`What to do:** Make some.\n  <br>[More about this failure](${link})`);
+    expect(summaryFindings(text)).toEqual([]);
+  });
+
+  test('in the annotation, whole, however long the message is', () => {
+    const long = {...error, message: 'word '.repeat(1000)};
+    const one = anImage(tag, 'arc-sqlmi', {status: 'failed', error: long});
+    const [annotation] = annotations(
+      aRecord([aRelease(tag, 'failed', {images: [one]})]),
+      new Redactor()
+    );
+    expect(annotation?.message.endsWith(` See ${link}`)).toBe(true);
+  });
+
+  test('on a terminal', async () => {
+    const written: string[] = [];
+    const screen = {write: (text: string) => written.push(text)};
+    const reporter = terminalReporter({
+      ...{stdout: screen, stderr: screen, json: false, tty: false, verbose: false},
+      env: {}
+    });
+    await reporter.finish(record);
+    expect(written.join('')).toContain(`  Make some.\n  See ${link}\n`);
+  });
+
+  test('of a verification', () => {
+    const found: Verification = {
+      startedAt: record.startedAt,
+      finishedAt: record.finishedAt,
+      target: record.target,
+      comparedWith: {kind: 'source', place: 'mcr.microsoft.com/arcdata'},
+      releases: [],
+      requests: {source: 1, target: 1}
+    };
+    expect(verifyLines({...found, failure: error})).toContain(`  See ${link}`);
+    expect(verifyLines(found).join('\n')).not.toContain('See ');
+  });
+
+  test('not where nothing is known of it', () => {
+    const unknown = {message: 'It was not reached.'};
+    const quiet = aRecord([], {failure: unknown});
+    expect(summary(quiet, new Redactor(), undefined)).not.toContain('More about');
+    expect(annotations(quiet, new Redactor())[0]?.message).toBe('It was not reached.');
+  });
+});

@@ -1,0 +1,70 @@
+import type {ImageFailure} from '../mirror/result.ts';
+
+/**
+ * The page that goes by error message. It is the one of the major version, so that a link from an old
+ * run still leads to the words of its message; a test holds that to package.json.
+ */
+const page = 'https://github.com/arcdata-mirror/arcdata-mirror/blob/v1/docs/troubleshooting.md';
+
+/** Where to read on, by the kind of the failure. A status decides first, where it says more. */
+const anchors = {
+  'RegistryError/address': 'cannot-be-reached',
+  'RegistryError/certificate': 'certificate',
+  'RegistryError/proxy': 'proxy',
+  'RegistryError/connection': 'connection-broke',
+  'RegistryError/stalled': 'no-answer',
+  'RegistryError/unauthorized': 'not-signed-in',
+  'RegistryError/denied': 'not-allowed',
+  'RegistryError/absent': 'not-found',
+  'RegistryError/throttled': 'throttled',
+  'RegistryError/server': 'server-error',
+  'RegistryError/refused': 'refused',
+  'RegistryError/refused/404': 'no-registry',
+  'RegistryError/refused/405': 'locked',
+  'RegistryError/refused/409': 'locked',
+  'RegistryError/refused/412': 'locked',
+  'RegistryError/refused/413': 'too-large',
+  'RegistryError/refused/423': 'locked',
+  'RegistryError/refused/507': 'no-room',
+  'RegistryError/unsafe': 'sent-elsewhere',
+  'RegistryError/corrupt': 'other-content',
+  OciError: 'other-content',
+  ReleaseError: 'choosing-a-release',
+  'MirrorError/source': 'not-whole-at-the-source',
+  'MirrorError/request': 'one-release',
+  'MirrorError/half': 'not-published',
+  'MirrorError/docker': 'docker-changed',
+  'DockerError/missing': 'no-docker',
+  'DockerError/install': 'docker-install',
+  'DockerError/daemon': 'docker-daemon',
+  'DockerError/registry': 'docker-refused',
+  'DockerError/timeout': 'docker-slow',
+  'DockerError/space': 'docker-space',
+  'DockerError/config': 'docker-config',
+  'DockerError/failed': 'docker-failed',
+  EndedError: 'ended',
+  InputError: 'inputs',
+  Difference: 'different'
+} as const;
+
+/**
+ * Where to read on about a failure. Undefined for one of which nothing is known, such as that of an
+ * image that was not reached.
+ */
+export function helpFor({kind, status}: ImageFailure): string | undefined {
+  return kind === undefined ? undefined : helpOn(kind, status);
+}
+
+/**
+ * The entry of the troubleshooting page for a kind of failure; the page itself for a kind that has
+ * none.
+ * @param status of the last answer, where there was one
+ */
+export function helpOn(kind: string, status?: number): string {
+  const entry = [`${kind}/${status ?? ''}`, kind].find(isAnchored);
+  return entry === undefined ? page : `${page}#${anchors[entry]}`;
+}
+
+function isAnchored(kind: string): kind is keyof typeof anchors {
+  return Object.hasOwn(anchors, kind);
+}

@@ -1,0 +1,34 @@
+import type {Settings} from '../inputs.ts';
+import type {Log} from '../log.ts';
+import type {Slots} from '../mirror/slots.ts';
+import type {Registries} from './registries.ts';
+import {Roots} from './roots.ts';
+import {type TagLists, tagLists} from './tag-lists.ts';
+
+/** What every choice begins with; each question is asked once, whoever needs its answer. */
+export interface FirstQuestions {
+  readonly lists: TagLists;
+  readonly roots: Roots;
+}
+
+/**
+ * The lists of tags and the roots of images. Where nobody has to sign in, what is sure to be needed is
+ * asked for at once, beside the handshake: the lists, and the images of releases that are named to the
+ * letter. Where a password would be tried, the handshake tries it before anything else.
+ */
+export function firstQuestions(
+  registries: Registries,
+  settings: Settings,
+  around: {readonly log: Log; readonly slots: Slots; readonly signal: AbortSignal}
+): FirstQuestions {
+  const early = [registries.source, registries.target].every(
+    ({credentials}) => credentials.kind === 'anonymous'
+  );
+  const lists = tagLists(registries, settings, around.signal);
+  const roots = new Roots(registries, settings, around);
+  if (early) {
+    lists.expect();
+    roots.expect(settings);
+  }
+  return {lists, roots};
+}
