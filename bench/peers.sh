@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Unpacks newer crane, oras, skopeo and regsync than this machine's Debian has, beside it, for the bench
+# Unpacks newer crane, oras and skopeo than this machine's Debian has, and regsync, beside it, for the bench
 # only: nothing is installed. They come from the package mirror that apt is set up with here.
 #   bench/peers.sh [SUITE]     SUITE is sid unless told
 set -euo pipefail
 
 suite=${1:-sid}
 cache=${TMPDIR:-/tmp}/arcdata-mirror-bench/peers
-wanted="crane oras skopeo regclient"
+wanted="crane oras skopeo"
 
 # The first place that has Debian's main packages: a deb822 file, or a line in the old form.
 uri='' key=''
@@ -52,7 +52,7 @@ rm -rf "$cache/archives" "$cache/lists"
 root=$cache/root
 libraries=$(find "$root" -name 'libc.so.6' -printf '%h\n' | sort -u | paste -sd:)
 loader=$(find "$root" -name 'ld-linux*.so.*' | head -1)
-for tool in crane oras skopeo regsync; do
+for tool in $wanted; do
   program=$root/usr/bin/$tool
   [ -x "$program" ] || continue
   if "$program" --help >/dev/null 2>&1; then
@@ -62,4 +62,9 @@ for tool in crane oras skopeo regsync; do
     chmod +x "$cache/bin/$tool"
   fi
 done
+# Debian has no regclient; where Go is there, it builds it from its module.
+if [ ! -e "$cache/bin/regsync" ] && command -v go >/dev/null; then
+  GOBIN=$cache/bin GOFLAGS=-mod=mod go install github.com/regclient/regclient/cmd/regsync@v0.11.7 >/dev/null 2>&1 &&
+    echo 'regsync 0.11.7' >>"$cache/versions" || echo 'regsync could not be built' >&2
+fi
 ls "$cache/bin"
