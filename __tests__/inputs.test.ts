@@ -221,7 +221,7 @@ describe('variables', () => {
   });
 });
 
-describe('unknown inputs', () => {
+describe('in-unknown unknown inputs', () => {
   it.each([
     ['INPUT_REGSITRY', 'source-registry or target-registry'],
     ['INPUT_TARGET-REGSITRY', 'target-registry'],
@@ -253,7 +253,7 @@ describe('unknown inputs', () => {
   });
 });
 
-describe('registry', () => {
+describe('in-registry the registry', () => {
   it.each([
     ['https://acr.io', 'acr.io'],
     ['acr.io/', 'acr.io'],
@@ -343,7 +343,7 @@ describe('registry', () => {
   });
 });
 
-describe('repository', () => {
+describe('in-repository spec-names the repository', () => {
   it.each(['arcdata', 'a/b/arcdata', 'a__b/arcdata', 'a-b.c_d/arcdata', ' arcdata '])(
     '%j is taken',
     value => {
@@ -393,7 +393,7 @@ describe('repository', () => {
   });
 });
 
-describe('source and target', () => {
+describe('in-source-target source and target', () => {
   it.each<[Values]>([
     [{'target-registry': 'mcr.microsoft.com'}],
     [{'target-registry': 'MCR.Microsoft.com:443'}],
@@ -408,7 +408,7 @@ describe('source and target', () => {
   });
 });
 
-describe('logins', () => {
+describe('in-login logins', () => {
   const login = (username: string, password: string, log = new Memory()) =>
     settings({'target-username': username, 'target-password': password}, {}, log).target;
 
@@ -492,7 +492,7 @@ describe('logins', () => {
   });
 });
 
-describe('target-tag', () => {
+describe('in-tag target-tag', () => {
   it.each([
     '-a',
     '.a',
@@ -538,7 +538,7 @@ describe('target-tag', () => {
   });
 });
 
-describe('source-tag', () => {
+describe('in-tag in-digest source-tag', () => {
   it('is a list, with all that editors put in', () => {
     const text =
       '\ufeff# two releases\r\n  1.40..1.43  \r\n\r\nv1.46.0_2026-05-12 # newest\r\n1.40..1.43';
@@ -570,7 +570,7 @@ describe('source-tag', () => {
   });
 });
 
-describe('images', () => {
+describe('in-images images', () => {
   it.each<[string, unknown]>([
     ['arc-dns\narc-sqlmi', {kind: 'exactly', names: ['arc-dns', 'arc-sqlmi']}],
     ['arc-dns\n arc-dns ', {kind: 'exactly', names: ['arc-dns']}],
@@ -603,7 +603,7 @@ describe('images', () => {
   });
 });
 
-describe('numbers', () => {
+describe('in-number concurrency and timeout', () => {
   const wrong = [
     '0',
     '-1',
@@ -637,7 +637,7 @@ describe('numbers', () => {
   });
 });
 
-describe('booleans', () => {
+describe('in-boolean booleans', () => {
   it.each([
     ['true', true],
     ['True', true],
@@ -681,7 +681,7 @@ describe('the engine', () => {
   });
 });
 
-describe('ca-file', () => {
+describe('in-file ca-file', () => {
   it.each(['ca.pem', './folder/../ca.pem', 'link.pem'])('%s is read', file => {
     const read = settings({'ca-file': file});
     expect(read.ca).toBe(`${certificate}\n${certificate}\n`);
@@ -731,7 +731,7 @@ describe('ca-file', () => {
   });
 });
 
-describe('lock-file', () => {
+describe('in-file lock-file', () => {
   it.each([
     ['mirror.json', 'mirror.json'],
     ['folder/mirror.json', 'folder/mirror.json'],
@@ -802,7 +802,7 @@ describe('docker', () => {
   });
 });
 
-describe('all together', () => {
+describe('in-any all together', () => {
   const canaries = ['Canary-"1"-$-%-é', "Canary-2'::add-mask::x"];
   const everythingWrong: Values = {
     'source-registry': `user:${canaries[0] ?? ''}@acr.io`,

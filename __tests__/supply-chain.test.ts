@@ -54,7 +54,7 @@ function licencesIn(content: string): ReadonlyMap<string, string> {
   );
 }
 
-describe('dist/', () => {
+describe('V16 dist/', () => {
   test('holds two bundles with their licences, and nothing beside them', async () => {
     const files = await readdir('dist', {recursive: true});
     expect(files.map(name => name.replaceAll('\\', '/')).sort()).toEqual([

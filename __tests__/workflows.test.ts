@@ -41,7 +41,7 @@ afterAll(async () => {
   await rm(temporary, {recursive: true, force: true});
 });
 
-describe('our workflows', () => {
+describe('V16 our workflows', () => {
   it.each(workflows)('$name pins every action by commit', ({content}) => {
     const uses = [...content.matchAll(/^\s*(?:- )?uses: (.+)$/gm)].map(([, action = '']) => action);
     expect(uses).not.toHaveLength(0);

@@ -120,38 +120,41 @@ const answers: readonly (readonly [string, Rule, 'source' | 'target'])[] = [
   ]
 ];
 
-test.each(answers)('%s cannot give commands, nor tell secrets', async (_name, rule, side) => {
-  const registry = side === 'source' ? source : target;
-  registry.rule({times: 'always', ...rule});
-  const end = await job.run(
-    {
-      'source-registry': source.name,
-      'source-tag': smallTag,
-      'target-registry': target.name,
-      'target-repository': 'arcdata',
-      'target-username': auth.username,
-      'target-password': password,
-      images: smallNames.join('\n'),
-      'insecure-registries': `${source.name}\n${target.name}`
-    },
-    {variables: {RUNNER_DEBUG: '1'}}
-  );
-  const masks = end.commands.filter(({name}) => name === 'add-mask').map(({data}) => data);
-  expect(logFindings(end.stdout + end.stderr, masks)).toEqual([]);
-  expect(summaryFindings(end.summary)).toEqual([]);
-  expect(Object.keys(end.outputs).filter(name => !documented.test(name))).toEqual([]);
-  // Nothing but the commands that mask a secret may hold it.
-  const told = [
-    ...end.stdout.split('\n').filter(line => !line.startsWith('::add-mask::')),
-    end.stderr,
-    end.summary,
-    ...Object.values(end.outputs)
-  ].join('\n');
-  const secrets = [
-    password,
-    encodeURIComponent(password),
-    Buffer.from(`${auth.username}:${password}`).toString('base64'),
-    ...target.requests.flatMap(({headers}) => headers.authorization?.split(' ')[1] ?? [])
-  ];
-  expect(secrets.filter(secret => told.includes(secret))).toEqual([]);
-});
+test.each(answers)(
+  'V13 log-commands %s cannot give commands, nor tell secrets',
+  async (_name, rule, side) => {
+    const registry = side === 'source' ? source : target;
+    registry.rule({times: 'always', ...rule});
+    const end = await job.run(
+      {
+        'source-registry': source.name,
+        'source-tag': smallTag,
+        'target-registry': target.name,
+        'target-repository': 'arcdata',
+        'target-username': auth.username,
+        'target-password': password,
+        images: smallNames.join('\n'),
+        'insecure-registries': `${source.name}\n${target.name}`
+      },
+      {variables: {RUNNER_DEBUG: '1'}}
+    );
+    const masks = end.commands.filter(({name}) => name === 'add-mask').map(({data}) => data);
+    expect(logFindings(end.stdout + end.stderr, masks)).toEqual([]);
+    expect(summaryFindings(end.summary)).toEqual([]);
+    expect(Object.keys(end.outputs).filter(name => !documented.test(name))).toEqual([]);
+    // Nothing but the commands that mask a secret may hold it.
+    const told = [
+      ...end.stdout.split('\n').filter(line => !line.startsWith('::add-mask::')),
+      end.stderr,
+      end.summary,
+      ...Object.values(end.outputs)
+    ].join('\n');
+    const secrets = [
+      password,
+      encodeURIComponent(password),
+      Buffer.from(`${auth.username}:${password}`).toString('base64'),
+      ...target.requests.flatMap(({headers}) => headers.authorization?.split(' ')[1] ?? [])
+    ];
+    expect(secrets.filter(secret => told.includes(secret))).toEqual([]);
+  }
+);

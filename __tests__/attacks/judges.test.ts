@@ -3,7 +3,7 @@ import {describe, expect, test} from '@jest/globals';
 import {reachOf, sameOwner} from '../../src/registry/address.ts';
 import {judgeAddress, judgeLocation, judgeRedirect} from '../../src/registry/redirect.ts';
 
-describe('how far an address reaches', () => {
+describe('V3 how far an address reaches', () => {
   test.each([
     ['8.8.8.8', 'public'],
     ['2606:4700::1111', 'public'],
@@ -36,7 +36,7 @@ describe('how far an address reaches', () => {
   });
 });
 
-describe('who owns a host', () => {
+describe('V2 who owns a host', () => {
   test.each([
     ['registry-1.docker.io', 'auth.docker.io', true],
     ['myregistry.azurecr.io', 'myregistry.azurecr.io', true],
@@ -52,7 +52,7 @@ describe('who owns a host', () => {
   });
 });
 
-describe('where a redirect may lead', () => {
+describe('V5 where a redirect may lead', () => {
   const secure = new URL('https://registry.example/v2/a/blobs/x');
   const plain = new URL('http://registry.example/v2/a/blobs/x');
 
@@ -87,7 +87,7 @@ describe('where a redirect may lead', () => {
   });
 });
 
-describe('where an upload may go on', () => {
+describe('V4 where an upload may go on', () => {
   const request = new URL('https://registry.example:5000/v2/a/blobs/uploads/');
 
   test.each([
@@ -120,7 +120,7 @@ describe('where an upload may go on', () => {
   });
 });
 
-describe('which addresses a registry may name', () => {
+describe('V3 which addresses a registry may name', () => {
   const outside = judgeAddress('registry.example', ['93.184.216.34']);
   const inside = judgeAddress('registry.corp', ['10.0.0.5']);
   const both = judgeAddress('registry.example', ['93.184.216.34', '10.0.0.5']);

@@ -542,7 +542,7 @@ describe('registries over TLS', () => {
     ...row
   });
 
-  test('behind a proxy that ends TLS: Location and realm by http, the same host', async () => {
+  test('V4 T-L at-tls-proxy behind a proxy that ends TLS: Location and realm by http, the same host', async () => {
     const row = secure({
       prepare: ({source, target}) => {
         for (const one of [source, target]) {
@@ -580,7 +580,7 @@ describe('registries over TLS', () => {
     expect(await play(row)).toEqual([]);
   });
 
-  test('a redirect to plain http', async () => {
+  test('V5 a redirect to plain http', async () => {
     const row = secure({
       prepare: ({source, sink}) => {
         source.rule(rule({kind: 'blob'}, {effect: 'redirect', to: `${sink.url}{self}`}));
@@ -591,7 +591,7 @@ describe('registries over TLS', () => {
     expect(await play(row)).toEqual([]);
   });
 
-  test('a token server over plain http at another host', async () => {
+  test('V2 a token server over plain http at another host', async () => {
     const row = secure({
       prepare: ({source, sink}) => {
         source.rule(
@@ -613,7 +613,7 @@ describe('registries over TLS', () => {
     expect(await play(row)).toEqual([]);
   });
 
-  test('a certificate that nobody knows is not passed over, nor tried again, nor left for http', async () => {
+  test('T25 a certificate that nobody knows is not passed over, nor tried again, nor left for http', async () => {
     const row = secure({
       inputs: {...sourceLogin, 'insecure-registries': ''},
       end: {refused: [/TLS certificate that is not believed/, 'ca-file']},
@@ -623,7 +623,7 @@ describe('registries over TLS', () => {
     expect(await play(row)).toEqual([]);
   });
 
-  test('a plain port in place of TLS', async () => {
+  test('T25 end-1 a plain port in place of TLS', async () => {
     const row = secure({
       sourceOptions: {auth},
       end: {refused: [/TLS/, 'insecure-registries']},

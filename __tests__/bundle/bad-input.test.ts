@@ -315,7 +315,7 @@ const mistakes: readonly Mistake[] = [
   }))
 ];
 
-describe('bad input', () => {
+describe('in-any bad input', () => {
   let source: EmbeddedRegistry;
   let target: EmbeddedRegistry;
   let job: Job;
@@ -408,7 +408,7 @@ describe('bad input', () => {
     expect(named).toHaveLength(9);
   });
 
-  test('what a user pastes cannot command the runner', async () => {
+  test('log-commands what a user pastes cannot command the runner', async () => {
     const names = ['source-registry', 'target-repository', 'source-tag', 'target-tag', 'engine'];
     const end = await job.run({
       ...good,

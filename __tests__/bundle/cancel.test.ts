@@ -10,7 +10,7 @@ import {Job, type Running, type StepEnd, until} from '../support/step.ts';
 const tag = 'v1.46.0_2026-05-12';
 const account = {username: 'me', password: 'sesame open 7'};
 
-describe('a run that is ended from outside', () => {
+describe('V15 T20 a run that is ended from outside', () => {
   let source: EmbeddedRegistry;
   let target: EmbeddedRegistry;
   let job: Job;

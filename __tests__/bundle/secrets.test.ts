@@ -5,7 +5,7 @@ import {afterAll, beforeAll, describe, expect, test} from '@jest/globals';
 
 import {EmbeddedRegistry} from '../../src/demo/registry.ts';
 import {seedRelease} from '../../src/demo/sample.ts';
-import {Job, type StepEnd} from '../support/step.ts';
+import {Job, type StepEnd, until} from '../support/step.ts';
 
 const tag = 'v1.46.0_2026-05-12';
 const names = ['arc-bootstrapper', 'arc-controller', 'arc-dns'];
@@ -46,7 +46,7 @@ const withoutMasks = (log: string) =>
     .filter(line => !line.startsWith('::add-mask::'))
     .join('\n');
 
-describe('passwords stay where they belong', () => {
+describe('V14 log-secrets passwords stay where they belong', () => {
   let source: EmbeddedRegistry;
   let target: EmbeddedRegistry;
   let bearer: EmbeddedRegistry;
@@ -188,6 +188,30 @@ describe('passwords stay where they belong', () => {
     // The registry's words are told, without what they hold.
     expect(end.stdout).toContain('DENIED');
     await expectSilent(end);
+  });
+
+  test('when the network breaks, and the run is cancelled over it', async () => {
+    await using gone = await EmbeddedRegistry.start({
+      auth: {kind: 'basic', username, password: passwords.target}
+    });
+    gone.rule({on: {kind: ['upload', 'mount']}, times: 'always', do: {effect: 'drop'}});
+    const step = await job.start(inputs(gone), {variables: debugging});
+    await until('it has been tried again', () => {
+      const dropped = gone.requests.filter(({kind}) => kind === 'mount' || kind === 'upload');
+      return dropped.length > 20;
+    });
+    step.kill('SIGINT');
+    const end = await step.end;
+    expect(end.exitCode).toBe(1);
+    expect(end.stdout).toMatch(/broke|ECONNRESET|hang up/);
+    await expectSilent(end);
+  });
+
+  test('when it falls over before it has begun', async () => {
+    const nowhere = join(job.workspace, 'nowhere', 'state');
+    const end = await job.run(inputs(target), {variables: {...debugging, GITHUB_STATE: nowhere}});
+    expect(end.exitCode).toBe(1);
+    expect(formsIn(end.stdout + end.stderr)).toEqual([]);
   });
 
   test('when the inputs are wrong', async () => {

@@ -80,7 +80,7 @@ function install(place: Place, options: InstallOptions) {
   });
 }
 
-describeOnPosix('installing docker', () => {
+describeOnPosix('V18 installing docker', () => {
   test('downloads, checks, and takes the client alone out of the archive; once', async () => {
     await using place = await makePlace();
     const bytes = await archive(place);

@@ -37,7 +37,7 @@ test('a child gets exactly the given environment, arguments and input', async ()
   expect(outcome).toMatchObject({exitCode: 0, stderr: '', timedOut: false});
 });
 
-test('a non-zero exit is handed back, with what was said', async () => {
+test('V18 a non-zero exit is handed back, with what was said', async () => {
   const outcome = await runProcess({
     file: node,
     args: script('console.error("no"); process.exitCode = 7'),

@@ -41,7 +41,7 @@ async function expectNothingLeft(scene: Scene): Promise<void> {
 }
 
 describeOnPosix('the docker engine', () => {
-  test('publishes a release as one set, and takes its staging tags away', async () => {
+  test('V11 publishes a release as one set, and takes its staging tags away', async () => {
     await using scene = await setScene(fakeDaemon());
     const {record, log, commands} = await scene.run();
     expect(record.failure).toBeUndefined();
@@ -75,7 +75,7 @@ describeOnPosix('the docker engine', () => {
     expect(said.filter(line => line.startsWith('push ') && line.includes(tag))).toEqual([]);
   });
 
-  test('keeps digests where the daemon does, and says what travelled of an index', async () => {
+  test('E2 keeps digests where the daemon does, and says what travelled of an index', async () => {
     await using scene = await setScene(fakeDaemon({store: 'containerd'}));
     const {record} = await scene.run();
     const images = record.releases[0]?.images ?? [];
@@ -141,7 +141,7 @@ describeOnPosix('the docker engine', () => {
 
   const failsLate = `if (args[0] === 'push' && args[1].includes('arc-bootstrapper')) { console.error('::error::x\\n##[add-mask]y\\u001b[2J denied: quota'); process.exit(1); }`;
 
-  test('publishes nothing when one image fails, which is tried twice', async () => {
+  test('E1 publishes nothing when one image fails, which is tried twice', async () => {
     await using scene = await setScene(fakeDaemon({before: failsLate}));
     const {record, commands} = await scene.run();
     const failed = record.releases[0]?.images.filter(({status}) => status === 'failed') ?? [];
@@ -214,7 +214,7 @@ describeOnPosix('the docker engine', () => {
       }),
       /docker was refused at .*engine: registry/s
     ]
-  ])('is not begun with when docker %s', async (_, program, message) => {
+  ])('E1 is not begun with when docker %s', async (_, program, message) => {
     await using scene = await setScene(program, {
       auth: {kind: 'basic', username: 'me', password: 'canary-1'}
     });
@@ -230,7 +230,7 @@ describeOnPosix('the docker engine', () => {
     await expectNothingLeft(scene);
   });
 
-  test('gives an image up that hangs, without a second try, and then the release', async () => {
+  test('E1 gives an image up that hangs, without a second try, and then the release', async () => {
     await using scene = await setScene(
       fakeDaemon({
         before: `if (args[0] === 'push' && args[1].includes('arc-controller')) await new Promise(resolve => setTimeout(resolve, 60_000));`
@@ -264,7 +264,7 @@ describeOnPosix('the docker engine', () => {
     await expectNothingLeft(scene);
   });
 
-  test('stops everything when the daemon goes away', async () => {
+  test('E1 stops everything when the daemon goes away', async () => {
     await using scene = await setScene(
       fakeDaemon({
         before: `if (args[0] === 'pull') fail('Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?');`
@@ -320,7 +320,7 @@ describeOnPosix('the docker engine', () => {
   test.each([
     ['once, and is sent again', 1, [tag]],
     ['and never comes', 'always', []]
-  ] as const)('finds out when a layer is lost %s', async (_, times, tags) => {
+  ] as const)('T15 finds out when a layer is lost %s', async (_, times, tags) => {
     await using scene = await setScene(fakeDaemon(), {verifyReferences: false});
     scene.target.rule({
       on: {method: 'PUT', kind: 'upload', repository: `${repository}/arc-controller`},

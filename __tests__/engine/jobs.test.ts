@@ -125,7 +125,7 @@ async function site(bytes: Buffer) {
   };
 }
 
-describeOnPosix('a login that is kept', () => {
+describeOnPosix('V15 a login that is kept', () => {
   test('is there for later steps; post takes it away, byte for byte', async () => {
     await place.program('docker', fakeDaemon());
     const main = await job.run(inputs({'keep-login': 'true', engine: 'docker'}), {
@@ -194,7 +194,7 @@ describeOnPosix('a login that is kept', () => {
   });
 });
 
-describeOnPosix('a machine without docker', () => {
+describeOnPosix('V18 a machine without docker', () => {
   const version = {'docker-version': '29.6.2', engine: 'docker'};
 
   test('gets a client from the tool cache, once for all jobs, when its checksum is right', async () => {
@@ -262,7 +262,7 @@ describeOnPosix('a machine without docker', () => {
   });
 });
 
-describeOnPosix('the password', () => {
+describeOnPosix('V14 log-secrets the password', () => {
   test.each<[string, Readonly<Record<string, string>>, Readonly<Record<string, string>>]>([
     ['in a run that goes well, with all that is said', {}, {RUNNER_DEBUG: '1'}],
     ['when docker is refused and says it aloud', {'target-password': password}, {}],

@@ -12,7 +12,7 @@ import {type Certificates, makeCertificates} from '../support/certificates.ts';
 import {Job} from '../support/step.ts';
 import {names, repository, tag} from './run.ts';
 
-describe('NO_PROXY', () => {
+describe('T26 NO_PROXY', () => {
   test.each([
     ['*', 'https://one.example.com', true],
     ['other.example, *', 'https://one.example.com', true],
@@ -98,7 +98,7 @@ async function startProxy(answer: 'through' | 'silent' | 'hole' | number = 'thro
   };
 }
 
-describe('a run behind a proxy', () => {
+describe('T26 a run behind a proxy', () => {
   let certificates: Certificates;
   let source: EmbeddedRegistry;
   let target: EmbeddedRegistry;
@@ -168,7 +168,7 @@ describe('a run behind a proxy', () => {
   });
 });
 
-describe('a proxy that', () => {
+describe('T26 a proxy that', () => {
   test.each<[string, 'silent' | 'hole' | number, object]>([
     ['does not answer', 'silent', {fault: 'stalled'}],
     ['lets through to nowhere', 'hole', {fault: 'stalled'}],

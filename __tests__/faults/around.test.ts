@@ -154,7 +154,7 @@ describe('T25 registries that cannot be reached', () => {
     expect(findings).toEqual([]);
   });
 
-  test('a server that has a certificate for each name is told the name, and HTTP/1.1 is spoken', async () => {
+  test('at-http2 a server that has a certificate for each name is told the name, and HTTP/1.1 is spoken', async () => {
     await using certificates = await makeCertificates(['DNS:sni.test']);
     await using others = await makeCertificates(['DNS:another.example']);
     const told = {names: new Set<string>(), protocols: new Set<string>()};

@@ -9,17 +9,20 @@ import {judge, snapshotOf} from '../support/oracle.ts';
 import {putRelease, smallNames} from '../support/small-release.ts';
 import {VirtualClock} from '../support/virtual-clock.ts';
 
-const profiles: readonly Profile[] = [
-  ...(['acr', 'ecr', 'ghcr', 'dockerhub', 'harbor', 'gitlab', 'quay', 'nexus'] as const),
-  ...(['artifactory', 'gar', 'zot', 'nginx', 'distribution', 'spec'] as const)
+/** Each kind by its number in the matrix. */
+const ids = [
+  ...(['at-acr', 'at-ecr', 'at-ghcr', 'at-dockerhub', 'at-harbor', 'at-gitlab'] as const),
+  ...(['at-quay', 'at-nexus', 'at-artifactory', 'at-gar', 'at-zot', 'at-nginx'] as const),
+  ...(['at-distribution', 'at-spec'] as const)
 ];
+const profiles = ids.map(id => [id, id.slice('at-'.length) as Profile] as const);
 
 const auth = {kind: 'bearer', username: 'robot', password: 'c"a$n%a ry'} as const;
 const inputs = {'target-username': auth.username, 'target-password': auth.password};
 /** What the zot that is meant here is set up with: docker's types are taken as well. */
 const character = {manifestTypes: 'all'} as const;
 
-describe.each(profiles)('%s as the target', profile => {
+describe.each(profiles)('%s as the target', (_id, profile) => {
   test.each(['known by its name', 'not known'] as const)(
     'cold, unchanged and in need of repair, %s',
     async knowledge => {
@@ -70,7 +73,7 @@ describe.each(profiles)('%s as the target', profile => {
   );
 });
 
-describe.each(profiles)('%s as the source', profile => {
+describe.each(profiles)('%s as the source', (_id, profile) => {
   test('is read', async () => {
     const findings = await play({
       id: profile,
@@ -83,7 +86,7 @@ describe.each(profiles)('%s as the source', profile => {
 });
 
 describe('what a registry wants and does not have', () => {
-  test('zot without docker’s types says so, and nothing is converted', async () => {
+  test('at-zot without docker’s types says so, and nothing is converted', async () => {
     const findings = await play({
       id: 'zot',
       name: 'zot',
@@ -96,7 +99,7 @@ describe('what a registry wants and does not have', () => {
     expect(findings).toEqual([]);
   });
 
-  test.each(['ecr', 'harbor'] as const)('%s without the repository', async profile => {
+  test.each(['ecr', 'harbor'] as const)('at-%s without the repository', async profile => {
     const findings = await play({
       id: profile,
       name: profile,
@@ -107,7 +110,7 @@ describe('what a registry wants and does not have', () => {
     expect(findings).toEqual([]);
   });
 
-  test('ghcr without credentials says that none were used', async () => {
+  test('at-ghcr without credentials says that none were used', async () => {
     const findings = await play({
       id: 'ghcr',
       name: 'ghcr',

@@ -175,14 +175,14 @@ const rows: readonly Row[] = [
       ['5 MB', {repeat: 'x', size: 5_000_000}]
     ] as const
   ).map(([what, body]): Row => ({
-    id: 'errors',
+    id: 'spec-errors',
     name: `an error says ${what}`,
     source: [rule({kind: 'blob', digest: engine.digest}, status(400, {body}), {times: always})],
     end: {refused: ['status 400', engine.digest, 'arcdata/arc-controller']},
     longest: 10_000
   })),
   {
-    id: 'warnings',
+    id: 'spec-warnings',
     name: 'warnings are shown once each, and change nothing',
     source: [
       rule(
@@ -207,7 +207,7 @@ const rows: readonly Row[] = [
     }
   },
   {
-    id: 'proxying',
+    id: 'spec-proxying',
     name: 'the credentials of one registry never go to the other',
     sourceOptions: {auth: {...account, password: 'of the source'}},
     targetOptions: {auth: {...account, kind: 'basic', password: 'of the target'}},
@@ -225,7 +225,7 @@ const rows: readonly Row[] = [
     }
   },
   {
-    id: 'redirects',
+    id: 'spec-redirects',
     name: 'only questions are sent on, uploads and manifests are not',
     prepare: ({target, sink}) => {
       target.rule(

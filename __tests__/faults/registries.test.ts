@@ -44,7 +44,7 @@ const breaks = rule(
 
 const rows: readonly Row[] = [
   ...(['known', 'not known'] as const).map((knowledge): Row => ({
-    id: 'acr',
+    id: 'at-acr',
     name: `a blob above 20 MiB in one PUT is refused, the registry ${knowledge}`,
     targetOptions: {profile: 'acr'},
     network: {
@@ -60,7 +60,7 @@ const rows: readonly Row[] = [
       )
   })),
   {
-    id: 'acr',
+    id: 'at-acr',
     name: 'a commit takes longer than any other answer may',
     targetOptions: {profile: 'acr'},
     network: {timings: {...patientTimings, answer: 500}},
@@ -72,7 +72,7 @@ const rows: readonly Row[] = [
     }
   },
   {
-    id: 'acr',
+    id: 'at-acr',
     name: 'commits end in GENERIC_STORAGE_ERROR for a minute',
     targetOptions: {profile: 'acr'},
     target: [
@@ -84,7 +84,7 @@ const rows: readonly Row[] = [
     end: 'complete'
   },
   {
-    id: 'acr',
+    id: 'at-acr',
     name: '429 with a Retry-After that counts down',
     targetOptions: {profile: 'acr'},
     target: [60, 50, 40].map(seconds =>
@@ -95,7 +95,7 @@ const rows: readonly Row[] = [
     longest: 300_000
   },
   {
-    id: 'ghcr',
+    id: 'at-ghcr',
     name: 'a chunk above 4 MiB is refused with 416',
     targetOptions: {profile: 'ghcr'},
     network: {quirks: name => ({...smallBounds(name), chunk: 4.5 * MiB})},
@@ -103,14 +103,14 @@ const rows: readonly Row[] = [
     end: 'complete'
   },
   {
-    id: 'ghcr',
+    id: 'at-ghcr',
     name: 'of several chunks only the last one is kept',
     targetOptions: {profile: 'ghcr', character: {chunks: 'last'}},
     target: [breaks],
     end: 'complete'
   },
   {
-    id: 'ecr',
+    id: 'at-ecr',
     name: 'ten manifests a second, no Retry-After',
     targetOptions: {profile: 'ecr', character: {creates: 'all'}},
     target: [
@@ -119,7 +119,7 @@ const rows: readonly Row[] = [
     end: 'complete'
   },
   {
-    id: 'ecr',
+    id: 'at-ecr',
     name: 'pages of more than a thousand are refused',
     sourceOptions: {profile: 'ecr'},
     inputs: {'source-tag': 'latest'},
@@ -130,7 +130,7 @@ const rows: readonly Row[] = [
         .map(({query}) => `a page was asked for with ${query}`)
   },
   {
-    id: 'dockerhub',
+    id: 'at-dockerhub',
     name: 'mounts are refused with 400 for their repository',
     targetOptions: {profile: 'spec'},
     target: [
@@ -141,7 +141,7 @@ const rows: readonly Row[] = [
     end: 'complete'
   },
   {
-    id: 'gitlab',
+    id: 'at-gitlab',
     name: 'the tag for referrers leads to the image itself',
     sourceOptions: {profile: 'gitlab'},
     targetOptions: {profile: 'gitlab'},
@@ -149,7 +149,7 @@ const rows: readonly Row[] = [
     end: 'complete'
   },
   {
-    id: 'quay',
+    id: 'at-quay',
     name: 'layers that are not packed are refused, which is told and not mended',
     targetOptions: {profile: 'quay'},
     prepare: withLayer(1000, 'application/vnd.oci.image.layer.v1.tar'),
@@ -157,7 +157,7 @@ const rows: readonly Row[] = [
     longest: 60_000
   },
   {
-    id: 'quay',
+    id: 'at-quay',
     name: 'no mount goes without the repository that it is from',
     targetOptions: {profile: 'quay'},
     end: 'complete',
@@ -170,7 +170,7 @@ const rows: readonly Row[] = [
     }
   },
   {
-    id: 'harbor',
+    id: 'at-harbor',
     name: 'one upload in ten is unknown to the next replica',
     targetOptions: {profile: 'harbor', character: {creates: 'all'}},
     target: [2, 7, 11].map(skip =>
@@ -179,7 +179,7 @@ const rows: readonly Row[] = [
     end: 'complete'
   },
   {
-    id: 'harbor',
+    id: 'at-harbor',
     name: 'its database knows a blob that its storage has lost',
     targetOptions: {profile: 'harbor', character: {creates: 'all'}},
     prepare: ({target}) => {
@@ -203,7 +203,7 @@ const rows: readonly Row[] = [
     end: 'complete'
   },
   {
-    id: 'nexus',
+    id: 'at-nexus',
     name: 'tags that may not be written a second time',
     targetOptions: {profile: 'nexus'},
     target: [
@@ -217,14 +217,14 @@ const rows: readonly Row[] = [
     longest: 60_000
   },
   {
-    id: 'gar',
+    id: 'at-gar',
     name: 'uploads break, and several chunks are not taken',
     targetOptions: {profile: 'gar'},
     target: [breaks],
     end: 'complete'
   },
   {
-    id: 'distribution',
+    id: 'at-distribution',
     name: 'no upload is gone on with after a failed commit',
     targetOptions: {profile: 'distribution'},
     target: [rule(put, status(500), {times: 6})],
@@ -235,7 +235,7 @@ const rows: readonly Row[] = [
     }
   },
   {
-    id: 'k8s',
+    id: 'at-k8s',
     name: 'the list of referrers leads to a page for signing in',
     inputs: {referrers: 'true'},
     prepare: ({source, sink}) => {
@@ -247,14 +247,14 @@ const rows: readonly Row[] = [
     end: 'complete'
   },
   {
-    id: 'nginx',
+    id: 'at-nginx',
     name: 'connections are closed after a thousand requests, uploads are capped, a tag is renamed',
     targetOptions: {profile: 'nginx'},
     inputs: {'target-tag': 'renamed'},
     end: 'complete'
   },
   {
-    id: 'cloudflare',
+    id: 'at-cloudflare',
     name: 'nothing above 4 MiB comes through, which it says by a reset',
     target: [
       rule(
@@ -266,7 +266,7 @@ const rows: readonly Row[] = [
     end: 'complete'
   },
   {
-    id: 'slow-source',
+    id: 'at-slow-source',
     name: 'the source halts, and the target closes the upload that waits for it',
     source: [
       rule(
@@ -289,7 +289,7 @@ const rows: readonly Row[] = [
     end: 'complete'
   },
   {
-    id: 'cdn',
+    id: 'at-cdn',
     name: 'downloads at another host never end',
     sourceOptions: {character: {redirectBlobs: true}},
     network: short,
@@ -309,7 +309,7 @@ describe('what single kinds of registry do', () => {
   });
 });
 
-test('acr a name that leads to another machine each time is asked once in a run', async () => {
+test('at-acr a name that leads to another machine each time is asked once in a run', async () => {
   const clock = new VirtualClock();
   await using source = await EmbeddedRegistry.start({now: clock.now});
   await using target = await EmbeddedRegistry.start({now: clock.now});

@@ -38,23 +38,28 @@ const few =
   };
 
 const rows: readonly Row[] = [
-  ...(['reset', 'end'] as const).flatMap((how, i): Row[] => [
+  ...(
+    [
+      ['S1', 'reset'],
+      ['S2', 'end']
+    ] as const
+  ).flatMap(([id, how]): Row[] => [
     {
-      id: `S${i + 1}`,
+      id,
       name: `${how} in mid-download goes on by Range`,
       source: [rule(readEngine, {effect: 'cut-download', after: 1_000_000, how})],
       end: 'complete',
       also: resumed(unread[how])
     },
     {
-      id: `S${i + 1}`,
+      id,
       name: `${how} five times, each a little further`,
       source: [rule(readEngine, {effect: 'cut-download', after: 500_000, how}, {times: 5})],
       end: 'complete',
       also: resumed(5 * unread[how])
     },
     {
-      id: `S${i + 1}`,
+      id,
       name: `${how}, and Range is ignored`,
       source: [
         rule(readEngine, {effect: 'cut-download', after: 1_000_000, how}),
@@ -64,13 +69,13 @@ const rows: readonly Row[] = [
       also: resumed(2_000_000)
     },
     {
-      id: `S${i + 1}`,
+      id,
       name: `${how} within a manifest`,
       source: [rule(readManifest, {effect: 'cut-download', after: 100, how}, {times: 3})],
       end: 'complete'
     },
     {
-      id: `S${i + 1}`,
+      id,
       name: `${how} of every download after a kilobyte ends in a refusal`,
       source: [rule(readEngine, {effect: 'cut-download', after: 1000, how}, {times: always})],
       end: {refused: [engine.digest, 'arcdata/arc-controller', /ended|broke/]}
@@ -89,7 +94,7 @@ const rows: readonly Row[] = [
     end: 'complete'
   },
   {
-    id: 'S3',
+    id: 'S3 end-2',
     name: 'wrong bytes once',
     source: [rule(readEngine, {effect: 'flip', at: 4_000_000})],
     end: 'complete',
@@ -256,7 +261,7 @@ const rows: readonly Row[] = [
     ] as const
   ).flatMap(([after, least]): Row[] => [
     {
-      id: 'S7',
+      id: 'S7 spec-429',
       name: `429, Retry-After ${after ?? 'absent'}`,
       source: [
         rule(
@@ -425,7 +430,7 @@ const rows: readonly Row[] = [
     longest: 60_000
   },
   {
-    id: 'S12',
+    id: 'S12 end-2',
     name: 'no Docker-Content-Digest anywhere',
     source: [rule({}, {effect: 'headers', set: {'Docker-Content-Digest': null}}, {times: always})],
     end: 'complete'
@@ -465,7 +470,7 @@ const rows: readonly Row[] = [
     end: 'complete'
   })),
   {
-    id: 'S12',
+    id: 'S12 end-3',
     name: 'an image served as an index',
     source: [
       rule(

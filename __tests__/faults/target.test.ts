@@ -321,7 +321,7 @@ const rows: readonly Row[] = [
         : []
   },
   {
-    id: 'T9',
+    id: 'T9 end-13',
     name: '416 after half of a chunk: it goes on from there',
     targetOptions: {profile: 'spec'},
     target: [
@@ -390,8 +390,8 @@ const rows: readonly Row[] = [
     }
   ]),
   ...(['relative', 'absolute', 'query', 'no-slash', 'elsewhere', 'http'] as const).map(
-    (mode, i): Row => ({
-      id: `T-L${i + 1}`,
+    (mode): Row => ({
+      id: 'T-L end-4a',
       name: `Location: ${mode}`,
       targetOptions: {character: {location: mode}},
       end: 'complete'
@@ -496,7 +496,7 @@ const rows: readonly Row[] = [
     end: 'complete'
   })),
   ...[401, 403, 404, 405, 500, 503].map((code): Row => ({
-    id: 'T13',
+    id: 'T13 end-11',
     name: `mounts are answered with ${code}`,
     target: [
       rule(

@@ -49,7 +49,7 @@ describe.each([
   {from: 'distribution', to: 'spec'},
   {from: 'spec', to: 'distribution'},
   {from: 'distribution', to: 'distribution'}
-] as const)('referrers from $from to $to', ({from, to}) => {
+] as const)('spec-subject referrers from $from to $to', ({from, to}) => {
   it('travel with their image, where they are asked for', async () => {
     await using source = await EmbeddedRegistry.start({profile: from});
     await using target = await EmbeddedRegistry.start({profile: to});
@@ -77,7 +77,7 @@ describe.each([
   });
 });
 
-describe('a list of referrers', () => {
+describe('T29 end-12 a list of referrers', () => {
   it.each([400, 403, 404, 405, 406, 200])(
     'that is answered with %d and a page holds nothing up',
     async status => {

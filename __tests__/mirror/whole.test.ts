@@ -63,7 +63,7 @@ describe('nothing is half published', () => {
     expect(target.store.tagEvents).toHaveLength(19);
   });
 
-  test('a blob that the source lacks leaves the target without a tag', async () => {
+  test('in-partial S11 a blob that the source lacks leaves the target without a tag', async () => {
     seedRelease(source.store, 'arcdata', {...small, tag});
     const broken = buildRelease({...small, tag}).images.find(
       ({name}) => name === 'arc-controller-db'
@@ -102,7 +102,7 @@ describe('nothing is half published', () => {
     expect(target.store.tagEvents.filter(({holes}) => holes.length > 0)).toEqual([]);
   });
 
-  test('the previous release stays as it was when the next one breaks', async () => {
+  test('T19 the previous release stays as it was when the next one breaks', async () => {
     const before = 'v1.45.0_2026-04-14';
     seedRelease(source.store, 'arcdata', {...small, tag: before, month: 1});
     expect((await run()).exitCode).toBe(0);
@@ -128,7 +128,7 @@ describe('nothing is half published', () => {
     expect(tags()).toEqual(old);
   });
 
-  test('an unknown tag suggests what may have been meant', async () => {
+  test('in-unknown-image an unknown tag suggests what may have been meant', async () => {
     seedRelease(source.store, 'arcdata', {...small, tag});
     const end = await run({'source-tag': 'v1.46.0_2026-05-128'});
     expect(end.exitCode).toBe(1);

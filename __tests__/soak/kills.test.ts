@@ -64,7 +64,7 @@ const sent = () =>
     .reduce((sum, {bytesIn}) => sum + bytesIn, 0);
 
 test.each(Array.from({length: kills}, (_, i) => [i + 1, random.between(250, 1500)] as const))(
-  'kill %i, after %i ms: never a half tag, and the next run completes without sending again',
+  'T20 kill %i, after %i ms: never a half tag, and the next run completes without sending again',
   async (_number, after) => {
     if (random.fraction() < 0.5) putRelease(target.store, 'arcdata', previous);
     const running = start();
@@ -98,29 +98,32 @@ test.each([
   ['SIGINT', 'while uploads are opened', {kind: ['upload', 'mount'], method: 'POST'}, 700],
   ['SIGINT', 'while uploads are on their way', {kind: 'upload', method: ['PUT', 'PATCH']}, 60_000],
   ['SIGTERM', 'while uploads are on their way', {kind: 'upload', method: ['PUT', 'PATCH']}, 60_000]
-] as const)('%s %s ends the run soon, and none of them stays', async (signal, _when, on, ms) => {
-  putRelease(target.store, 'arcdata', previous);
-  const before = snapshotOf(target.store);
-  target.clearRules();
-  target.rule({
-    on,
-    times: 'always',
-    do: ms > 1000 ? {effect: 'stall-upload', after: 1} : {effect: 'delay', ms}
-  });
-  const running = start();
-  await until('three of them are under way', () => {
-    const under = target.requests.filter(
-      ({method, kind, status, path}) =>
-        status === 0 && path.includes('/uploads') && kind !== 'manifest' && method !== 'DELETE'
-    );
-    return under.length >= 3;
-  });
-  const at = performance.now();
-  running.kill(signal);
-  const end = await running.end;
-  expect(end.exitCode).toBe(1);
-  expect(performance.now() - at).toBeLessThan(7500);
-  expect(end.stdout + end.stderr).toContain('cancelled');
-  expect(snapshotOf(target.store).tags).toEqual(before.tags);
-  await until('no upload is open', () => target.store.sessions.length === 0, 2000);
-});
+] as const)(
+  'T19 %s %s ends the run soon, and none of them stays',
+  async (signal, _when, on, ms) => {
+    putRelease(target.store, 'arcdata', previous);
+    const before = snapshotOf(target.store);
+    target.clearRules();
+    target.rule({
+      on,
+      times: 'always',
+      do: ms > 1000 ? {effect: 'stall-upload', after: 1} : {effect: 'delay', ms}
+    });
+    const running = start();
+    await until('three of them are under way', () => {
+      const under = target.requests.filter(
+        ({method, kind, status, path}) =>
+          status === 0 && path.includes('/uploads') && kind !== 'manifest' && method !== 'DELETE'
+      );
+      return under.length >= 3;
+    });
+    const at = performance.now();
+    running.kill(signal);
+    const end = await running.end;
+    expect(end.exitCode).toBe(1);
+    expect(performance.now() - at).toBeLessThan(7500);
+    expect(end.stdout + end.stderr).toContain('cancelled');
+    expect(snapshotOf(target.store).tags).toEqual(before.tags);
+    await until('no upload is open', () => target.store.sessions.length === 0, 2000);
+  }
+);
