@@ -119,8 +119,8 @@ const distribution: Character = {
 
 /**
  * How the registries of the field behave, as far as it matters to a mirror: the one place for a new
- * quirk. What happens only now and then (an outage, a wrong realm, a lost session) is not a trait;
- * tests ask for it by a rule.
+ * quirk. What the client knows of them stands in src/registry/quirks.ts. What happens only now and
+ * then (an outage, a wrong realm, a lost session) is not a trait; tests ask for it by a rule.
  */
 export const profiles = {
   spec,

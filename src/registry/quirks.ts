@@ -69,6 +69,7 @@ const known: readonly Known[] = [
   },
   {
     // Repositories are not made by a push, and layers are mounted only if the account has that switched on.
+    // https://github.com/google/go-containerregistry/issues/1091
     host: /\.dkr\.ecr(?:-fips)?\.[a-z0-9-]+\.(?:amazonaws\.com(?:\.cn)?|on\.aws)$/,
     quirks: {
       name: 'ECR',
@@ -79,6 +80,7 @@ const known: readonly Known[] = [
   },
   {
     // No upload in several chunks: whole blobs only.
+    // https://github.com/containers/skopeo/issues/1101
     host: /(?:^|\.)(?:pkg\.dev|gcr\.io)$/,
     quirks: {
       name: 'Artifact Registry',
@@ -87,6 +89,7 @@ const known: readonly Known[] = [
         'The first part of the path must be an existing repository of the project: gcloud artifacts repositories create.'
     }
   },
+  // A blob is there for other repositories once a manifest names it.
   {host: /\.jfrog\.io$/, quirks: {name: 'Artifactory', mountsCommittedOnly: true}},
   {host: /^quay\.io$/, quirks: {name: 'Quay'}}
 ];
@@ -102,11 +105,11 @@ export function quirksOf(registry: string): Quirks {
 export interface Learned {
   /** The media types of manifests that it refuses while anything below them is missing. */
   readonly checks: Set<string>;
-  /** A request with more bytes than this was refused with 413. */
+  /** A request with more bytes than this was refused: with 413, or its first chunk with 416. */
   tooLarge?: number;
   /** Whether a 404 to HEAD means that there is no such tag, as it should. */
   headTells?: Promise<boolean> | undefined;
-  /** A second chunk was refused: blobs only go up whole. */
+  /** A second chunk was refused, or took the place of the first: blobs only go up whole. */
   wholeOnly?: boolean;
   /** HEAD of a manifest fails: GET tells. */
   headFails?: boolean;
