@@ -62,8 +62,8 @@ export interface PlanOptions {
   readonly slots: Slots;
   readonly signal: AbortSignal;
   /**
-   * The target's repositories as far as its catalogue tells, where that is known: in one that is not
-   * among them there is nothing to ask for.
+   * The target's repositories as far as its catalogue tells, where that is known: of one that is not
+   * among them a single blob is asked for, and all the others only if that is there.
    */
   readonly repositories?: ReadonlySet<string> | undefined;
 }
@@ -78,7 +78,9 @@ export async function makePlan(images: readonly Image[], options: PlanOptions): 
   const standings = new Map<Image, Standing>();
   const present = new Set<string>();
   const pairs = new Map<string, {repository: string; descriptor: Descriptor}>();
-  const exists = (repository: string) => repositories?.has(repository) !== false;
+  const hidden = repositories && (await hiddenFrom(repositories, images, options));
+  const exists = (repository: string) =>
+    repositories === undefined || repositories.has(repository) || hidden?.has(repository) === true;
   for (const {
     target: {repository},
     blobs
@@ -98,7 +100,65 @@ export async function makePlan(images: readonly Image[], options: PlanOptions): 
       if (has === 'present') present.add(key);
     })
   ]);
+  await Promise.all(
+    images.map(async image => {
+      const standing = standings.get(image);
+      const {repository} = image.target;
+      if (standing === undefined || standing.tagged === image.root.descriptor.digest) return;
+      if (![...image.blobs.keys()].every(digest => present.has(pair(repository, digest)))) return;
+      standings.set(image, {...standing, manifests: await staged(image, options)});
+    })
+  );
   return assign(images, {standings, present, exists});
+}
+
+/**
+ * Repositories that hold something although a catalogue leaves them out, as some do where nothing is
+ * tagged: what was staged is there. The smallest blob tells, since small ones come early.
+ */
+async function hiddenFrom(
+  catalogue: ReadonlySet<string>,
+  images: readonly Image[],
+  {target, slots, signal}: PlanOptions
+): Promise<ReadonlySet<string>> {
+  const smallest = new Map<string, Descriptor>();
+  for (const {
+    target: {repository},
+    blobs
+  } of images) {
+    if (catalogue.has(repository)) continue;
+    for (const blob of blobs.values()) {
+      const known = smallest.get(repository);
+      if (known === undefined || blob.size < known.size) smallest.set(repository, blob);
+    }
+  }
+  const found = new Set<string>();
+  await Promise.all(
+    [...smallest].map(async ([repository, blob]) => {
+      const has = await slots.run(() => hasBlob(target, repository, blob, signal));
+      if (has === 'present') found.add(repository);
+    })
+  );
+  return found;
+}
+
+/**
+ * The manifests that are there although the tag is not: those of an image that was staged. Asked for
+ * only where all blobs are there. What refers to the image is put anew: whether the target lists it,
+ * its digest does not tell.
+ */
+async function staged(
+  image: Image,
+  {target, slots, signal}: PlanOptions
+): Promise<ReadonlySet<Digest>> {
+  const {repository} = image.target;
+  const there = await Promise.all(
+    image.manifests.map(async ({descriptor: {digest}}) => {
+      const found = await slots.run(() => resolveManifest(target, repository, digest, signal));
+      return found === digest ? [digest] : [];
+    })
+  );
+  return new Set(there.flat());
 }
 
 async function ask(
@@ -110,8 +170,8 @@ async function ask(
   const {repository, tag} = image.target;
   const tagged = await slots.run(() => resolveManifest(target, repository, tag, signal));
   const manifests = new Set<Digest>();
-  // Only under the right tag does it matter what is there; otherwise all manifests are put anew,
-  // which costs less than asking.
+  // Under another tag, or none, all manifests are most likely to be put anew, which costs less than
+  // asking; unless the blobs tell that the image was staged.
   if (tagged !== image.root.descriptor.digest) return {tagged, manifests};
   await Promise.all(
     [...image.manifests, ...image.attached].map(async ({descriptor: {digest}}) => {

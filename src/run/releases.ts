@@ -99,6 +99,7 @@ export async function chooseReleases(
     const set = await resolveImages({
       tag,
       selection: images,
+      staging: !settings.publish,
       has: (name, one) => roots.has(name, one),
       siblings: () => names.siblings(),
       log,
