@@ -31,6 +31,10 @@ interface Job {
   readonly secrets?: Readonly<Record<string, string>>;
   readonly steps?: readonly Step[];
   readonly 'timeout-minutes'?: unknown;
+  readonly needs?: unknown;
+  readonly if?: string;
+  readonly strategy?: unknown;
+  readonly outputs?: Readonly<Record<string, string>>;
 }
 
 interface Workflow {
@@ -42,6 +46,7 @@ interface Workflow {
 interface Called {
   readonly inputs: Readonly<Record<string, {required?: boolean; default?: unknown}>>;
   readonly secrets: Readonly<Record<string, {required?: boolean}>>;
+  readonly outputs: Readonly<Record<string, unknown>>;
 }
 
 const text = (path: string) => readFile(path, 'utf8');
@@ -85,6 +90,11 @@ function whole(body: string): string {
   );
   return body.startsWith('- ') ? job + body.replace(/^(?=.)/gm, '      ') : body;
 }
+
+/** The workflows that other repositories call. */
+const reusable = ['reusable.yml', 'sharded.yml'];
+
+const callOf = (name: string) => (workflow(name).on as {workflow_call: Called}).workflow_call;
 
 const examples = blocks('yaml').filter(({body}) => /^on:/m.test(body) || body.startsWith('- '));
 
@@ -201,14 +211,14 @@ describe('examples', () => {
     }
   );
 
-  it('of the reusable workflow give what it takes', () => {
-    const {workflow_call: called} = workflow('reusable.yml').on as {workflow_call: Called};
+  it('of the reusable workflows give what they take', () => {
     const calls = examples
       .flatMap(({body}) => Object.values((parse(whole(body)) as Workflow).jobs))
       .filter(({uses}) => uses !== undefined);
-    expect(calls).not.toHaveLength(0);
+    const ours = /^arcdata-mirror\/arcdata-mirror\/\.github\/workflows\/([\w-]+\.yml)@v1$/;
+    expect(calls.map(({uses = ''}) => ours.exec(uses)?.[1]).sort()).toEqual(reusable);
     for (const job of calls) {
-      expect(job.uses).toBe('arcdata-mirror/arcdata-mirror/.github/workflows/reusable.yml@v1');
+      const called = callOf(ours.exec(job.uses ?? '')?.[1] ?? '');
       expect(Object.keys(called.inputs)).toEqual(
         expect.arrayContaining(Object.keys(job.with ?? {}))
       );
@@ -257,12 +267,6 @@ function shellOf({name, body}: {name: string; body: string}): {name: string; bod
 }
 
 describe('README', () => {
-  it('says that the output matrix is missing for as long as it is', () => {
-    const report = sources.find(({path}) => path === join('report', 'outputs.ts'))?.code ?? '';
-    const limits = /^## Limits\n(.*?)^## /ms.exec(readme)?.[1] ?? '';
-    expect(limits.includes('`matrix` is not set')).toBe(!report.includes("['matrix',"));
-  });
-
   it('shows every variable of the script', () => {
     const shown = [...readme.matchAll(/^export ((?:SOURCE|TARGET)_DOCKER_\w+)=/gm)];
     const variables = inputTable.flatMap(({variable}) => variable ?? []);
@@ -370,13 +374,61 @@ describe('our workflows', () => {
     expect(crons.filter(cron => !/^[1-9]\d? \d+ \* \* [0-6]$/.test(cron))).toEqual([]);
   });
 
-  it('offer in the reusable one the defaults of the code', () => {
-    const {workflow_call: called} = workflow('reusable.yml').on as {workflow_call: Called};
+  it.each(reusable)('offer in %s the defaults of the code', name => {
+    const called = callOf(name);
     const differing = inputTable
       .filter(({name}) => called.inputs[name]?.default !== undefined)
       .filter(({default: value = ''}) => value !== '')
       .filter(({name, default: value}) => String(called.inputs[name]?.default) !== value);
     expect(differing).toEqual([]);
+  });
+});
+
+describe('the sharded workflow', () => {
+  const {jobs} = workflow('sharded.yml');
+  const inputsOf = (job: string) =>
+    jobs[job]?.steps?.find(({uses = ''}) => uses.startsWith('./'))?.with ?? {};
+  const {'dry-run': dryRun, shards, ...common} = inputsOf('plan');
+
+  it('plans with all that it is given', () => {
+    expect([dryRun, shards]).toEqual([true, '${{ inputs.shards }}']);
+    const given = Object.keys(callOf('sharded.yml').inputs).filter(isInputName);
+    expect(given.filter(name => !(name in inputsOf('plan')))).toEqual([]);
+    expect(jobs.plan?.outputs).toEqual({
+      matrix: '${{ steps.plan.outputs.matrix }}',
+      'bytes-copied': '${{ steps.plan.outputs.bytes-copied }}'
+    });
+  });
+
+  it('stages each shard with what the matrix says, and nothing else that is different', () => {
+    const {shard} = jobs;
+    expect(shard?.strategy).toEqual({
+      'fail-fast': false,
+      matrix: '${{ fromJSON(needs.plan.outputs.matrix) }}'
+    });
+    // An empty matrix would be an error, and a job's `if` comes first.
+    expect([shard?.needs, shard?.if]).toEqual(['plan', "needs.plan.outputs.bytes-copied != '0'"]);
+    expect(inputsOf('shard')).toEqual({
+      ...common,
+      'source-tag': '${{ matrix.source-tag }}',
+      images: '${{ matrix.images }}',
+      publish: false
+    });
+  });
+
+  it('publishes what was asked for, when the shards have ended, however they did', () => {
+    expect(jobs.mirror?.needs).toEqual(['plan', 'shard']);
+    expect(jobs.mirror?.if).toBe("${{ !cancelled() && needs.plan.result == 'success' }}");
+    expect(inputsOf('mirror')).toEqual(common);
+  });
+
+  it('takes the same as the reusable one, and gives the same', () => {
+    const names = (name: string) => Object.keys(callOf(name).inputs);
+    expect(names('sharded.yml').filter(name => name !== 'shards')).toEqual(
+      names('reusable.yml').filter(name => name !== 'dry-run')
+    );
+    expect(callOf('sharded.yml').outputs).toEqual(callOf('reusable.yml').outputs);
+    expect(callOf('sharded.yml').secrets).toEqual(callOf('reusable.yml').secrets);
   });
 });
 
