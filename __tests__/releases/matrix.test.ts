@@ -118,16 +118,19 @@ describe('releases with different images', () => {
     }
   });
 
-  test('are found again although the catalogue hides what has no tag', async () => {
-    await stageAll(await matrixOf(range));
-    world.target.rule({
-      on: {kind: 'catalog'},
-      times: 'always',
-      do: {effect: 'substitute', body: {json: {repositories: []}}}
-    });
-    await publish(range);
-    expect(world.target.requests.some(({kind}) => kind === 'catalog')).toBe(true);
-  });
+  test.each([range, tags[2]])(
+    '%s: found although the catalogue hides what has no tag',
+    async request => {
+      await stageAll(await matrixOf(request));
+      world.target.rule({
+        on: {kind: 'catalog'},
+        times: 'always',
+        do: {effect: 'substitute', body: {json: {repositories: []}}}
+      });
+      await publish(request);
+      expect(world.target.requests.some(({kind}) => kind === 'catalog')).toBe(true);
+    }
+  );
 
   test('with images added and taken away, and the chart', async () => {
     const version = '1.46.0';
@@ -168,11 +171,11 @@ describe('releases with different images', () => {
 
 describe('the number of shards', () => {
   test('is at most what was asked for', async () => {
-    for (const shards of ['1', '2', '3', '16']) {
-      const entries = await matrixOf(range, {shards});
-      expect(entries.length).toBeLessThanOrEqual(Number(shards));
-      expect(entries.length).toBeGreaterThan(Number(shards) / 2 - 3);
-    }
+    const count = async (shards: string) => (await matrixOf(range, {shards})).length;
+    expect([await count('1'), await count('2'), await count('3')]).toEqual([1, 2, 3]);
+    const most = await count('16');
+    expect(most).toBeGreaterThan(4);
+    expect(most).toBeLessThanOrEqual(16);
     const [only] = await matrixOf(range, {shards: '1'});
     expect(only).toMatchObject({shard: 1, 'source-tag': tags.join('\n')});
     expect(only?.name).toMatch(/^1 of 1, [\d.]+ kB$/);

@@ -62,8 +62,8 @@ export interface PlanOptions {
   readonly slots: Slots;
   readonly signal: AbortSignal;
   /**
-   * The target's repositories as far as its catalogue tells, where that is known: of one that is not
-   * among them a single blob is asked for, and all the others only if that is there.
+   * The target's repositories as far as its catalogue tells, where that is known: in one that is not
+   * among them there is most likely nothing, and a single question has to do.
    */
   readonly repositories?: ReadonlySet<string> | undefined;
 }
@@ -114,7 +114,9 @@ export async function makePlan(images: readonly Image[], options: PlanOptions): 
 
 /**
  * Repositories that hold something although a catalogue leaves them out, as some do where nothing is
- * tagged: what was staged is there. The smallest blob tells, since small ones come early.
+ * tagged: what was staged is there. The smallest blob tells, since small ones come early. Several
+ * releases, which may have been staged by several machines, are worth a question for each repository;
+ * of one release, one tells for all of them.
  */
 async function hiddenFrom(
   catalogue: ReadonlySet<string>,
@@ -133,12 +135,18 @@ async function hiddenFrom(
     }
   }
   const found = new Set<string>();
-  await Promise.all(
-    [...smallest].map(async ([repository, blob]) => {
-      const has = await slots.run(() => hasBlob(target, repository, blob, signal));
-      if (has === 'present') found.add(repository);
-    })
-  );
+  const look = async ([repository, blob]: [string, Descriptor]) => {
+    const has = await slots.run(() => hasBlob(target, repository, blob, signal));
+    if (has === 'present') found.add(repository);
+  };
+  const [first, ...others] = [...smallest].sort(([, one], [, other]) => one.size - other.size);
+  if (first === undefined) return found;
+  const several = new Set(images.map(({release}) => release)).size > 1;
+  if (!several) {
+    await look(first);
+    if (found.size === 0) return found;
+  }
+  await Promise.all((several ? [first, ...others] : others).map(look));
   return found;
 }
 
