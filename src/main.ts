@@ -13,6 +13,7 @@ import {DockerEngine} from './run/docker-engine.ts';
 import {Draft} from './run/draft.ts';
 import {figures, plannedReleases} from './run/figures.ts';
 import {firstQuestions} from './run/first-questions.ts';
+import {matrixOf} from './run/matrix.ts';
 import {greet, type Network, openRegistries} from './run/registries.ts';
 import {chooseReleases} from './run/releases.ts';
 import {signInDocker} from './run/sign-in.ts';
@@ -95,6 +96,8 @@ export async function main(settings: Settings, stage: Stage): Promise<RunRecord>
           plannedResult(release, {source: source.name, target: target.name})
         )
       );
+      // What docker pushes cannot be staged.
+      if (settings.engine === 'registry') draft.matrix = matrixOf(plan, settings);
       return draft.finish();
     }
 

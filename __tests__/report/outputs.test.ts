@@ -54,6 +54,21 @@ describe('the outputs', () => {
     ]);
   });
 
+  test('the matrix of a dry run is one line of JSON, and stands in the report too', () => {
+    const entry = {
+      ...{shard: 1, name: '1 of 1, 255 MB', bytes: 255_000_000},
+      ...{'source-tag': `v1.45.0_2026-04-14\n${tag}`, images: 'arc-dns\narc-sqlmi'}
+    };
+    const matrix = {include: [entry]};
+    const record = aRecord([aRelease(tag, 'planned')], {dryRun: true, matrix});
+    const found = outputs(record, parts).get('matrix') ?? '';
+    expect(found).not.toContain('\n');
+    expect(JSON.parse(found)).toEqual(matrix);
+    expect(runReport(record, parts).matrix).toEqual(matrix);
+    const nothing = outputs(aRecord([], {dryRun: true, matrix: {include: []}}), parts);
+    expect(nothing.get('matrix')).toBe('{"include":[]}');
+  });
+
   test('of several releases the newest that is whole gives the references', () => {
     const older = aRelease('v1.45.0_2026-04-14', 'present');
     const failed = aRelease(tag, 'failed');

@@ -5141,7 +5141,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _inputs_error_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(1551);
 /* harmony import */ var _inputs_given_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(2604);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(6754);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(518);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(4212);
 /* harmony import */ var _report_help_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(9491);
 /* harmony import */ var _report_terminal_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(5391);
 /* harmony import */ var _report_verdict_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(687);
@@ -6052,6 +6052,7 @@ class Exchange {
     #record;
     #effects;
     #lingers = false;
+    #delivered = false;
     constructor(parts) {
         this.request = parts.request;
         this.response = parts.response;
@@ -6065,6 +6066,10 @@ class Exchange {
     /** The first effect of this name that a rule asks for. */
     effect(name) {
         return this.#effects.find((effect) => effect.effect === name);
+    }
+    /** Whether the answer was handed over whole to a client that was still there. */
+    get delivered() {
+        return this.#delivered;
     }
     /** A header of the request. */
     header(name) {
@@ -6264,6 +6269,7 @@ class Exchange {
             this.response.once('close', resolve);
             this.response.end(resolve);
         });
+        this.#delivered = this.response.writableFinished;
         const { socket } = this.request;
         const idle = this.effect('close-idle');
         if (idle !== undefined) {
@@ -7353,6 +7359,8 @@ class Session {
     offset = 0;
     /** How its newest Location was given. */
     mode = 'absolute';
+    /** Whether an address that is good now has reached the client. */
+    known = false;
     /** Where the first PATCH ended: what some registries report for ever. */
     firstEnd;
     #algorithm;
@@ -7373,6 +7381,11 @@ class Session {
         if (this.offset > this.#discardOver)
             this.#chunks = undefined;
         this.#chunks?.push(chunk);
+    }
+    /** Loses the bytes so far and counts on as though it had them. */
+    forget() {
+        this.#hasher = new oci_digest/* Hasher */.OP(this.#algorithm);
+        this.#chunks = [];
     }
     /** Makes every Location given so far stale. */
     renew() {
@@ -7442,10 +7455,8 @@ class Store {
     }
     /** The upload sessions that are open now. */
     get sessions() {
-        return [...this.#sessions.values()].map(({ id, repository, offset }) => ({
-            id,
-            repository,
-            offset
+        return [...this.#sessions.values()].map(({ id, repository, offset, known }) => ({
+            ...{ id, repository, offset, known }
         }));
     }
     /** Puts a blob, of bytes or virtual, into a repository. */
@@ -7769,13 +7780,20 @@ async function uploads_open(desk, exchange) {
         await commit(desk, exchange, session);
         return;
     }
-    await exchange.answer(202, {
-        ...headersOf(desk, exchange, session),
+    await tell(desk, exchange, session, 202, {
         ...(character.chunkMinimum !== undefined && {
             'OCI-Chunk-Min-Length': String(character.chunkMinimum)
         })
     });
 }
+/** Answers with where the upload goes on, and notes whether that has reached the client. */
+async function tell(desk, exchange, session, status, more = {}) {
+    await exchange.answer(status, { ...headersOf(desk, exchange, session), ...more });
+    if (exchange.delivered && !unusable.has(session.mode))
+        session.known = true;
+}
+/** By these a client cannot come back, or must not. */
+const unusable = new Set(['missing', 'garbage', 'other-host']);
 function refuseUncreated({ store, character }, repository) {
     const unknown = (what) => new DemoError(404, 'NAME_UNKNOWN', `${what} does not exist and is not created by a push`);
     if (character.creates === 'repository' && !store.has(repository)) {
@@ -7815,12 +7833,16 @@ async function patch(desk, exchange, session) {
     }
     checkPlace(desk, exchange, session);
     const start = session.offset;
+    if (character.chunks === 'last')
+        session.forget();
     const take = exchange.effect('take');
     await append(desk, exchange, session, take?.bytes);
     session.firstEnd ??= session.offset;
     session.renew();
+    if (character.staleLocations === 'refused')
+        session.known = false;
     if (take !== undefined) {
-        await exchange.answer(take.status ?? 202, headersOf(desk, exchange, session));
+        await tell(desk, exchange, session, take.status ?? 202);
         return;
     }
     const ends = {
@@ -7829,8 +7851,7 @@ async function patch(desk, exchange, session) {
         chunk: [start, session.offset]
     };
     const [from, to] = ends[character.patchRange];
-    await exchange.answer(character.patchStatus, {
-        ...headersOf(desk, exchange, session),
+    await tell(desk, exchange, session, character.patchStatus, {
         Range: `${from}-${Math.max(0, to - 1)}`
     });
 }
@@ -7843,7 +7864,7 @@ async function uploads_status(desk, exchange, session) {
     if (!desk.character.uploadStatus) {
         throw new DemoError(404, 'BLOB_UPLOAD_UNKNOWN', 'blob upload unknown to registry');
     }
-    await exchange.answer(204, { ...headersOf(desk, exchange, session), 'Content-Length': null });
+    await tell(desk, exchange, session, 204, { 'Content-Length': null });
 }
 /**
  * Takes the body of a request, or the first `most` bytes of it. What came before an interruption
@@ -8354,8 +8375,8 @@ class LayerMaker {
 var given = __nccwpck_require__(2604);
 // EXTERNAL MODULE: ./src/inputs.ts + 8 modules
 var inputs = __nccwpck_require__(6754);
-// EXTERNAL MODULE: ./src/main.ts + 24 modules
-var main = __nccwpck_require__(518);
+// EXTERNAL MODULE: ./src/main.ts + 27 modules
+var main = __nccwpck_require__(4212);
 // EXTERNAL MODULE: ./src/report/verdict.ts
 var verdict = __nccwpck_require__(687);
 ;// CONCATENATED MODULE: ./src/cli/demo.ts
@@ -11507,6 +11528,7 @@ function checkTargetTag(checks, tags, targetTag) {
 
 
 const transfers = { unit: 'transfers', least: 1, most: 64, example: 8 };
+const shardLimits = { unit: 'shards', least: 1, most: 16, example: 4 };
 const minutes = { unit: 'minutes', least: 1, most: 2880, example: 180 };
 /**
  * Everything that a step was told: by `with:`, and by the variables of Microsoft's sample script
@@ -11543,6 +11565,7 @@ function readSettings(given, log, env = process.env) {
     const targetTag = checks.read('target-tag', endpoint/* readTag */.zW);
     const concurrency = checks.read('concurrency', text => readNumber(text, transfers));
     const timeout = checks.read('timeout', text => readNumber(text, minutes));
+    const shards = checks.read('shards', text => readNumber(text, shardLimits));
     const engine = checks.read('engine', text => readChoice(text, ['registry', 'docker']));
     const flags = {
         dryRun: checks.read('dry-run', readBoolean),
@@ -11557,7 +11580,7 @@ function readSettings(given, log, env = process.env) {
     for (const ended of ca?.expired ?? [])
         checks.tell('warning', 'ca-file', ended);
     checkTogether(checks, { source, target, tags, targetTag });
-    const needed = { source, target, timeout, engine, lockFile, ...flags };
+    const needed = { source, target, timeout, shards, engine, lockFile, ...flags };
     if (checks.problems.length > 0 || !isWhole(needed))
         throw new inputs_error/* InputError */.d(checks.problems);
     return {
@@ -12262,6 +12285,12 @@ const rows = [
         default: 'true'
     },
     {
+        name: 'shards',
+        form: 'number',
+        meaning: 'The most shards in the output matrix of a dry run, 1 to 16.',
+        default: '4'
+    },
+    {
         name: 'referrers',
         form: 'boolean',
         meaning: 'Copy signatures and attestations of the images too.',
@@ -12334,7 +12363,7 @@ function isInputName(text) {
 
 /***/ }),
 
-/***/ 518:
+/***/ 4212:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -12380,13 +12409,13 @@ async function offer(target, repository, node, signal) {
         return new Set(error.entries.flatMap(({ digests }) => digests));
     }
 }
-/** So many manifests of a type are offered that settle nothing, since all below them is there. */
+/** So many manifests of a type are tried that settle nothing, since all below them is there. */
 const mostVain = 3;
 /**
  * Asks what is missing of images by offering their manifests: one question an image instead of one a
- * blob. First the registry has to prove itself, for each type of manifest: one manifest is offered while
- * its blobs are looked at one by one, and both must say the same of at least two that are missing. A
- * registry that takes a manifest with holes is offered no second one of that type.
+ * blob. First the registry has to prove itself, for each type of manifest: of one manifest the blobs are
+ * looked at, and it is offered when at least two are missing; the registry must name just these. One
+ * that takes a manifest with holes is offered no second one of that type.
  */
 class Offers {
     #target;
@@ -12425,18 +12454,18 @@ class Offers {
     /** @returns what is missing, as it was looked at */
     async #prove(repository, node, look, proof) {
         try {
-            const [missing, said] = await Promise.all([
-                look(),
-                this.#slots.run(() => offer(this.#target, repository, node, this.#signal))
-            ]);
-            const same = said?.size === missing.length && missing.every(digest => said.has(digest));
-            if (!same)
-                proof.refuted = true;
-            // Of one, it may be the first that it met.
-            else if (missing.length < 2)
+            const missing = await look();
+            // Of one, it may be the first that it met; of none, the manifest would be put for nothing.
+            if (missing.length < 2) {
                 proof.vain++;
-            else
+                return new Set(missing);
+            }
+            const said = await this.#slots.run(() => offer(this.#target, repository, node, this.#signal));
+            const same = said?.size === missing.length && missing.every(digest => said.has(digest));
+            if (same)
                 this.#target.learned.checks.add(node.descriptor.mediaType);
+            else
+                proof.refuted = true;
             return new Set(missing);
         }
         finally {
@@ -12549,8 +12578,8 @@ async function heal(planned, node, context) {
 async function putHealed(planned, node, reference, context) {
     const { target, signal, repair } = context;
     const { repository } = planned.image.target;
-    // Replicas of a registry were seen to need most of a minute to learn of a blob.
-    const patience = target.patience({ first: 8000 });
+    // Replicas of a registry were seen to need most of a minute to learn of a blob: it gets that time.
+    const patience = target.patience({ first: 8000, steady: 0.6 });
     for (let heals = 0;; heals++) {
         try {
             return await (0,registry_manifests/* putManifest */.RV)(target, repository, reference, node, signal);
@@ -12682,7 +12711,8 @@ async function readBack({ image }, { target, signal }) {
     }
 }
 /**
- * Best effort: a tag that stood for another image goes back to it. New tags cannot be taken away.
+ * Best effort: a tag that stood for another image goes back to it, unless another run has moved it
+ * since. New tags cannot be taken away.
  * @returns the images whose tags stay where they were moved to, as far as anyone can tell
  */
 async function restore(moved, { target }) {
@@ -12691,12 +12721,17 @@ async function restore(moved, { target }) {
     const left = [];
     for (const { image, standing } of moved) {
         const { repository, tag } = image.target;
+        const { digest } = image.root.descriptor;
         try {
+            // What stands for a third image is another run's by now, and stays.
+            const stands = await (0,registry_manifests/* resolveManifest */.K9)(target, repository, tag, signal);
+            if (![undefined, digest, standing.tagged].includes(stands))
+                continue;
             const before = standing.tagged && (await (0,registry_manifests/* getManifest */.c2)(target, repository, standing.tagged, signal));
             if (before)
                 await (0,registry_manifests/* putManifest */.RV)(target, repository, tag, before, signal, 'once');
             const now = await (0,registry_manifests/* resolveManifest */.K9)(target, repository, tag, signal);
-            if (now === image.root.descriptor.digest)
+            if (now === digest)
                 left.push(image.name);
         }
         catch {
@@ -12977,7 +13012,8 @@ async function mountBlob(registry, repository, digest, from, signal) {
     try {
         const answer = await answered(signal, late => registry.ask({
             method: 'POST',
-            path: `/v2/${repository}/blobs/uploads/?mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}`,
+            // In case that it opens an upload, which then has to know what it will be checked by.
+            path: `/v2/${repository}/blobs/uploads/?mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}${algorithmParameter('&', digest)}`,
             needs,
             expect: [201, 202],
             // There is another way: an upload.
@@ -13002,10 +13038,9 @@ async function mountBlob(registry, repository, digest, from, signal) {
  * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-a-blob-in-chunks
  */
 async function openUpload(registry, repository, digest, signal, tries = 'patient') {
-    const algorithm = (0,oci_digest/* algorithmOf */.Hy)(digest) === 'sha256' ? '' : `?digest-algorithm=${(0,oci_digest/* algorithmOf */.Hy)(digest)}`;
     const answer = await answered(signal, late => registry.ask({
         method: 'POST',
-        path: `/v2/${repository}/blobs/uploads/${algorithm}`,
+        path: `/v2/${repository}/blobs/uploads/${algorithmParameter('?', digest)}`,
         needs: [{ repository, actions: 'pull,push' }],
         expect: [202],
         tries,
@@ -13014,6 +13049,11 @@ async function openUpload(registry, repository, digest, signal, tries = 'patient
         signal: late
     }, registry_registry/* discard */.vf));
     return sessionOf(answer);
+}
+/** Says the algorithm of a digest where it is not the usual one. */
+function algorithmParameter(before, digest) {
+    const algorithm = (0,oci_digest/* algorithmOf */.Hy)(digest);
+    return algorithm === 'sha256' ? '' : `${before}digest-algorithm=${algorithm}`;
 }
 /**
  * Asks for what may open an upload. When it is given up meanwhile, the answer is still waited for,
@@ -13064,6 +13104,8 @@ class Upload {
     #broken = 0;
     /** Bytes of the last request with a body. */
     #sent = 0;
+    /** Which chunk this try sent last, the one that failed included. */
+    #chunked = 'none';
     /** What the content's own source failed with: the registry is not to blame. */
     #contentFailure;
     constructor(registry, repository, content, session, signal) {
@@ -13139,9 +13181,13 @@ class Upload {
         // The content has had its own patience; only wrong bytes may be right another time.
         if (error === this.#contentFailure)
             return error.fault === 'corrupt' ? 'corrupt' : 'final';
+        // Right bytes in several chunks, and another digest: it keeps the last one only.
+        if (error.says('DIGEST_INVALID') && this.#chunked !== 'none')
+            learned.wholeOnly = true;
         if (error.fault === 'corrupt' || error.says('DIGEST_INVALID'))
             return 'corrupt';
-        if (error.status === 413) {
+        // The first chunk cannot be out of order: it is too large, as some say it.
+        if (error.status === 413 || (error.status === 416 && this.#chunked === 'first')) {
             // What was refused is remembered for the host; chunks are half of it, down to the floor.
             if (this.#sent <= shortestChunk || learned.wholeOnly === true)
                 return 'final';
@@ -13164,6 +13210,7 @@ class Upload {
         const { size, digest } = this.#content.descriptor;
         // Broken twice in one piece: from now on, a break costs a chunk and not the blob.
         const inChunks = learned.tooLarge !== undefined || this.#broken >= 2;
+        this.#chunked = 'none';
         const chunk = inChunks ? this.#chunk() : size;
         if (chunk >= size && size <= quirks.singlePut) {
             await this.#commit(session, digest, { from: 0, to: size });
@@ -13196,6 +13243,8 @@ class Upload {
     }
     async #patch(session, part, ranged) {
         const headers = ranged ? { 'Content-Range': `${part.from}-${part.to - 1}` } : {};
+        if (ranged)
+            this.#chunked = part.from === 0 ? 'first' : 'later';
         const answer = await this.#ask('PATCH', session.url, [200, 201, 202, 204], part, { headers });
         this.#session = sessionOf(answer, session);
         return this.#session;
@@ -13714,7 +13763,12 @@ class Survey {
     #guesses = new Map();
     /** Blobs of which only the registry's own word is known, by `pair`. */
     #told = new Map();
-    #repositories = Promise.resolve(undefined);
+    #hidden = new Set();
+    /** By type of manifest, the image that is looked through already. */
+    #begun = new Map();
+    #catalogue = Promise.resolve(undefined);
+    /** Whether the first repository that it leaves out holds something; undefined while it leaves out none. */
+    #doubt = Promise.resolve(undefined);
     constructor(options) {
         this.#options = options;
         const { offers, target, slots, signal } = options;
@@ -13723,10 +13777,10 @@ class Survey {
     }
     /**
      * Tells of the target's repositories, as far as its catalogue does, before anything is asked: in one
-     * that is not among them there is nothing to ask for.
+     * that is not among them there is most likely nothing, and a single question has to do.
      */
     open(repositories) {
-        this.#repositories = repositories;
+        this.#catalogue = repositories;
     }
     /** Asks for a tag that will most likely be needed. */
     expect(repository, tag) {
@@ -13737,6 +13791,29 @@ class Survey {
     add(image, guess = 'nothing') {
         this.#guesses.set(image, guess);
         this.#stand(image).catch(() => undefined);
+        // One answer, while others are still being read, tells whether the catalogue is to be believed.
+        this.#doubt = this.#doubt.then(known => known ?? this.#isHidden(image));
+        this.#doubt.catch(() => undefined);
+        if (guess === 'untagged')
+            this.#begin(image).catch(() => undefined);
+    }
+    /**
+     * The first image of a type is looked through while others are still being read: the registry will be
+     * put to the proof with it.
+     */
+    async #begin(image) {
+        const { target, manifests, blobs } = image;
+        if (this.#offers === undefined)
+            return;
+        const wanted = manifests.flatMap(({ manifest, descriptor: { mediaType } }) => {
+            if (manifest.kind !== 'image' || this.#begun.has(mediaType))
+                return [];
+            this.#begun.set(mediaType, image);
+            return below(manifest).flatMap(digest => blobs.get(digest) ?? []);
+        });
+        if (wanted.length === 0 || !(await this.#exists(target.repository)))
+            return;
+        await Promise.all(wanted.map(blob => this.#has(target.repository, blob)));
     }
     /**
      * All that is known of these images, when the answers are in. An image whose tag is not there yet is
@@ -13745,10 +13822,10 @@ class Survey {
      * @throws RegistryError; the signal's reason
      */
     async findings(images) {
+        await this.#uncover(images);
         const standings = new Map();
-        // The smallest first: the registry is put to the proof with it.
-        const smallestFirst = [...images].sort((one, other) => one.blobs.size - other.blobs.size);
-        await Promise.all(smallestFirst.map(async (image) => {
+        const begun = [...this.#begun.values()].filter(image => images.includes(image));
+        await Promise.all([...new Set([...begun, ...images])].map(async (image) => {
             const { target, root } = image;
             const asked = this.#stand(image);
             const due = this.#guesses.get(image) === 'untagged' ||
@@ -13757,6 +13834,19 @@ class Survey {
             const [standing] = await Promise.all([asked, asking]);
             standings.set(image, standing);
         }));
+        const { present, told } = await this.#known();
+        await Promise.all([...standings].map(async ([image, standing]) => {
+            const { repository } = image.target;
+            const whole = [...image.blobs.keys()].every(digest => present.has((0,mirror_plan/* pair */.V2)(repository, digest)));
+            if (!whole || standing.tagged === image.root.descriptor.digest)
+                return;
+            standings.set(image, { ...standing, manifests: await this.#staged(image) });
+        }));
+        const catalogue = await this.#catalogue;
+        const exists = (name) => catalogue?.has(name) !== false || this.#hidden.has(name);
+        return { standings, present, told, exists };
+    }
+    async #known() {
         const present = new Set();
         for (const [key, asked] of this.#blobs)
             if (await asked)
@@ -13768,11 +13858,56 @@ class Survey {
             present.add(key);
             told.add(key);
         }
-        const repositories = await this.#repositories;
-        return { standings, present, told, exists: name => repositories?.has(name) !== false };
+        return { present, told };
+    }
+    /**
+     * Finds repositories that hold something although the catalogue leaves them out, as some do where
+     * nothing is tagged: what was staged is there. Several releases, which may have been staged by several
+     * machines, are worth a question for each repository; of one release, one tells for all of them.
+     */
+    async #uncover(images) {
+        const catalogue = await this.#catalogue;
+        if (catalogue === undefined)
+            return;
+        const several = new Set(images.map(({ release }) => release)).size > 1;
+        if (!several && (await this.#doubt) !== true)
+            return;
+        const unlisted = images.filter(({ target: { repository } }) => !catalogue.has(repository));
+        const byRepository = new Map(unlisted.map(image => [image.target.repository, image]));
+        await Promise.all([...byRepository.values()].map(image => this.#isHidden(image)));
+        for (const image of unlisted.filter(({ target: { repository } }) => this.#hidden.has(repository))) {
+            // What was taken for absent without a question is asked for now.
+            this.#standings.delete(image);
+            this.#tags.delete(`${image.target.repository}:${image.target.tag}`);
+        }
+    }
+    /**
+     * Whether a repository that is not in the catalogue has the image's smallest blob: small ones come
+     * early. Undefined where it is in the catalogue.
+     */
+    async #isHidden({ target: { repository }, blobs }) {
+        if ((await this.#catalogue)?.has(repository) !== false)
+            return undefined;
+        const [smallest] = [...blobs.values()].sort((one, other) => one.size - other.size);
+        const found = smallest !== undefined && (await this.#has(repository, smallest));
+        if (found)
+            this.#hidden.add(repository);
+        return found;
+    }
+    /**
+     * The manifests that are there although the tag is not: those of an image that was staged. What refers
+     * to the image is put anew: whether the target lists it, its digest does not tell.
+     */
+    async #staged({ target: { repository }, manifests }) {
+        const { target, slots, signal } = this.#options;
+        const there = await Promise.all(manifests.map(async ({ descriptor: { digest } }) => {
+            const found = await slots.run(() => (0,registry_manifests/* resolveManifest */.K9)(target, repository, digest, signal));
+            return found === digest ? [digest] : [];
+        }));
+        return new Set(there.flat());
     }
     async #exists(repository) {
-        return (await this.#repositories)?.has(repository) !== false;
+        return (await this.#catalogue)?.has(repository) !== false || this.#hidden.has(repository);
     }
     #stand(image) {
         const known = this.#standings.get(image);
@@ -13792,8 +13927,8 @@ class Survey {
         }
         const tagged = await asked;
         const manifests = new Set();
-        // Only under the right tag does it matter which manifests are there; otherwise all of them are put
-        // anew, which costs less than asking.
+        // Under another tag, or none, all manifests are most likely to be put anew, which costs less than
+        // asking; unless the blobs tell that the image was staged.
         if (tagged !== image.root.descriptor.digest)
             return { tagged, manifests };
         await Promise.all([
@@ -13811,7 +13946,9 @@ class Survey {
     async #askAbout(image) {
         const { repository } = image.target;
         const left = new Map(image.blobs);
-        await Promise.all(image.manifests.map(async (node) => {
+        // Where all of it was looked at in vain, the registry's word is not needed any more.
+        const offered = this.#guesses.get(image) === 'tagged' ? [] : image.manifests;
+        await Promise.all(offered.map(async (node) => {
             const blobs = [...new Set(below(node.manifest))].flatMap(digest => image.blobs.get(digest) ?? []);
             if (await this.#offer(repository, node, blobs))
                 for (const { digest } of blobs)
@@ -13821,8 +13958,6 @@ class Survey {
     }
     /** @returns whether these blobs need no other question */
     async #offer(repository, node, blobs) {
-        if (blobs.every(({ digest }) => this.#blobs.has((0,mirror_plan/* pair */.V2)(repository, digest))))
-            return false;
         const look = async () => {
             const all = await Promise.all(blobs.map(blob => this.#has(repository, blob)));
             return blobs.filter((_, i) => all[i] === false).map(({ digest }) => digest);
@@ -14668,6 +14803,8 @@ class Draft {
     releases = [];
     /** Set when the registries are known, for their counts. */
     registries;
+    /** Set when a dry run has made its plan. */
+    matrix;
     #settings;
     #startedAt = new Date();
     #failure;
@@ -14691,6 +14828,7 @@ class Draft {
             publish,
             releases: this.releases,
             lockFile,
+            ...(this.matrix !== undefined && { matrix: this.matrix }),
             ...(this.#failure !== undefined && { failure: this.#failure }),
             // ru_maxrss counts in kibibytes on every platform that Node reports it for.
             peakMemory: process.resourceUsage().maxRSS * 1024,
@@ -14727,6 +14865,286 @@ function plannedReleases(chosen, { images }) {
 
 // EXTERNAL MODULE: ./src/run/first-questions.ts + 1 modules
 var first_questions = __nccwpck_require__(6530);
+;// CONCATENATED MODULE: ./src/mirror/lines.ts
+/** Lines of a plan, each of which stays whole: all images of a release, or all releases of an image. */
+class Lines {
+    /** By line, the nets that it takes part in. */
+    nets;
+    /** What all of them together move. */
+    bytes;
+    constructor(lines) {
+        const blobs = new Map();
+        // Manifests are put for each image by itself.
+        const own = lines.map(() => 0);
+        lines.forEach((images, line) => {
+            for (const { placements, image, standing } of images) {
+                for (const { descriptor, way } of placements) {
+                    let blob = blobs.get(descriptor.digest);
+                    if (blob === undefined) {
+                        blob = { size: descriptor.size, need: new Set(), have: new Set() };
+                        blobs.set(descriptor.digest, blob);
+                    }
+                    blob[way === 'present' ? 'have' : 'need'].add(line);
+                }
+                for (const { descriptor } of [...image.manifests, ...image.attached])
+                    if (!standing.manifests.has(descriptor.digest))
+                        own[line] = (own[line] ?? 0) + descriptor.size;
+            }
+        });
+        const none = new Set();
+        const nets = new Map();
+        own.forEach((size, line) => nets.set(`${line}|`, { size, need: new Set([line]), have: none }));
+        for (const { size, need, have } of blobs.values()) {
+            if (need.size === 0)
+                continue;
+            // Both were filled in the order of the lines.
+            const key = `${[...need].join()}|${[...have].join()}`;
+            const net = nets.get(key);
+            if (net === undefined)
+                nets.set(key, { size, need, have });
+            else
+                net.size += size;
+        }
+        const byLine = lines.map(() => []);
+        for (const net of nets.values())
+            for (const line of new Set([...net.need, ...net.have]))
+                byLine[line]?.push(net);
+        this.nets = byLine;
+        this.bytes = [...nets.values()]
+            .filter(({ have }) => have.size === 0)
+            .reduce((sum, { size }) => sum + size, 0);
+    }
+}
+/** Lines that are done by one machine. */
+class Group {
+    members = [];
+    bytes = 0;
+    #lines;
+    /** Which nets its lines need, and which they have. */
+    #need = new Set();
+    #have = new Set();
+    constructor(lines) {
+        this.#lines = lines;
+    }
+    /** How many bytes more it moves together with this line; fewer where the line has what others need. */
+    more(line) {
+        let bytes = 0;
+        for (const net of this.#lines.nets[line] ?? []) {
+            if (this.#have.has(net))
+                continue;
+            const before = this.#need.has(net);
+            const after = !net.have.has(line) && (before || net.need.has(line));
+            bytes += (Number(after) - Number(before)) * net.size;
+        }
+        return bytes;
+    }
+    add(line) {
+        this.bytes += this.more(line);
+        this.members.push(line);
+        for (const net of this.#lines.nets[line] ?? []) {
+            if (net.need.has(line))
+                this.#need.add(net);
+            if (net.have.has(line))
+                this.#have.add(net);
+        }
+    }
+}
+/**
+ * Puts lines into groups, the largest first, each where the group is the smallest with it; what it
+ * adds there counts by `weight` once more, which draws together what shares layers.
+ * @returns the groups that got any, their lines in order
+ */
+function spread(lines, count, weight) {
+    const groups = Array.from({ length: count }, () => new Group(lines));
+    const alone = lines.nets.map((_, line) => new Group(lines).more(line));
+    const order = [...alone.keys()].sort((a, b) => (alone[b] ?? 0) - (alone[a] ?? 0));
+    for (const line of order) {
+        const scores = groups.map(group => group.bytes + group.more(line) * (1 + weight));
+        groups[scores.indexOf(Math.min(...scores))]?.add(line);
+    }
+    const filled = groups.filter(({ members }) => members.length > 0);
+    for (const { members } of filled)
+        members.sort((a, b) => a - b);
+    return filled;
+}
+
+;// CONCATENATED MODULE: ./src/mirror/shards.ts
+
+/** What the shards may move together, in tenths of what one run over everything would move. */
+const mostTenths = 11;
+/** How much keeping layers together counts against filling all shards alike; each is tried. */
+const weights = [0, 0.5, 1, 2, 4, 8, 32];
+/**
+ * Divides a plan into at most so many shards, so that the largest is as small as can be while
+ * together they move at most a tenth more than one run over everything would: a layer that two
+ * shards need travels twice. Where the images share too much for that there are fewer shards, at the
+ * least one. Every image is in exactly one of them, but for those that need nothing moved. Pure, and
+ * the same plan gives the same shards.
+ * @returns the largest first; none when nothing has to travel
+ */
+function divide(images, most) {
+    const all = busyOnes(images);
+    const whole = movedBy(all);
+    if (whole === 0)
+        return [];
+    let best = [];
+    for (const parts of candidates(all, most)) {
+        if (total(parts) * 10 > whole * mostTenths)
+            continue;
+        if (best.length === 0 || compare(parts, best, whole) < 0)
+            best = parts;
+    }
+    return best
+        .filter(({ bytes }) => bytes > 0)
+        .map(part => {
+        const own = new Set(part.images);
+        const planned = all.filter(one => own.has(one)).map(({ image }) => image);
+        return {
+            releases: [...new Set(planned.map(({ release }) => release))],
+            names: [...new Set(planned.map(({ name }) => name))],
+            bytes: part.bytes
+        };
+    })
+        .sort((one, other) => other.bytes - one.bytes);
+}
+function total(parts) {
+    return parts.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+/**
+ * Below zero when the first is the better division: with the smaller largest part, where a hundredth
+ * of the whole is not worth another machine; then the one with fewer parts and fewer bytes.
+ */
+function compare(one, other, whole) {
+    const largest = (parts) => Math.ceil((Math.max(...parts.map(({ bytes }) => bytes)) * 100) / whole);
+    return largest(one) - largest(other) || one.length - other.length || total(one) - total(other);
+}
+/**
+ * Without the releases that are complete, unless another one takes layers over from there: whoever
+ * keeps a long range up to date has little of it to do.
+ */
+function busyOnes(images) {
+    const busy = new Set(images.filter(({ complete }) => !complete).map(({ image }) => image.release));
+    const some = images.filter(({ image }) => busy.has(image.release));
+    return movedBy(some) === movedBy(images) ? some : images;
+}
+/** What travels when these images are mirrored in one run. */
+function movedBy(images) {
+    return new Lines([images]).bytes;
+}
+/**
+ * Divisions that are worth a look. An image shares most with itself of another month, or with the
+ * others of its month, depending on what was rebuilt: so the releases are split into groups, from one
+ * to as many as there may be, and in each group the images by name. Each part is names times releases.
+ */
+function* candidates(images, most) {
+    const releases = grouped(images, ({ image }) => image.release);
+    const lines = new Lines(releases);
+    const blocks = new Map();
+    for (const weight of weights) {
+        for (let count = 1; count <= Math.min(most, releases.length); count++) {
+            const own = spread(lines, count, weight).map(({ members }) => {
+                const key = members.join();
+                const block = blocks.get(key) ?? new Block(members.flatMap(at => releases[at] ?? []));
+                blocks.set(key, block);
+                return block;
+            });
+            for (let parts = own.length; parts <= most; parts++) {
+                const counts = shareOut(own, parts);
+                yield own.flatMap((block, i) => block.split(counts[i] ?? 1, weight));
+            }
+        }
+    }
+}
+/** How many parts each block gets: one, and each further one goes where the parts are the largest. */
+function shareOut(blocks, parts) {
+    const counts = blocks.map(() => 1);
+    for (let left = parts - blocks.length; left > 0; left--) {
+        const sizes = blocks.map(({ bytes }, i) => bytes / (counts[i] ?? 1));
+        const at = sizes.indexOf(Math.max(...sizes));
+        counts[at] = (counts[at] ?? 0) + 1;
+    }
+    return counts;
+}
+/** Some releases with all their images. */
+class Block {
+    bytes;
+    #names;
+    #lines;
+    #known = new Map();
+    constructor(images) {
+        this.#names = grouped(images, ({ image }) => image.name);
+        this.#lines = new Lines(this.#names);
+        this.bytes = this.#lines.bytes;
+    }
+    /** Splits it by name; each name with all its releases. */
+    split(count, weight) {
+        const key = `${count} ${weight}`;
+        const parts = this.#known.get(key) ??
+            spread(this.#lines, count, weight).map(({ members, bytes }) => ({
+                bytes,
+                images: members.flatMap(at => this.#names[at] ?? [])
+            }));
+        this.#known.set(key, parts);
+        return parts;
+    }
+}
+function grouped(items, keyOf) {
+    const groups = new Map();
+    for (const item of items) {
+        const group = groups.get(keyOf(item));
+        if (group === undefined)
+            groups.set(keyOf(item), [item]);
+        else
+            group.push(item);
+    }
+    return [...groups.values()];
+}
+
+// EXTERNAL MODULE: ./src/report/bytes.ts
+var bytes = __nccwpck_require__(2661);
+;// CONCATENATED MODULE: ./src/run/matrix.ts
+
+
+
+/**
+ * A plan as a job matrix: each entry has the inputs with which one job does its part of it. With
+ * nothing to copy there are no entries; then the jobs are to be skipped.
+ */
+function matrixOf(plan, asked) {
+    const shards = divide(plan.images, asked.shards);
+    const planned = new Map();
+    for (const { image } of plan.images)
+        planned.set(image.release, (planned.get(image.release) ?? new Set()).add(image.name));
+    return {
+        include: shards.map((shard, i) => ({
+            shard: i + 1,
+            name: `${i + 1} of ${shards.length}, ${(0,bytes/* formatBytes */.z3)(shard.bytes)}`,
+            'source-tag': shard.releases.join('\n'),
+            images: inputOf(shard, planned, asked.images).join('\n'),
+            bytes: shard.bytes
+        }))
+    };
+}
+/**
+ * The lines of `images` with which a run takes the shard's images. By name, each has to be there in
+ * every release; where one is not, since it came later or was dropped, the shard is the releases' own
+ * sets without the images of the other shards.
+ */
+function inputOf({ releases, names }, planned, images) {
+    const everywhere = (name) => releases.every(tag => planned.get(tag)?.has(name));
+    if (images.kind === 'exactly' || names.every(everywhere))
+        return names;
+    // These are no part of a release's own set, so that only their own shard has to name them.
+    const added = [...images.add, resolve/* chartArtifact */.DZ];
+    const others = releases
+        .flatMap(tag => [...(planned.get(tag) ?? [])])
+        .filter(name => !names.includes(name) && !added.includes(name));
+    return [
+        ...added.filter(name => names.includes(name)).map(name => `+${name}`),
+        ...[...new Set([...images.remove, ...others])].map(name => `-${name}`)
+    ];
+}
+
 // EXTERNAL MODULE: ./src/run/registries.ts + 13 modules
 var run_registries = __nccwpck_require__(2757);
 // EXTERNAL MODULE: ./src/run/releases.ts + 3 modules
@@ -15332,6 +15750,7 @@ var __disposeResources = (undefined && undefined.__disposeResources) || (functio
 
 
 
+
 /**
  * Mirrors what the settings ask for, and reports it. It does not throw: whatever goes wrong is in
  * the record, and has been reported.
@@ -15383,6 +15802,9 @@ async function main(settings, stage) {
             const releases = plannedReleases(chosen, plan);
             if (settings.dryRun) {
                 draft.releases.push(...releases.map(release => plannedResult(release, { source: source.name, target: target.name })));
+                // What docker pushes cannot be staged.
+                if (settings.engine === 'registry')
+                    draft.matrix = matrixOf(plan, settings);
                 return draft.finish();
             }
             const progress = __addDisposableResource(env_1, reporter.progress(plan.bytes.copied), false);
@@ -15485,7 +15907,7 @@ function kindOf(error) {
  */
 function refuseHalf(release, failed, left = []) {
     const tags = left.length === 0
-        ? 'The tags at the target are as they were.'
+        ? 'No tag at the target stands for it.'
         : `The target took the tags of ${left.join(', ')} and could not be made to go back; Arc looks at that of arc-controller only.`;
     return new MirrorError(`${release} is not published: ${failed.length === 1 ? 'one image is' : `${failed.length} images are`} missing (${failed.join(', ')})`, `${tags} Run again: what has arrived is not sent again.`, { fault: 'half' });
 }
@@ -15824,6 +16246,7 @@ function pickPlatform({ os, architecture, variant }) {
 /* harmony export */   Bc: () => (/* binding */ isDigest),
 /* harmony export */   Hy: () => (/* binding */ algorithmOf),
 /* harmony export */   OP: () => (/* binding */ Hasher),
+/* harmony export */   V4: () => (/* binding */ contradicts),
 /* harmony export */   ZD: () => (/* binding */ hexOf),
 /* harmony export */   m: () => (/* binding */ parseDigest),
 /* harmony export */   ol: () => (/* binding */ digestOf)
@@ -15850,6 +16273,10 @@ function parseDigest(text) {
 /** Whether `text` is a digest in canonical spelling. */
 function isDigest(text) {
     return typeof text === 'string' && grammar.test(text);
+}
+/** Whether a digest that was told is another one; one by another algorithm says nothing. */
+function contradicts(told, digest) {
+    return isDigest(told) && algorithmOf(told) === algorithmOf(digest) && told !== digest;
 }
 /** `sha256` or `sha512`. */
 function algorithmOf(digest) {
@@ -16475,8 +16902,10 @@ function hostOf(url) {
 /* harmony export */   _i: () => (/* binding */ headPatience),
 /* harmony export */   is: () => (/* binding */ hasBlob)
 /* harmony export */ });
-/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4192);
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3269);
+/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(4192);
+/* harmony import */ var _oci_digest_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8825);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3269);
+
 
 
 /** How long HEAD is tried again before GET is asked in its place, in milliseconds. */
@@ -16500,13 +16929,13 @@ async function hasBlob(registry, repository, { digest, size }, signal, tries = '
         return answer;
     });
     try {
-        return judge(await ask(asked), size);
+        return judge(await ask(asked), digest, size);
     }
     catch (error) {
-        if (!(error instanceof _error_js__WEBPACK_IMPORTED_MODULE_0__/* .RegistryError */ .gl))
+        if (!(error instanceof _error_js__WEBPACK_IMPORTED_MODULE_1__/* .RegistryError */ .gl))
             throw error;
         // Something may be against HEAD alone: then GET tells, from here on.
-        const refused = (0,_error_js__WEBPACK_IMPORTED_MODULE_0__/* .isRefusal */ .vu)(error);
+        const refused = (0,_error_js__WEBPACK_IMPORTED_MODULE_1__/* .isRefusal */ .vu)(error);
         if (asked === 'HEAD' && (refused || error.fault === 'server')) {
             const has = await hasBlob(registry, repository, { digest, size }, signal, tries, 'GET');
             if (has !== 'unknown')
@@ -16518,9 +16947,12 @@ async function hasBlob(registry, repository, { digest, size }, signal, tries = '
         throw error;
     }
 }
-function judge({ status, headers }, size) {
+function judge({ status, headers }, digest, size) {
     // 416: not even the first byte is there.
     if (status === 404 || status === 416)
+        return 'absent';
+    // It says itself that it holds something else there.
+    if ((0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_0__/* .contradicts */ .V4)(headers['docker-content-digest'], digest))
         return 'absent';
     const total = status === 206
         ? /\/(\d+)$/.exec(headers['content-range'] ?? '')?.[1]
@@ -16546,7 +16978,7 @@ async function openBlob(registry, repository, { digest, size }, { offset, end },
         const { status, headers } = answer;
         const fail = (text) => {
             answer.body.destroy();
-            return new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .RegistryError */ .gl('corrupt', `${registry.name}/${repository}@${digest}: ${text}`, {
+            return new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .RegistryError */ .gl('corrupt', `${registry.name}/${repository}@${digest}: ${text}`, {
                 host: registry.name,
                 repository,
                 digest
@@ -16555,13 +16987,13 @@ async function openBlob(registry, repository, { digest, size }, { offset, end },
         if (status === 206) {
             const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers['content-range'] ?? '');
             if (range === null || Number(range[1]) !== offset) {
-                throw fail(`bytes from ${offset} on were asked for, ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(headers['content-range'] ?? 'nothing said', 60)} was sent`);
+                throw fail(`bytes from ${offset} on were asked for, ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(headers['content-range'] ?? 'nothing said', 60)} was sent`);
             }
             return { answer, skip: 0 };
         }
         const length = headers['content-length'];
         if (length !== undefined && Number(length) !== size) {
-            throw fail(`it has ${size} bytes by its manifest, ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(length, 30)} by the registry`);
+            throw fail(`it has ${size} bytes by its manifest, ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(length, 30)} by the registry`);
         }
         return { answer, skip: offset };
     });
@@ -17086,7 +17518,7 @@ async function putManifest(registry, repository, reference, { bytes, descriptor 
         return { subjectTaken: false };
     }
     const echoed = answer.headers['docker-content-digest'];
-    if ((0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_1__/* .isDigest */ .Bc)(echoed) && (0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_1__/* .algorithmOf */ .Hy)(echoed) === (0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_1__/* .algorithmOf */ .Hy)(digest) && echoed !== digest) {
+    if ((0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_1__/* .contradicts */ .V4)(echoed, digest)) {
         const stored = await getManifest(registry, repository, reference, signal);
         if (stored?.descriptor.digest !== digest) {
             throw new _error_js__WEBPACK_IMPORTED_MODULE_6__/* .RegistryError */ .gl('corrupt', `${registry.name} took ${digest} and says that it stored ${echoed}`, {
@@ -17321,13 +17753,13 @@ class Patience {
             throw error;
         if (error.retryAfter !== undefined)
             return this.#asTold(error, error.retryAfter);
-        const { own, stranger, first, longest } = this.#options;
+        const { own, stranger, first, longest, steady = 0 } = this.#options;
         if (down || this.#own >= (met ? own : stranger))
             throw error;
         // Full jitter: many workers that failed together must not come back together.
         // https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
         const ceiling = Math.min(longest, first * 2 ** Math.min(this.#tries - 1, 20));
-        const wait = Math.max(1, Math.random() * ceiling);
+        const wait = Math.max(1, (steady + (1 - steady) * Math.random()) * ceiling);
         // The ceiling is what counts against the budget, so that small draws cannot make endless tries.
         this.#own += ceiling / 2;
         if (this.#clock.now() + wait > this.#deadline)
@@ -17705,7 +18137,10 @@ function parseChallenges(header) {
 var registry_error = __nccwpck_require__(3269);
 // EXTERNAL MODULE: ./src/registry/body.ts
 var registry_body = __nccwpck_require__(6655);
+// EXTERNAL MODULE: ./src/registry/redirect.ts
+var redirect = __nccwpck_require__(5231);
 ;// CONCATENATED MODULE: ./src/registry/token.ts
+
 
 
 
@@ -17776,7 +18211,7 @@ function basic({ username, password }) {
  * nobody may send us to; and with a secret to lose, only a host of the registry's owner.
  * @see https://github.com/advisories/GHSA-28r5-37g7-p6mp
  */
-function judgeRealm(text, { origin, credentials }) {
+function judgeRealm(text, { origin, credentials, judge }) {
     const refuse = (rule) => new registry_error/* RegistryError */.gl('unsafe', `${origin.host} asks for a token from ${(0,clean/* clean */.uH)(bare(text), 160)}: ${rule}`, {
         host: origin.host,
         advice: "Nothing was sent there. Look into the registry's or its proxy's configuration (external URL)."
@@ -17801,8 +18236,10 @@ function judgeRealm(text, { origin, credentials }) {
     if (same)
         return realm;
     const host = (0,address/* hostOf */.w4)(realm);
+    // Names are judged when they are looked up; for an address nothing is looked up.
     if (isLiteral(host) && (0,address/* reachOf */.xw)(host) === 'never')
         throw refuse('no registry may send anyone to that address');
+    (0,redirect/* judgeLiteral */.zC)(realm, judge);
     if (credentials.kind !== 'anonymous' && !(0,address/* sameOwner */.s0)(host, (0,address/* hostOf */.w4)(origin))) {
         throw refuse('that host has another owner, and the password is not for it');
     }
@@ -17841,7 +18278,7 @@ async function readToken(answer, context, log) {
         throw new registry_error/* RegistryError */.gl((0,registry_error/* faultOf */.Kl)(status), `the token server of ${origin.host} (${url.host}) answers ${status}`, {
             ...place,
             status,
-            ...retryAfterOf(headers['retry-after'], transport.clock.date())
+            ...retryAfterOf(headers, transport.clock.date())
         });
     }
     const body = await (0,registry_body/* readBody */.x8)(answer.body, largestToken, transport.timings.idle, place);
@@ -17867,17 +18304,24 @@ async function readToken(answer, context, log) {
 }
 /**
  * `Retry-After` in milliseconds from now: seconds or a date, and nothing else, since registries
- * were seen to send `880.092µs`. A date in the past is no wait at all.
+ * were seen to send `880.092µs`. A date counts from the answer's own, so that two clocks that differ
+ * are no matter; one in the past is no wait at all.
+ * @param date the time here, for answers that do not tell theirs
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
  */
-function retryAfterOf(header, date) {
-    const text = header?.trim() ?? '';
+function retryAfterOf(headers, date) {
+    const text = headers['retry-after']?.trim() ?? '';
     if (/^\d{1,9}$/.test(text))
         return { retryAfter: Number(text) * 1000 };
+    const at = dateOf(text);
+    return at === undefined ? {} : { retryAfter: Math.max(0, at - (dateOf(headers.date) ?? date)) };
+}
+/** A date as headers have it, in milliseconds since 1970. */
+function dateOf(text = '') {
     if (!/^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/.test(text))
-        return {};
+        return undefined;
     const at = Date.parse(text);
-    return Number.isNaN(at) ? {} : { retryAfter: Math.max(0, at - date) };
+    return Number.isNaN(at) ? undefined : at;
 }
 
 ;// CONCATENATED MODULE: ./src/registry/authorizer.ts
@@ -18050,8 +18494,6 @@ function quirksOf(registry) {
     return { ...usual, ...found?.quirks };
 }
 
-// EXTERNAL MODULE: ./src/registry/redirect.ts
-var redirect = __nccwpck_require__(5231);
 ;// CONCATENATED MODULE: ./src/registry/registry.ts
 
 
@@ -18286,7 +18728,7 @@ class Registry {
             status,
             entries,
             redirected,
-            ...retryAfterOf(headers['retry-after'], this.transport.clock.date()),
+            ...retryAfterOf(headers, this.transport.clock.date()),
             advice: this.#advice(status, page)
         });
     }
@@ -18343,13 +18785,14 @@ async function ping(registry, needs, signal) {
     await registry.locate();
     const question = { method: 'GET', path: '/v2/', needs, expect: [200, 404], signal };
     const answer = await registry.ask(question, discard);
-    if (answer.status === 200)
-        return;
     // Some registries hide /v2/ from those who may still pull; a page of something else is no registry.
-    if ((0,media_type/* baseType */.wV)(answer.headers['content-type']) === 'text/html') {
-        throw new registry_error/* RegistryError */.gl('refused', `${registry.name} answers, but it is no registry: GET /v2/ is 404 with an HTML page`, {
+    const { status, headers, url } = answer;
+    const registryLike = headers['docker-distribution-api-version'] !== undefined;
+    if ((0,media_type/* baseType */.wV)(headers['content-type']) === 'text/html' && (status !== 200 || !registryLike)) {
+        const where = url.host === registry.origin.host ? '' : `, at ${url.host}`;
+        throw new registry_error/* RegistryError */.gl('refused', `${registry.name} answers, but it is no registry: GET /v2/ is ${status} with an HTML page${where}`, {
             host: registry.name,
-            status: 404,
+            status,
             advice: 'Check the name; a path such as /registry does not belong into it.'
         });
     }
@@ -18973,7 +19416,7 @@ function warnOfIdle(idle, names, log) {
         log.warning(`-${(0,clean/* clean */.uH)(name, 120)} in images takes nothing away: there is no such image.${meant === undefined ? '' : ` Did you mean -${meant}?`}`);
     }
 }
-function warnOfGaps({ tag, selection, log }, images) {
+function warnOfGaps({ tag, selection, staging, log }, images) {
     const left = listed(tag)
         .filter(({ name, required }) => required && images.every(image => image.name !== name))
         .map(({ name }) => name);
@@ -18981,7 +19424,9 @@ function warnOfGaps({ tag, selection, log }, images) {
         return;
     const message = `${(0,clean/* clean */.uH)(tag)} is mirrored without ${left.join(', ')}, as images says: Arc does not run from these images alone.`;
     // Whoever names images one by one knows it; whoever takes one away may not.
-    if (selection.kind === 'exactly')
+    if (staging === true)
+        log.info(message);
+    else if (selection.kind === 'exactly')
         log.notice(message);
     else
         log.warning(message);
@@ -19702,6 +20147,7 @@ function runReport(record, parts) {
         missing: record.releases.flatMap(({ tag, missing }) => missing.map(name => ({ release: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(tag), name: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(name) }))),
         ...(lockFile !== undefined && { lockFile }),
         ...(handOver !== undefined && { handOver }),
+        ...(record.matrix !== undefined && { matrix: record.matrix }),
         ...(record.failure && { failure: safeFailure(record.failure, redactor) }),
         peakMemory: record.peakMemory,
         requests: record.requests
@@ -19730,7 +20176,8 @@ function outputs(record, parts) {
         // A name with other characters could not be an image's, and would break the file it is written to.
         .filter(({ name }) => /^[a-z0-9][a-z0-9._/-]*$/.test(name) && !fixed.has(name) && name !== 'matrix')
         .map(({ name, target, digest }) => [name, shown(target, digest)]);
-    return new Map([...images, ...fixed]);
+    const matrix = report.matrix === undefined ? [] : [['matrix', JSON.stringify(report.matrix)]];
+    return new Map([...images, ...fixed, ...matrix]);
 }
 /** Whether the image was verified at the target under its tag, together with a published release. */
 function isAtTarget({ status, digest }) {
@@ -20688,17 +21135,22 @@ var reference = __nccwpck_require__(2148);
 var registry_error = __nccwpck_require__(3269);
 // EXTERNAL MODULE: ./src/registry/tags.ts
 var tags = __nccwpck_require__(7906);
+// EXTERNAL MODULE: ./src/release/resolve.ts + 1 modules
+var resolve = __nccwpck_require__(4795);
 ;// CONCATENATED MODULE: ./src/run/tag-lists.ts
+
 
 
 
 /** The image whose tags are the releases. */
 const tag_lists_anchor = 'arc-controller';
+const isImage = (name) => name !== resolve/* chartArtifact */.DZ;
 /** The lists of tags, each asked for once, when it is first needed. */
 function tagLists(registries, settings, signal) {
     const { images } = settings;
-    const others = images.kind === 'exactly' && !images.names.includes(tag_lists_anchor);
-    const leader = others ? (images.names[0] ?? tag_lists_anchor) : tag_lists_anchor;
+    // The chart has tags of its own.
+    const named = images.kind === 'exactly' ? images.names.filter(isImage) : [];
+    const leader = named.includes(tag_lists_anchor) ? tag_lists_anchor : (named[0] ?? tag_lists_anchor);
     const list = (side) => {
         const registry = registries[side];
         let known;
@@ -22198,6 +22650,7 @@ class transport_Exchange {
                 }
                 else {
                     this.#watchSending(request);
+                    readBeforeWriting(request);
                     body.pump(request, AbortSignal.any([signal, stop.signal])).then(() => request.end(), (error) => {
                         if (!stop.signal.aborted)
                             request.destroy(error);
@@ -22264,6 +22717,27 @@ class transport_Exchange {
         this.#request?.destroy(error);
         this.#reject(error);
     }
+}
+/**
+ * Holds what is written back until what has come in by then has been read: a server that refuses a
+ * body in the middle of it may reset the connection right behind its answer, and a write to it would
+ * throw that answer away.
+ */
+function readBeforeWriting(request) {
+    const write = request.write.bind(request);
+    let held = false;
+    request.write = (...given) => {
+        if (!held) {
+            held = true;
+            request.cork();
+            // Behind the poll phase, in which the event loop reads.
+            setImmediate(() => {
+                held = false;
+                request.uncork();
+            });
+        }
+        return write(...given);
+    };
 }
 /** Closes what is kept to this host and idle, so that the next request gets a connection of its own. */
 function dropIdle({ freeSockets }, { hostname, port, protocol }) {
@@ -22696,6 +23170,7 @@ async function chooseReleases(registries, settings, { lists, roots }, around) {
         const set = await (0,resolve/* resolveImages */.Be)({
             tag,
             selection: images,
+            staging: !settings.publish,
             has: async (name, one) => {
                 const { repository, tag: under } = request(name, one).target;
                 survey?.expect(repository, under);

@@ -1,7 +1,7 @@
 import type {Settings} from '../inputs.ts';
 import {failureOf} from '../mirror/error.ts';
 import type {ImageFailure, ReleaseResult} from '../mirror/result.ts';
-import type {RunRecord} from '../report/record.ts';
+import type {Matrix, RunRecord} from '../report/record.ts';
 import type {Registries} from './registries.ts';
 
 /** The record of a run while it is being written. */
@@ -9,6 +9,8 @@ export class Draft {
   readonly releases: ReleaseResult[] = [];
   /** Set when the registries are known, for their counts. */
   registries: Registries | undefined;
+  /** Set when a dry run has made its plan. */
+  matrix: Matrix | undefined;
   readonly #settings: Settings;
   readonly #startedAt = new Date();
   #failure: ImageFailure | undefined;
@@ -35,6 +37,7 @@ export class Draft {
       publish,
       releases: this.releases,
       lockFile,
+      ...(this.matrix !== undefined && {matrix: this.matrix}),
       ...(this.#failure !== undefined && {failure: this.#failure}),
       // ru_maxrss counts in kibibytes on every platform that Node reports it for.
       peakMemory: process.resourceUsage().maxRSS * 1024,

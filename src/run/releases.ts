@@ -118,6 +118,7 @@ export async function chooseReleases(
     const set = await resolveImages({
       tag,
       selection: images,
+      staging: !settings.publish,
       has: async (name, one) => {
         const {repository, tag: under} = request(name, one).target;
         survey?.expect(repository, under);
