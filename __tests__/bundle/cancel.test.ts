@@ -94,6 +94,29 @@ describe('a run that is ended from outside', () => {
     }
   );
 
+  test('SIGINT, and SIGTERM while it cleans up, as a runner sends them: it cleans up to its end', async () => {
+    const step = await halfway();
+    const open = target.store.sessions.map(({id}) => id);
+    target.rule({on: {method: 'DELETE'}, times: 'always', do: {effect: 'delay', ms: 1200}});
+    const asked = performance.now();
+    step.kill('SIGINT');
+    await until('uploads are being cancelled', () =>
+      target.requests.some(({method, status}) => method === 'DELETE' && status === 0)
+    );
+    step.kill('SIGTERM');
+    const end = await step.end;
+    // Ten seconds after the first one it would be killed.
+    expect(performance.now() - asked).toBeLessThan(9000);
+    expect(end.exitCode).toBe(1);
+    expect(target.store.sessions).toEqual([]);
+    expect(open.length).toBeGreaterThan(0);
+    expect(target.store.tagEvents).toEqual([]);
+    expect(await job.dockerConfigs()).toEqual([]);
+    expect(end.outputs).toMatchObject({release: '', changed: 'false'});
+    expect(end.summary).toContain('cancelled');
+    expect(end.stderr).toBe('');
+  });
+
   test('a second SIGINT ends it at once, and post removes the login', async () => {
     const step = await halfway();
     const path = await theConfig();

@@ -276,6 +276,30 @@ describeOnPosix('the docker engine', () => {
     await expectNothingLeft(scene);
   });
 
+  test.each([
+    [
+      'T27',
+      'has no room for an image',
+      'no space left on device',
+      /docker system prune.*engine: registry/s
+    ],
+    ['E1', 'fails and says nothing', '', /it said nothing/]
+  ])('%s docker %s', async (_id, _what, said, told) => {
+    await using scene = await setScene(
+      fakeDaemon({
+        before: `if (args[0] === 'pull') { ${said === '' ? '' : `console.error('failed to register layer: write /x: ${said}');`} process.exit(1); }`
+      })
+    );
+    const {record, commands} = await scene.run({settings: {concurrency: 1}});
+    expect(reasons(record)).toMatch(/docker pull \S+ .*failed \(exit code 1\)/);
+    expect(reasons(record)).toMatch(told);
+    expect(record.releases[0]).toMatchObject({published: false, changed: false});
+    // Without room none of the others is tried, nor the first once more.
+    const pulls = (await commands()).filter(line => line.startsWith('pull '));
+    expect(pulls).toHaveLength(said === '' ? 2 * names.length : 1);
+    await expectNothingLeft(scene);
+  });
+
   test('does not publish what docker made another image of', async () => {
     await using scene = await setScene(
       fakeDaemon({

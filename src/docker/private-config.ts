@@ -23,7 +23,7 @@ export interface PrivateConfigOptions {
  * keeps what it is told in that directory and nowhere else. Of the job's own config it takes over
  * which daemon is meant (the context), nothing more.
  * @returns its absolute path
- * @throws DockerError `config`
+ * @throws DockerError `config`; nothing is left behind then
  */
 export async function makePrivateConfig({
   runnerTemp,
@@ -44,6 +44,7 @@ export async function makePrivateConfig({
       {mode: 0o600, flag: 'wx'}
     );
   } catch (error) {
+    await rm(directory, {recursive: true, force: true}).catch(() => undefined);
     throw new DockerError(
       'config',
       `a private docker config cannot be made in ${runnerTemp}: ${(error as Error).message}`,

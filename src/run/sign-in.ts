@@ -51,18 +51,28 @@ export async function signInDocker(
   // Nobody to sign in, and nothing else for docker to do.
   if (settings.engine !== 'docker' && accounts.length === 0) return nobody;
   const install = installation(settings, around.env);
-  const session = await signIn({
-    ...around,
-    accounts,
-    keepLogin: settings.keepLogin,
-    ...(install !== undefined && {install}),
-    onDirectory: path => {
-      undo.directory(path);
-    },
-    onKeptLogin: state => {
-      undo.keptLogin(state);
-    }
-  });
+  let session: DockerSession;
+  try {
+    session = await signIn({
+      ...around,
+      accounts,
+      keepLogin: settings.keepLogin,
+      ...(install !== undefined && {install}),
+      onDirectory: path => {
+        undo.directory(path);
+      },
+      onKeptLogin: state => {
+        undo.keptLogin(state);
+      }
+    });
+  } catch (error) {
+    // The registry engine needs no disk: what docker would have said is not worth the run.
+    if (!(error instanceof DockerError) || error.fault !== 'config') throw error;
+    if (settings.engine === 'docker' || settings.keepLogin) throw error;
+    for (const {registry} of accounts)
+      tell({registry, outcome: 'unavailable', reason: error.message}, around.log);
+    return nobody;
+  }
   around.log.debug(`the docker config of this run is ${session.configDirectory}`);
   if (settings.engine !== 'docker') {
     for (const answer of session.answers) tell(answer, around.log);
