@@ -70,6 +70,7 @@ export async function main(settings: Settings, stage: Stage): Promise<RunRecord>
     const choice = await reporter.group('Releases', () =>
       chooseReleases(registries, settings, tags, {log, slots: lanes.control, signal})
     );
+    draft.choice = choice;
 
     const plan = await reporter.group('Plan', async () => {
       const made = await makePlan(

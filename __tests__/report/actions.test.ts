@@ -72,7 +72,7 @@ describe('finish', () => {
       cli: '1.5.31',
       chart: '1.46.0'
     });
-    expect(step.summary).toContain('✅ **Mirrored 5 images');
+    expect(step.summary).toContain('### ✅ Mirrored 5 images');
     expect(summaryFindings(step.summary)).toEqual([]);
     expect(step.outputs['lock-file']).toBe(join(home, 'arcdata.lock.json'));
     expect(readLockFile(await readFile(join(home, 'arcdata.lock.json'), 'utf8'))).toMatchObject({

@@ -70,7 +70,7 @@ describe('the plan line', () => {
     expect(planLine({...figures, releases, images: 1, blobsToCopy: 1})).toMatch(
       /^Plan: 1 image of 2 releases \(v1\.45\.0_2026-04-14 to v1\.46\.0_2026-05-12\): .* in 1 blob,/
     );
-    expect(planLine({...figures, releases: []})).toContain('of no release');
+    expect(planLine({...figures, releases: [], images: 0})).toBe('Plan: nothing to do');
   });
 });
 

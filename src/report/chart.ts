@@ -31,6 +31,40 @@ export function bytesChart({copied, mounted, present}: Moved, width = 32): strin
   });
 }
 
+/** So many squares stand for all bytes. */
+const squares = 20;
+
+/**
+ * How the bytes came to the target, as one bar of coloured squares and what each colour means, in
+ * Markdown: two lines. Empty when there were none.
+ */
+export function bytesBar({copied, mounted, present}: Moved, planned: boolean): string[] {
+  const verb = planned ? 'to be ' : '';
+  const parts = [
+    {sign: '🟦', bytes: copied, name: `${verb}copied`},
+    {sign: '🟩', bytes: mounted, name: `${verb}mounted`},
+    {sign: '⬜', bytes: present, name: 'already there'}
+  ];
+  if (copied + mounted + present === 0) return [];
+  const counts = shares(parts.map(({bytes}) => bytes));
+  return [
+    parts.map(({sign}, i) => sign.repeat(counts[i] ?? 0)).join(''),
+    parts.map(({sign, bytes, name}) => `${sign} **${formatBytes(bytes)}** ${name}`).join(' &emsp; ')
+  ];
+}
+
+/** Squares for each part, `squares` in all; what is at least half a per cent has one. */
+function shares(parts: readonly number[]): number[] {
+  const total = parts.reduce((sum, part) => sum + part, 0);
+  const counts = parts.map(part =>
+    Math.max(part / total < 0.005 ? 0 : 1, Math.round((part / total) * squares))
+  );
+  // What rounding has put in excess, or left out, is taken from or given to the largest part.
+  const largest = parts.indexOf(Math.max(...parts));
+  const rest = squares - counts.reduce((sum, count) => sum + count, 0);
+  return counts.map((count, i) => (i === largest ? count + rest : count));
+}
+
 /** What was spared: `1.49 GB of 2.51 GB (59 %) did not have to travel`. */
 export function savedLine({copied, mounted, present}: Moved, planned: boolean): string {
   const total = copied + mounted + present;

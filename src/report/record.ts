@@ -16,6 +16,10 @@ export interface RunRecord {
   readonly publish: boolean;
   /** In the order in which they were mirrored, oldest first. What was not reached is absent. */
   readonly releases: readonly ReleaseResult[];
+  /** Releases that were chosen but not begun, since the run ended before; oldest first. */
+  readonly unreached?: readonly string[];
+  /** Why there was nothing to do, where the choice of releases came to that: one clean sentence. */
+  readonly reason?: string;
   /** The absolute path of the lock file. */
   readonly lockFile: string;
   /** Why the run as a whole ended early or failed; an image's own failure stands at the image too. */

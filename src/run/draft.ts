@@ -9,6 +9,10 @@ export class Draft {
   readonly releases: ReleaseResult[] = [];
   /** Set when the registries are known, for their counts. */
   registries: Registries | undefined;
+  /** The releases to be mirrored, oldest first, or why there are none; once that is known. */
+  choice: {readonly releases: readonly {readonly tag: string}[]; readonly reason?: string} = {
+    releases: []
+  };
   readonly #settings: Settings;
   readonly #startedAt = new Date();
   #failure: ImageFailure | undefined;
@@ -25,6 +29,8 @@ export class Draft {
   /** The record, as it stands now. */
   finish(): RunRecord {
     const {source, target, engine, dryRun, publish, lockFile} = this.#settings;
+    const {releases, reason} = this.choice;
+    const unreached = releases.slice(this.releases.length).map(({tag}) => tag);
     return {
       startedAt: this.#startedAt,
       finishedAt: new Date(),
@@ -34,6 +40,8 @@ export class Draft {
       dryRun,
       publish,
       releases: this.releases,
+      ...(unreached.length > 0 && {unreached}),
+      ...(reason !== undefined && {reason}),
       lockFile,
       ...(this.#failure !== undefined && {failure: this.#failure}),
       // ru_maxrss counts in kibibytes on every platform that Node reports it for.

@@ -34,6 +34,8 @@ interface Surroundings {
 export interface Choice {
   /** Oldest first; empty when there is nothing to do, which the log has said why. */
   readonly releases: readonly ChosenRelease[];
+  /** Why there is nothing to do; absent where there is something. */
+  readonly reason?: string;
   /** The target's repositories, where it seemed to be empty and has a catalogue. */
   readonly targetRepositories?: ReadonlySet<string> | undefined;
 }
@@ -129,7 +131,11 @@ export async function chooseReleases(
     log.info(`${tag}: ${set.images.length} images`);
   }
   const repositories = await catalogue;
-  return {releases: chosen, targetRepositories: repositories && new Set(repositories)};
+  return {
+    releases: chosen,
+    ...(selection.reason !== undefined && {reason: selection.reason}),
+    targetRepositories: repositories && new Set(repositories)
+  };
 }
 
 /** The chart goes with the images, under its own version. */
