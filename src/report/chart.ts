@@ -12,11 +12,15 @@ export function blocks(fraction: number, width: number): string {
   return '█'.repeat(Math.floor(shown / 8)) + (eighths[shown % 8] ?? '');
 }
 
+/** The bars of a chart are as long as this at most, and not worth drawing below the other. */
+const [longest, shortest] = [32, 4] as const;
+
 /**
  * How the bytes came to the target, as three bars in plain characters, which take on the colours of
- * whatever shows them. Empty when there were none.
+ * whatever shows them, each line at most `columns` wide (30 is the least that is kept to). Empty when
+ * there were none.
  */
-export function bytesChart({copied, mounted, present}: Moved, width = 32): string[] {
+export function bytesChart({copied, mounted, present}: Moved, columns = 80): string[] {
   const total = copied + mounted + present;
   if (total === 0) return [];
   const rows: [string, number][] = [
@@ -24,10 +28,12 @@ export function bytesChart({copied, mounted, present}: Moved, width = 32): strin
     ['mounted', mounted],
     ['already there', present]
   ];
+  const room = columns - 'already there   1.00 GB  100 %'.length - 2;
+  const width = room < shortest ? 0 : Math.min(room, longest);
   return rows.map(([name, bytes]) => {
     const share = `${Math.round((bytes / total) * 100)} %`.padStart(5);
-    const bar = blocks(bytes / total, width).padEnd(width);
-    return `${name.padEnd(13)}  ${bar}  ${formatBytes(bytes).padStart(8)} ${share}`;
+    const bar = width === 0 ? '' : `  ${blocks(bytes / total, width).padEnd(width)}`;
+    return `${name.padEnd(13)}${bar}  ${formatBytes(bytes).padStart(8)}  ${share}`;
   });
 }
 

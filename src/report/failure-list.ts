@@ -1,9 +1,10 @@
 import type {ImageFailure} from '../mirror/result.ts';
 
+import {byCause, imagesFirst, splitRequest} from './causes.ts';
 import {plural} from './lines.ts';
 import {code, escapeMarkdown} from './markdown.ts';
 import type {Redactor} from './redact.ts';
-import {type Failed, withoutRequest} from './verdict.ts';
+import type {Failed} from './verdict.ts';
 
 /** So many failures are told one by one. */
 const mostFailures = 50;
@@ -18,37 +19,13 @@ export function failureList(
   several: boolean,
   redactor: Redactor
 ): string {
-  const ordered = [
-    ...failed.filter(({image}) => image !== undefined),
-    ...failed.filter(({image}) => image === undefined)
-  ];
-  const told = ordered.slice(0, mostFailures);
-  const rest = ordered.length - told.length;
+  const told = imagesFirst(failed).slice(0, mostFailures);
+  const rest = failed.length - told.length;
   const writer = new FailureWriter(several, redactor);
   return [
     ...byCause(told).map(group => writer.entry(group)),
     ...(rest > 0 ? [`- … and ${rest} more`] : [])
   ].join('\n');
-}
-
-function byCause(failed: readonly Failed[]): Failed[][] {
-  const groups = new Map<string, Failed[]>();
-  for (const one of failed) {
-    const cause = causeOf(one);
-    const group = groups.get(cause);
-    if (group === undefined) groups.set(cause, [one]);
-    else group.push(one);
-  }
-  return [...groups.values()];
-}
-
-/** What failures with the same cause have in common: all but which image, and which part of it. */
-function causeOf({image, error}: Failed): string {
-  const {message, advice, host, status} = error;
-  const general = message
-    .split(' ')
-    .filter(word => !/\/|sha256:/.test(word) && word.replace(/[:,.]$/, '') !== image);
-  return JSON.stringify([image === undefined, general, advice, host, status]);
 }
 
 class FailureWriter {
@@ -60,8 +37,7 @@ class FailureWriter {
     this.#redactor = redactor;
   }
 
-  entry([first, ...others]: readonly Failed[]): string {
-    if (first === undefined) return '';
+  entry([first, ...others]: readonly [Failed, ...Failed[]]): string {
     const {error} = first;
     const facts = this.#facts(error);
     const more = others.length === 0 ? '' : ` and ${plural(others.length, 'more image')}`;
@@ -89,10 +65,10 @@ class FailureWriter {
 
   /** What was answered comes first, and the request that was made behind it. */
   #message(text: string): string {
-    const short = shortened(text);
-    const answer = withoutRequest(short);
-    if (answer === short) return this.#say(short);
-    return `${this.#say(answer)} (${this.#code(short.slice(0, -answer.length - 2))})`;
+    const {answer, request} = splitRequest(shortened(text));
+    return request === undefined
+      ? this.#say(answer)
+      : `${this.#say(answer)} (${this.#code(request)})`;
   }
 
   #facts({host, repository, digest, status, attempts}: ImageFailure): string[] {

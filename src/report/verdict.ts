@@ -1,6 +1,7 @@
 import type {ImageFailure, ImageResult, Moved, ReleaseResult} from '../mirror/result.ts';
 
 import {formatBytes} from './bytes.ts';
+import {splitRequest} from './causes.ts';
 import {formatDuration} from './duration.ts';
 import {fateSentence} from './fate.ts';
 import {plural} from './lines.ts';
@@ -141,11 +142,6 @@ export function place({registry, repository}: RunRecord['source']): string {
   return `${registry}/${repository}`;
 }
 
-/** A message without the request that it may begin with: `GET /v2/: example.com answers 401`. */
-export function withoutRequest(message: string): string {
-  return message.replace(/^[A-Z]{3,7} \/\S*: (?=.)/, '');
-}
-
 /** Where and how something failed, as far as known: host, repository, digest, status, attempts. */
 export function circumstances(error: ImageFailure): string[] {
   const {host, repository, digest, status, attempts} = error;
@@ -179,10 +175,11 @@ function failureHeadline(record: RunRecord): string {
       parts.push(`${release.tag} ${fate}`);
     }
   }
-  const reason = failure && withoutRequest(failure.message).replace(/\.$/, '');
-  if (reason !== undefined && (releases.length === 0 || whole.length === releases.length)) {
-    parts.unshift(reason);
-  }
+  const reason = failure && splitRequest(failure.message).answer.replace(/\.$/, '');
+  // The images' own failures are told with them, unless one reason stopped the run and all of them.
+  const images = releases.flatMap(release => release.images);
+  const stopped = images.some(({error}) => error?.message === failure?.message);
+  if (reason !== undefined && (whole.length === releases.length || stopped)) parts.unshift(reason);
   if (unreached.length > 0 && releases.length > 0) {
     const wasWere = unreached.length === 1 ? 'was' : 'were';
     parts.push(`${releaseSpan(unreached)} ${wasWere} not begun`);

@@ -10,7 +10,7 @@ import {safeFailure} from './outputs.ts';
 import {releaseSpan} from './plan-line.ts';
 import type {Side} from './record.ts';
 import type {Redactor} from './redact.ts';
-import {circumstances, place} from './verdict.ts';
+import {place} from './verdict.ts';
 
 /** A release of the target that was looked at. */
 export interface VerifiedRelease {
@@ -127,41 +127,6 @@ export function verifyReport(found: Verification, redactor: Redactor): VerifyRep
     ...(failure !== undefined && {failure: safeFailure(failure, redactor)}),
     requests
   };
-}
-
-/** A verification as lines for people; the last one is the verdict. */
-export function verifyLines(found: Verification): readonly string[] {
-  return [
-    ...found.releases.flatMap(({tag, targetTag, images, missing}) => [
-      '',
-      `${tag}${targetTag === tag ? '' : ` as ${targetTag}`}`,
-      ...images.flatMap(imageLines),
-      ...(missing.length === 0 ? [] : [`  not at the source: ${missing.join(', ')}`])
-    ]),
-    ...(found.failure === undefined ? [] : failureLines(found.failure)),
-    '',
-    verifyVerdict(found).sentence
-  ];
-}
-
-function imageLines({name, differences, digest, checked}: VerifiedImage): readonly string[] {
-  if (differences.length > 0) {
-    return differences.map(({message}) => `  ✗ ${name}: ${message}`);
-  }
-  const {manifests, blobs} = checked;
-  return [
-    `  ✓ ${name} ${digest ?? ''}, ${plural(manifests, 'manifest')} and ${plural(blobs, 'blob')}`
-  ];
-}
-
-function failureLines(failure: ImageFailure): readonly string[] {
-  const facts = circumstances(failure);
-  return [
-    '',
-    `✗ ${failure.message}`,
-    ...(facts.length === 0 ? [] : [`  ${facts.join(', ')}`]),
-    ...(failure.advice === undefined ? [] : [`  ${failure.advice}`])
-  ];
 }
 
 function isWhole({differences}: VerifiedImage): boolean {
