@@ -36187,7 +36187,7 @@ const namePattern = /^arcdata-mirror-docker-[0-9a-f]{32}$/;
  * keeps what it is told in that directory and nowhere else. Of the job's own config it takes over
  * which daemon is meant (the context), nothing more.
  * @returns its absolute path
- * @throws DockerError `config`
+ * @throws DockerError `config`; nothing is left behind then
  */
 async function makePrivateConfig({ runnerTemp, env, onDirectory }) {
     const directory = (0,node_path__WEBPACK_IMPORTED_MODULE_2__.join)((0,node_path__WEBPACK_IMPORTED_MODULE_2__.resolve)(runnerTemp), `arcdata-mirror-docker-${(0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomBytes)(16).toString('hex')}`);
@@ -36198,6 +36198,7 @@ async function makePrivateConfig({ runnerTemp, env, onDirectory }) {
         await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.writeFile)((0,node_path__WEBPACK_IMPORTED_MODULE_2__.join)(directory, 'config.json'), JSON.stringify({ auths: {}, ...(currentContext !== undefined && { currentContext }) }), { mode: 0o600, flag: 'wx' });
     }
     catch (error) {
+        await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rm)(directory, { recursive: true, force: true }).catch(() => undefined);
         throw new _error_js__WEBPACK_IMPORTED_MODULE_4__/* .DockerError */ .B('config', `a private docker config cannot be made in ${runnerTemp}: ${error.message}`, 'See that the directory exists, can be written to and has space left.', error);
     }
     return directory;
@@ -36405,7 +36406,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(766);
 /* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(3960);
 /* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(6661);
-/* harmony import */ var _report_actions_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(9431);
+/* harmony import */ var _report_actions_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(8886);
 /* harmony import */ var _report_help_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(9491);
 /* harmony import */ var _report_verdict_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(687);
 /* harmony import */ var _run_cancel_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(2735);
@@ -42390,6 +42391,10 @@ class Draft {
     registries;
     /** Set when a dry run has made its plan. */
     matrix;
+    /** The releases to be mirrored, oldest first, or why there are none; once that is known. */
+    choice = {
+        releases: []
+    };
     #settings;
     #startedAt = new Date();
     #failure;
@@ -42403,6 +42408,8 @@ class Draft {
     /** The record, as it stands now. */
     finish() {
         const { source, target, engine, dryRun, publish, lockFile } = this.#settings;
+        const { releases, reason } = this.choice;
+        const unreached = releases.slice(this.releases.length).map(({ tag }) => tag);
         return {
             startedAt: this.#startedAt,
             finishedAt: new Date(),
@@ -42412,6 +42419,8 @@ class Draft {
             dryRun,
             publish,
             releases: this.releases,
+            ...(unreached.length > 0 && { unreached }),
+            ...(reason !== undefined && { reason }),
             lockFile,
             ...(this.matrix !== undefined && { matrix: this.matrix }),
             ...(this.#failure !== undefined && { failure: this.#failure }),
@@ -44840,7 +44849,6 @@ function either(texts) {
 
 /**
  * Chooses the releases from the tags that the source has now, and reads their images.
- * @returns oldest first; empty when there is nothing to do, which the log has said why
  * @throws ReleaseError, RegistryError, MirrorError; nothing has been moved by then
  */
 async function chooseReleases(registries, settings, { lists, roots }, around) {
@@ -44934,7 +44942,7 @@ async function chooseReleases(registries, settings, { lists, roots }, around) {
         });
         log.info(`${tag}: ${set.images.length} images`);
     }
-    return chosen;
+    return { releases: chosen, ...(selection.reason !== undefined && { reason: selection.reason }) };
 }
 /** The names beneath the source's repository, listed once in a run. */
 class releases_Names {
@@ -45121,18 +45129,31 @@ async function signInDocker(settings, registries, around) {
     if (settings.engine !== 'docker' && accounts.length === 0)
         return nobody;
     const install = installation(settings, around.env);
-    const session = await signIn({
-        ...around,
-        accounts,
-        keepLogin: settings.keepLogin,
-        ...(install !== undefined && { install }),
-        onDirectory: path => {
-            undo.directory(path);
-        },
-        onKeptLogin: state => {
-            undo.keptLogin(state);
-        }
-    });
+    let session;
+    try {
+        session = await signIn({
+            ...around,
+            accounts,
+            keepLogin: settings.keepLogin,
+            ...(install !== undefined && { install }),
+            onDirectory: path => {
+                undo.directory(path);
+            },
+            onKeptLogin: state => {
+                undo.keptLogin(state);
+            }
+        });
+    }
+    catch (error) {
+        // The registry engine needs no disk: what docker would have said is not worth the run.
+        if (!(error instanceof docker_error/* DockerError */.B) || error.fault !== 'config')
+            throw error;
+        if (settings.engine === 'docker' || settings.keepLogin)
+            throw error;
+        for (const { registry } of accounts)
+            tell({ registry, outcome: 'unavailable', reason: error.message }, around.log);
+        return nobody;
+    }
     around.log.debug(`the docker config of this run is ${session.configDirectory}`);
     if (settings.engine !== 'docker') {
         for (const answer of session.answers)
@@ -45319,15 +45340,16 @@ async function main(settings, stage) {
                 signal,
                 offers: !settings.dryRun && settings.engine === 'registry'
             });
-            const chosen = await reporter.group('Releases', () => chooseReleases(registries, settings, questions, {
+            const choice = await reporter.group('Releases', () => chooseReleases(registries, settings, questions, {
                 ...{ log, slots: lanes.reading, signal, survey }
             }));
+            draft.choice = choice;
             const plan = await reporter.group('Plan', async () => {
-                const made = await makePlan(chosen.flatMap(({ images }) => images), survey);
-                reporter.planned(figures(chosen, made));
+                const made = await makePlan(choice.releases.flatMap(({ images }) => images), survey);
+                reporter.planned(figures(choice.releases, made));
                 return made;
             });
-            const releases = plannedReleases(chosen, plan);
+            const releases = plannedReleases(choice.releases, plan);
             if (settings.dryRun) {
                 draft.releases.push(...releases.map(release => plannedResult(release, { source: source.name, target: target.name })));
                 // What docker pushes cannot be staged.
@@ -46413,7 +46435,7 @@ function dayNumber({ year, month, day }) {
 
 /***/ }),
 
-/***/ 9431:
+/***/ 8886:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -46426,6 +46448,8 @@ __nccwpck_require__.d(__webpack_exports__, {
 var core = __nccwpck_require__(6058);
 // EXTERNAL MODULE: ./src/release/companions.ts + 1 modules
 var companions = __nccwpck_require__(5610);
+// EXTERNAL MODULE: ./src/report/causes.ts
+var causes = __nccwpck_require__(304);
 // EXTERNAL MODULE: ./src/report/help.ts
 var report_help = __nccwpck_require__(9491);
 // EXTERNAL MODULE: ./src/report/lines.ts
@@ -46436,26 +46460,29 @@ var verdict = __nccwpck_require__(687);
 
 
 
+
 /** A step shows so many annotations of a kind; the runner keeps no more. */
 const mostAnnotations = 10;
 /**
- * An annotation for each failure. Where there are more than the runner keeps, the last one counts
- * the rest.
+ * An annotation for each cause of failures. Where there are more than the runner keeps, the last one
+ * counts the rest.
  */
 function annotations(record, redactor) {
-    const all = (0,verdict/* failures */.e9)(record);
+    const all = (0,causes/* byCause */.zs)((0,causes/* imagesFirst */.Po)((0,verdict/* failures */.e9)(record)));
     const shown = all.length > mostAnnotations ? all.slice(0, mostAnnotations - 1) : all;
-    const rest = all.length - shown.length;
+    const rest = all.slice(shown.length).reduce((sum, group) => sum + group.length, 0);
     return [
-        ...shown.map(({ release, image, error }) => {
-            const facts = (0,verdict/* circumstances */.Xb)(error);
+        ...shown.map(([{ release, image, error }, ...others]) => {
+            const { answer, request } = (0,causes/* splitRequest */.oX)(error.message);
+            const facts = [...(request === undefined ? [] : [request]), ...(0,verdict/* circumstances */.Xb)(error)];
+            const what = answer.replace(/\.$/, '');
             const parts = [
-                error.message,
-                ...(facts.length === 0 ? [] : [`(${facts.join(', ')})`]),
+                facts.length === 0 ? `${what}.` : `${what} (${facts.join(', ')}).`,
                 ...(error.advice === undefined ? [] : [error.advice])
             ];
             const help = (0,report_help/* helpFor */.V)(error);
-            const title = image === undefined ? 'Mirror' : `${image} of ${release ?? 'no release'}`;
+            const more = others.length === 0 ? '' : ` and ${(0,lines/* plural */.LS)(others.length, 'more image')}`;
+            const title = image === undefined ? 'Mirror' : `${image} of ${release ?? 'no release'}${more}`;
             return {
                 title: (0,lines/* safeLine */.om)(title, redactor, 200),
                 message: (0,lines/* safeLine */.om)(parts.join(' '), redactor, 2000) + (help === undefined ? '' : ` See ${help}`)
@@ -46470,6 +46497,60 @@ function annotations(record, redactor) {
                 }
             ])
     ];
+}
+
+;// CONCATENATED MODULE: ./src/report/groups.ts
+
+/** The groups of a log. One begins with its first line, so that none is empty. */
+class Groups {
+    /** The heading of the outer group, until that has begun. */
+    #waiting;
+    #depth = 0;
+    #begun = false;
+    #after = [];
+    /** Runs `body` under a heading, which is one safe line. */
+    async run(title, body) {
+        // The runner knows no groups in groups: an inner one is a heading.
+        if (this.#depth === 0) {
+            this.#waiting = title;
+        }
+        else {
+            this.open();
+            core/* info */.pq(title);
+        }
+        this.#depth++;
+        try {
+            return await body();
+        }
+        finally {
+            this.#depth--;
+            if (this.#depth === 0)
+                this.#end();
+        }
+    }
+    /** Begins the group that is under way, if it has not begun. */
+    open() {
+        if (this.#waiting === undefined)
+            return;
+        core/* startGroup */.Oh(this.#waiting);
+        this.#waiting = undefined;
+        this.#begun = true;
+    }
+    /** Does something outside of any group: now, or when the one that is under way has ended. */
+    after(act) {
+        if (this.#depth === 0)
+            act();
+        else
+            this.#after.push(act);
+    }
+    #end() {
+        this.#waiting = undefined;
+        if (this.#begun)
+            core/* endGroup */.N4();
+        this.#begun = false;
+        for (const act of this.#after.splice(0))
+            act();
+    }
 }
 
 // EXTERNAL MODULE: ./src/oci/reference.ts
@@ -46507,7 +46588,71 @@ class error_ReportError extends Error {
     name = 'ReportError';
 }
 
+// EXTERNAL MODULE: ./src/oci/clean.ts
+var oci_clean = __nccwpck_require__(4192);
+;// CONCATENATED MODULE: ./src/report/markdown.ts
+
+const entities = {
+    '&': '&amp;',
+    '<': '&lt;',
+    '>': '&gt;',
+    '"': '&quot;'
+};
+/**
+ * Foreign text in Markdown: shown as it is, so that it can neither begin a link, a mention, a table
+ * cell, a formula or markup, nor end the code span it stands in. One line.
+ * @see https://github.github.com/gfm/#entity-and-numeric-character-references
+ */
+function escapeMarkdown(text, limit) {
+    return (0,oci_clean/* clean */.uH)(text, limit)
+        .replace(/[&<>"'`|*~[\]\\!#$@{}()]/g, sign => entities[sign] ?? `&#${sign.charCodeAt(0)};`)
+        .replace(/(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])/g, '&#95;')
+        .replace(/:(?=\/\/)/g, '&#58;')
+        .replace(/(?<=www)\./gi, '&#46;');
+}
+/** Our own text that stays on one line, however narrow its cell: `6.64 MB` does not fall apart. */
+function unbroken(text) {
+    return text.replaceAll(' ', '\u00a0');
+}
+/** Foreign text as code: escaped, and left alone by whatever looks for links and mentions. */
+function code(text, limit) {
+    return `<code>${escapeMarkdown(text, limit)}</code>`;
+}
+/** Lines in a fence that none of them can close. */
+function fence(lines, language = 'text') {
+    const safe = lines.map(line => {
+        const indent = /^ */.exec(line)?.[0] ?? '';
+        return indent + (0,oci_clean/* clean */.uH)(line.slice(indent.length), 1000);
+    });
+    const longest = Math.max(2, ...safe.flatMap(line => [...line.matchAll(/`+/g)].map(([run]) => run.length)));
+    const bar = '`'.repeat(longest + 1);
+    return `${bar}${language}\n${safe.join('\n')}\n${bar}`;
+}
+/**
+ * A table, with a last row for the totals where a column has one. Columns in which no row has
+ * anything are left out: the fewer there are, the more room is left in a narrow window.
+ */
+function table(rows, columns) {
+    const cells = columns
+        .map(column => ({ ...column, cells: rows.map(column.cell) }))
+        .filter(({ cells: own }) => own.some(cell => cell !== ''));
+    const line = (texts) => `| ${texts.join(' | ')} |`;
+    const totals = cells.map(({ total = '' }) => total);
+    return [
+        line(cells.map(({ head }) => head)),
+        line(cells.map(({ figures = false }) => (figures ? '---:' : ':---'))),
+        ...rows.map((_, row) => line(cells.map(({ cells: own }) => own[row] ?? ''))),
+        ...(totals.some(total => total !== '') ? [line(totals)] : [])
+    ].join('\n');
+}
+/** A section that can be opened. The heading is Markdown without line breaks. */
+function details(heading, body, open) {
+    // GitHub reads Markdown inside only behind an empty line.
+    return `<details${open ? ' open' : ''}><summary>${heading}</summary>\n\n${body}\n\n</details>`;
+}
+
 ;// CONCATENATED MODULE: ./src/report/handover.ts
+
 
 
 
@@ -46581,7 +46726,7 @@ function blocksOf(json) {
         : 'Upgrade the data controller, then its instances; always say the version';
     return [
         {
-            title: 'Data controller: spec.docker',
+            title: 'spec.docker of the data controller',
             language: 'yaml',
             lines: [
                 'spec:',
@@ -46589,25 +46734,28 @@ function blocksOf(json) {
                 ...Object.entries(docker).map(([key, value]) => `    ${key}: "${value}"`)
             ]
         },
-        { title: 'The same by command', language: 'shell', lines: configReplace },
+        { title: 'The same by command', language: 'shell', lines: configReplace, aside: true },
         ...(bootstrapper === undefined
             ? []
             : [
                 {
-                    title: 'bootstrapper.yaml and the upgrade job: two places each, image: and after -image',
+                    title: 'bootstrapper.yaml and the upgrade job, in two places each (image: and after -image)',
                     language: 'text',
-                    lines: [bootstrapper]
+                    lines: [bootstrapper],
+                    aside: true
                 }
             ]),
         {
             title: 'Cluster extension, direct mode',
             language: 'text',
-            lines: Object.entries(extension).map(([key, value]) => `--config ${key}=${value}`)
+            lines: Object.entries(extension).map(([key, value]) => `--config ${key}=${value}`),
+            aside: true
         },
         {
             title: 'Environment of the arcdata CLI',
             language: 'shell',
-            lines: Object.entries(environment).map(([key, value]) => `export ${key}="${value}"`)
+            lines: Object.entries(environment).map(([key, value]) => `export ${key}="${value}"`),
+            aside: true
         },
         { title: steps, language: 'shell', lines: upgrade }
     ];
@@ -46621,10 +46769,15 @@ function facts({ cli, chart, supportedThrough, pullSecret }) {
     ];
 }
 function markdownOf(json, blocks) {
+    const texts = (aside) => blocks
+        .filter(block => (block.aside ?? false) === aside)
+        .map(({ title, language, lines }) => `${title}:\n\n${fence(lines, language)}`)
+        .join('\n\n');
     return [
-        `Release \`${json.release}\`: ${facts(json).join(', ')}.`,
-        ...json.warnings.map(warning => `> [!WARNING]\n> ${warning}`),
-        ...blocks.map(({ title, language, lines }) => `**${title}**\n\n\`\`\`${language}\n${lines.join('\n')}\n\`\`\``)
+        `#### Hand-over`,
+        `Release ${code(json.release)}: ${facts(json).join(', ')}.`,
+        texts(false),
+        details('More to paste', texts(true), false)
     ].join('\n\n');
 }
 function textOf(json, blocks, target) {
@@ -46668,8 +46821,6 @@ var external_node_crypto_ = __nccwpck_require__(7598);
 var promises_ = __nccwpck_require__(1455);
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __nccwpck_require__(6760);
-// EXTERNAL MODULE: ./src/oci/clean.ts
-var oci_clean = __nccwpck_require__(4192);
 // EXTERNAL MODULE: ./src/oci/digest.ts
 var oci_digest = __nccwpck_require__(8825);
 ;// CONCATENATED MODULE: ./src/report/fields.ts
@@ -47043,15 +47194,19 @@ class Pace {
     #total;
     #start;
     #done = 0;
+    /** When the last byte had arrived. */
+    #end;
     #samples;
     constructor(total, now) {
         this.#total = Math.max(0, total);
         this.#start = now;
         this.#samples = [{ at: now, done: 0 }];
     }
-    moved(bytes) {
+    moved(bytes, now) {
         if (bytes > 0)
             this.#done = Math.min(this.#total, this.#done + bytes);
+        if (this.#done === this.#total)
+            this.#end ??= now;
     }
     standing(now) {
         const samples = this.#samples;
@@ -47069,14 +47224,22 @@ class Pace {
             fraction: this.#total === 0 ? 1 : this.#done / this.#total,
             rate,
             ...(rest === 0 ? { left: 0 } : rate > 0 && { left: (rest * 1000) / rate }),
-            elapsed: now - this.#start
+            elapsed: (this.#end ?? now) - this.#start
         };
     }
 }
 /** `Copied 312 MB of 1.02 GB (30 %), 45.1 MB/s, 16 s left` */
 function standingLine({ done, total, fraction, rate, left }) {
-    const time = left === undefined ? 'time left not known' : `${(0,duration/* formatDuration */.a)(left)} left`;
-    return `Copied ${(0,report_bytes/* formatBytes */.z3)(done)} of ${(0,report_bytes/* formatBytes */.z3)(total)} (${percent(fraction)} %), ${(0,report_bytes/* formatBytes */.z3)(rate)}/s, ${time}`;
+    const copied = `Copied ${(0,report_bytes/* formatBytes */.z3)(done)} of ${(0,report_bytes/* formatBytes */.z3)(total)} (${percent(fraction)} %)`;
+    const time = timeLeft(left) ?? 'time left not known';
+    return left === 0 ? `${copied}, ${time}` : `${copied}, ${(0,report_bytes/* formatBytes */.z3)(rate)}/s, ${time}`;
+}
+/** `16 s left`; what follows when the last byte has arrived; undefined when it is not known. */
+function timeLeft(left) {
+    // Manifests, checks and tags are still to come.
+    if (left === 0)
+        return 'finishing';
+    return left === undefined ? undefined : `${(0,duration/* formatDuration */.a)(left)} left`;
 }
 /** The last line of a transfer: `Copied 1.02 GB in 23 s, 44.3 MB/s on average` */
 function closingLine({ done, total, elapsed }) {
@@ -47103,7 +47266,7 @@ function startMeter(total, every, tick, end) {
     timer.unref();
     return {
         moved: bytes => {
-            pace.moved(bytes);
+            pace.moved(bytes, performance.now());
         },
         [Symbol.dispose]: () => {
             if (over)
@@ -47195,7 +47358,7 @@ function base64Forms(bytes) {
 
 ;// CONCATENATED MODULE: ./src/report/chart.ts
 
-const eighths = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
+const eighths = (/* unused pure expression or super */ null && (['', '▏', '▎', '▍', '▌', '▋', '▊', '▉']));
 /** A bar of block characters: `fraction` (0 to 1) of `width` columns, exact to an eighth. */
 function blocks(fraction, width) {
     const parts = Math.round(Math.min(1, Math.max(0, fraction)) * width * 8);
@@ -47203,11 +47366,14 @@ function blocks(fraction, width) {
     const shown = parts === 0 && fraction > 0 ? 1 : parts;
     return '█'.repeat(Math.floor(shown / 8)) + (eighths[shown % 8] ?? '');
 }
+/** The bars of a chart are as long as this at most, and not worth drawing below the other. */
+const [longest, shortest] = [32, 4];
 /**
  * How the bytes came to the target, as three bars in plain characters, which take on the colours of
- * whatever shows them. Empty when there were none.
+ * whatever shows them, each line at most `columns` wide (30 is the least that is kept to). Empty when
+ * there were none.
  */
-function bytesChart({ copied, mounted, present }, width = 32) {
+function bytesChart({ copied, mounted, present }, columns = 80) {
     const total = copied + mounted + present;
     if (total === 0)
         return [];
@@ -47216,11 +47382,43 @@ function bytesChart({ copied, mounted, present }, width = 32) {
         ['mounted', mounted],
         ['already there', present]
     ];
+    const room = columns - 'already there   1.00 GB  100 %'.length - 2;
+    const width = room < shortest ? 0 : Math.min(room, longest);
     return rows.map(([name, bytes]) => {
         const share = `${Math.round((bytes / total) * 100)} %`.padStart(5);
-        const bar = blocks(bytes / total, width).padEnd(width);
-        return `${name.padEnd(13)}  ${bar}  ${(0,report_bytes/* formatBytes */.z3)(bytes).padStart(8)} ${share}`;
+        const bar = width === 0 ? '' : `  ${blocks(bytes / total, width).padEnd(width)}`;
+        return `${name.padEnd(13)}${bar}  ${formatBytes(bytes).padStart(8)}  ${share}`;
     });
+}
+/** So many squares stand for all bytes. */
+const squares = 20;
+/**
+ * How the bytes came to the target, as one bar of coloured squares and what each colour means, in
+ * Markdown: two lines. Empty when there were none.
+ */
+function bytesBar({ copied, mounted, present }, planned) {
+    const verb = planned ? 'to be ' : '';
+    const parts = [
+        { sign: '🟦', bytes: copied, name: `${verb}copied` },
+        { sign: '🟩', bytes: mounted, name: `${verb}mounted` },
+        { sign: '⬜', bytes: present, name: 'already there' }
+    ];
+    if (copied + mounted + present === 0)
+        return [];
+    const counts = shares(parts.map(({ bytes }) => bytes));
+    return [
+        parts.map(({ sign }, i) => sign.repeat(counts[i] ?? 0)).join(''),
+        parts.map(({ sign, bytes, name }) => `${sign} **${(0,report_bytes/* formatBytes */.z3)(bytes)}** ${name}`).join(' &emsp; ')
+    ];
+}
+/** Squares for each part, `squares` in all; what is at least half a per cent has one. */
+function shares(parts) {
+    const total = parts.reduce((sum, part) => sum + part, 0);
+    const counts = parts.map(part => Math.max(part / total < 0.005 ? 0 : 1, Math.round((part / total) * squares)));
+    // What rounding has put in excess, or left out, is taken from or given to the largest part.
+    const largest = parts.indexOf(Math.max(...parts));
+    const rest = squares - counts.reduce((sum, count) => sum + count, 0);
+    return counts.map((count, i) => (i === largest ? count + rest : count));
 }
 /** What was spared: `1.49 GB of 2.51 GB (59 %) did not have to travel`. */
 function savedLine({ copied, mounted, present }, planned) {
@@ -47232,56 +47430,200 @@ function savedLine({ copied, mounted, present }, planned) {
     return `${(0,report_bytes/* formatBytes */.z3)(saved)} of ${(0,report_bytes/* formatBytes */.z3)(total)} (${share} %) ${planned ? 'need not' : 'did not have to'} travel`;
 }
 
+;// CONCATENATED MODULE: ./src/report/failure-list.ts
+
+
+
+
+/** So many failures are told one by one. */
+const mostFailures = 50;
+/**
+ * What failed, as a list in Markdown: the images first, the run's own failure last. Images that
+ * failed for the same reason share an entry, which has the first one in full and the others folded.
+ * @param several whether the run had several releases, so that each image needs its release's name
+ */
+function failureList(failed, several, redactor) {
+    const told = (0,causes/* imagesFirst */.Po)(failed).slice(0, mostFailures);
+    const rest = failed.length - told.length;
+    const writer = new FailureWriter(several, redactor);
+    return [
+        ...(0,causes/* byCause */.zs)(told).map(group => writer.entry(group)),
+        ...(rest > 0 ? [`- … and ${rest} more`] : [])
+    ].join('\n');
+}
+class FailureWriter {
+    #several;
+    #redactor;
+    constructor(several, redactor) {
+        this.#several = several;
+        this.#redactor = redactor;
+    }
+    entry([first, ...others]) {
+        const { error } = first;
+        const facts = this.#facts(error);
+        const help = (0,report_help/* helpFor */.V)(error);
+        const more = others.length === 0 ? '' : ` and ${(0,lines/* plural */.LS)(others.length, 'more image')}`;
+        return [
+            `- **${this.#name(first)}**${more}: ${this.#message(error.message)}`,
+            ...(facts.length === 0 ? [] : [`  <br>${facts.join(', ')}`]),
+            ...(error.advice === undefined ? [] : [`  <br>**What to do:** ${this.#say(error.advice)}`]),
+            ...(help === undefined ? [] : [`  <br>[More about this failure](${help})`]),
+            ...(others.length === 0 ? [] : ['', ...this.#folded(others)])
+        ].join('\n');
+    }
+    #folded(others) {
+        const lines = others.map(failed => `  - ${[this.#name(failed), ...this.#facts(failed.error)].join(', ')}`);
+        const what = others.length === 1 ? 'The other image' : `The other ${others.length} images`;
+        return [`  <details><summary>${what}</summary>`, '', ...lines, '', '  </details>', ''];
+    }
+    #name({ release, image }) {
+        if (image === undefined)
+            return 'The run';
+        const of = this.#several && release !== undefined ? ` of ${this.#code(release, 140)}` : '';
+        return `${this.#code(image, 120)}${of}`;
+    }
+    /** What was answered comes first, and the request that was made behind it. */
+    #message(text) {
+        const { answer, request } = (0,causes/* splitRequest */.oX)(shortened(text));
+        return request === undefined
+            ? this.#say(answer)
+            : `${this.#say(answer)} (${this.#code(request)})`;
+    }
+    #facts({ host, repository, digest, status, attempts }) {
+        return [
+            ...(host === undefined ? [] : [`host ${this.#code(host)}`]),
+            ...(repository === undefined ? [] : [`repository ${this.#code(repository)}`]),
+            ...(status === undefined ? [] : [`status ${status}`]),
+            ...(attempts === undefined ? [] : [(0,lines/* plural */.LS)(attempts, 'attempt')]),
+            // The longest comes last, so that a line breaks nowhere but before it.
+            ...(digest === undefined ? [] : [`digest ${this.#code(digest)}`])
+        ];
+    }
+    #code(text, limit = 300) {
+        return code(this.#redactor.redact(text), limit);
+    }
+    #say(text) {
+        return escapeMarkdown(this.#redactor.redact(text));
+    }
+}
+/** A digest in a message is cut to what people compare; the whole one stands among the facts. */
+function shortened(message) {
+    return message.replace(/(sha256:[0-9a-f]{12})[0-9a-f]{52}/g, '$1…');
+}
+
 // EXTERNAL MODULE: ./src/report/fate.ts
 var fate = __nccwpck_require__(8298);
-;// CONCATENATED MODULE: ./src/report/markdown.ts
+;// CONCATENATED MODULE: ./src/report/image-table.ts
 
-const entities = {
-    '&': '&amp;',
-    '<': '&lt;',
-    '>': '&gt;',
-    '"': '&quot;'
+
+
+
+
+
+
+const statusSigns = {
+    copied: '✅',
+    present: '✅',
+    planned: '📋',
+    staged: '📦',
+    failed: '❌'
 };
-/**
- * Foreign text in Markdown: shown as it is, so that it can neither begin a link, a mention, a table
- * cell, a formula or markup, nor end the code span it stands in. One line.
- * @see https://github.github.com/gfm/#entity-and-numeric-character-references
- */
-function escapeMarkdown(text, limit) {
-    return (0,oci_clean/* clean */.uH)(text, limit)
-        .replace(/[&<>"'`|*~[\]\\!#$@{}()]/g, sign => entities[sign] ?? `&#${sign.charCodeAt(0)};`)
-        .replace(/(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])/g, '&#95;')
-        .replace(/:(?=\/\/)/g, '&#58;')
-        .replace(/(?<=www)\./gi, '&#46;');
+/** What became of a release as a whole, in Markdown: `✅ published`. */
+function releaseFate({ published, changed, images }) {
+    if (published)
+        return `✅ ${changed ? 'published' : 'already published'}`;
+    if (images.some(({ status }) => status === 'failed'))
+        return '❌ not published';
+    if (images.some(({ status }) => status === 'planned'))
+        return '📋 planned';
+    if (images.some(({ status }) => status === 'staged'))
+        return '📦 staged, not tagged';
+    return '❌ not published';
 }
-/** Foreign text as code: escaped, and left alone by whatever looks for links and mentions. */
-function code(text, limit) {
-    return `<code>${escapeMarkdown(text, limit)}</code>`;
+/** The images of a release as a table in Markdown, those that failed first. Empty when there are none. */
+function imageTable(images, redactor) {
+    if (images.length === 0)
+        return '';
+    const order = [...images].sort(failedFirst);
+    const columns = [
+        {
+            head: 'Image',
+            cell: ({ name }) => code(redactor.redact(name), 140),
+            total: images.length === 1 ? '' : total((0,lines/* plural */.LS)(images.length, 'image'))
+        },
+        { head: 'Result', cell: result },
+        {
+            head: 'Digest',
+            cell: ({ digest }) => (digest === undefined ? '' : code((0,oci_digest/* hexOf */.ZD)(digest).slice(0, 12)))
+        },
+        ...byteColumns(images),
+        {
+            head: 'Time',
+            cell: ({ milliseconds }) => (milliseconds === 0 ? '' : unbroken((0,duration/* formatDuration */.a)(milliseconds))),
+            figures: true
+        }
+    ];
+    return table(order, columns);
 }
-/** Lines in a fence that none of them can close. */
-function fence(lines, language = 'text') {
-    const safe = lines.map(line => {
-        const indent = /^ */.exec(line)?.[0] ?? '';
-        return indent + (0,oci_clean/* clean */.uH)(line.slice(indent.length), 1000);
-    });
-    const longest = Math.max(2, ...safe.flatMap(line => [...line.matchAll(/`+/g)].map(([run]) => run.length)));
-    const bar = '`'.repeat(longest + 1);
-    return `${bar}${language}\n${safe.join('\n')}\n${bar}`;
+/** Several releases as a table in Markdown, in the order given. */
+function releaseTable(releases, redactor) {
+    const sums = new Map(releases.map(({ tag, images }) => [tag, sumOf(images)]));
+    const all = releases.flatMap(({ images }) => images);
+    const columns = [
+        {
+            head: 'Release',
+            cell: ({ release }) => releaseName(release, redactor),
+            total: total((0,lines/* plural */.LS)(releases.length, 'release'))
+        },
+        { head: 'Result', cell: ({ release }) => unbroken(releaseFate(release)) },
+        {
+            head: 'Images',
+            cell: ({ release }) => String(release.images.length),
+            total: total(String(all.length)),
+            figures: true
+        },
+        ...byteColumns([...sums.values()])
+    ];
+    return table(releases.map(release => ({ ...sumOf(release.images), release })), columns);
 }
-/** A table; cells are Markdown already. Columns after the first `left` are aligned to the right. */
-function table(head, rows, left) {
-    const line = (cells) => `| ${cells.join(' | ')} |`;
-    const rule = head.map((_, column) => (left.has(column) ? ':---' : '---:'));
-    return [line(head), line(rule), ...rows.map(line)].join('\n');
+/** A release by its tag, and by that at the target where it is another one. */
+function releaseName({ tag, targetTag }, redactor) {
+    const name = (text) => code(redactor.redact(text), 140);
+    return targetTag === tag ? name(tag) : `${name(tag)} as ${name(targetTag)}`;
 }
-/** A section that can be opened. The heading is Markdown without line breaks. */
-function details(heading, body, open) {
-    // GitHub reads Markdown inside only behind an empty line.
-    return `<details${open ? ' open' : ''}><summary>${heading}</summary>\n\n${body}\n\n</details>`;
+function sumOf(images) {
+    return { size: images.reduce((sum, { size }) => sum + size, 0), bytes: (0,verdict/* totals */.Sd)(images) };
+}
+function byteColumns(rows) {
+    const figures = [
+        ['Size', ({ size }) => size],
+        ['Copied', ({ bytes }) => bytes.copied],
+        ['Mounted', ({ bytes }) => bytes.mounted],
+        ['Already there', ({ bytes }) => bytes.present]
+    ];
+    return figures.map(([head, value]) => ({
+        head,
+        cell: row => some(value(row)),
+        total: rows.length === 1 ? '' : total(some(rows.reduce((sum, row) => sum + value(row), 0))),
+        figures: true
+    }));
+}
+function some(bytes) {
+    return bytes === 0 ? '' : unbroken((0,report_bytes/* formatBytes */.z3)(bytes));
+}
+function total(text) {
+    return text === '' ? '' : `<b>${unbroken(text)}</b>`;
+}
+function result(image) {
+    const { status } = image;
+    const mark = (0,fate/* fateMark */.qd)(image);
+    return `${unbroken(`${statusSigns[status]} ${status}`)}${mark === '' ? '' : `<br>${escapeMarkdown(mark)}`}`;
+}
+function failedFirst(a, b) {
+    return Number(b.status === 'failed') - Number(a.status === 'failed');
 }
 
 ;// CONCATENATED MODULE: ./src/report/summary.ts
-
 
 
 
@@ -47296,8 +47638,8 @@ function details(heading, body, open) {
  * @see https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands#adding-a-job-summary
  */
 const largestSummary = 1024 * 1024 - 16 * 1024;
-/** So many failures are told one by one. */
-const mostFailures = 50;
+/** So many releases, the newest, have a line in the table of releases. */
+const mostReleases = 200;
 const signs = {
     failed: '❌',
     mirrored: '✅',
@@ -47307,37 +47649,29 @@ const signs = {
     staged: '📦',
     nothing: '✅'
 };
-const statusSigns = {
-    copied: '✅ copied',
-    present: '✅ present',
-    planned: '📋 planned',
-    staged: '📦 staged',
-    failed: '❌ failed'
-};
 /**
- * The job summary in Markdown: what happened, failures first, the images, the bytes, the hand-over.
+ * The job summary in Markdown: what happened, failures first, the bytes, the images, the hand-over.
  * Foreign text is escaped, secrets are out. Never longer than `limit` bytes: what does not fit is
  * left out, oldest release first, and a note says so.
  */
 function summary(record, redactor, handOver, limit = largestSummary) {
-    const { outcome, sentence } = (0,verdict/* verdict */.WJ)(record);
+    const { outcome, headline, notes } = (0,verdict/* verdict */.WJ)(record);
     const say = (text) => escapeMarkdown(redactor.redact(text), 2000);
     const failed = (0,verdict/* failures */.e9)(record);
+    const newestFirst = [...record.releases].reverse();
+    const several = newestFirst.length > 1;
     const head = [
-        '## Azure Arc-enabled data services: mirror',
-        `${signs[outcome]} **${say(sentence)}**`,
-        ...(failed.length === 0 ? [] : [failureList(failed, redactor)])
+        `### ${signs[outcome]} ${say(headline)}`,
+        ...(failed.length === 0 ? [] : [failureList(failed, several, redactor)]),
+        ...bytesAndNotes(record, notes.map(say)),
+        ...(handOver?.json.warnings ?? []).map(text => `> [!WARNING]\n> ${say(text)}`),
+        ...(several ? [releaseTable(newestFirst.slice(0, mostReleases), redactor)] : [])
     ];
     const tail = [
-        ...chartOf(record),
-        ...(handOver === undefined
-            ? []
-            : [details('<b>Hand-over</b>: what to paste', redactor.redact(handOver.markdown), true)]),
+        ...(handOver === undefined ? [] : [redactor.redact(handOver.markdown)]),
         `<sub>${footer(record)}</sub>`
     ];
-    const sections = [...record.releases]
-        .reverse()
-        .map((release, i) => releaseSection(release, redactor, i === 0, record.releases.length > 1));
+    const sections = newestFirst.map(release => releaseSection(release, several, redactor));
     const kept = [];
     // Each part is followed by an empty line; the note takes the last 300 bytes.
     let room = limit - 300 - size([...head, ...tail]);
@@ -47351,89 +47685,35 @@ function summary(record, redactor, handOver, limit = largestSummary) {
     const note = cut === 0
         ? []
         : [
-            `_${(0,lines/* plural */.LS)(cut, 'older release')} left out here, since a summary may not be longer; the lock file and the output \`images\` have them all._`
+            `_The images of ${(0,lines/* plural */.LS)(cut, 'older release')} are left out here, since a summary may not be longer; the lock file and the output \`images\` have them all._`
         ];
     return `${[...head, ...kept, ...note, ...tail].join('\n\n')}\n`;
 }
 function size(parts) {
     return parts.reduce((sum, part) => sum + Buffer.byteLength(part) + 2, 0);
 }
-function failureList(failed, redactor) {
-    const items = failed.slice(0, mostFailures).map(({ release, image, error }) => {
-        const value = (text, limit = 300) => code(redactor.redact(text), limit);
-        const say = (text) => escapeMarkdown(redactor.redact(text));
-        const name = image === undefined ? 'The run' : value(image, 120);
-        const help = (0,report_help/* helpFor */.V)(error);
-        const of = release === undefined ? '' : ` of ${value(release, 140)}`;
-        const facts = [
-            ...(error.host === undefined ? [] : [`host ${value(error.host)}`]),
-            ...(error.repository === undefined ? [] : [`repository ${value(error.repository)}`]),
-            ...(error.digest === undefined ? [] : [`digest ${value(error.digest)}`]),
-            ...(error.status === undefined ? [] : [`status ${error.status}`]),
-            ...(error.attempts === undefined ? [] : [(0,lines/* plural */.LS)(error.attempts, 'attempt')])
-        ];
-        return [
-            `- **${name}**${of}: ${say(error.message)}`,
-            ...(facts.length === 0 ? [] : [`  <br>${facts.join(', ')}`]),
-            ...(error.advice === undefined ? [] : [`  <br>**What to do:** ${say(error.advice)}`]),
-            ...(help === undefined ? [] : [`  <br>[More about this failure](${help})`])
-        ].join('\n');
-    });
-    const rest = failed.length - items.length;
-    const more = rest > 0 ? [`- … and ${rest} more`] : [];
-    return ['### What failed', '', ...items, ...more].join('\n');
-}
-function releaseSection(release, redactor, newest, several) {
-    const { tag, targetTag, images, missing } = release;
-    const name = (text) => code(redactor.redact(text), 140);
-    const renamed = targetTag === tag ? '' : ` as ${name(targetTag)}`;
-    const heading = `<b>${name(tag)}</b>${renamed}: ${(0,lines/* plural */.LS)(images.length, 'image')}, ${fateOf(release)}`;
-    const order = [...images].sort(failedFirst);
-    const rows = order.map(image => summary_rowOf(image, name));
-    const head = ['Image', 'Digest', 'Size', 'Copied', 'Mounted', 'Already there', 'Time', 'Result'];
-    const lost = missing.length === 0
-        ? []
-        : [`Not at the source under this tag: ${missing.map(name).join(', ')}.`];
-    const body = [...(rows.length === 0 ? [] : [table(head, rows, new Set([0, 1, 7]))]), ...lost];
-    if (body.length === 0)
-        body.push('No image was reached.');
-    return several
-        ? details(heading, body.join('\n\n'), newest)
-        : `### ${heading}\n\n${body.join('\n\n')}`;
-}
-function fateOf({ published, changed, images }) {
-    if (published)
-        return changed ? 'published' : 'already published';
-    if (images.some(({ status }) => status === 'failed'))
-        return 'not published';
-    if (images.some(({ status }) => status === 'planned'))
-        return 'planned';
-    return images.some(({ status }) => status === 'staged') ? 'staged, not tagged' : 'not published';
-}
-function failedFirst(a, b) {
-    return Number(b.status === 'failed') - Number(a.status === 'failed');
-}
-function summary_rowOf(image, name) {
-    const { digest, size, bytes, milliseconds, status } = image;
-    const some = (value) => (value === 0 ? '' : (0,report_bytes/* formatBytes */.z3)(value));
-    const mark = (0,fate/* fateMark */.qd)(image);
-    return [
-        name(image.name),
-        digest === undefined ? '' : code((0,oci_digest/* hexOf */.ZD)(digest).slice(0, 12)),
-        some(size),
-        some(bytes.copied),
-        some(bytes.mounted),
-        some(bytes.present),
-        milliseconds === 0 ? '' : (0,duration/* formatDuration */.a)(milliseconds),
-        statusSigns[status] + (mark === '' ? '' : `<br>${escapeMarkdown(mark)}`)
-    ];
-}
-function chartOf(record) {
-    const moved = (0,verdict/* totals */.Sd)(record.releases.flatMap(({ images }) => images));
-    const bars = bytesChart(moved);
-    if (bars.length === 0)
+/** How the bytes came to the target, and what else there is to say, in one paragraph. */
+function bytesAndNotes({ releases, dryRun }, notes) {
+    const moved = (0,verdict/* totals */.Sd)(releases.flatMap(({ images }) => images));
+    const bar = bytesBar(moved, dryRun);
+    const sentences = [...(bar.length === 0 ? [] : [`${savedLine(moved, dryRun)}.`]), ...notes];
+    if (sentences.length === 0)
         return [];
-    return [`**Bytes:** ${savedLine(moved, record.dryRun)}.`, fence(bars)];
+    return [[...bar, sentences.join(' ')].join('\n<br>')];
+}
+function releaseSection(release, several, redactor) {
+    const { images, missing } = release;
+    const fate = releaseFate(release);
+    const lost = missing.map(name => code(redactor.redact(name), 140)).join(', ');
+    const parts = [
+        imageTable(images, redactor),
+        ...(lost === '' ? [] : [`Not at the source under this tag: ${lost}.`])
+    ].filter(part => part !== '');
+    const body = parts.length === 0 ? 'No image was reached.' : parts.join('\n\n');
+    const heading = `<b>${releaseName(release, redactor)}</b>: ${(0,lines/* plural */.LS)(images.length, 'image')}, ${fate}`;
+    if (!several)
+        return `#### ${heading}\n\n${body}`;
+    return details(heading, body, images.some(({ status }) => status === 'failed'));
 }
 function footer({ startedAt, finishedAt, engine, requests, peakMemory }) {
     const time = (0,duration/* formatDuration */.a)(finishedAt.getTime() - startedAt.getTime());
@@ -47441,6 +47721,7 @@ function footer({ startedAt, finishedAt, engine, requests, peakMemory }) {
 }
 
 ;// CONCATENATED MODULE: ./src/report/actions.ts
+
 
 
 
@@ -47463,8 +47744,10 @@ const progressEvery = 10_000;
  */
 function actionsReporter(env, now = () => new Date()) {
     const redactor = new Redactor();
-    const log = stepLog(redactor);
-    let depth = 0;
+    const groups = new Groups();
+    const log = stepLog(redactor, () => {
+        groups.open();
+    });
     const attempt = async (part, body) => {
         try {
             return await body();
@@ -47477,25 +47760,13 @@ function actionsReporter(env, now = () => new Date()) {
     return {
         log,
         async group(title, body) {
-            // The runner knows no groups in groups: an inner one is a heading.
-            const outer = depth === 0;
-            const line = (0,lines/* safeLine */.om)(title, redactor);
-            if (outer)
-                core/* startGroup */.Oh(line);
-            else
-                core/* info */.pq(line);
-            depth++;
-            try {
-                return await body();
-            }
-            finally {
-                depth--;
-                if (outer)
-                    core/* endGroup */.N4();
-            }
+            return await groups.run((0,lines/* safeLine */.om)(title, redactor), body);
         },
         planned(figures) {
-            log.info((0,plan_line/* planLine */.o)(figures));
+            // A group is folded, and this line is for everybody.
+            groups.after(() => {
+                log.info((0,plan_line/* planLine */.o)(figures));
+            });
         },
         progress(bytesToCopy) {
             return startMeter(bytesToCopy, progressEvery, standing => {
@@ -47534,19 +47805,23 @@ function annotate(record, redactor, log) {
     for (const { title, message } of annotations(record, redactor))
         core/* error */.z3(message, { title });
 }
-function stepLog(redactor) {
+/** @param before - called before anything is written that may be seen */
+function stepLog(redactor, before) {
     const safe = (message) => (0,lines/* safeLines */.Bv)(message, redactor).join('\n');
     return {
         debug: message => {
             core/* debug */.Yz(safe(message));
         },
         info: message => {
+            before();
             core/* info */.pq(safe(message));
         },
         notice: message => {
+            before();
             core/* notice */.lm(safe(message));
         },
         warning: message => {
+            before();
             core/* warning */.$e(safe(message));
         },
         secret: value => {
@@ -47595,6 +47870,59 @@ function formatCount(count) {
 function formatExactBytes(bytes) {
     const short = formatBytes(bytes);
     return bytes < 1000 ? short : `${short} (${formatCount(bytes)} B)`;
+}
+
+
+/***/ }),
+
+/***/ 304:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Po: () => (/* binding */ imagesFirst),
+/* harmony export */   oX: () => (/* binding */ splitRequest),
+/* harmony export */   zs: () => (/* binding */ byCause)
+/* harmony export */ });
+/**
+ * Failures by their cause: twenty images that the same answer has stopped are one group. The groups
+ * come in the order of their first failures, and so do those within a group.
+ */
+function byCause(failed) {
+    const groups = new Map();
+    for (const one of failed) {
+        const cause = causeOf(one);
+        const group = groups.get(cause);
+        if (group === undefined)
+            groups.set(cause, [one]);
+        else
+            group.push(one);
+    }
+    return [...groups.values()];
+}
+/** The images first, the run's own failure last: it mostly says what follows from theirs. */
+function imagesFirst(failed) {
+    return [
+        ...failed.filter(({ image }) => image !== undefined),
+        ...failed.filter(({ image }) => image === undefined)
+    ];
+}
+/** What failures with the same cause have in common: all but which image, and which part of it. */
+function causeOf({ image, error }) {
+    const { message, advice, host, status } = error;
+    const general = message
+        .split(' ')
+        .filter(word => !/\/|sha256:/.test(word) && word.replace(/[:,.]$/, '') !== image);
+    return JSON.stringify([image === undefined, general, advice, host, status]);
+}
+/**
+ * A message in two parts: what came of it, and the request that it may begin with, as in
+ * `GET /v2/: example.com answers 401`.
+ */
+function splitRequest(message) {
+    const [, request, answer] = /^([A-Z]{3,7} \/\S*): (.+)$/s.exec(message) ?? [];
+    if (request === undefined || answer === undefined)
+        return { answer: message };
+    return { answer, request };
 }
 
 
@@ -47807,6 +48135,8 @@ function plural(count, noun) {
 /** The plan in one line, with exact bytes. */
 function planLine(figures) {
     const { images, blobsToCopy, bytesToCopy, bytesToMount, bytesPresent } = figures;
+    if (images === 0)
+        return 'Plan: nothing to do';
     const copy = `${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_0__/* .formatExactBytes */ .Uv)(bytesToCopy)} to copy in ${(0,_lines_js__WEBPACK_IMPORTED_MODULE_1__/* .plural */ .LS)(blobsToCopy, 'blob')}`;
     return `Plan: ${(0,_lines_js__WEBPACK_IMPORTED_MODULE_1__/* .plural */ .LS)(images, 'image')} of ${releaseSpan(figures.releases)}: ${copy}, ${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_0__/* .formatExactBytes */ .Uv)(bytesToMount)} to mount, ${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_0__/* .formatExactBytes */ .Uv)(bytesPresent)} already there`;
 }
@@ -47834,6 +48164,7 @@ function releaseSpan(tags) {
 /* harmony export */   ik: () => (/* binding */ place)
 /* harmony export */ });
 /* harmony import */ var _bytes_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(2661);
+/* harmony import */ var _causes_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(304);
 /* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(6132);
 /* harmony import */ var _fate_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8298);
 /* harmony import */ var _lines_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2365);
@@ -47843,49 +48174,67 @@ function releaseSpan(tags) {
 
 
 
+
 /** Judges a run by its record alone; says nothing that the record does not hold. */
 function verdict(record) {
-    const { outcome, sentence } = judge(record);
+    const { outcome, headline, bytes, note } = judge(record);
     const fate = (0,_fate_js__WEBPACK_IMPORTED_MODULE_0__/* .fateSentence */ .uN)(record.releases.flatMap(({ images }) => images));
-    return { outcome, sentence: fate === undefined ? sentence : `${sentence} ${fate}.` };
+    const notes = [note, fate === undefined ? undefined : `${fate}.`].filter(text => text !== undefined);
+    const first = `${headline}${bytes === undefined ? '' : `: ${bytes}`}.`;
+    return { outcome, headline, notes, sentence: [first, ...notes].join(' ') };
 }
 function judge(record) {
-    const { releases, dryRun, publish } = record;
+    const { releases, dryRun, publish, reason } = record;
     if (hasFailed(record))
-        return { outcome: 'failed', sentence: failureSentence(record) };
+        return { outcome: 'failed', headline: failureHeadline(record) };
     const all = releases.flatMap(({ images }) => images);
     const what = `${(0,_lines_js__WEBPACK_IMPORTED_MODULE_1__/* .plural */ .LS)(all.length, 'image')} of ${(0,_plan_line_js__WEBPACK_IMPORTED_MODULE_2__/* .releaseSpan */ .I)(releases.map(({ tag }) => tag))}`;
     const moved = totals(all);
     const bytes = (verb = '') => `${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_3__/* .formatBytes */ .z3)(moved.copied)} ${verb}copied, ${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_3__/* .formatBytes */ .z3)(moved.mounted)} ${verb}mounted, ${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_3__/* .formatBytes */ .z3)(moved.present)} already there`;
     const target = place(record.target);
     const time = (0,_duration_js__WEBPACK_IMPORTED_MODULE_4__/* .formatDuration */ .a)(record.finishedAt.getTime() - record.startedAt.getTime());
-    if (releases.length === 0)
-        return { outcome: 'nothing', sentence: 'There was nothing to mirror.' };
+    if (releases.length === 0) {
+        return {
+            outcome: 'nothing',
+            headline: reason?.replace(/\.$/, '') ?? 'There was nothing to mirror'
+        };
+    }
     if (dryRun) {
         return {
             outcome: 'planned',
-            sentence: `Dry run: ${what} for ${target}: ${bytes('to be ')}. Nothing was moved.`
+            headline: `Dry run: ${what} for ${target}`,
+            bytes: bytes('to be '),
+            note: 'Nothing was moved.'
         };
     }
     if (!publish) {
         return {
             outcome: 'staged',
-            sentence: `Staged ${what} at ${target} in ${time}: ${bytes()}. No tag was pushed.`
+            headline: `Staged ${what} at ${target} in ${time}`,
+            bytes: bytes(),
+            note: 'No tag was pushed.'
         };
     }
-    const changed = releases.some(release => release.changed);
-    if (changed) {
-        return { outcome: 'mirrored', sentence: `Mirrored ${what} to ${target} in ${time}: ${bytes()}.` };
+    if (releases.some(({ changed }) => changed)) {
+        return {
+            outcome: 'mirrored',
+            headline: `Mirrored ${what} to ${target} in ${time}`,
+            bytes: bytes()
+        };
     }
     if (moved.copied + moved.mounted > 0) {
+        const done = record.engine === 'docker' ? 'Sent again' : 'Repaired';
         return {
             outcome: 'repaired',
-            sentence: `${record.engine === 'docker' ? 'Sent again' : 'Repaired'} ${what} at ${target} in ${time}: ${bytes()}. No tag had to change.`
+            headline: `${done} ${what} at ${target} in ${time}`,
+            bytes: bytes(),
+            note: 'No tag had to change.'
         };
     }
     return {
         outcome: 'complete',
-        sentence: `Already complete: ${what} at ${target}, verified in ${time}. Nothing was moved.`
+        headline: `Already complete: ${what} at ${target}, verified in ${time}`,
+        note: 'Nothing was moved.'
     };
 }
 /** Whether anything that was asked for was not reached. */
@@ -47934,8 +48283,8 @@ function circumstances(error) {
         ...(attempts === undefined ? [] : [(0,_lines_js__WEBPACK_IMPORTED_MODULE_1__/* .plural */ .LS)(attempts, 'attempt')])
     ];
 }
-function failureSentence(record) {
-    const { releases, failure, publish, dryRun } = record;
+function failureHeadline(record) {
+    const { releases, failure, publish, dryRun, unreached = [] } = record;
     const parts = [];
     const whole = published(record);
     if (whole.length > 0) {
@@ -47952,11 +48301,17 @@ function failureSentence(record) {
             parts.push(`${release.tag} ${fate}`);
         }
     }
-    const reason = failure?.message.replace(/\.$/, '');
-    if (reason !== undefined && (releases.length === 0 || whole.length === releases.length)) {
+    const reason = failure && (0,_causes_js__WEBPACK_IMPORTED_MODULE_5__/* .splitRequest */ .oX)(failure.message).answer.replace(/\.$/, '');
+    // The images' own failures are told with them, unless one reason stopped the run and all of them.
+    const images = releases.flatMap(release => release.images);
+    const stopped = images.some(({ error }) => error?.message === failure?.message);
+    if (reason !== undefined && (whole.length === releases.length || stopped))
         parts.unshift(reason);
+    if (unreached.length > 0 && releases.length > 0) {
+        const wasWere = unreached.length === 1 ? 'was' : 'were';
+        parts.push(`${(0,_plan_line_js__WEBPACK_IMPORTED_MODULE_2__/* .releaseSpan */ .I)(unreached)} ${wasWere} not begun`);
     }
-    return `Failed: ${parts.length === 0 ? (reason ?? 'not everything was reached') : parts.join('; ')}.`;
+    return `Failed: ${parts.length === 0 ? (reason ?? 'not everything was reached') : parts.join('; ')}`;
 }
 
 

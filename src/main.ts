@@ -75,21 +75,22 @@ export async function main(settings: Settings, stage: Stage): Promise<RunRecord>
       signal,
       offers: !settings.dryRun && settings.engine === 'registry'
     });
-    const chosen = await reporter.group('Releases', () =>
+    const choice = await reporter.group('Releases', () =>
       chooseReleases(registries, settings, questions, {
         ...{log, slots: lanes.reading, signal, survey}
       })
     );
+    draft.choice = choice;
 
     const plan = await reporter.group('Plan', async () => {
       const made = await makePlan(
-        chosen.flatMap(({images}) => images),
+        choice.releases.flatMap(({images}) => images),
         survey
       );
-      reporter.planned(figures(chosen, made));
+      reporter.planned(figures(choice.releases, made));
       return made;
     });
-    const releases = plannedReleases(chosen, plan);
+    const releases = plannedReleases(choice.releases, plan);
     if (settings.dryRun) {
       draft.releases.push(
         ...releases.map(release =>

@@ -169,6 +169,11 @@ describe('the verdict', () => {
     ],
     ['nothing', aRecord([]), 'There was nothing to mirror.'],
     [
+      'nothing',
+      aRecord([], {reason: `Already up to date: the target has ${tag} whole.`}),
+      `Already up to date: the target has ${tag} whole.`
+    ],
+    [
       'failed',
       aRecord([], {failure: {message: 'myregistry.azurecr.io refused the password.'}}),
       'Failed: myregistry.azurecr.io refused the password.'
@@ -195,9 +200,24 @@ describe('the verdict', () => {
       'failed',
       aRecord([aRelease(tag, 'copied', {published: false})]),
       `Failed: ${tag} was not published.`
+    ],
+    [
+      'failed',
+      aRecord([aRelease('v1.44.0_2026-03-10'), aRelease('v1.45.0_2026-04-14', 'failed')], {
+        unreached: [tag]
+      }),
+      `Failed: v1.44.0_2026-03-10 is whole at myregistry.azurecr.io/mirror/arcdata; v1.45.0_2026-04-14 was not published: 5 of 5 images failed; ${tag} was not begun.`
+    ],
+    [
+      'failed',
+      aRecord([], {
+        failure: {message: 'GET /v2/: myregistry.azurecr.io answers 401'},
+        unreached: two
+      }),
+      'Failed: myregistry.azurecr.io answers 401.'
     ]
   ])('%s', (outcome, record, sentence) => {
-    expect(verdict(record)).toEqual({outcome, sentence});
+    expect(verdict(record)).toMatchObject({outcome, sentence});
     expect(hasFailed(record)).toBe(outcome === 'failed');
   });
 });

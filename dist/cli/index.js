@@ -5130,23 +5130,26 @@ __webpack_unused_export__ = parse;
 __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony import */ var node_os__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8161);
 /* harmony import */ var node_os__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_os__WEBPACK_IMPORTED_MODULE_0__);
-/* harmony import */ var _cli_arguments_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1506);
-/* harmony import */ var _cli_demo_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1007);
-/* harmony import */ var _cli_error_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(2836);
-/* harmony import */ var _cli_help_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(7911);
-/* harmony import */ var _cli_password_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(2437);
-/* harmony import */ var _cli_prompts_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(7327);
-/* harmony import */ var _cli_verify_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(3478);
-/* harmony import */ var _cli_version_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(3985);
-/* harmony import */ var _inputs_error_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(1551);
-/* harmony import */ var _inputs_given_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(2604);
-/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(6754);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(4212);
-/* harmony import */ var _report_help_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(9491);
-/* harmony import */ var _report_terminal_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(5391);
-/* harmony import */ var _report_verdict_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(687);
-/* harmony import */ var _run_cancel_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(2735);
-/* harmony import */ var _run_saved_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(2278);
+/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6760);
+/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_1___default = /*#__PURE__*/__nccwpck_require__.n(node_path__WEBPACK_IMPORTED_MODULE_1__);
+/* harmony import */ var _cli_arguments_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1506);
+/* harmony import */ var _cli_demo_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1007);
+/* harmony import */ var _cli_error_js__WEBPACK_IMPORTED_MODULE_18__ = __nccwpck_require__(2836);
+/* harmony import */ var _cli_help_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(7911);
+/* harmony import */ var _cli_password_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(2437);
+/* harmony import */ var _cli_prompts_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(7327);
+/* harmony import */ var _cli_verify_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(2429);
+/* harmony import */ var _cli_version_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(3985);
+/* harmony import */ var _inputs_error_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(1551);
+/* harmony import */ var _inputs_given_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(2604);
+/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(6754);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(4212);
+/* harmony import */ var _report_help_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(9491);
+/* harmony import */ var _report_terminal_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(7825);
+/* harmony import */ var _report_verdict_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(687);
+/* harmony import */ var _run_cancel_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(2735);
+/* harmony import */ var _run_saved_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(2278);
+
 
 
 
@@ -5170,55 +5173,71 @@ const { argv, env, stdin, stdout, stderr } = process;
 function terminalOf({ json }) {
     return { input: stdin, output: json ? stderr : stdout };
 }
+/** What is typed to start this program again from here. */
+function program() {
+    const path = argv[1] ?? '';
+    const short = (0,node_path__WEBPACK_IMPORTED_MODULE_1__.relative)('', path);
+    const shown = short.startsWith('..') ? path : short;
+    return `node ${/[^\w./\\:-]/.test(shown) ? JSON.stringify(shown) : shown}`;
+}
 async function given(told, reporter) {
-    const parts = [told.given, (0,_inputs_js__WEBPACK_IMPORTED_MODULE_10__/* .readVariables */ .Ch)(env, reporter.log)];
+    const parts = [told.given, (0,_inputs_js__WEBPACK_IMPORTED_MODULE_11__/* .readVariables */ .Ch)(env, reporter.log)];
     const name = told.passwordOnStdin;
     if (name !== undefined) {
-        parts.unshift(new Map([[name, { value: await (0,_cli_password_js__WEBPACK_IMPORTED_MODULE_4__/* .readPasswordFrom */ .Y)(stdin), origin: 'flag' }]]));
+        parts.unshift(new Map([[name, { value: await (0,_cli_password_js__WEBPACK_IMPORTED_MODULE_5__/* .readPasswordFrom */ .Y)(stdin), origin: 'flag' }]]));
     }
-    const known = (0,_inputs_given_js__WEBPACK_IMPORTED_MODULE_9__/* .combine */ .kg)(...parts);
+    const known = (0,_inputs_given_js__WEBPACK_IMPORTED_MODULE_10__/* .combine */ .kg)(...parts);
     // What a lock file says need not be asked for.
     return told.prompts && told.against === undefined
-        ? await (0,_cli_prompts_js__WEBPACK_IMPORTED_MODULE_5__/* .askForMissing */ .Z)(known, terminalOf(told))
+        ? await (0,_cli_prompts_js__WEBPACK_IMPORTED_MODULE_6__/* .askForMissing */ .Z)(known, terminalOf(told))
         : known;
 }
-/** @returns the exit code: 0 done, 1 failed, 2 wrong usage */
+/** @returns the exit code: 0 done, 1 failed, 2 wrong usage, 130 cancelled */
 async function run(told) {
     if (told.command === 'help')
-        stdout.write((0,_cli_help_js__WEBPACK_IMPORTED_MODULE_3__/* .helpText */ .B)(stdout.columns));
+        stdout.write((0,_cli_help_js__WEBPACK_IMPORTED_MODULE_4__/* .helpText */ .B)(stdout.columns));
     else if (told.command === 'version')
-        stdout.write(`${_cli_version_js__WEBPACK_IMPORTED_MODULE_7__/* .version */ .r}\n`);
+        stdout.write(`${_cli_version_js__WEBPACK_IMPORTED_MODULE_8__/* .version */ .r}\n`);
     else {
         const { json, command } = told;
         const tty = (json ? stderr : stdout).isTTY;
         const results = [];
         const write = (text) => stdout.write(text);
-        const reporter = (0,_report_terminal_js__WEBPACK_IMPORTED_MODULE_13__/* .terminalReporter */ .C)({
+        const reporter = (0,_report_terminal_js__WEBPACK_IMPORTED_MODULE_14__/* .terminalReporter */ .C)({
             // The demo has several runs, and JSON is one document.
             stdout: json && command === 'demo' ? { write: text => results.push(text) } : stdout,
             stderr,
             json,
             tty,
+            // The demo takes its lock file away, and its registries are nothing to point a controller at.
+            keep: command !== 'demo',
             verbose: env.DEBUG === 'arcdata-mirror'
         });
-        const cancel = (0,_run_cancel_js__WEBPACK_IMPORTED_MODULE_14__/* .onCancel */ .A)();
-        const stage = { reporter, env, signal: cancel.signal, runnerTemp: (0,node_os__WEBPACK_IMPORTED_MODULE_0__.tmpdir)(), undo: _run_saved_js__WEBPACK_IMPORTED_MODULE_15__/* .noUndo */ ._U };
+        const cancel = (0,_run_cancel_js__WEBPACK_IMPORTED_MODULE_15__/* .onCancel */ .A)();
+        cancel.signal.addEventListener('abort', () => {
+            reporter.log.notice('Cancelling: what is under way is taken back. Ctrl-C once more ends it at once.');
+        });
+        // Whoever cancelled a run that was all but over has a run that is done.
+        const end = (code) => (code !== 0 && cancel.signal.aborted ? 130 : code);
+        const stage = { reporter, env, signal: cancel.signal, runnerTemp: (0,node_os__WEBPACK_IMPORTED_MODULE_0__.tmpdir)(), undo: _run_saved_js__WEBPACK_IMPORTED_MODULE_16__/* .noUndo */ ._U };
         try {
             if (command === 'demo') {
-                const code = await (0,_cli_demo_js__WEBPACK_IMPORTED_MODULE_2__/* .demo */ .q)(stage);
+                const code = await (0,_cli_demo_js__WEBPACK_IMPORTED_MODULE_3__/* .demo */ .q)(stage, program());
                 if (json)
-                    write((0,_cli_demo_js__WEBPACK_IMPORTED_MODULE_2__/* .demoDocument */ .f)(results));
-                return code;
+                    write((0,_cli_demo_js__WEBPACK_IMPORTED_MODULE_3__/* .demoDocument */ .f)(results));
+                return end(code);
             }
             const known = await given(told, reporter);
             if (command === 'verify') {
-                return await (0,_cli_verify_js__WEBPACK_IMPORTED_MODULE_6__/* .verifyCommand */ .p)(known, {
+                const code = await (0,_cli_verify_js__WEBPACK_IMPORTED_MODULE_7__/* .verifyCommand */ .p)(known, {
                     ...stage,
+                    reporter,
                     against: told.against,
                     ...(json && { json: write })
                 });
+                return end(code);
             }
-            return (0,_report_verdict_js__WEBPACK_IMPORTED_MODULE_16__/* .hasFailed */ .WN)(await (0,_main_js__WEBPACK_IMPORTED_MODULE_11__/* .main */ .i)((0,_inputs_js__WEBPACK_IMPORTED_MODULE_10__/* .readSettings */ .sb)(known, reporter.log, env), stage)) ? 1 : 0;
+            return end((0,_report_verdict_js__WEBPACK_IMPORTED_MODULE_17__/* .hasFailed */ .WN)(await (0,_main_js__WEBPACK_IMPORTED_MODULE_12__/* .main */ .i)((0,_inputs_js__WEBPACK_IMPORTED_MODULE_11__/* .readSettings */ .sb)(known, reporter.log, env), stage)) ? 1 : 0);
         }
         finally {
             cancel.end();
@@ -5227,15 +5246,15 @@ async function run(told) {
     return 0;
 }
 try {
-    process.exitCode = await run((0,_cli_arguments_js__WEBPACK_IMPORTED_MODULE_1__/* .parseArguments */ .We)(argv.slice(2)));
+    process.exitCode = await run((0,_cli_arguments_js__WEBPACK_IMPORTED_MODULE_2__/* .parseArguments */ .We)(argv.slice(2)));
 }
 catch (error) {
-    if (error instanceof _cli_error_js__WEBPACK_IMPORTED_MODULE_17__/* .UsageError */ .e || error instanceof _cli_error_js__WEBPACK_IMPORTED_MODULE_17__/* .CancelledError */ .c) {
+    if (error instanceof _cli_error_js__WEBPACK_IMPORTED_MODULE_18__/* .UsageError */ .e || error instanceof _cli_error_js__WEBPACK_IMPORTED_MODULE_18__/* .CancelledError */ .c) {
         stderr.write(`${error.message}\n`);
         process.exitCode = error.exitCode;
     }
-    else if (error instanceof _inputs_error_js__WEBPACK_IMPORTED_MODULE_8__/* .InputError */ .d) {
-        stderr.write(`${error.message}\nSee ${(0,_report_help_js__WEBPACK_IMPORTED_MODULE_12__/* .helpOn */ .l)(error.name)}\n`);
+    else if (error instanceof _inputs_error_js__WEBPACK_IMPORTED_MODULE_9__/* .InputError */ .d) {
+        stderr.write(`${error.message}\nSee ${(0,_report_help_js__WEBPACK_IMPORTED_MODULE_13__/* .helpOn */ .l)(error.name)}\n`);
         process.exitCode = 2;
     }
     else {
@@ -8445,9 +8464,10 @@ const months = ['v1.45.0_2026-04-14', 'v1.46.0_2026-05-12'];
  * The newcomer's first look: two registries of our own on loopback, a sample release in one of them,
  * and the real thing between them. Three runs tell the story: a first mirror, the next month that
  * moves only what is new, and the same again, which finds everything in its place.
+ * @param program - how this program is started, for what is told at the end
  * @returns the exit code
  */
-async function demo(stage) {
+async function demo(stage, program) {
     const env_1 = { stack: [], error: void 0, hasError: false };
     try {
         const { log } = stage.reporter;
@@ -8470,8 +8490,8 @@ async function demo(stage) {
             return await (0,main/* main */.i)((0,inputs/* readSettings */.sb)(flags(given), log, stage.env), stage);
         };
         try {
-            log.info('Two registries have been started on this machine, with a sample release in the first one.');
-            log.info(`  source ${source.url}   target ${target.url}\n`);
+            log.info('A sample release lies in one registry on this machine, and is mirrored to another one. Both live in this process; nothing goes to the network, and nothing is left behind.');
+            log.info(`  source  ${source.url}/arcdata\n  target  ${target.url}/mirror/arcdata`);
             const runs = [
                 { title: 'The first month: everything travels, each byte once', tag: months[0] },
                 { title: 'The next month: only what is new travels', tag: months[1] },
@@ -8481,12 +8501,12 @@ async function demo(stage) {
                 }
             ];
             for (const [i, { title, tag }] of runs.entries()) {
-                log.info(`\n━━ ${i + 1} of ${runs.length}  ${title} ━━`);
+                log.info(`\n━━ ${i + 1} of ${runs.length}  ${title} ━━\n`);
                 const record = await mirror(tag);
                 if ((0,verdict/* hasFailed */.WN)(record))
                     return 1;
             }
-            log.info('\nAll of it was on this machine, and is gone again, the lock file too. The same program without "demo" mirrors to your own registry: it asks what it needs to know.');
+            log.info(next(program));
             return 0;
         }
         finally {
@@ -8502,6 +8522,26 @@ async function demo(stage) {
         if (result_1)
             await result_1;
     }
+}
+/** What a newcomer may do next. */
+function next(program) {
+    return `
+━━ What next ━━
+
+See what the newest release would move to your registry; it asks for the names, and moves nothing:
+  ${program} --dry-run
+
+Mirror it:
+  ${program}
+
+Every week, by itself, as a step of a workflow:
+  - uses: arcdata-mirror/arcdata-mirror@v1
+    with:
+      source-tag: catch-up
+      target-registry: myregistry.azurecr.io
+      target-repository: arcdata
+
+All flags are told by --help, and all the rest by README.md.`;
 }
 /** The JSON records of the runs as one document. */
 function demoDocument(records) {
@@ -8545,7 +8585,9 @@ class CancelledError extends Error {
 /* harmony export */   B: () => (/* binding */ helpText)
 /* harmony export */ });
 /* harmony import */ var _inputs_table_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(5541);
+/* harmony import */ var _report_wrap_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8748);
 /* harmony import */ var _arguments_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1506);
+
 
 
 /** The column at which meanings begin. */
@@ -8607,23 +8649,12 @@ function section(title, rows, width) {
 /** A term and its meaning, broken between words, the term above where it is too long. */
 function lines(term, meaning, width) {
     const head = `  ${term}`;
-    const broken = [];
-    let line = '';
-    for (const word of meaning.split(' ')) {
-        if (line !== '' && column + line.length + 1 + word.length > width) {
-            broken.push(line);
-            line = word;
-        }
-        else {
-            line = line === '' ? word : `${line} ${word}`;
-        }
-    }
-    broken.push(line);
+    const broken = (0,_report_wrap_js__WEBPACK_IMPORTED_MODULE_2__/* .wrap */ .L)(meaning, width - column);
     const body = broken.map(text => ' '.repeat(column) + text);
     if (head.length + 2 > column)
         return [head, ...body];
-    const [first = '', ...rest] = broken;
-    return [head.padEnd(column) + first, ...rest.map(text => ' '.repeat(column) + text)];
+    const [first = ''] = broken;
+    return [head.padEnd(column) + first, ...body.slice(1)];
 }
 
 
@@ -10409,7 +10440,7 @@ function plainHosts(given) {
 
 /***/ }),
 
-/***/ 3478:
+/***/ 2429:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -10436,138 +10467,8 @@ var lines = __nccwpck_require__(2365);
 var lockfile = __nccwpck_require__(3941);
 // EXTERNAL MODULE: ./src/report/redact.ts
 var redact = __nccwpck_require__(649);
-// EXTERNAL MODULE: ./src/oci/reference.ts
-var reference = __nccwpck_require__(2148);
-// EXTERNAL MODULE: ./src/report/bytes.ts
-var report_bytes = __nccwpck_require__(2661);
-// EXTERNAL MODULE: ./src/report/duration.ts
-var duration = __nccwpck_require__(6132);
-// EXTERNAL MODULE: ./src/report/help.ts
-var report_help = __nccwpck_require__(9491);
-// EXTERNAL MODULE: ./src/report/outputs.ts
-var outputs = __nccwpck_require__(5468);
-// EXTERNAL MODULE: ./src/report/plan-line.ts
-var plan_line = __nccwpck_require__(2534);
-// EXTERNAL MODULE: ./src/report/verdict.ts
-var verdict = __nccwpck_require__(687);
-;// CONCATENATED MODULE: ./src/report/verification.ts
-
-
-
-
-
-
-
-
-
-/** What it came to, and the one sentence that says it. */
-function verifyVerdict(found) {
-    const { failure, releases, target, comparedWith, startedAt, finishedAt } = found;
-    const images = releases.flatMap(release => release.images);
-    const other = (0,clean/* clean */.uH)(comparedWith.place);
-    const where = (0,clean/* clean */.uH)((0,verdict/* place */.ik)(target));
-    const what = `${(0,lines/* plural */.LS)(images.length, 'image')} of ${(0,plan_line/* releaseSpan */.I)(releases.map(({ tag }) => (0,clean/* clean */.uH)(tag)))}`;
-    if (failure !== undefined) {
-        return { outcome: 'failed', sentence: `Not verified: ${failure.message.replace(/\.$/, '')}.` };
-    }
-    if (images.length === 0) {
-        const sentence = `Nothing was verified at ${where}: there is no release to compare with in ${other}.`;
-        return { outcome: 'nothing', sentence };
-    }
-    const bad = images.filter(({ differences }) => differences.length > 0).length;
-    if (bad > 0) {
-        const sentence = `Different: ${bad} of ${what} at ${where} ${bad === 1 ? 'is' : 'are'} not as in ${other}.`;
-        return { outcome: 'different', sentence };
-    }
-    const bytes = images.reduce((sum, { checked }) => sum + checked.bytes, 0);
-    const time = (0,duration/* formatDuration */.a)(finishedAt.getTime() - startedAt.getTime());
-    return {
-        outcome: 'whole',
-        sentence: `Verified: ${what} at ${where}, whole and as in ${other}, ${(0,report_bytes/* formatBytes */.z3)(bytes)} looked at in ${time}.`
-    };
-}
-/** A verification as a document, without secrets. */
-function verifyReport(found, redactor) {
-    const safe = (text) => (0,clean/* clean */.uH)(redactor.redact(text), 2000);
-    const { outcome, sentence } = verifyVerdict(found);
-    const { startedAt, finishedAt, target, comparedWith, releases, failure, requests } = found;
-    return {
-        schemaVersion: 1,
-        outcome,
-        message: safe(sentence),
-        startedAt: startedAt.toISOString(),
-        finishedAt: finishedAt.toISOString(),
-        target: (0,clean/* clean */.uH)((0,verdict/* place */.ik)(target)),
-        comparedWith: { kind: comparedWith.kind, place: safe(comparedWith.place) },
-        releases: releases.map(({ tag, targetTag, images }) => ({
-            tag: (0,clean/* clean */.uH)(tag),
-            targetTag: (0,clean/* clean */.uH)(targetTag),
-            whole: images.length > 0 && images.every(isWhole)
-        })),
-        images: releases.flatMap(({ images }) => images.map(image => rowOf(image, target, safe))),
-        missing: releases.flatMap(({ tag, missing }) => missing.map(name => ({ release: (0,clean/* clean */.uH)(tag), name: (0,clean/* clean */.uH)(name) }))),
-        ...(failure !== undefined && { failure: (0,outputs/* safeFailure */.I6)(failure, redactor) }),
-        requests
-    };
-}
-/** A verification as lines for people; the last one is the verdict. */
-function verifyLines(found) {
-    const { outcome, sentence } = verifyVerdict(found);
-    return [
-        ...found.releases.flatMap(({ tag, targetTag, images, missing }) => [
-            '',
-            `${tag}${targetTag === tag ? '' : ` as ${targetTag}`}`,
-            ...images.flatMap(imageLines),
-            ...(missing.length === 0 ? [] : [`  not at the source: ${missing.join(', ')}`])
-        ]),
-        ...(found.failure === undefined ? [] : failureLines(found.failure)),
-        '',
-        ...(outcome === 'different' ? [`See ${(0,report_help/* helpOn */.l)('Difference')}`] : []),
-        sentence
-    ];
-}
-function imageLines({ name, differences, digest, checked }) {
-    if (differences.length > 0) {
-        return differences.map(({ message }) => `  ✗ ${name}: ${message}`);
-    }
-    const { manifests, blobs } = checked;
-    return [
-        `  ✓ ${name} ${digest ?? ''}, ${(0,lines/* plural */.LS)(manifests, 'manifest')} and ${(0,lines/* plural */.LS)(blobs, 'blob')}`
-    ];
-}
-function failureLines(failure) {
-    const facts = (0,verdict/* circumstances */.Xb)(failure);
-    const help = (0,report_help/* helpFor */.V)(failure);
-    return [
-        '',
-        `✗ ${failure.message}`,
-        ...(facts.length === 0 ? [] : [`  ${facts.join(', ')}`]),
-        ...(failure.advice === undefined ? [] : [`  ${failure.advice}`]),
-        ...(help === undefined ? [] : [`  See ${help}`])
-    ];
-}
-function isWhole({ differences }) {
-    return differences.length === 0;
-}
-function rowOf(image, { registry }, safe) {
-    const { release, name, target, digest, found, checked, differences } = image;
-    const pin = digest !== undefined && { digest };
-    return {
-        release: (0,clean/* clean */.uH)(release),
-        name: (0,clean/* clean */.uH)(name),
-        target: safe((0,reference/* formatReference */.FH)({ registry, ...target, ...pin })),
-        ...(digest !== undefined && { expected: digest }),
-        ...(found !== undefined && { found }),
-        whole: isWhole(image),
-        checked,
-        differences: differences.map(({ kind, message, digest: one }) => ({
-            kind,
-            message: safe(message),
-            ...(one !== undefined && { digest: one })
-        }))
-    };
-}
-
+// EXTERNAL MODULE: ./src/report/verification.ts
+var verification = __nccwpck_require__(7383);
 // EXTERNAL MODULE: external "node:events"
 var external_node_events_ = __nccwpck_require__(8474);
 // EXTERNAL MODULE: ./src/mirror/error.ts
@@ -10764,6 +10665,10 @@ class Look {
     }
 }
 
+// EXTERNAL MODULE: ./src/oci/reference.ts
+var reference = __nccwpck_require__(2148);
+// EXTERNAL MODULE: ./src/report/verdict.ts
+var verdict = __nccwpck_require__(687);
 // EXTERNAL MODULE: ./src/run/registries.ts + 13 modules
 var run_registries = __nccwpck_require__(2757);
 // EXTERNAL MODULE: ./src/run/first-questions.ts + 1 modules
@@ -10871,7 +10776,7 @@ async function verify(settings, stage, against) {
                 Object.assign(registries, open);
                 await reporter.group('Sign in', () => (0,run_registries/* greet */.KV)(open, settings, log, signal));
                 const reading = { log, slots: lanes.reading, signal };
-                const chosen = await reporter.group('Releases', () => (0,run_releases/* chooseReleases */._)(open, settings, (0,first_questions/* firstQuestions */.Q)(open, settings, reading), reading));
+                const { releases: chosen } = await reporter.group('Releases', () => (0,run_releases/* chooseReleases */._)(open, settings, (0,first_questions/* firstQuestions */.Q)(open, settings, reading), reading));
                 const expected = chosen.map(({ tag, targetTag, missing, images }) => ({
                     ...{ tag, targetTag, missing },
                     images: images.map(({ release, name, target, root, attached }) => ({
@@ -10986,10 +10891,9 @@ async function verifyCommand(given, command) {
     const all = against === undefined ? given : (0,inputs_given/* combine */.kg)(given, placeIn(against, given));
     const settings = { ...(0,inputs/* readSettings */.sb)(all, log, env), dryRun: true };
     const found = await verify(settings, { reporter, log, env, signal }, against);
-    for (const line of verifyLines(found))
-        log.info(line);
-    json?.(`${JSON.stringify(verifyReport(found, redactor))}\n`);
-    return verifyVerdict(found).outcome === 'whole' ? 0 : 1;
+    reporter.verified(found);
+    json?.(`${JSON.stringify((0,verification/* verifyReport */.y)(found, redactor))}\n`);
+    return (0,verification/* verifyVerdict */.z)(found).outcome === 'whole' ? 0 : 1;
 }
 /** @throws UsageError */
 async function verify_open(name) {
@@ -14805,6 +14709,10 @@ class Draft {
     registries;
     /** Set when a dry run has made its plan. */
     matrix;
+    /** The releases to be mirrored, oldest first, or why there are none; once that is known. */
+    choice = {
+        releases: []
+    };
     #settings;
     #startedAt = new Date();
     #failure;
@@ -14818,6 +14726,8 @@ class Draft {
     /** The record, as it stands now. */
     finish() {
         const { source, target, engine, dryRun, publish, lockFile } = this.#settings;
+        const { releases, reason } = this.choice;
+        const unreached = releases.slice(this.releases.length).map(({ tag }) => tag);
         return {
             startedAt: this.#startedAt,
             finishedAt: new Date(),
@@ -14827,6 +14737,8 @@ class Draft {
             dryRun,
             publish,
             releases: this.releases,
+            ...(unreached.length > 0 && { unreached }),
+            ...(reason !== undefined && { reason }),
             lockFile,
             ...(this.matrix !== undefined && { matrix: this.matrix }),
             ...(this.#failure !== undefined && { failure: this.#failure }),
@@ -15206,7 +15118,7 @@ const namePattern = /^arcdata-mirror-docker-[0-9a-f]{32}$/;
  * keeps what it is told in that directory and nowhere else. Of the job's own config it takes over
  * which daemon is meant (the context), nothing more.
  * @returns its absolute path
- * @throws DockerError `config`
+ * @throws DockerError `config`; nothing is left behind then
  */
 async function makePrivateConfig({ runnerTemp, env, onDirectory }) {
     const directory = (0,external_node_path_.join)((0,external_node_path_.resolve)(runnerTemp), `arcdata-mirror-docker-${(0,external_node_crypto_.randomBytes)(16).toString('hex')}`);
@@ -15217,6 +15129,7 @@ async function makePrivateConfig({ runnerTemp, env, onDirectory }) {
         await (0,promises_.writeFile)((0,external_node_path_.join)(directory, 'config.json'), JSON.stringify({ auths: {}, ...(currentContext !== undefined && { currentContext }) }), { mode: 0o600, flag: 'wx' });
     }
     catch (error) {
+        await (0,promises_.rm)(directory, { recursive: true, force: true }).catch(() => undefined);
         throw new error_DockerError('config', `a private docker config cannot be made in ${runnerTemp}: ${error.message}`, 'See that the directory exists, can be written to and has space left.', error);
     }
     return directory;
@@ -15593,18 +15506,31 @@ async function signInDocker(settings, registries, around) {
     if (settings.engine !== 'docker' && accounts.length === 0)
         return nobody;
     const install = installation(settings, around.env);
-    const session = await signIn({
-        ...around,
-        accounts,
-        keepLogin: settings.keepLogin,
-        ...(install !== undefined && { install }),
-        onDirectory: path => {
-            undo.directory(path);
-        },
-        onKeptLogin: state => {
-            undo.keptLogin(state);
-        }
-    });
+    let session;
+    try {
+        session = await signIn({
+            ...around,
+            accounts,
+            keepLogin: settings.keepLogin,
+            ...(install !== undefined && { install }),
+            onDirectory: path => {
+                undo.directory(path);
+            },
+            onKeptLogin: state => {
+                undo.keptLogin(state);
+            }
+        });
+    }
+    catch (error) {
+        // The registry engine needs no disk: what docker would have said is not worth the run.
+        if (!(error instanceof error_DockerError) || error.fault !== 'config')
+            throw error;
+        if (settings.engine === 'docker' || settings.keepLogin)
+            throw error;
+        for (const { registry } of accounts)
+            tell({ registry, outcome: 'unavailable', reason: error.message }, around.log);
+        return nobody;
+    }
     around.log.debug(`the docker config of this run is ${session.configDirectory}`);
     if (settings.engine !== 'docker') {
         for (const answer of session.answers)
@@ -15791,15 +15717,16 @@ async function main(settings, stage) {
                 signal,
                 offers: !settings.dryRun && settings.engine === 'registry'
             });
-            const chosen = await reporter.group('Releases', () => (0,run_releases/* chooseReleases */._)(registries, settings, questions, {
+            const choice = await reporter.group('Releases', () => (0,run_releases/* chooseReleases */._)(registries, settings, questions, {
                 ...{ log, slots: lanes.reading, signal, survey }
             }));
+            draft.choice = choice;
             const plan = await reporter.group('Plan', async () => {
-                const made = await (0,mirror_plan/* makePlan */.Cs)(chosen.flatMap(({ images }) => images), survey);
-                reporter.planned(figures(chosen, made));
+                const made = await (0,mirror_plan/* makePlan */.Cs)(choice.releases.flatMap(({ images }) => images), survey);
+                reporter.planned(figures(choice.releases, made));
                 return made;
             });
-            const releases = plannedReleases(chosen, plan);
+            const releases = plannedReleases(choice.releases, plan);
             if (settings.dryRun) {
                 draft.releases.push(...releases.map(release => plannedResult(release, { source: source.name, target: target.name })));
                 // What docker pushes cannot be staged.
@@ -19612,6 +19539,59 @@ function formatExactBytes(bytes) {
 
 /***/ }),
 
+/***/ 304:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Po: () => (/* binding */ imagesFirst),
+/* harmony export */   oX: () => (/* binding */ splitRequest),
+/* harmony export */   zs: () => (/* binding */ byCause)
+/* harmony export */ });
+/**
+ * Failures by their cause: twenty images that the same answer has stopped are one group. The groups
+ * come in the order of their first failures, and so do those within a group.
+ */
+function byCause(failed) {
+    const groups = new Map();
+    for (const one of failed) {
+        const cause = causeOf(one);
+        const group = groups.get(cause);
+        if (group === undefined)
+            groups.set(cause, [one]);
+        else
+            group.push(one);
+    }
+    return [...groups.values()];
+}
+/** The images first, the run's own failure last: it mostly says what follows from theirs. */
+function imagesFirst(failed) {
+    return [
+        ...failed.filter(({ image }) => image !== undefined),
+        ...failed.filter(({ image }) => image === undefined)
+    ];
+}
+/** What failures with the same cause have in common: all but which image, and which part of it. */
+function causeOf({ image, error }) {
+    const { message, advice, host, status } = error;
+    const general = message
+        .split(' ')
+        .filter(word => !/\/|sha256:/.test(word) && word.replace(/[:,.]$/, '') !== image);
+    return JSON.stringify([image === undefined, general, advice, host, status]);
+}
+/**
+ * A message in two parts: what came of it, and the request that it may begin with, as in
+ * `GET /v2/: example.com answers 401`.
+ */
+function splitRequest(message) {
+    const [, request, answer] = /^([A-Z]{3,7} \/\S*): (.+)$/s.exec(message) ?? [];
+    if (request === undefined || answer === undefined)
+        return { answer: message };
+    return { answer, request };
+}
+
+
+/***/ }),
+
 /***/ 6132:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
@@ -20238,6 +20218,8 @@ function safeFailure(error, redactor) {
 /** The plan in one line, with exact bytes. */
 function planLine(figures) {
     const { images, blobsToCopy, bytesToCopy, bytesToMount, bytesPresent } = figures;
+    if (images === 0)
+        return 'Plan: nothing to do';
     const copy = `${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_0__/* .formatExactBytes */ .Uv)(bytesToCopy)} to copy in ${(0,_lines_js__WEBPACK_IMPORTED_MODULE_1__/* .plural */ .LS)(blobsToCopy, 'blob')}`;
     return `Plan: ${(0,_lines_js__WEBPACK_IMPORTED_MODULE_1__/* .plural */ .LS)(images, 'image')} of ${releaseSpan(figures.releases)}: ${copy}, ${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_0__/* .formatExactBytes */ .Uv)(bytesToMount)} to mount, ${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_0__/* .formatExactBytes */ .Uv)(bytesPresent)} already there`;
 }
@@ -20338,7 +20320,7 @@ function base64Forms(bytes) {
 
 /***/ }),
 
-/***/ 5391:
+/***/ 7825:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -20361,11 +20343,14 @@ function blocks(fraction, width) {
     const shown = parts === 0 && fraction > 0 ? 1 : parts;
     return '█'.repeat(Math.floor(shown / 8)) + (eighths[shown % 8] ?? '');
 }
+/** The bars of a chart are as long as this at most, and not worth drawing below the other. */
+const [longest, shortest] = [32, 4];
 /**
  * How the bytes came to the target, as three bars in plain characters, which take on the colours of
- * whatever shows them. Empty when there were none.
+ * whatever shows them, each line at most `columns` wide (30 is the least that is kept to). Empty when
+ * there were none.
  */
-function bytesChart({ copied, mounted, present }, width = 32) {
+function bytesChart({ copied, mounted, present }, columns = 80) {
     const total = copied + mounted + present;
     if (total === 0)
         return [];
@@ -20374,11 +20359,43 @@ function bytesChart({ copied, mounted, present }, width = 32) {
         ['mounted', mounted],
         ['already there', present]
     ];
+    const room = columns - 'already there   1.00 GB  100 %'.length - 2;
+    const width = room < shortest ? 0 : Math.min(room, longest);
     return rows.map(([name, bytes]) => {
         const share = `${Math.round((bytes / total) * 100)} %`.padStart(5);
-        const bar = blocks(bytes / total, width).padEnd(width);
-        return `${name.padEnd(13)}  ${bar}  ${(0,report_bytes/* formatBytes */.z3)(bytes).padStart(8)} ${share}`;
+        const bar = width === 0 ? '' : `  ${blocks(bytes / total, width).padEnd(width)}`;
+        return `${name.padEnd(13)}${bar}  ${(0,report_bytes/* formatBytes */.z3)(bytes).padStart(8)}  ${share}`;
     });
+}
+/** So many squares stand for all bytes. */
+const squares = 20;
+/**
+ * How the bytes came to the target, as one bar of coloured squares and what each colour means, in
+ * Markdown: two lines. Empty when there were none.
+ */
+function bytesBar({ copied, mounted, present }, planned) {
+    const verb = planned ? 'to be ' : '';
+    const parts = [
+        { sign: '🟦', bytes: copied, name: `${verb}copied` },
+        { sign: '🟩', bytes: mounted, name: `${verb}mounted` },
+        { sign: '⬜', bytes: present, name: 'already there' }
+    ];
+    if (copied + mounted + present === 0)
+        return [];
+    const counts = shares(parts.map(({ bytes }) => bytes));
+    return [
+        parts.map(({ sign }, i) => sign.repeat(counts[i] ?? 0)).join(''),
+        parts.map(({ sign, bytes, name }) => `${sign} **${formatBytes(bytes)}** ${name}`).join(' &emsp; ')
+    ];
+}
+/** Squares for each part, `squares` in all; what is at least half a per cent has one. */
+function shares(parts) {
+    const total = parts.reduce((sum, part) => sum + part, 0);
+    const counts = parts.map(part => Math.max(part / total < 0.005 ? 0 : 1, Math.round((part / total) * squares)));
+    // What rounding has put in excess, or left out, is taken from or given to the largest part.
+    const largest = parts.indexOf(Math.max(...parts));
+    const rest = squares - counts.reduce((sum, count) => sum + count, 0);
+    return counts.map((count, i) => (i === largest ? count + rest : count));
 }
 /** What was spared: `1.49 GB of 2.51 GB (59 %) did not have to travel`. */
 function savedLine({ copied, mounted, present }, planned) {
@@ -20402,15 +20419,19 @@ class Pace {
     #total;
     #start;
     #done = 0;
+    /** When the last byte had arrived. */
+    #end;
     #samples;
     constructor(total, now) {
         this.#total = Math.max(0, total);
         this.#start = now;
         this.#samples = [{ at: now, done: 0 }];
     }
-    moved(bytes) {
+    moved(bytes, now) {
         if (bytes > 0)
             this.#done = Math.min(this.#total, this.#done + bytes);
+        if (this.#done === this.#total)
+            this.#end ??= now;
     }
     standing(now) {
         const samples = this.#samples;
@@ -20428,14 +20449,22 @@ class Pace {
             fraction: this.#total === 0 ? 1 : this.#done / this.#total,
             rate,
             ...(rest === 0 ? { left: 0 } : rate > 0 && { left: (rest * 1000) / rate }),
-            elapsed: now - this.#start
+            elapsed: (this.#end ?? now) - this.#start
         };
     }
 }
 /** `Copied 312 MB of 1.02 GB (30 %), 45.1 MB/s, 16 s left` */
 function standingLine({ done, total, fraction, rate, left }) {
-    const time = left === undefined ? 'time left not known' : `${(0,duration/* formatDuration */.a)(left)} left`;
-    return `Copied ${(0,report_bytes/* formatBytes */.z3)(done)} of ${(0,report_bytes/* formatBytes */.z3)(total)} (${percent(fraction)} %), ${(0,report_bytes/* formatBytes */.z3)(rate)}/s, ${time}`;
+    const copied = `Copied ${(0,report_bytes/* formatBytes */.z3)(done)} of ${(0,report_bytes/* formatBytes */.z3)(total)} (${percent(fraction)} %)`;
+    const time = timeLeft(left) ?? 'time left not known';
+    return left === 0 ? `${copied}, ${time}` : `${copied}, ${(0,report_bytes/* formatBytes */.z3)(rate)}/s, ${time}`;
+}
+/** `16 s left`; what follows when the last byte has arrived; undefined when it is not known. */
+function timeLeft(left) {
+    // Manifests, checks and tags are still to come.
+    if (left === 0)
+        return 'finishing';
+    return left === undefined ? undefined : `${(0,duration/* formatDuration */.a)(left)} left`;
 }
 /** The last line of a transfer: `Copied 1.02 GB in 23 s, 44.3 MB/s on average` */
 function closingLine({ done, total, elapsed }) {
@@ -20462,7 +20491,7 @@ function startMeter(total, every, tick, end) {
     timer.unref();
     return {
         moved: bytes => {
-            pace.moved(bytes);
+            pace.moved(bytes, performance.now());
         },
         [Symbol.dispose]: () => {
             if (over)
@@ -20478,26 +20507,26 @@ function startMeter(total, every, tick, end) {
 
 
 
-
 /** The bar itself has at most so many columns. */
 const widest = 40;
 /**
  * A progress bar in one line of fewer than `columns` columns: the bar, then as many of per cent,
- * bytes, rate and time left as there is room for.
+ * bytes, rate and time left as there is room for; the rate goes first, then the bytes.
  */
 function barLine(standing, columns, style) {
     const { fraction, done, total, rate, left } = standing;
+    const share = `${percent(fraction)} %`.padStart(5);
+    const bytes = `${(0,report_bytes/* formatBytes */.z3)(done)} of ${(0,report_bytes/* formatBytes */.z3)(total)}`;
+    const time = timeLeft(left) ?? 'waiting';
+    // The last column stays free, since some terminals break the line behind it; so do two more for
+    // the ^C that a terminal shows there.
+    const room = columns - 3;
     const facts = [
-        `${percent(fraction)} %`.padStart(5),
-        `${(0,report_bytes/* formatBytes */.z3)(done)} of ${(0,report_bytes/* formatBytes */.z3)(total)}`,
-        `${(0,report_bytes/* formatBytes */.z3)(rate)}/s`,
-        left === undefined ? 'waiting' : `${(0,duration/* formatDuration */.a)(left)} left`
+        [share, bytes, `${(0,report_bytes/* formatBytes */.z3)(rate)}/s`, time],
+        [share, bytes, time],
+        [share, time]
     ];
-    // The last column stays free: some terminals break the line behind it.
-    const room = columns - 1;
-    while (facts.length > 1 && facts.join('  ').length + 12 > room)
-        facts.pop();
-    const text = facts.join('  ');
+    const text = facts.map(some => some.join('  ')).find(line => line.length + 12 <= room) ?? share;
     const width = Math.min(widest, room - text.length - 2);
     if (width < 4)
         return text.slice(0, Math.max(0, room));
@@ -20527,7 +20556,7 @@ class Board {
         if (!this.#tty)
             return;
         // Drawn over, not cleared first, so that it does not flicker; what is longer is erased behind it.
-        this.#screen.write(`\r${line}\u001b[K`);
+        this.#screen.write(`${this.#home()}${line}\u001b[K`);
         this.#pinned = line;
     }
     /** Takes the line away. */
@@ -20537,8 +20566,19 @@ class Board {
     }
     #clear() {
         if (this.#pinned !== '')
-            this.#screen.write('\r\u001b[K');
+            this.#screen.write(`${this.#home()}\u001b[K`);
     }
+    /** To where the pinned line begins. A window that became narrower has broken it into rows. */
+    #home() {
+        const { columns = Infinity } = this.#screen;
+        const rows = Math.ceil(plain(this.#pinned).length / Math.max(1, columns));
+        return rows > 1 ? `\u001b[${rows - 1}A\r\u001b[J` : '\r';
+    }
+}
+/** A line without its colours. */
+function plain(line) {
+    // eslint-disable-next-line no-control-regex -- escape sequences are what is looked for
+    return line.replace(/\u001b\[[\d;]*m/g, '');
 }
 
 // EXTERNAL MODULE: ./src/oci/reference.ts
@@ -20573,10 +20613,74 @@ function lastDayOf({ year, month, day }) {
 // EXTERNAL MODULE: ./src/report/error.ts
 var error = __nccwpck_require__(8536);
 // EXTERNAL MODULE: ./src/report/lines.ts
-var lines = __nccwpck_require__(2365);
+var report_lines = __nccwpck_require__(2365);
+// EXTERNAL MODULE: ./src/oci/clean.ts
+var clean = __nccwpck_require__(4192);
+;// CONCATENATED MODULE: ./src/report/markdown.ts
+
+const entities = {
+    '&': '&amp;',
+    '<': '&lt;',
+    '>': '&gt;',
+    '"': '&quot;'
+};
+/**
+ * Foreign text in Markdown: shown as it is, so that it can neither begin a link, a mention, a table
+ * cell, a formula or markup, nor end the code span it stands in. One line.
+ * @see https://github.github.com/gfm/#entity-and-numeric-character-references
+ */
+function escapeMarkdown(text, limit) {
+    return (0,clean/* clean */.uH)(text, limit)
+        .replace(/[&<>"'`|*~[\]\\!#$@{}()]/g, sign => entities[sign] ?? `&#${sign.charCodeAt(0)};`)
+        .replace(/(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])/g, '&#95;')
+        .replace(/:(?=\/\/)/g, '&#58;')
+        .replace(/(?<=www)\./gi, '&#46;');
+}
+/** Our own text that stays on one line, however narrow its cell: `6.64 MB` does not fall apart. */
+function unbroken(text) {
+    return text.replaceAll(' ', '\u00a0');
+}
+/** Foreign text as code: escaped, and left alone by whatever looks for links and mentions. */
+function code(text, limit) {
+    return `<code>${escapeMarkdown(text, limit)}</code>`;
+}
+/** Lines in a fence that none of them can close. */
+function fence(lines, language = 'text') {
+    const safe = lines.map(line => {
+        const indent = /^ */.exec(line)?.[0] ?? '';
+        return indent + (0,clean/* clean */.uH)(line.slice(indent.length), 1000);
+    });
+    const longest = Math.max(2, ...safe.flatMap(line => [...line.matchAll(/`+/g)].map(([run]) => run.length)));
+    const bar = '`'.repeat(longest + 1);
+    return `${bar}${language}\n${safe.join('\n')}\n${bar}`;
+}
+/**
+ * A table, with a last row for the totals where a column has one. Columns in which no row has
+ * anything are left out: the fewer there are, the more room is left in a narrow window.
+ */
+function table(rows, columns) {
+    const cells = columns
+        .map(column => ({ ...column, cells: rows.map(column.cell) }))
+        .filter(({ cells: own }) => own.some(cell => cell !== ''));
+    const line = (texts) => `| ${texts.join(' | ')} |`;
+    const totals = cells.map(({ total = '' }) => total);
+    return [
+        line(cells.map(({ head }) => head)),
+        line(cells.map(({ figures = false }) => (figures ? '---:' : ':---'))),
+        ...rows.map((_, row) => line(cells.map(({ cells: own }) => own[row] ?? ''))),
+        ...(totals.some(total => total !== '') ? [line(totals)] : [])
+    ].join('\n');
+}
+/** A section that can be opened. The heading is Markdown without line breaks. */
+function details(heading, body, open) {
+    // GitHub reads Markdown inside only behind an empty line.
+    return `<details${open ? ' open' : ''}><summary>${heading}</summary>\n\n${body}\n\n</details>`;
+}
+
 // EXTERNAL MODULE: ./src/report/verdict.ts
 var verdict = __nccwpck_require__(687);
 ;// CONCATENATED MODULE: ./src/report/handover.ts
+
 
 
 
@@ -20650,7 +20754,7 @@ function blocksOf(json) {
         : 'Upgrade the data controller, then its instances; always say the version';
     return [
         {
-            title: 'Data controller: spec.docker',
+            title: 'spec.docker of the data controller',
             language: 'yaml',
             lines: [
                 'spec:',
@@ -20658,25 +20762,28 @@ function blocksOf(json) {
                 ...Object.entries(docker).map(([key, value]) => `    ${key}: "${value}"`)
             ]
         },
-        { title: 'The same by command', language: 'shell', lines: configReplace },
+        { title: 'The same by command', language: 'shell', lines: configReplace, aside: true },
         ...(bootstrapper === undefined
             ? []
             : [
                 {
-                    title: 'bootstrapper.yaml and the upgrade job: two places each, image: and after -image',
+                    title: 'bootstrapper.yaml and the upgrade job, in two places each (image: and after -image)',
                     language: 'text',
-                    lines: [bootstrapper]
+                    lines: [bootstrapper],
+                    aside: true
                 }
             ]),
         {
             title: 'Cluster extension, direct mode',
             language: 'text',
-            lines: Object.entries(extension).map(([key, value]) => `--config ${key}=${value}`)
+            lines: Object.entries(extension).map(([key, value]) => `--config ${key}=${value}`),
+            aside: true
         },
         {
             title: 'Environment of the arcdata CLI',
             language: 'shell',
-            lines: Object.entries(environment).map(([key, value]) => `export ${key}="${value}"`)
+            lines: Object.entries(environment).map(([key, value]) => `export ${key}="${value}"`),
+            aside: true
         },
         { title: steps, language: 'shell', lines: upgrade }
     ];
@@ -20690,10 +20797,15 @@ function facts({ cli, chart, supportedThrough, pullSecret }) {
     ];
 }
 function markdownOf(json, blocks) {
+    const texts = (aside) => blocks
+        .filter(block => (block.aside ?? false) === aside)
+        .map(({ title, language, lines }) => `${title}:\n\n${fence(lines, language)}`)
+        .join('\n\n');
     return [
-        `Release \`${json.release}\`: ${facts(json).join(', ')}.`,
-        ...json.warnings.map(warning => `> [!WARNING]\n> ${warning}`),
-        ...blocks.map(({ title, language, lines }) => `**${title}**\n\n\`\`\`${language}\n${lines.join('\n')}\n\`\`\``)
+        `#### Hand-over`,
+        `Release ${code(json.release)}: ${facts(json).join(', ')}.`,
+        texts(false),
+        details('More to paste', texts(true), false)
     ].join('\n\n');
 }
 function textOf(json, blocks, target) {
@@ -20709,7 +20821,7 @@ function supportWarnings(tag, support) {
             return [`Support of ${tag} ended on ${support.lastDay}; mirror a newer release.`];
         case 'near-end':
             return [
-                `Support of ${tag} ends on ${support.lastDay}, in ${(0,lines/* plural */.LS)(support.daysLeft, 'day')}; plan the next release.`
+                `Support of ${tag} ends on ${support.lastDay}, in ${(0,report_lines/* plural */.LS)(support.daysLeft, 'day')}; plan the next release.`
             ];
         default:
             return [];
@@ -20731,8 +20843,6 @@ function gaps(tags) {
     });
 }
 
-// EXTERNAL MODULE: ./src/report/help.ts
-var report_help = __nccwpck_require__(9491);
 // EXTERNAL MODULE: ./src/report/lockfile.ts
 var lockfile = __nccwpck_require__(3941);
 // EXTERNAL MODULE: ./src/report/outputs.ts
@@ -20741,36 +20851,60 @@ var outputs = __nccwpck_require__(5468);
 var plan_line = __nccwpck_require__(2534);
 // EXTERNAL MODULE: ./src/report/redact.ts
 var redact = __nccwpck_require__(649);
+// EXTERNAL MODULE: ./src/report/causes.ts
+var causes = __nccwpck_require__(304);
+// EXTERNAL MODULE: ./src/report/help.ts
+var report_help = __nccwpck_require__(9491);
 // EXTERNAL MODULE: ./src/report/fate.ts
 var fate = __nccwpck_require__(8298);
 ;// CONCATENATED MODULE: ./src/report/result-table.ts
 
 
 
-/** The images of a release as lines of a terminal: name, size, what was copied and mounted, status. */
-function resultTable({ tag, targetTag, images, missing }, columns, style, redactor) {
-    const safe = (text) => (0,lines/* safeLine */.om)(text, redactor, 140);
+/**
+ * The images of a release as lines of a terminal: name, size, how the bytes came, status. Columns in
+ * which there is nothing are left out, and what was already there where there is no room for it.
+ */
+function resultTable(release, { columns, style, redactor, shape }) {
+    const { tag, targetTag, images, missing } = release;
+    const safe = (text) => (0,report_lines/* safeLine */.om)(text, redactor, 140);
     const renamed = targetTag === tag ? '' : ` as ${safe(targetTag)}`;
-    // What stands behind the name takes forty-four columns.
-    const widest = Math.max(16, columns - 46);
+    const figures = figuresOf(images, columns);
+    // Indent and status take twelve columns, each figure ten.
+    const widest = Math.max(16, columns - 14 - 10 * figures.length);
     const names = images.map(({ name }) => fit(safe(name), widest));
-    const width = Math.max(5, ...names.map(name => name.length));
-    const head = `  ${'image'.padEnd(width)}  ${'size'.padStart(8)}  ${'copied'.padStart(8)}  ${'mounted'.padStart(8)}  status`;
+    const count = (0,report_lines/* plural */.LS)(images.length, 'image');
+    const width = Math.max(count.length, ...names.map(name => name.length));
+    const line = (name, cells, status) => ['', name.padEnd(width), ...cells.map(cell => cell.padStart(8)), status].join('  ').trimEnd();
+    const sums = figures.map(({ of }) => amount(images.reduce((sum, image) => sum + of(image), 0)));
     return [
         style.bold(`${safe(tag)}${renamed}`),
-        ...(images.length === 0 ? [] : [style.dim(head)]),
+        ...(images.length === 0
+            ? []
+            : [
+                style.dim(line('image', figures.map(({ head }) => head), 'status'))
+            ]),
         ...images.map((image, i) => {
-            const name = (names[i] ?? '').padEnd(width);
-            const { size, bytes, status } = image;
-            const sizes = [size, bytes.copied, bytes.mounted].map(amount).join('  ');
             const mark = safe((0,fate/* fateMark */.qd)(image));
-            return `  ${name}  ${sizes}  ${statusOf(status, style)}${mark === '' ? '' : `, ${mark}`}`;
+            const status = `${statusOf(image.status, style)}${mark === '' ? '' : `, ${mark}`}`;
+            return line(names[i] ?? '', figures.map(({ of }) => amount(of(image))), status);
         }),
+        ...(images.length > 1 ? [style.dim(line(count, sums, ''))] : []),
         ...(missing.length === 0
             ? []
-            : [style.dim(`  not at the source: ${missing.map(safe).join(', ')}`)]),
-        ...(images.length > 1 ? [style.dim(`  ${(0,lines/* plural */.LS)(images.length, 'image')}`)] : [])
+            : shape(`  not at the source: ${missing.map(safe).join(', ')}`).map(style.dim))
     ];
+}
+function figuresOf(images, columns) {
+    const all = [
+        { head: 'size', of: ({ size }) => size },
+        { head: 'copied', of: ({ bytes }) => bytes.copied },
+        { head: 'mounted', of: ({ bytes }) => bytes.mounted },
+        { head: 'there', of: ({ bytes }) => bytes.present }
+    ];
+    const used = all.filter(({ head, of }) => head === 'size' || images.some(image => of(image) > 0));
+    // With names as long as the longest of a release.
+    return used.slice(0, Math.max(1, Math.floor((columns - 14 - 33) / 10)));
 }
 function amount(bytes) {
     return (bytes === 0 ? '-' : (0,report_bytes/* formatBytes */.z3)(bytes)).padStart(8);
@@ -20784,6 +20918,53 @@ function statusOf(status, style) {
 }
 function fit(text, width) {
     return text.length > width ? `${text.slice(0, width - 1)}…` : text;
+}
+
+;// CONCATENATED MODULE: ./src/report/result-lines.ts
+
+
+
+
+
+
+/** The result of a run as lines for a terminal: the images, how the bytes came, what failed. */
+function resultLines(record, window) {
+    const { columns, shape } = window;
+    const { releases, dryRun } = record;
+    const moved = (0,verdict/* totals */.Sd)(releases.flatMap(({ images }) => images));
+    const chart = bytesChart(moved, columns - 3).map(line => `  ${line}`);
+    const failed = (0,causes/* byCause */.zs)((0,causes/* imagesFirst */.Po)((0,verdict/* failures */.e9)(record)));
+    return [
+        ...releases.flatMap(release => ['', ...resultTable(release, window)]),
+        ...(chart.length === 0 ? [] : ['', ...chart, ...shape(`  ${savedLine(moved, dryRun)}`)]),
+        ...(failed.length === 0 ? [] : ['']),
+        ...failed.flatMap(group => failureLines(group, releases.length > 1, window))
+    ];
+}
+/** The one sentence that says what a run came to. */
+function verdictLines(record, { style, redactor, shape }) {
+    const failed = (0,verdict/* hasFailed */.WN)(record);
+    const line = `${failed ? '✗' : '✓'} ${(0,report_lines/* safeLine */.om)((0,verdict/* verdict */.WJ)(record).sentence, redactor, 2000)}`;
+    return shape(line).map(text => style.bold(failed ? style.red(text) : style.green(text)));
+}
+function failureLines([first, ...others], several, { style, redactor, shape }) {
+    const { error } = first;
+    const name = ({ release, image }) => image === undefined ? 'the run' : several ? `${image} of ${release ?? 'no release'}` : image;
+    const more = others.length === 0 ? '' : ` and ${(0,report_lines/* plural */.LS)(others.length, 'more image')}`;
+    const help = (0,report_help/* helpFor */.V)(error);
+    const { answer, request } = (0,causes/* splitRequest */.oX)(error.message);
+    const facts = (0,verdict/* circumstances */.Xb)(error);
+    const say = (text) => shape(`  ${(0,report_lines/* safeLine */.om)(text, redactor, 2000)}`);
+    const head = shape((0,report_lines/* safeLine */.om)(`✗ ${name(first)}${more}: ${answer}`, redactor, 2000));
+    return [
+        ...head.map((line, i) => style.red(i === 0 ? line : `  ${line}`)),
+        ...(request === undefined ? [] : say(request)),
+        ...(facts.length === 0 ? [] : say(facts.join(', '))),
+        ...(others.length === 0 ? [] : say(`also ${others.map(name).join(', ')}`)),
+        ...(error.advice === undefined ? [] : say(error.advice).map(style.bold)),
+        // An address stays in one piece, however long.
+        ...(help === undefined ? [] : [`  See ${help}`])
+    ];
 }
 
 ;// CONCATENATED MODULE: ./src/report/style.ts
@@ -20804,8 +20985,93 @@ function styleFor(tty, env) {
     };
 }
 
-;// CONCATENATED MODULE: ./src/report/terminal.ts
+// EXTERNAL MODULE: ./src/report/verification.ts
+var verification = __nccwpck_require__(7383);
+;// CONCATENATED MODULE: ./src/report/verify-lines.ts
 
+
+
+
+
+/**
+ * A verification as lines for people: what is not as it should be first, then what is; the last line
+ * is the verdict. Digests are whole where there is room for them.
+ */
+function verifyLines(found, window) {
+    const { style, shape } = window;
+    const { outcome, sentence } = (0,verification/* verifyVerdict */.z)(found);
+    const good = outcome === 'whole';
+    const last = shape(say(`${good ? '✓' : '✗'} ${sentence}`, window));
+    return [
+        ...found.releases.flatMap(release => releaseLines(release, window)),
+        ...(found.failure === undefined ? [] : verify_lines_failureLines(found.failure, window)),
+        '',
+        ...(outcome === 'different' ? [`See ${(0,report_help/* helpOn */.l)('Difference')}`] : []),
+        ...last.map(line => style.bold(good ? style.green(line) : style.red(line)))
+    ];
+}
+function releaseLines({ tag, targetTag, images, missing }, window) {
+    const { style, shape } = window;
+    const name = targetTag === tag ? tag : `${tag} as ${targetTag}`;
+    const different = images.flatMap(image => image.differences.map(({ message }) => `  ✗ ${image.name}: ${message}`));
+    return [
+        '',
+        ...shape(say(name, window)).map(style.bold),
+        ...different.flatMap(line => shape(say(line, window))).map(style.red),
+        ...wholeLines(images.filter(({ differences }) => differences.length === 0), window),
+        ...(missing.length === 0
+            ? []
+            : shape(say(`  not at the source: ${missing.join(', ')}`, window)).map(style.dim))
+    ];
+}
+/** The images in which nothing is wrong, as a table. */
+function wholeLines(images, window) {
+    if (images.length === 0)
+        return [];
+    const { columns, style, redactor } = window;
+    const rows = images.map(({ name, checked, digest = '' }) => [
+        (0,report_lines/* safeLine */.om)(name, redactor, 140),
+        String(checked.manifests),
+        String(checked.blobs),
+        (0,report_bytes/* formatBytes */.z3)(checked.bytes),
+        digest
+    ]);
+    const table = [['image', 'manifests', 'blobs', 'size', 'digest'], ...rows];
+    const widths = [0, 1, 2, 3].map(column => Math.max(...table.map(row => row[column]?.length ?? 0)));
+    const lines = table.map(row => {
+        const cells = row
+            .slice(0, 4)
+            .map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)));
+        const line = [...cells, row[4] ?? ''].join('  ');
+        // Two columns of indent, two of the mark, and the last one stays free.
+        return line.length > columns - 5 ? `${line.slice(0, columns - 6)}…` : line;
+    });
+    const [head = '', ...body] = lines;
+    return [style.dim(`    ${head}`), ...body.map(line => `  ${style.green('✓')} ${line}`)];
+}
+function verify_lines_failureLines(failure, window) {
+    const { style, shape } = window;
+    const facts = (0,verdict/* circumstances */.Xb)(failure);
+    const help = (0,report_help/* helpFor */.V)(failure);
+    return [
+        '',
+        ...shape(say(`✗ ${failure.message}`, window)).map(style.red),
+        ...(facts.length === 0 ? [] : shape(say(`  ${facts.join(', ')}`, window))),
+        ...(failure.advice === undefined
+            ? []
+            : shape(say(`  ${failure.advice}`, window)).map(style.bold)),
+        ...(help === undefined ? [] : [`  See ${help}`])
+    ];
+}
+/** A safe line that keeps its indentation. */
+function say(text, { redactor }) {
+    const indent = /^ */.exec(text)?.[0] ?? '';
+    return indent + (0,report_lines/* safeLine */.om)(text.slice(indent.length), redactor, 2000);
+}
+
+// EXTERNAL MODULE: ./src/report/wrap.ts
+var wrap = __nccwpck_require__(8748);
+;// CONCATENATED MODULE: ./src/report/terminal.ts
 
 
 
@@ -20825,7 +21091,7 @@ const lineEvery = 10_000;
 const barEvery = 100;
 /** The voice on a terminal. The exit code is the caller's. */
 function terminalReporter(options) {
-    const { stdout, stderr, json, tty, verbose, env = process.env } = options;
+    const { stdout, stderr, json, tty, verbose, keep = true, env = process.env } = options;
     const now = options.now ?? (() => new Date());
     const redactor = new redact/* Redactor */.pO();
     const people = json ? stderr : stdout;
@@ -20835,21 +21101,44 @@ function terminalReporter(options) {
     const print = (lines, screen = people) => {
         board.print(lines, screen);
     };
-    const log = terminalLog(redactor, style, verbose, print, stderr);
+    let depth = 0;
+    /** As wide as the window, if there is one; what stands in a group is indented. */
+    const shape = (line) => {
+        const indented = '  '.repeat(depth) + line;
+        return tty ? (0,wrap/* wrap */.L)(indented, columns() - 1) : [indented];
+    };
+    const log = terminalLog({
+        lines: message => (0,report_lines/* safeLines */.Bv)(message, redactor).flatMap(shape),
+        secret: value => {
+            redactor.add(value);
+        },
+        ...{ style, verbose, print, stderr }
+    });
+    const view = () => ({ columns: columns(), style, redactor, shape });
     const attempt = async (part, body) => {
         try {
             return await body();
         }
         catch (error) {
-            log.warning(`${part} could not be written: ${(0,lines/* messageOf */.bD)(error)}`);
+            log.warning(`${part} could not be written: ${(0,report_lines/* messageOf */.bD)(error)}`);
             return undefined;
         }
     };
     return {
         log,
+        verified(found) {
+            // Where nobody looks through a window, digests are whole.
+            print(verifyLines(found, { ...view(), ...(!tty && { columns: Infinity }) }));
+        },
         async group(title, body) {
-            print([style.bold(`▸ ${(0,lines/* safeLine */.om)(title, redactor)}`)]);
-            return await body();
+            print(shape(`▸ ${(0,report_lines/* safeLine */.om)(title, redactor)}`).map(style.bold));
+            depth++;
+            try {
+                return await body();
+            }
+            finally {
+                depth--;
+            }
         },
         planned(figures) {
             log.info((0,plan_line/* planLine */.o)(figures));
@@ -20870,12 +21159,17 @@ function terminalReporter(options) {
             const lockFile = await attempt('The lock file', () => (0,lockfile/* writeLockFile */.V0)(record));
             const next = await attempt('The hand-over', () => handOver(record, now(), companions/* companions */.a));
             await attempt('The result', () => {
-                print(resultLines(record, style, columns(), redactor));
-                if (next)
-                    print(['', ...(0,lines/* safeLines */.Bv)(next.text, redactor)]);
-                if (lockFile !== undefined)
-                    print(['', ...(0,lines/* safeLines */.Bv)(`Lock file: ${lockFile}`, redactor)]);
-                print(['', verdictLine(record, style, redactor)]);
+                const window = view();
+                print(resultLines(record, window));
+                if (next && keep) {
+                    // What is to be pasted is indented, and stays as it is.
+                    const lines = (0,report_lines/* safeLines */.Bv)(next.text, redactor);
+                    print(['', ...lines.flatMap(line => (line.startsWith(' ') ? [line] : shape(line)))]);
+                }
+                if (lockFile !== undefined && keep) {
+                    print(['', ...(0,report_lines/* safeLines */.Bv)(`Lock file: ${lockFile}`, redactor)]);
+                }
+                print(['', ...verdictLines(record, window)]);
             });
             if (!json)
                 return;
@@ -20890,52 +21184,22 @@ function terminalReporter(options) {
         }
     };
 }
-function resultLines(record, style, columns, redactor) {
-    const safe = (text) => (0,lines/* safeLine */.om)(text, redactor, 2000);
-    const moved = (0,verdict/* totals */.Sd)(record.releases.flatMap(({ images }) => images));
-    const chart = bytesChart(moved, Math.max(8, Math.min(32, columns - 40)));
-    const failed = (0,verdict/* failures */.e9)(record).flatMap(({ release, image, error }) => {
-        const name = image === undefined ? 'the run' : `${image} of ${release ?? 'no release'}`;
-        const facts = (0,verdict/* circumstances */.Xb)(error);
-        const help = (0,report_help/* helpFor */.V)(error);
-        return [
-            `${style.red('✗')} ${style.bold(safe(name))}: ${safe(error.message)}`,
-            ...(facts.length === 0 ? [] : [`  ${safe(facts.join(', '))}`]),
-            ...(error.advice === undefined ? [] : [`  ${safe(error.advice)}`]),
-            ...(help === undefined ? [] : [`  See ${help}`])
-        ];
-    });
-    return [
-        ...record.releases.flatMap(release => ['', ...resultTable(release, columns, style, redactor)]),
-        ...(chart.length === 0
-            ? []
-            : ['', ...chart.map(line => `  ${line}`), `  ${savedLine(moved, record.dryRun)}`]),
-        ...(failed.length === 0 ? [] : ['', ...failed])
-    ];
-}
-function verdictLine(record, style, redactor) {
-    const line = (0,lines/* safeLine */.om)((0,verdict/* verdict */.WJ)(record).sentence, redactor, 2000);
-    return (0,verdict/* hasFailed */.WN)(record) ? style.red(style.bold(line)) : style.green(style.bold(line));
-}
-function terminalLog(redactor, style, verbose, print, stderr) {
-    const safe = (message) => (0,lines/* safeLines */.Bv)(message, redactor);
+function terminalLog({ lines, secret, style, verbose, print, stderr }) {
     return {
         debug: message => {
             if (verbose)
-                print(safe(message).map(style.dim), stderr);
+                print(lines(message).map(style.dim), stderr);
         },
         info: message => {
-            print(safe(message));
+            print(lines(message));
         },
         notice: message => {
-            print(safe(`Note: ${message}`).map(style.cyan));
+            print(lines(`Note: ${message}`).map(style.cyan));
         },
         warning: message => {
-            print(safe(`Warning: ${message}`).map(style.yellow), stderr);
+            print(lines(`Warning: ${message}`).map(style.yellow), stderr);
         },
-        secret: value => {
-            redactor.add(value);
-        }
+        secret
     };
 }
 
@@ -20955,6 +21219,7 @@ function terminalLog(redactor, style, verbose, print, stderr) {
 /* harmony export */   ik: () => (/* binding */ place)
 /* harmony export */ });
 /* harmony import */ var _bytes_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(2661);
+/* harmony import */ var _causes_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(304);
 /* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(6132);
 /* harmony import */ var _fate_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8298);
 /* harmony import */ var _lines_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2365);
@@ -20964,49 +21229,67 @@ function terminalLog(redactor, style, verbose, print, stderr) {
 
 
 
+
 /** Judges a run by its record alone; says nothing that the record does not hold. */
 function verdict(record) {
-    const { outcome, sentence } = judge(record);
+    const { outcome, headline, bytes, note } = judge(record);
     const fate = (0,_fate_js__WEBPACK_IMPORTED_MODULE_0__/* .fateSentence */ .uN)(record.releases.flatMap(({ images }) => images));
-    return { outcome, sentence: fate === undefined ? sentence : `${sentence} ${fate}.` };
+    const notes = [note, fate === undefined ? undefined : `${fate}.`].filter(text => text !== undefined);
+    const first = `${headline}${bytes === undefined ? '' : `: ${bytes}`}.`;
+    return { outcome, headline, notes, sentence: [first, ...notes].join(' ') };
 }
 function judge(record) {
-    const { releases, dryRun, publish } = record;
+    const { releases, dryRun, publish, reason } = record;
     if (hasFailed(record))
-        return { outcome: 'failed', sentence: failureSentence(record) };
+        return { outcome: 'failed', headline: failureHeadline(record) };
     const all = releases.flatMap(({ images }) => images);
     const what = `${(0,_lines_js__WEBPACK_IMPORTED_MODULE_1__/* .plural */ .LS)(all.length, 'image')} of ${(0,_plan_line_js__WEBPACK_IMPORTED_MODULE_2__/* .releaseSpan */ .I)(releases.map(({ tag }) => tag))}`;
     const moved = totals(all);
     const bytes = (verb = '') => `${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_3__/* .formatBytes */ .z3)(moved.copied)} ${verb}copied, ${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_3__/* .formatBytes */ .z3)(moved.mounted)} ${verb}mounted, ${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_3__/* .formatBytes */ .z3)(moved.present)} already there`;
     const target = place(record.target);
     const time = (0,_duration_js__WEBPACK_IMPORTED_MODULE_4__/* .formatDuration */ .a)(record.finishedAt.getTime() - record.startedAt.getTime());
-    if (releases.length === 0)
-        return { outcome: 'nothing', sentence: 'There was nothing to mirror.' };
+    if (releases.length === 0) {
+        return {
+            outcome: 'nothing',
+            headline: reason?.replace(/\.$/, '') ?? 'There was nothing to mirror'
+        };
+    }
     if (dryRun) {
         return {
             outcome: 'planned',
-            sentence: `Dry run: ${what} for ${target}: ${bytes('to be ')}. Nothing was moved.`
+            headline: `Dry run: ${what} for ${target}`,
+            bytes: bytes('to be '),
+            note: 'Nothing was moved.'
         };
     }
     if (!publish) {
         return {
             outcome: 'staged',
-            sentence: `Staged ${what} at ${target} in ${time}: ${bytes()}. No tag was pushed.`
+            headline: `Staged ${what} at ${target} in ${time}`,
+            bytes: bytes(),
+            note: 'No tag was pushed.'
         };
     }
-    const changed = releases.some(release => release.changed);
-    if (changed) {
-        return { outcome: 'mirrored', sentence: `Mirrored ${what} to ${target} in ${time}: ${bytes()}.` };
+    if (releases.some(({ changed }) => changed)) {
+        return {
+            outcome: 'mirrored',
+            headline: `Mirrored ${what} to ${target} in ${time}`,
+            bytes: bytes()
+        };
     }
     if (moved.copied + moved.mounted > 0) {
+        const done = record.engine === 'docker' ? 'Sent again' : 'Repaired';
         return {
             outcome: 'repaired',
-            sentence: `${record.engine === 'docker' ? 'Sent again' : 'Repaired'} ${what} at ${target} in ${time}: ${bytes()}. No tag had to change.`
+            headline: `${done} ${what} at ${target} in ${time}`,
+            bytes: bytes(),
+            note: 'No tag had to change.'
         };
     }
     return {
         outcome: 'complete',
-        sentence: `Already complete: ${what} at ${target}, verified in ${time}. Nothing was moved.`
+        headline: `Already complete: ${what} at ${target}, verified in ${time}`,
+        note: 'Nothing was moved.'
     };
 }
 /** Whether anything that was asked for was not reached. */
@@ -21055,8 +21338,8 @@ function circumstances(error) {
         ...(attempts === undefined ? [] : [(0,_lines_js__WEBPACK_IMPORTED_MODULE_1__/* .plural */ .LS)(attempts, 'attempt')])
     ];
 }
-function failureSentence(record) {
-    const { releases, failure, publish, dryRun } = record;
+function failureHeadline(record) {
+    const { releases, failure, publish, dryRun, unreached = [] } = record;
     const parts = [];
     const whole = published(record);
     if (whole.length > 0) {
@@ -21073,11 +21356,145 @@ function failureSentence(record) {
             parts.push(`${release.tag} ${fate}`);
         }
     }
-    const reason = failure?.message.replace(/\.$/, '');
-    if (reason !== undefined && (releases.length === 0 || whole.length === releases.length)) {
+    const reason = failure && (0,_causes_js__WEBPACK_IMPORTED_MODULE_5__/* .splitRequest */ .oX)(failure.message).answer.replace(/\.$/, '');
+    // The images' own failures are told with them, unless one reason stopped the run and all of them.
+    const images = releases.flatMap(release => release.images);
+    const stopped = images.some(({ error }) => error?.message === failure?.message);
+    if (reason !== undefined && (whole.length === releases.length || stopped))
         parts.unshift(reason);
+    if (unreached.length > 0 && releases.length > 0) {
+        const wasWere = unreached.length === 1 ? 'was' : 'were';
+        parts.push(`${(0,_plan_line_js__WEBPACK_IMPORTED_MODULE_2__/* .releaseSpan */ .I)(unreached)} ${wasWere} not begun`);
     }
-    return `Failed: ${parts.length === 0 ? (reason ?? 'not everything was reached') : parts.join('; ')}.`;
+    return `Failed: ${parts.length === 0 ? (reason ?? 'not everything was reached') : parts.join('; ')}`;
+}
+
+
+/***/ }),
+
+/***/ 7383:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   y: () => (/* binding */ verifyReport),
+/* harmony export */   z: () => (/* binding */ verifyVerdict)
+/* harmony export */ });
+/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(4192);
+/* harmony import */ var _oci_reference_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2148);
+/* harmony import */ var _bytes_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(2661);
+/* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(6132);
+/* harmony import */ var _lines_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(2365);
+/* harmony import */ var _outputs_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(5468);
+/* harmony import */ var _plan_line_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(2534);
+/* harmony import */ var _verdict_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(687);
+
+
+
+
+
+
+
+
+/** What it came to, and the one sentence that says it. */
+function verifyVerdict(found) {
+    const { failure, releases, target, comparedWith, startedAt, finishedAt } = found;
+    const images = releases.flatMap(release => release.images);
+    const other = (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(comparedWith.place);
+    const where = (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)((0,_verdict_js__WEBPACK_IMPORTED_MODULE_3__/* .place */ .ik)(target));
+    const what = `${(0,_lines_js__WEBPACK_IMPORTED_MODULE_4__/* .plural */ .LS)(images.length, 'image')} of ${(0,_plan_line_js__WEBPACK_IMPORTED_MODULE_5__/* .releaseSpan */ .I)(releases.map(({ tag }) => (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(tag)))}`;
+    if (failure !== undefined) {
+        return { outcome: 'failed', sentence: `Not verified: ${failure.message.replace(/\.$/, '')}.` };
+    }
+    if (images.length === 0) {
+        const sentence = `Nothing was verified at ${where}: there is no release to compare with in ${other}.`;
+        return { outcome: 'nothing', sentence };
+    }
+    const bad = images.filter(({ differences }) => differences.length > 0).length;
+    if (bad > 0) {
+        const sentence = `Different: ${bad} of ${what} at ${where} ${bad === 1 ? 'is' : 'are'} not as in ${other}.`;
+        return { outcome: 'different', sentence };
+    }
+    const bytes = images.reduce((sum, { checked }) => sum + checked.bytes, 0);
+    const time = (0,_duration_js__WEBPACK_IMPORTED_MODULE_6__/* .formatDuration */ .a)(finishedAt.getTime() - startedAt.getTime());
+    return {
+        outcome: 'whole',
+        sentence: `Verified: ${what} at ${where}, whole and as in ${other}, ${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_7__/* .formatBytes */ .z3)(bytes)} looked at in ${time}.`
+    };
+}
+/** A verification as a document, without secrets. */
+function verifyReport(found, redactor) {
+    const safe = (text) => (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(redactor.redact(text), 2000);
+    const { outcome, sentence } = verifyVerdict(found);
+    const { startedAt, finishedAt, target, comparedWith, releases, failure, requests } = found;
+    return {
+        schemaVersion: 1,
+        outcome,
+        message: safe(sentence),
+        startedAt: startedAt.toISOString(),
+        finishedAt: finishedAt.toISOString(),
+        target: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)((0,_verdict_js__WEBPACK_IMPORTED_MODULE_3__/* .place */ .ik)(target)),
+        comparedWith: { kind: comparedWith.kind, place: safe(comparedWith.place) },
+        releases: releases.map(({ tag, targetTag, images }) => ({
+            tag: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(tag),
+            targetTag: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(targetTag),
+            whole: images.length > 0 && images.every(isWhole)
+        })),
+        images: releases.flatMap(({ images }) => images.map(image => rowOf(image, target, safe))),
+        missing: releases.flatMap(({ tag, missing }) => missing.map(name => ({ release: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(tag), name: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(name) }))),
+        ...(failure !== undefined && { failure: (0,_outputs_js__WEBPACK_IMPORTED_MODULE_1__/* .safeFailure */ .I6)(failure, redactor) }),
+        requests
+    };
+}
+function isWhole({ differences }) {
+    return differences.length === 0;
+}
+function rowOf(image, { registry }, safe) {
+    const { release, name, target, digest, found, checked, differences } = image;
+    const pin = digest !== undefined && { digest };
+    return {
+        release: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(release),
+        name: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(name),
+        target: safe((0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_0__/* .formatReference */ .FH)({ registry, ...target, ...pin })),
+        ...(digest !== undefined && { expected: digest }),
+        ...(found !== undefined && { found }),
+        whole: isWhole(image),
+        checked,
+        differences: differences.map(({ kind, message, digest: one }) => ({
+            kind,
+            message: safe(message),
+            ...(one !== undefined && { digest: one })
+        }))
+    };
+}
+
+
+/***/ }),
+
+/***/ 8748:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   L: () => (/* binding */ wrap)
+/* harmony export */ });
+/**
+ * A text as lines of at most `width` characters, broken between words. A word that is longer stays
+ * whole, so that an address or a command can be copied. The indentation of the first line holds for
+ * all of them.
+ */
+function wrap(text, width) {
+    const indent = /^ */.exec(text)?.[0] ?? '';
+    const lines = [];
+    let line = '';
+    for (const word of text.slice(indent.length).split(' ')) {
+        if (line !== '' && indent.length + line.length + 1 + word.length > width) {
+            lines.push(indent + line);
+            line = word;
+        }
+        else {
+            line = line === '' ? word : `${line} ${word}`;
+        }
+    }
+    return [...lines, indent + line];
 }
 
 
@@ -23103,7 +23520,6 @@ var run_roots = __nccwpck_require__(3979);
 
 /**
  * Chooses the releases from the tags that the source has now, and reads their images.
- * @returns oldest first; empty when there is nothing to do, which the log has said why
  * @throws ReleaseError, RegistryError, MirrorError; nothing has been moved by then
  */
 async function chooseReleases(registries, settings, { lists, roots }, around) {
@@ -23197,7 +23613,7 @@ async function chooseReleases(registries, settings, { lists, roots }, around) {
         });
         log.info(`${tag}: ${set.images.length} images`);
     }
-    return chosen;
+    return { releases: chosen, ...(selection.reason !== undefined && { reason: selection.reason }) };
 }
 /** The names beneath the source's repository, listed once in a run. */
 class Names {

@@ -33,6 +33,10 @@ export interface RunRecord {
   readonly publish: boolean;
   /** In the order in which they were mirrored, oldest first. What was not reached is absent. */
   readonly releases: readonly ReleaseResult[];
+  /** Releases that were chosen but not begun, since the run ended before; oldest first. */
+  readonly unreached?: readonly string[];
+  /** Why there was nothing to do, where the choice of releases came to that: one clean sentence. */
+  readonly reason?: string;
   /** The absolute path of the lock file. */
   readonly lockFile: string;
   /** How the plan can be spread over several machines; only of a dry run whose plan was made. */

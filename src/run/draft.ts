@@ -11,6 +11,10 @@ export class Draft {
   registries: Registries | undefined;
   /** Set when a dry run has made its plan. */
   matrix: Matrix | undefined;
+  /** The releases to be mirrored, oldest first, or why there are none; once that is known. */
+  choice: {readonly releases: readonly {readonly tag: string}[]; readonly reason?: string} = {
+    releases: []
+  };
   readonly #settings: Settings;
   readonly #startedAt = new Date();
   #failure: ImageFailure | undefined;
@@ -27,6 +31,8 @@ export class Draft {
   /** The record, as it stands now. */
   finish(): RunRecord {
     const {source, target, engine, dryRun, publish, lockFile} = this.#settings;
+    const {releases, reason} = this.choice;
+    const unreached = releases.slice(this.releases.length).map(({tag}) => tag);
     return {
       startedAt: this.#startedAt,
       finishedAt: new Date(),
@@ -36,6 +42,8 @@ export class Draft {
       dryRun,
       publish,
       releases: this.releases,
+      ...(unreached.length > 0 && {unreached}),
+      ...(reason !== undefined && {reason}),
       lockFile,
       ...(this.matrix !== undefined && {matrix: this.matrix}),
       ...(this.#failure !== undefined && {failure: this.#failure}),
