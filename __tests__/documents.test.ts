@@ -9,10 +9,9 @@ import {afterAll, beforeAll, describe, expect, it} from '@jest/globals';
 import {isInputName, inputTable} from '../src/inputs/table.ts';
 import {readInputs} from '../src/inputs.ts';
 import {silent} from '../src/log.ts';
-import {anchorsIn, proseOf, readDocuments, readSources, text} from './support/documents.ts';
+import {anchorsIn, proseOf, readDocuments, text} from './support/documents.ts';
 
 const documents = await readDocuments();
-const sources = await readSources();
 const readme = await text('README.md');
 
 let temporary = '';
@@ -49,12 +48,6 @@ describe('links', () => {
 });
 
 describe('README', () => {
-  it('says that the output matrix is missing for as long as it is', () => {
-    const report = sources.find(({path}) => path === join('report', 'outputs.ts'))?.code ?? '';
-    const limits = /^## Limits\n(.*?)^## /ms.exec(readme)?.[1] ?? '';
-    expect(limits.includes('`matrix` is not set')).toBe(!report.includes("['matrix',"));
-  });
-
   it('shows every variable of the script', () => {
     const shown = [...readme.matchAll(/^export ((?:SOURCE|TARGET)_DOCKER_\w+)=/gm)];
     const variables = inputTable.flatMap(({variable}) => variable ?? []);

@@ -124,6 +124,7 @@ describe('defaults', () => {
       timeout: 180 * 60_000,
       dryRun: false,
       publish: true,
+      shards: 4,
       referrers: false,
       chart: false,
       keepLogin: false,
@@ -627,9 +628,14 @@ describe('in-number concurrency and timeout', () => {
     expect(mistake('timeout', value)).toContain('a whole number of minutes from 1 to 2880');
   });
 
+  it.each([...wrong, '17'])('shards %j is refused', value => {
+    expect(mistake('shards', value)).toContain('a whole number of shards from 1 to 16, such as 4');
+  });
+
   it('are taken within their limits', () => {
-    expect(settings({concurrency: ' 64 ', timeout: '2880'})).toMatchObject({
+    expect(settings({concurrency: ' 64 ', timeout: '2880', shards: '16'})).toMatchObject({
       concurrency: 64,
+      shards: 16,
       timeout: 2880 * 60_000
     });
     expect(mistakes({concurrency: '65'})).toHaveLength(1);
@@ -821,6 +827,7 @@ describe('in-any all together', () => {
     timeout: '10m',
     'dry-run': 'maybe',
     publish: 'yes',
+    shards: '17',
     referrers: 'maybe',
     chart: 'maybe',
     'ca-file': canaries[1] ?? '',

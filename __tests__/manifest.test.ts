@@ -74,7 +74,7 @@ describe('action.yml', () => {
     }
   );
 
-  it.each(inputTable.filter(({form}) => ['boolean', 'minutes'].includes(form)))(
+  it.each(inputTable.filter(({form}) => ['boolean', 'minutes', 'number'].includes(form)))(
     'gives $name the default of the code',
     ({name, default: value}) => {
       expect(manifest.inputs[name]?.default).toBe(value);

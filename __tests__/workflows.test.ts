@@ -33,6 +33,8 @@ function workflow(name: string): Workflow {
   return found.workflow;
 }
 
+const callOf = (name: string) => (workflow(name).on as {workflow_call: Called}).workflow_call;
+
 let temporary = '';
 beforeAll(async () => {
   temporary = await mkdtemp(join(tmpdir(), 'workflows-'));
@@ -126,13 +128,61 @@ describe('V16 our workflows', () => {
     expect(crons.filter(cron => !/^[1-9]\d? \d+ \* \* [0-6]$/.test(cron))).toEqual([]);
   });
 
-  it('offer in the reusable one the defaults of the code', () => {
-    const {workflow_call: called} = workflow('reusable.yml').on as {workflow_call: Called};
+  it.each(['reusable.yml', 'sharded.yml'])('offer in %s the defaults of the code', name => {
+    const called = callOf(name);
     const differing = inputTable
       .filter(({name}) => called.inputs[name]?.default !== undefined)
       .filter(({default: value = ''}) => value !== '')
       .filter(({name, default: value}) => String(called.inputs[name]?.default) !== value);
     expect(differing).toEqual([]);
+  });
+});
+
+describe('the sharded workflow', () => {
+  const {jobs} = workflow('sharded.yml');
+  const inputsOf = (job: string) =>
+    jobs[job]?.steps?.find(({uses = ''}) => uses.startsWith('./'))?.with ?? {};
+  const {'dry-run': dryRun, shards, ...common} = inputsOf('plan');
+
+  it('plans with all that it is given', () => {
+    expect([dryRun, shards]).toEqual([true, '${{ inputs.shards }}']);
+    const given = Object.keys(callOf('sharded.yml').inputs).filter(isInputName);
+    expect(given.filter(name => !(name in inputsOf('plan')))).toEqual([]);
+    expect(jobs.plan?.outputs).toEqual({
+      matrix: '${{ steps.plan.outputs.matrix }}',
+      'bytes-copied': '${{ steps.plan.outputs.bytes-copied }}'
+    });
+  });
+
+  it('stages each shard with what the matrix says, and nothing else that is different', () => {
+    const {shard} = jobs;
+    expect(shard?.strategy).toEqual({
+      'fail-fast': false,
+      matrix: '${{ fromJSON(needs.plan.outputs.matrix) }}'
+    });
+    // An empty matrix would be an error, and a job's `if` comes first.
+    expect([shard?.needs, shard?.if]).toEqual(['plan', "needs.plan.outputs.bytes-copied != '0'"]);
+    expect(inputsOf('shard')).toEqual({
+      ...common,
+      'source-tag': '${{ matrix.source-tag }}',
+      images: '${{ matrix.images }}',
+      publish: false
+    });
+  });
+
+  it('publishes what was asked for, when the shards have ended, however they did', () => {
+    expect(jobs.mirror?.needs).toEqual(['plan', 'shard']);
+    expect(jobs.mirror?.if).toBe("${{ !cancelled() && needs.plan.result == 'success' }}");
+    expect(inputsOf('mirror')).toEqual(common);
+  });
+
+  it('takes the same as the reusable one, and gives the same', () => {
+    const names = (name: string) => Object.keys(callOf(name).inputs);
+    expect(names('sharded.yml').filter(name => name !== 'shards')).toEqual(
+      names('reusable.yml').filter(name => name !== 'dry-run')
+    );
+    expect(callOf('sharded.yml').outputs).toEqual(callOf('reusable.yml').outputs);
+    expect(callOf('sharded.yml').secrets).toEqual(callOf('reusable.yml').secrets);
   });
 });
 

@@ -36187,7 +36187,7 @@ const namePattern = /^arcdata-mirror-docker-[0-9a-f]{32}$/;
  * keeps what it is told in that directory and nowhere else. Of the job's own config it takes over
  * which daemon is meant (the context), nothing more.
  * @returns its absolute path
- * @throws DockerError `config`
+ * @throws DockerError `config`; nothing is left behind then
  */
 async function makePrivateConfig({ runnerTemp, env, onDirectory }) {
     const directory = (0,node_path__WEBPACK_IMPORTED_MODULE_2__.join)((0,node_path__WEBPACK_IMPORTED_MODULE_2__.resolve)(runnerTemp), `arcdata-mirror-docker-${(0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomBytes)(16).toString('hex')}`);
@@ -36198,6 +36198,7 @@ async function makePrivateConfig({ runnerTemp, env, onDirectory }) {
         await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.writeFile)((0,node_path__WEBPACK_IMPORTED_MODULE_2__.join)(directory, 'config.json'), JSON.stringify({ auths: {}, ...(currentContext !== undefined && { currentContext }) }), { mode: 0o600, flag: 'wx' });
     }
     catch (error) {
+        await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rm)(directory, { recursive: true, force: true }).catch(() => undefined);
         throw new _error_js__WEBPACK_IMPORTED_MODULE_4__/* .DockerError */ .B('config', `a private docker config cannot be made in ${runnerTemp}: ${error.message}`, 'See that the directory exists, can be written to and has space left.', error);
     }
     return directory;
@@ -36403,9 +36404,9 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _docker_install_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(4986);
 /* harmony import */ var _inputs_error_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1551);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(766);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(3819);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(3960);
 /* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(6661);
-/* harmony import */ var _report_actions_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(9431);
+/* harmony import */ var _report_actions_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(8886);
 /* harmony import */ var _report_help_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(9491);
 /* harmony import */ var _report_verdict_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(687);
 /* harmony import */ var _run_cancel_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(2735);
@@ -36590,6 +36591,12 @@ const rows = [
         form: 'boolean',
         meaning: 'Push the tags once everything is there; false stages the images by digest only.',
         default: 'true'
+    },
+    {
+        name: 'shards',
+        form: 'number',
+        meaning: 'The most shards in the output matrix of a dry run, 1 to 16.',
+        default: '4'
     },
     {
         name: 'referrers',
@@ -37641,6 +37648,7 @@ function checkTargetTag(checks, tags, targetTag) {
 
 
 const transfers = { unit: 'transfers', least: 1, most: 64, example: 8 };
+const shardLimits = { unit: 'shards', least: 1, most: 16, example: 4 };
 const minutes = { unit: 'minutes', least: 1, most: 2880, example: 180 };
 /**
  * Everything that a step was told: by `with:`, and by the variables of Microsoft's sample script
@@ -37677,6 +37685,7 @@ function readSettings(given, log, env = process.env) {
     const targetTag = checks.read('target-tag', readTag);
     const concurrency = checks.read('concurrency', text => readNumber(text, transfers));
     const timeout = checks.read('timeout', text => readNumber(text, minutes));
+    const shards = checks.read('shards', text => readNumber(text, shardLimits));
     const engine = checks.read('engine', text => readChoice(text, ['registry', 'docker']));
     const flags = {
         dryRun: checks.read('dry-run', readBoolean),
@@ -37691,7 +37700,7 @@ function readSettings(given, log, env = process.env) {
     for (const ended of ca?.expired ?? [])
         checks.tell('warning', 'ca-file', ended);
     checkTogether(checks, { source, target, tags, targetTag });
-    const needed = { source, target, timeout, engine, lockFile, ...flags };
+    const needed = { source, target, timeout, shards, engine, lockFile, ...flags };
     if (checks.problems.length > 0 || !isWhole(needed))
         throw new inputs_error/* InputError */.d(checks.problems);
     return {
@@ -37753,7 +37762,7 @@ class Refusal extends Error {
 
 /***/ }),
 
-/***/ 3819:
+/***/ 3960:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -37766,9 +37775,12 @@ __nccwpck_require__.d(__webpack_exports__, {
 var external_node_events_ = __nccwpck_require__(8474);
 // EXTERNAL MODULE: ./src/oci/clean.ts
 var clean = __nccwpck_require__(4192);
+// EXTERNAL MODULE: ./src/oci/digest.ts
+var oci_digest = __nccwpck_require__(8825);
 // EXTERNAL MODULE: ./src/registry/error.ts
 var registry_error = __nccwpck_require__(3269);
 ;// CONCATENATED MODULE: ./src/registry/blobs.ts
+
 
 
 /** How long HEAD is tried again before GET is asked in its place, in milliseconds. */
@@ -37792,7 +37804,7 @@ async function hasBlob(registry, repository, { digest, size }, signal, tries = '
         return answer;
     });
     try {
-        return judge(await ask(asked), size);
+        return judge(await ask(asked), digest, size);
     }
     catch (error) {
         if (!(error instanceof registry_error/* RegistryError */.gl))
@@ -37810,9 +37822,12 @@ async function hasBlob(registry, repository, { digest, size }, signal, tries = '
         throw error;
     }
 }
-function judge({ status, headers }, size) {
+function judge({ status, headers }, digest, size) {
     // 416: not even the first byte is there.
     if (status === 404 || status === 416)
+        return 'absent';
+    // It says itself that it holds something else there.
+    if ((0,oci_digest/* contradicts */.V4)(headers['docker-content-digest'], digest))
         return 'absent';
     const total = status === 206
         ? /\/(\d+)$/.exec(headers['content-range'] ?? '')?.[1]
@@ -37917,7 +37932,7 @@ function kindOf(error) {
  */
 function refuseHalf(release, failed, left = []) {
     const tags = left.length === 0
-        ? 'The tags at the target are as they were.'
+        ? 'No tag at the target stands for it.'
         : `The target took the tags of ${left.join(', ')} and could not be made to go back; Arc looks at that of arc-controller only.`;
     return new MirrorError(`${release} is not published: ${failed.length === 1 ? 'one image is' : `${failed.length} images are`} missing (${failed.join(', ')})`, `${tags} Run again: what has arrived is not sent again.`, { fault: 'half' });
 }
@@ -38019,8 +38034,6 @@ function sum(all) {
 
 // EXTERNAL MODULE: external "node:zlib"
 var external_node_zlib_ = __nccwpck_require__(8522);
-// EXTERNAL MODULE: ./src/oci/digest.ts
-var oci_digest = __nccwpck_require__(8825);
 // EXTERNAL MODULE: ./src/oci/error.ts
 var oci_error = __nccwpck_require__(1887);
 ;// CONCATENATED MODULE: ./src/oci/descriptor.ts
@@ -38352,7 +38365,83 @@ function parseChallenges(header) {
     return challenges;
 }
 
+;// CONCATENATED MODULE: ./src/registry/redirect.ts
+
+
+
+/** How many redirects in a row are followed. */
+const mostHops = 5;
+/**
+ * Where a redirect leads, judged: to https from https, without a user in it, and never to an
+ * address that no registry may send anyone to. The caller keeps credentials to their origin.
+ * @throws RegistryError of the kind unsafe
+ */
+function judgeRedirect(location, from) {
+    const refuse = (rule) => new registry_error/* RegistryError */.gl('unsafe', `${from.host} redirects ${rule}`, {
+        host: from.host,
+        path: from.pathname
+    });
+    if (location === undefined || !URL.canParse(location, from.href))
+        throw refuse('to nowhere');
+    const url = new URL(location, from);
+    const shown = (0,clean/* clean */.uH)(`${url.protocol}//${url.host}`, 120);
+    if (url.protocol !== 'https:' && !(url.protocol === 'http:' && from.protocol === 'http:')) {
+        throw refuse(`to ${shown}, which is not https`);
+    }
+    if (url.username !== '' || url.password !== '')
+        throw refuse(`to ${shown} with a user name in the address`);
+    return url;
+}
+/**
+ * Where an upload goes on. It must stay at the registry: bytes of a private image, and the
+ * credentials with them, go nowhere else. A registry behind a proxy may call itself by http or
+ * without its port; then the path is taken and the origin stays what it was.
+ * @throws RegistryError of the kind unsafe or corrupt
+ * @see https://github.com/advisories/GHSA-jxpm-75mh-9fp7
+ */
+function judgeLocation(location, request) {
+    const facts = { host: request.host, path: request.pathname };
+    if (location === undefined || location === '' || !URL.canParse(location, request.href)) {
+        throw new registry_error/* RegistryError */.gl('corrupt', `${request.host} opened an upload but did not say where it goes on`, facts);
+    }
+    const url = new URL(location, request);
+    if (url.hostname !== request.hostname) {
+        throw new registry_error/* RegistryError */.gl('unsafe', `${request.host} wants the upload to go on at ${(0,clean/* clean */.uH)(url.host, 120)}, another host; nothing was sent there`, { ...facts, advice: "Set the registry's external URL to the name that is used here." });
+    }
+    if (url.port !== '' && url.port !== portOf(request)) {
+        throw new registry_error/* RegistryError */.gl('unsafe', `${request.host} wants the upload to go on at ${(0,clean/* clean */.uH)(url.host, 120)}, another port; nothing was sent there`, facts);
+    }
+    const here = new URL(request.origin);
+    here.pathname = url.pathname;
+    here.search = url.search;
+    return here;
+}
+function portOf({ port, protocol }) {
+    return port === '' ? (protocol === 'https:' ? '443' : '80') : port;
+}
+/**
+ * Judges the addresses of hosts that a registry names. Private ones only if the registry's own are:
+ * a closed network has its blob store beside it, but a public registry has no business there.
+ * @param own the registry's own addresses
+ */
+function judgeAddress(registry, own) {
+    const inside = own.length > 0 && own.every(address => reachOf(address) === 'private');
+    return address => {
+        const reach = reachOf(address);
+        if (reach === 'public' || (reach === 'private' && inside))
+            return;
+        throw new registry_error/* RegistryError */.gl('unsafe', `${registry} names a host at ${(0,clean/* clean */.uH)(address, 60)}, an address that it has no business to send anyone to`, { host: registry, advice: 'Nothing was sent there.' });
+    };
+}
+/** Judges a literal address in a URL; names are judged when they are looked up. */
+function judgeLiteral(url, judge) {
+    const host = hostOf(url);
+    if (host.includes(':') || /^[\d.]+$/.test(host))
+        judge(host);
+}
+
 ;// CONCATENATED MODULE: ./src/registry/token.ts
+
 
 
 
@@ -38423,7 +38512,7 @@ function basic({ username, password }) {
  * nobody may send us to; and with a secret to lose, only a host of the registry's owner.
  * @see https://github.com/advisories/GHSA-28r5-37g7-p6mp
  */
-function judgeRealm(text, { origin, credentials }) {
+function judgeRealm(text, { origin, credentials, judge }) {
     const refuse = (rule) => new registry_error/* RegistryError */.gl('unsafe', `${origin.host} asks for a token from ${(0,clean/* clean */.uH)(bare(text), 160)}: ${rule}`, {
         host: origin.host,
         advice: "Nothing was sent there. Look into the registry's or its proxy's configuration (external URL)."
@@ -38448,8 +38537,10 @@ function judgeRealm(text, { origin, credentials }) {
     if (same)
         return realm;
     const host = hostOf(realm);
+    // Names are judged when they are looked up; for an address nothing is looked up.
     if (isLiteral(host) && reachOf(host) === 'never')
         throw refuse('no registry may send anyone to that address');
+    judgeLiteral(realm, judge);
     if (credentials.kind !== 'anonymous' && !sameOwner(host, hostOf(origin))) {
         throw refuse('that host has another owner, and the password is not for it');
     }
@@ -38488,7 +38579,7 @@ async function readToken(answer, context, log) {
         throw new registry_error/* RegistryError */.gl((0,registry_error/* faultOf */.Kl)(status), `the token server of ${origin.host} (${url.host}) answers ${status}`, {
             ...place,
             status,
-            ...retryAfterOf(headers['retry-after'], transport.clock.date())
+            ...retryAfterOf(headers, transport.clock.date())
         });
     }
     const body = await readBody(answer.body, largestToken, transport.timings.idle, place);
@@ -38514,17 +38605,24 @@ async function readToken(answer, context, log) {
 }
 /**
  * `Retry-After` in milliseconds from now: seconds or a date, and nothing else, since registries
- * were seen to send `880.092µs`. A date in the past is no wait at all.
+ * were seen to send `880.092µs`. A date counts from the answer's own, so that two clocks that differ
+ * are no matter; one in the past is no wait at all.
+ * @param date the time here, for answers that do not tell theirs
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
  */
-function retryAfterOf(header, date) {
-    const text = header?.trim() ?? '';
+function retryAfterOf(headers, date) {
+    const text = headers['retry-after']?.trim() ?? '';
     if (/^\d{1,9}$/.test(text))
         return { retryAfter: Number(text) * 1000 };
+    const at = dateOf(text);
+    return at === undefined ? {} : { retryAfter: Math.max(0, at - (dateOf(headers.date) ?? date)) };
+}
+/** A date as headers have it, in milliseconds since 1970. */
+function dateOf(text = '') {
     if (!/^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/.test(text))
-        return {};
+        return undefined;
     const at = Date.parse(text);
-    return Number.isNaN(at) ? {} : { retryAfter: Math.max(0, at - date) };
+    return Number.isNaN(at) ? undefined : at;
 }
 
 ;// CONCATENATED MODULE: ./src/registry/authorizer.ts
@@ -38679,13 +38777,13 @@ class Patience {
             throw error;
         if (error.retryAfter !== undefined)
             return this.#asTold(error, error.retryAfter);
-        const { own, stranger, first, longest } = this.#options;
+        const { own, stranger, first, longest, steady = 0 } = this.#options;
         if (down || this.#own >= (met ? own : stranger))
             throw error;
         // Full jitter: many workers that failed together must not come back together.
         // https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
         const ceiling = Math.min(longest, first * 2 ** Math.min(this.#tries - 1, 20));
-        const wait = Math.max(1, Math.random() * ceiling);
+        const wait = Math.max(1, (steady + (1 - steady) * Math.random()) * ceiling);
         // The ceiling is what counts against the budget, so that small draws cannot make endless tries.
         this.#own += ceiling / 2;
         if (this.#clock.now() + wait > this.#deadline)
@@ -38803,81 +38901,6 @@ function quirksOf(registry) {
     const host = registry.replace(/:\d+$/, '');
     const found = known.find(entry => entry.host.test(host));
     return { ...usual, ...found?.quirks };
-}
-
-;// CONCATENATED MODULE: ./src/registry/redirect.ts
-
-
-
-/** How many redirects in a row are followed. */
-const mostHops = 5;
-/**
- * Where a redirect leads, judged: to https from https, without a user in it, and never to an
- * address that no registry may send anyone to. The caller keeps credentials to their origin.
- * @throws RegistryError of the kind unsafe
- */
-function judgeRedirect(location, from) {
-    const refuse = (rule) => new registry_error/* RegistryError */.gl('unsafe', `${from.host} redirects ${rule}`, {
-        host: from.host,
-        path: from.pathname
-    });
-    if (location === undefined || !URL.canParse(location, from.href))
-        throw refuse('to nowhere');
-    const url = new URL(location, from);
-    const shown = (0,clean/* clean */.uH)(`${url.protocol}//${url.host}`, 120);
-    if (url.protocol !== 'https:' && !(url.protocol === 'http:' && from.protocol === 'http:')) {
-        throw refuse(`to ${shown}, which is not https`);
-    }
-    if (url.username !== '' || url.password !== '')
-        throw refuse(`to ${shown} with a user name in the address`);
-    return url;
-}
-/**
- * Where an upload goes on. It must stay at the registry: bytes of a private image, and the
- * credentials with them, go nowhere else. A registry behind a proxy may call itself by http or
- * without its port; then the path is taken and the origin stays what it was.
- * @throws RegistryError of the kind unsafe or corrupt
- * @see https://github.com/advisories/GHSA-jxpm-75mh-9fp7
- */
-function judgeLocation(location, request) {
-    const facts = { host: request.host, path: request.pathname };
-    if (location === undefined || location === '' || !URL.canParse(location, request.href)) {
-        throw new registry_error/* RegistryError */.gl('corrupt', `${request.host} opened an upload but did not say where it goes on`, facts);
-    }
-    const url = new URL(location, request);
-    if (url.hostname !== request.hostname) {
-        throw new registry_error/* RegistryError */.gl('unsafe', `${request.host} wants the upload to go on at ${(0,clean/* clean */.uH)(url.host, 120)}, another host; nothing was sent there`, { ...facts, advice: "Set the registry's external URL to the name that is used here." });
-    }
-    if (url.port !== '' && url.port !== portOf(request)) {
-        throw new registry_error/* RegistryError */.gl('unsafe', `${request.host} wants the upload to go on at ${(0,clean/* clean */.uH)(url.host, 120)}, another port; nothing was sent there`, facts);
-    }
-    const here = new URL(request.origin);
-    here.pathname = url.pathname;
-    here.search = url.search;
-    return here;
-}
-function portOf({ port, protocol }) {
-    return port === '' ? (protocol === 'https:' ? '443' : '80') : port;
-}
-/**
- * Judges the addresses of hosts that a registry names. Private ones only if the registry's own are:
- * a closed network has its blob store beside it, but a public registry has no business there.
- * @param own the registry's own addresses
- */
-function judgeAddress(registry, own) {
-    const inside = own.length > 0 && own.every(address => reachOf(address) === 'private');
-    return address => {
-        const reach = reachOf(address);
-        if (reach === 'public' || (reach === 'private' && inside))
-            return;
-        throw new registry_error/* RegistryError */.gl('unsafe', `${registry} names a host at ${(0,clean/* clean */.uH)(address, 60)}, an address that it has no business to send anyone to`, { host: registry, advice: 'Nothing was sent there.' });
-    };
-}
-/** Judges a literal address in a URL; names are judged when they are looked up. */
-function judgeLiteral(url, judge) {
-    const host = hostOf(url);
-    if (host.includes(':') || /^[\d.]+$/.test(host))
-        judge(host);
 }
 
 ;// CONCATENATED MODULE: ./src/registry/registry.ts
@@ -39114,7 +39137,7 @@ class Registry {
             status,
             entries,
             redirected,
-            ...retryAfterOf(headers['retry-after'], this.transport.clock.date()),
+            ...retryAfterOf(headers, this.transport.clock.date()),
             advice: this.#advice(status, page)
         });
     }
@@ -39171,13 +39194,14 @@ async function ping(registry, needs, signal) {
     await registry.locate();
     const question = { method: 'GET', path: '/v2/', needs, expect: [200, 404], signal };
     const answer = await registry.ask(question, discard);
-    if (answer.status === 200)
-        return;
     // Some registries hide /v2/ from those who may still pull; a page of something else is no registry.
-    if (baseType(answer.headers['content-type']) === 'text/html') {
-        throw new registry_error/* RegistryError */.gl('refused', `${registry.name} answers, but it is no registry: GET /v2/ is 404 with an HTML page`, {
+    const { status, headers, url } = answer;
+    const registryLike = headers['docker-distribution-api-version'] !== undefined;
+    if (baseType(headers['content-type']) === 'text/html' && (status !== 200 || !registryLike)) {
+        const where = url.host === registry.origin.host ? '' : `, at ${url.host}`;
+        throw new registry_error/* RegistryError */.gl('refused', `${registry.name} answers, but it is no registry: GET /v2/ is ${status} with an HTML page${where}`, {
             host: registry.name,
-            status: 404,
+            status,
             advice: 'Check the name; a path such as /registry does not belong into it.'
         });
     }
@@ -39355,7 +39379,7 @@ async function putManifest(registry, repository, reference, { bytes, descriptor 
         return { subjectTaken: false };
     }
     const echoed = answer.headers['docker-content-digest'];
-    if ((0,oci_digest/* isDigest */.Bc)(echoed) && (0,oci_digest/* algorithmOf */.Hy)(echoed) === (0,oci_digest/* algorithmOf */.Hy)(digest) && echoed !== digest) {
+    if ((0,oci_digest/* contradicts */.V4)(echoed, digest)) {
         const stored = await getManifest(registry, repository, reference, signal);
         if (stored?.descriptor.digest !== digest) {
             throw new registry_error/* RegistryError */.gl('corrupt', `${registry.name} took ${digest} and says that it stored ${echoed}`, {
@@ -39551,13 +39575,13 @@ async function offer(target, repository, node, signal) {
         return new Set(error.entries.flatMap(({ digests }) => digests));
     }
 }
-/** So many manifests of a type are offered that settle nothing, since all below them is there. */
+/** So many manifests of a type are tried that settle nothing, since all below them is there. */
 const mostVain = 3;
 /**
  * Asks what is missing of images by offering their manifests: one question an image instead of one a
- * blob. First the registry has to prove itself, for each type of manifest: one manifest is offered while
- * its blobs are looked at one by one, and both must say the same of at least two that are missing. A
- * registry that takes a manifest with holes is offered no second one of that type.
+ * blob. First the registry has to prove itself, for each type of manifest: of one manifest the blobs are
+ * looked at, and it is offered when at least two are missing; the registry must name just these. One
+ * that takes a manifest with holes is offered no second one of that type.
  */
 class Offers {
     #target;
@@ -39596,18 +39620,18 @@ class Offers {
     /** @returns what is missing, as it was looked at */
     async #prove(repository, node, look, proof) {
         try {
-            const [missing, said] = await Promise.all([
-                look(),
-                this.#slots.run(() => offer(this.#target, repository, node, this.#signal))
-            ]);
-            const same = said?.size === missing.length && missing.every(digest => said.has(digest));
-            if (!same)
-                proof.refuted = true;
-            // Of one, it may be the first that it met.
-            else if (missing.length < 2)
+            const missing = await look();
+            // Of one, it may be the first that it met; of none, the manifest would be put for nothing.
+            if (missing.length < 2) {
                 proof.vain++;
-            else
+                return new Set(missing);
+            }
+            const said = await this.#slots.run(() => offer(this.#target, repository, node, this.#signal));
+            const same = said?.size === missing.length && missing.every(digest => said.has(digest));
+            if (same)
                 this.#target.learned.checks.add(node.descriptor.mediaType);
+            else
+                proof.refuted = true;
             return new Set(missing);
         }
         finally {
@@ -39720,8 +39744,8 @@ async function heal(planned, node, context) {
 async function putHealed(planned, node, reference, context) {
     const { target, signal, repair } = context;
     const { repository } = planned.image.target;
-    // Replicas of a registry were seen to need most of a minute to learn of a blob.
-    const patience = target.patience({ first: 8000 });
+    // Replicas of a registry were seen to need most of a minute to learn of a blob: it gets that time.
+    const patience = target.patience({ first: 8000, steady: 0.6 });
     for (let heals = 0;; heals++) {
         try {
             return await putManifest(target, repository, reference, node, signal);
@@ -39853,7 +39877,8 @@ async function readBack({ image }, { target, signal }) {
     }
 }
 /**
- * Best effort: a tag that stood for another image goes back to it. New tags cannot be taken away.
+ * Best effort: a tag that stood for another image goes back to it, unless another run has moved it
+ * since. New tags cannot be taken away.
  * @returns the images whose tags stay where they were moved to, as far as anyone can tell
  */
 async function restore(moved, { target }) {
@@ -39862,12 +39887,17 @@ async function restore(moved, { target }) {
     const left = [];
     for (const { image, standing } of moved) {
         const { repository, tag } = image.target;
+        const { digest } = image.root.descriptor;
         try {
+            // What stands for a third image is another run's by now, and stays.
+            const stands = await resolveManifest(target, repository, tag, signal);
+            if (![undefined, digest, standing.tagged].includes(stands))
+                continue;
             const before = standing.tagged && (await getManifest(target, repository, standing.tagged, signal));
             if (before)
                 await putManifest(target, repository, tag, before, signal, 'once');
             const now = await resolveManifest(target, repository, tag, signal);
-            if (now === image.root.descriptor.digest)
+            if (now === digest)
                 left.push(image.name);
         }
         catch {
@@ -40223,7 +40253,8 @@ async function mountBlob(registry, repository, digest, from, signal) {
     try {
         const answer = await answered(signal, late => registry.ask({
             method: 'POST',
-            path: `/v2/${repository}/blobs/uploads/?mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}`,
+            // In case that it opens an upload, which then has to know what it will be checked by.
+            path: `/v2/${repository}/blobs/uploads/?mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}${algorithmParameter('&', digest)}`,
             needs,
             expect: [201, 202],
             // There is another way: an upload.
@@ -40248,10 +40279,9 @@ async function mountBlob(registry, repository, digest, from, signal) {
  * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-a-blob-in-chunks
  */
 async function openUpload(registry, repository, digest, signal, tries = 'patient') {
-    const algorithm = (0,oci_digest/* algorithmOf */.Hy)(digest) === 'sha256' ? '' : `?digest-algorithm=${(0,oci_digest/* algorithmOf */.Hy)(digest)}`;
     const answer = await answered(signal, late => registry.ask({
         method: 'POST',
-        path: `/v2/${repository}/blobs/uploads/${algorithm}`,
+        path: `/v2/${repository}/blobs/uploads/${algorithmParameter('?', digest)}`,
         needs: [{ repository, actions: 'pull,push' }],
         expect: [202],
         tries,
@@ -40260,6 +40290,11 @@ async function openUpload(registry, repository, digest, signal, tries = 'patient
         signal: late
     }, discard));
     return sessionOf(answer);
+}
+/** Says the algorithm of a digest where it is not the usual one. */
+function algorithmParameter(before, digest) {
+    const algorithm = (0,oci_digest/* algorithmOf */.Hy)(digest);
+    return algorithm === 'sha256' ? '' : `${before}digest-algorithm=${algorithm}`;
 }
 /**
  * Asks for what may open an upload. When it is given up meanwhile, the answer is still waited for,
@@ -40310,6 +40345,8 @@ class Upload {
     #broken = 0;
     /** Bytes of the last request with a body. */
     #sent = 0;
+    /** Which chunk this try sent last, the one that failed included. */
+    #chunked = 'none';
     /** What the content's own source failed with: the registry is not to blame. */
     #contentFailure;
     constructor(registry, repository, content, session, signal) {
@@ -40385,9 +40422,13 @@ class Upload {
         // The content has had its own patience; only wrong bytes may be right another time.
         if (error === this.#contentFailure)
             return error.fault === 'corrupt' ? 'corrupt' : 'final';
+        // Right bytes in several chunks, and another digest: it keeps the last one only.
+        if (error.says('DIGEST_INVALID') && this.#chunked !== 'none')
+            learned.wholeOnly = true;
         if (error.fault === 'corrupt' || error.says('DIGEST_INVALID'))
             return 'corrupt';
-        if (error.status === 413) {
+        // The first chunk cannot be out of order: it is too large, as some say it.
+        if (error.status === 413 || (error.status === 416 && this.#chunked === 'first')) {
             // What was refused is remembered for the host; chunks are half of it, down to the floor.
             if (this.#sent <= shortestChunk || learned.wholeOnly === true)
                 return 'final';
@@ -40410,6 +40451,7 @@ class Upload {
         const { size, digest } = this.#content.descriptor;
         // Broken twice in one piece: from now on, a break costs a chunk and not the blob.
         const inChunks = learned.tooLarge !== undefined || this.#broken >= 2;
+        this.#chunked = 'none';
         const chunk = inChunks ? this.#chunk() : size;
         if (chunk >= size && size <= quirks.singlePut) {
             await this.#commit(session, digest, { from: 0, to: size });
@@ -40442,6 +40484,8 @@ class Upload {
     }
     async #patch(session, part, ranged) {
         const headers = ranged ? { 'Content-Range': `${part.from}-${part.to - 1}` } : {};
+        if (ranged)
+            this.#chunked = part.from === 0 ? 'first' : 'later';
         const answer = await this.#ask('PATCH', session.url, [200, 201, 202, 204], part, { headers });
         this.#session = sessionOf(answer, session);
         return this.#session;
@@ -41014,7 +41058,12 @@ class Survey {
     #guesses = new Map();
     /** Blobs of which only the registry's own word is known, by `pair`. */
     #told = new Map();
-    #repositories = Promise.resolve(undefined);
+    #hidden = new Set();
+    /** By type of manifest, the image that is looked through already. */
+    #begun = new Map();
+    #catalogue = Promise.resolve(undefined);
+    /** Whether the first repository that it leaves out holds something; undefined while it leaves out none. */
+    #doubt = Promise.resolve(undefined);
     constructor(options) {
         this.#options = options;
         const { offers, target, slots, signal } = options;
@@ -41023,10 +41072,10 @@ class Survey {
     }
     /**
      * Tells of the target's repositories, as far as its catalogue does, before anything is asked: in one
-     * that is not among them there is nothing to ask for.
+     * that is not among them there is most likely nothing, and a single question has to do.
      */
     open(repositories) {
-        this.#repositories = repositories;
+        this.#catalogue = repositories;
     }
     /** Asks for a tag that will most likely be needed. */
     expect(repository, tag) {
@@ -41037,6 +41086,29 @@ class Survey {
     add(image, guess = 'nothing') {
         this.#guesses.set(image, guess);
         this.#stand(image).catch(() => undefined);
+        // One answer, while others are still being read, tells whether the catalogue is to be believed.
+        this.#doubt = this.#doubt.then(known => known ?? this.#isHidden(image));
+        this.#doubt.catch(() => undefined);
+        if (guess === 'untagged')
+            this.#begin(image).catch(() => undefined);
+    }
+    /**
+     * The first image of a type is looked through while others are still being read: the registry will be
+     * put to the proof with it.
+     */
+    async #begin(image) {
+        const { target, manifests, blobs } = image;
+        if (this.#offers === undefined)
+            return;
+        const wanted = manifests.flatMap(({ manifest, descriptor: { mediaType } }) => {
+            if (manifest.kind !== 'image' || this.#begun.has(mediaType))
+                return [];
+            this.#begun.set(mediaType, image);
+            return below(manifest).flatMap(digest => blobs.get(digest) ?? []);
+        });
+        if (wanted.length === 0 || !(await this.#exists(target.repository)))
+            return;
+        await Promise.all(wanted.map(blob => this.#has(target.repository, blob)));
     }
     /**
      * All that is known of these images, when the answers are in. An image whose tag is not there yet is
@@ -41045,10 +41117,10 @@ class Survey {
      * @throws RegistryError; the signal's reason
      */
     async findings(images) {
+        await this.#uncover(images);
         const standings = new Map();
-        // The smallest first: the registry is put to the proof with it.
-        const smallestFirst = [...images].sort((one, other) => one.blobs.size - other.blobs.size);
-        await Promise.all(smallestFirst.map(async (image) => {
+        const begun = [...this.#begun.values()].filter(image => images.includes(image));
+        await Promise.all([...new Set([...begun, ...images])].map(async (image) => {
             const { target, root } = image;
             const asked = this.#stand(image);
             const due = this.#guesses.get(image) === 'untagged' ||
@@ -41057,6 +41129,19 @@ class Survey {
             const [standing] = await Promise.all([asked, asking]);
             standings.set(image, standing);
         }));
+        const { present, told } = await this.#known();
+        await Promise.all([...standings].map(async ([image, standing]) => {
+            const { repository } = image.target;
+            const whole = [...image.blobs.keys()].every(digest => present.has(pair(repository, digest)));
+            if (!whole || standing.tagged === image.root.descriptor.digest)
+                return;
+            standings.set(image, { ...standing, manifests: await this.#staged(image) });
+        }));
+        const catalogue = await this.#catalogue;
+        const exists = (name) => catalogue?.has(name) !== false || this.#hidden.has(name);
+        return { standings, present, told, exists };
+    }
+    async #known() {
         const present = new Set();
         for (const [key, asked] of this.#blobs)
             if (await asked)
@@ -41068,11 +41153,56 @@ class Survey {
             present.add(key);
             told.add(key);
         }
-        const repositories = await this.#repositories;
-        return { standings, present, told, exists: name => repositories?.has(name) !== false };
+        return { present, told };
+    }
+    /**
+     * Finds repositories that hold something although the catalogue leaves them out, as some do where
+     * nothing is tagged: what was staged is there. Several releases, which may have been staged by several
+     * machines, are worth a question for each repository; of one release, one tells for all of them.
+     */
+    async #uncover(images) {
+        const catalogue = await this.#catalogue;
+        if (catalogue === undefined)
+            return;
+        const several = new Set(images.map(({ release }) => release)).size > 1;
+        if (!several && (await this.#doubt) !== true)
+            return;
+        const unlisted = images.filter(({ target: { repository } }) => !catalogue.has(repository));
+        const byRepository = new Map(unlisted.map(image => [image.target.repository, image]));
+        await Promise.all([...byRepository.values()].map(image => this.#isHidden(image)));
+        for (const image of unlisted.filter(({ target: { repository } }) => this.#hidden.has(repository))) {
+            // What was taken for absent without a question is asked for now.
+            this.#standings.delete(image);
+            this.#tags.delete(`${image.target.repository}:${image.target.tag}`);
+        }
+    }
+    /**
+     * Whether a repository that is not in the catalogue has the image's smallest blob: small ones come
+     * early. Undefined where it is in the catalogue.
+     */
+    async #isHidden({ target: { repository }, blobs }) {
+        if ((await this.#catalogue)?.has(repository) !== false)
+            return undefined;
+        const [smallest] = [...blobs.values()].sort((one, other) => one.size - other.size);
+        const found = smallest !== undefined && (await this.#has(repository, smallest));
+        if (found)
+            this.#hidden.add(repository);
+        return found;
+    }
+    /**
+     * The manifests that are there although the tag is not: those of an image that was staged. What refers
+     * to the image is put anew: whether the target lists it, its digest does not tell.
+     */
+    async #staged({ target: { repository }, manifests }) {
+        const { target, slots, signal } = this.#options;
+        const there = await Promise.all(manifests.map(async ({ descriptor: { digest } }) => {
+            const found = await slots.run(() => resolveManifest(target, repository, digest, signal));
+            return found === digest ? [digest] : [];
+        }));
+        return new Set(there.flat());
     }
     async #exists(repository) {
-        return (await this.#repositories)?.has(repository) !== false;
+        return (await this.#catalogue)?.has(repository) !== false || this.#hidden.has(repository);
     }
     #stand(image) {
         const known = this.#standings.get(image);
@@ -41092,8 +41222,8 @@ class Survey {
         }
         const tagged = await asked;
         const manifests = new Set();
-        // Only under the right tag does it matter which manifests are there; otherwise all of them are put
-        // anew, which costs less than asking.
+        // Under another tag, or none, all manifests are most likely to be put anew, which costs less than
+        // asking; unless the blobs tell that the image was staged.
         if (tagged !== image.root.descriptor.digest)
             return { tagged, manifests };
         await Promise.all([
@@ -41111,7 +41241,9 @@ class Survey {
     async #askAbout(image) {
         const { repository } = image.target;
         const left = new Map(image.blobs);
-        await Promise.all(image.manifests.map(async (node) => {
+        // Where all of it was looked at in vain, the registry's word is not needed any more.
+        const offered = this.#guesses.get(image) === 'tagged' ? [] : image.manifests;
+        await Promise.all(offered.map(async (node) => {
             const blobs = [...new Set(below(node.manifest))].flatMap(digest => image.blobs.get(digest) ?? []);
             if (await this.#offer(repository, node, blobs))
                 for (const { digest } of blobs)
@@ -41121,8 +41253,6 @@ class Survey {
     }
     /** @returns whether these blobs need no other question */
     async #offer(repository, node, blobs) {
-        if (blobs.every(({ digest }) => this.#blobs.has(pair(repository, digest))))
-            return false;
         const look = async () => {
             const all = await Promise.all(blobs.map(blob => this.#has(repository, blob)));
             return blobs.filter((_, i) => all[i] === false).map(({ digest }) => digest);
@@ -41434,7 +41564,7 @@ function warnOfIdle(idle, names, log) {
         log.warning(`-${(0,clean/* clean */.uH)(name, 120)} in images takes nothing away: there is no such image.${meant === undefined ? '' : ` Did you mean -${meant}?`}`);
     }
 }
-function warnOfGaps({ tag, selection, log }, images) {
+function warnOfGaps({ tag, selection, staging, log }, images) {
     const left = listed(tag)
         .filter(({ name, required }) => required && images.every(image => image.name !== name))
         .map(({ name }) => name);
@@ -41442,7 +41572,9 @@ function warnOfGaps({ tag, selection, log }, images) {
         return;
     const message = `${(0,clean/* clean */.uH)(tag)} is mirrored without ${left.join(', ')}, as images says: Arc does not run from these images alone.`;
     // Whoever names images one by one knows it; whoever takes one away may not.
-    if (selection.kind === 'exactly')
+    if (staging === true)
+        log.info(message);
+    else if (selection.kind === 'exactly')
         log.notice(message);
     else
         log.warning(message);
@@ -42257,6 +42389,12 @@ class Draft {
     releases = [];
     /** Set when the registries are known, for their counts. */
     registries;
+    /** Set when a dry run has made its plan. */
+    matrix;
+    /** The releases to be mirrored, oldest first, or why there are none; once that is known. */
+    choice = {
+        releases: []
+    };
     #settings;
     #startedAt = new Date();
     #failure;
@@ -42270,6 +42408,8 @@ class Draft {
     /** The record, as it stands now. */
     finish() {
         const { source, target, engine, dryRun, publish, lockFile } = this.#settings;
+        const { releases, reason } = this.choice;
+        const unreached = releases.slice(this.releases.length).map(({ tag }) => tag);
         return {
             startedAt: this.#startedAt,
             finishedAt: new Date(),
@@ -42279,7 +42419,10 @@ class Draft {
             dryRun,
             publish,
             releases: this.releases,
+            ...(unreached.length > 0 && { unreached }),
+            ...(reason !== undefined && { reason }),
             lockFile,
+            ...(this.matrix !== undefined && { matrix: this.matrix }),
             ...(this.#failure !== undefined && { failure: this.#failure }),
             // ru_maxrss counts in kibibytes on every platform that Node reports it for.
             peakMemory: process.resourceUsage().maxRSS * 1024,
@@ -42536,13 +42679,16 @@ function wantedImages({ images, chart }) {
 
 
 
+
 /** The image whose tags are the releases. */
 const tag_lists_anchor = 'arc-controller';
+const isImage = (name) => name !== chartArtifact;
 /** The lists of tags, each asked for once, when it is first needed. */
 function tagLists(registries, settings, signal) {
     const { images } = settings;
-    const others = images.kind === 'exactly' && !images.names.includes(tag_lists_anchor);
-    const leader = others ? (images.names[0] ?? tag_lists_anchor) : tag_lists_anchor;
+    // The chart has tags of its own.
+    const named = images.kind === 'exactly' ? images.names.filter(isImage) : [];
+    const leader = named.includes(tag_lists_anchor) ? tag_lists_anchor : (named[0] ?? tag_lists_anchor);
     const list = (side) => {
         const registry = registries[side];
         let known;
@@ -42588,6 +42734,286 @@ function firstQuestions(registries, settings, around) {
         roots.expect(settings);
     }
     return { lists, roots };
+}
+
+;// CONCATENATED MODULE: ./src/mirror/lines.ts
+/** Lines of a plan, each of which stays whole: all images of a release, or all releases of an image. */
+class Lines {
+    /** By line, the nets that it takes part in. */
+    nets;
+    /** What all of them together move. */
+    bytes;
+    constructor(lines) {
+        const blobs = new Map();
+        // Manifests are put for each image by itself.
+        const own = lines.map(() => 0);
+        lines.forEach((images, line) => {
+            for (const { placements, image, standing } of images) {
+                for (const { descriptor, way } of placements) {
+                    let blob = blobs.get(descriptor.digest);
+                    if (blob === undefined) {
+                        blob = { size: descriptor.size, need: new Set(), have: new Set() };
+                        blobs.set(descriptor.digest, blob);
+                    }
+                    blob[way === 'present' ? 'have' : 'need'].add(line);
+                }
+                for (const { descriptor } of [...image.manifests, ...image.attached])
+                    if (!standing.manifests.has(descriptor.digest))
+                        own[line] = (own[line] ?? 0) + descriptor.size;
+            }
+        });
+        const none = new Set();
+        const nets = new Map();
+        own.forEach((size, line) => nets.set(`${line}|`, { size, need: new Set([line]), have: none }));
+        for (const { size, need, have } of blobs.values()) {
+            if (need.size === 0)
+                continue;
+            // Both were filled in the order of the lines.
+            const key = `${[...need].join()}|${[...have].join()}`;
+            const net = nets.get(key);
+            if (net === undefined)
+                nets.set(key, { size, need, have });
+            else
+                net.size += size;
+        }
+        const byLine = lines.map(() => []);
+        for (const net of nets.values())
+            for (const line of new Set([...net.need, ...net.have]))
+                byLine[line]?.push(net);
+        this.nets = byLine;
+        this.bytes = [...nets.values()]
+            .filter(({ have }) => have.size === 0)
+            .reduce((sum, { size }) => sum + size, 0);
+    }
+}
+/** Lines that are done by one machine. */
+class Group {
+    members = [];
+    bytes = 0;
+    #lines;
+    /** Which nets its lines need, and which they have. */
+    #need = new Set();
+    #have = new Set();
+    constructor(lines) {
+        this.#lines = lines;
+    }
+    /** How many bytes more it moves together with this line; fewer where the line has what others need. */
+    more(line) {
+        let bytes = 0;
+        for (const net of this.#lines.nets[line] ?? []) {
+            if (this.#have.has(net))
+                continue;
+            const before = this.#need.has(net);
+            const after = !net.have.has(line) && (before || net.need.has(line));
+            bytes += (Number(after) - Number(before)) * net.size;
+        }
+        return bytes;
+    }
+    add(line) {
+        this.bytes += this.more(line);
+        this.members.push(line);
+        for (const net of this.#lines.nets[line] ?? []) {
+            if (net.need.has(line))
+                this.#need.add(net);
+            if (net.have.has(line))
+                this.#have.add(net);
+        }
+    }
+}
+/**
+ * Puts lines into groups, the largest first, each where the group is the smallest with it; what it
+ * adds there counts by `weight` once more, which draws together what shares layers.
+ * @returns the groups that got any, their lines in order
+ */
+function lines_spread(lines, count, weight) {
+    const groups = Array.from({ length: count }, () => new Group(lines));
+    const alone = lines.nets.map((_, line) => new Group(lines).more(line));
+    const order = [...alone.keys()].sort((a, b) => (alone[b] ?? 0) - (alone[a] ?? 0));
+    for (const line of order) {
+        const scores = groups.map(group => group.bytes + group.more(line) * (1 + weight));
+        groups[scores.indexOf(Math.min(...scores))]?.add(line);
+    }
+    const filled = groups.filter(({ members }) => members.length > 0);
+    for (const { members } of filled)
+        members.sort((a, b) => a - b);
+    return filled;
+}
+
+;// CONCATENATED MODULE: ./src/mirror/shards.ts
+
+/** What the shards may move together, in tenths of what one run over everything would move. */
+const mostTenths = 11;
+/** How much keeping layers together counts against filling all shards alike; each is tried. */
+const weights = [0, 0.5, 1, 2, 4, 8, 32];
+/**
+ * Divides a plan into at most so many shards, so that the largest is as small as can be while
+ * together they move at most a tenth more than one run over everything would: a layer that two
+ * shards need travels twice. Where the images share too much for that there are fewer shards, at the
+ * least one. Every image is in exactly one of them, but for those that need nothing moved. Pure, and
+ * the same plan gives the same shards.
+ * @returns the largest first; none when nothing has to travel
+ */
+function divide(images, most) {
+    const all = busyOnes(images);
+    const whole = movedBy(all);
+    if (whole === 0)
+        return [];
+    let best = [];
+    for (const parts of candidates(all, most)) {
+        if (total(parts) * 10 > whole * mostTenths)
+            continue;
+        if (best.length === 0 || compare(parts, best, whole) < 0)
+            best = parts;
+    }
+    return best
+        .filter(({ bytes }) => bytes > 0)
+        .map(part => {
+        const own = new Set(part.images);
+        const planned = all.filter(one => own.has(one)).map(({ image }) => image);
+        return {
+            releases: [...new Set(planned.map(({ release }) => release))],
+            names: [...new Set(planned.map(({ name }) => name))],
+            bytes: part.bytes
+        };
+    })
+        .sort((one, other) => other.bytes - one.bytes);
+}
+function total(parts) {
+    return parts.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+/**
+ * Below zero when the first is the better division: with the smaller largest part, where a hundredth
+ * of the whole is not worth another machine; then the one with fewer parts and fewer bytes.
+ */
+function compare(one, other, whole) {
+    const largest = (parts) => Math.ceil((Math.max(...parts.map(({ bytes }) => bytes)) * 100) / whole);
+    return largest(one) - largest(other) || one.length - other.length || total(one) - total(other);
+}
+/**
+ * Without the releases that are complete, unless another one takes layers over from there: whoever
+ * keeps a long range up to date has little of it to do.
+ */
+function busyOnes(images) {
+    const busy = new Set(images.filter(({ complete }) => !complete).map(({ image }) => image.release));
+    const some = images.filter(({ image }) => busy.has(image.release));
+    return movedBy(some) === movedBy(images) ? some : images;
+}
+/** What travels when these images are mirrored in one run. */
+function movedBy(images) {
+    return new Lines([images]).bytes;
+}
+/**
+ * Divisions that are worth a look. An image shares most with itself of another month, or with the
+ * others of its month, depending on what was rebuilt: so the releases are split into groups, from one
+ * to as many as there may be, and in each group the images by name. Each part is names times releases.
+ */
+function* candidates(images, most) {
+    const releases = grouped(images, ({ image }) => image.release);
+    const lines = new Lines(releases);
+    const blocks = new Map();
+    for (const weight of weights) {
+        for (let count = 1; count <= Math.min(most, releases.length); count++) {
+            const own = lines_spread(lines, count, weight).map(({ members }) => {
+                const key = members.join();
+                const block = blocks.get(key) ?? new Block(members.flatMap(at => releases[at] ?? []));
+                blocks.set(key, block);
+                return block;
+            });
+            for (let parts = own.length; parts <= most; parts++) {
+                const counts = shareOut(own, parts);
+                yield own.flatMap((block, i) => block.split(counts[i] ?? 1, weight));
+            }
+        }
+    }
+}
+/** How many parts each block gets: one, and each further one goes where the parts are the largest. */
+function shareOut(blocks, parts) {
+    const counts = blocks.map(() => 1);
+    for (let left = parts - blocks.length; left > 0; left--) {
+        const sizes = blocks.map(({ bytes }, i) => bytes / (counts[i] ?? 1));
+        const at = sizes.indexOf(Math.max(...sizes));
+        counts[at] = (counts[at] ?? 0) + 1;
+    }
+    return counts;
+}
+/** Some releases with all their images. */
+class Block {
+    bytes;
+    #names;
+    #lines;
+    #known = new Map();
+    constructor(images) {
+        this.#names = grouped(images, ({ image }) => image.name);
+        this.#lines = new Lines(this.#names);
+        this.bytes = this.#lines.bytes;
+    }
+    /** Splits it by name; each name with all its releases. */
+    split(count, weight) {
+        const key = `${count} ${weight}`;
+        const parts = this.#known.get(key) ??
+            lines_spread(this.#lines, count, weight).map(({ members, bytes }) => ({
+                bytes,
+                images: members.flatMap(at => this.#names[at] ?? [])
+            }));
+        this.#known.set(key, parts);
+        return parts;
+    }
+}
+function grouped(items, keyOf) {
+    const groups = new Map();
+    for (const item of items) {
+        const group = groups.get(keyOf(item));
+        if (group === undefined)
+            groups.set(keyOf(item), [item]);
+        else
+            group.push(item);
+    }
+    return [...groups.values()];
+}
+
+// EXTERNAL MODULE: ./src/report/bytes.ts
+var bytes = __nccwpck_require__(2661);
+;// CONCATENATED MODULE: ./src/run/matrix.ts
+
+
+
+/**
+ * A plan as a job matrix: each entry has the inputs with which one job does its part of it. With
+ * nothing to copy there are no entries; then the jobs are to be skipped.
+ */
+function matrixOf(plan, asked) {
+    const shards = divide(plan.images, asked.shards);
+    const planned = new Map();
+    for (const { image } of plan.images)
+        planned.set(image.release, (planned.get(image.release) ?? new Set()).add(image.name));
+    return {
+        include: shards.map((shard, i) => ({
+            shard: i + 1,
+            name: `${i + 1} of ${shards.length}, ${(0,bytes/* formatBytes */.z3)(shard.bytes)}`,
+            'source-tag': shard.releases.join('\n'),
+            images: inputOf(shard, planned, asked.images).join('\n'),
+            bytes: shard.bytes
+        }))
+    };
+}
+/**
+ * The lines of `images` with which a run takes the shard's images. By name, each has to be there in
+ * every release; where one is not, since it came later or was dropped, the shard is the releases' own
+ * sets without the images of the other shards.
+ */
+function inputOf({ releases, names }, planned, images) {
+    const everywhere = (name) => releases.every(tag => planned.get(tag)?.has(name));
+    if (images.kind === 'exactly' || names.every(everywhere))
+        return names;
+    // These are no part of a release's own set, so that only their own shard has to name them.
+    const added = [...images.add, chartArtifact];
+    const others = releases
+        .flatMap(tag => [...(planned.get(tag) ?? [])])
+        .filter(name => !names.includes(name) && !added.includes(name));
+    return [
+        ...added.filter(name => names.includes(name)).map(name => `+${name}`),
+        ...[...new Set([...images.remove, ...others])].map(name => `-${name}`)
+    ];
 }
 
 // EXTERNAL MODULE: ./src/process.ts + 2 modules
@@ -44008,6 +44434,7 @@ class transport_Exchange {
                 }
                 else {
                     this.#watchSending(request);
+                    readBeforeWriting(request);
                     body.pump(request, AbortSignal.any([signal, stop.signal])).then(() => request.end(), (error) => {
                         if (!stop.signal.aborted)
                             request.destroy(error);
@@ -44074,6 +44501,27 @@ class transport_Exchange {
         this.#request?.destroy(error);
         this.#reject(error);
     }
+}
+/**
+ * Holds what is written back until what has come in by then has been read: a server that refuses a
+ * body in the middle of it may reset the connection right behind its answer, and a write to it would
+ * throw that answer away.
+ */
+function readBeforeWriting(request) {
+    const write = request.write.bind(request);
+    let held = false;
+    request.write = (...given) => {
+        if (!held) {
+            held = true;
+            request.cork();
+            // Behind the poll phase, in which the event loop reads.
+            setImmediate(() => {
+                held = false;
+                request.uncork();
+            });
+        }
+        return write(...given);
+    };
 }
 /** Closes what is kept to this host and idle, so that the next request gets a connection of its own. */
 function dropIdle({ freeSockets }, { hostname, port, protocol }) {
@@ -44401,7 +44849,6 @@ function either(texts) {
 
 /**
  * Chooses the releases from the tags that the source has now, and reads their images.
- * @returns oldest first; empty when there is nothing to do, which the log has said why
  * @throws ReleaseError, RegistryError, MirrorError; nothing has been moved by then
  */
 async function chooseReleases(registries, settings, { lists, roots }, around) {
@@ -44468,6 +44915,7 @@ async function chooseReleases(registries, settings, { lists, roots }, around) {
         const set = await resolveImages({
             tag,
             selection: images,
+            staging: !settings.publish,
             has: async (name, one) => {
                 const { repository, tag: under } = request(name, one).target;
                 survey?.expect(repository, under);
@@ -44494,7 +44942,7 @@ async function chooseReleases(registries, settings, { lists, roots }, around) {
         });
         log.info(`${tag}: ${set.images.length} images`);
     }
-    return chosen;
+    return { releases: chosen, ...(selection.reason !== undefined && { reason: selection.reason }) };
 }
 /** The names beneath the source's repository, listed once in a run. */
 class releases_Names {
@@ -44681,18 +45129,31 @@ async function signInDocker(settings, registries, around) {
     if (settings.engine !== 'docker' && accounts.length === 0)
         return nobody;
     const install = installation(settings, around.env);
-    const session = await signIn({
-        ...around,
-        accounts,
-        keepLogin: settings.keepLogin,
-        ...(install !== undefined && { install }),
-        onDirectory: path => {
-            undo.directory(path);
-        },
-        onKeptLogin: state => {
-            undo.keptLogin(state);
-        }
-    });
+    let session;
+    try {
+        session = await signIn({
+            ...around,
+            accounts,
+            keepLogin: settings.keepLogin,
+            ...(install !== undefined && { install }),
+            onDirectory: path => {
+                undo.directory(path);
+            },
+            onKeptLogin: state => {
+                undo.keptLogin(state);
+            }
+        });
+    }
+    catch (error) {
+        // The registry engine needs no disk: what docker would have said is not worth the run.
+        if (!(error instanceof docker_error/* DockerError */.B) || error.fault !== 'config')
+            throw error;
+        if (settings.engine === 'docker' || settings.keepLogin)
+            throw error;
+        for (const { registry } of accounts)
+            tell({ registry, outcome: 'unavailable', reason: error.message }, around.log);
+        return nobody;
+    }
     around.log.debug(`the docker config of this run is ${session.configDirectory}`);
     if (settings.engine !== 'docker') {
         for (const answer of session.answers)
@@ -44838,6 +45299,7 @@ var __disposeResources = (undefined && undefined.__disposeResources) || (functio
 
 
 
+
 /**
  * Mirrors what the settings ask for, and reports it. It does not throw: whatever goes wrong is in
  * the record, and has been reported.
@@ -44878,17 +45340,21 @@ async function main(settings, stage) {
                 signal,
                 offers: !settings.dryRun && settings.engine === 'registry'
             });
-            const chosen = await reporter.group('Releases', () => chooseReleases(registries, settings, questions, {
+            const choice = await reporter.group('Releases', () => chooseReleases(registries, settings, questions, {
                 ...{ log, slots: lanes.reading, signal, survey }
             }));
+            draft.choice = choice;
             const plan = await reporter.group('Plan', async () => {
-                const made = await makePlan(chosen.flatMap(({ images }) => images), survey);
-                reporter.planned(figures(chosen, made));
+                const made = await makePlan(choice.releases.flatMap(({ images }) => images), survey);
+                reporter.planned(figures(choice.releases, made));
                 return made;
             });
-            const releases = plannedReleases(chosen, plan);
+            const releases = plannedReleases(choice.releases, plan);
             if (settings.dryRun) {
                 draft.releases.push(...releases.map(release => plannedResult(release, { source: source.name, target: target.name })));
+                // What docker pushes cannot be staged.
+                if (settings.engine === 'registry')
+                    draft.matrix = matrixOf(plan, settings);
                 return draft.finish();
             }
             const progress = __addDisposableResource(env_1, reporter.progress(plan.bytes.copied), false);
@@ -44977,6 +45443,7 @@ function disarm(text) {
 /* harmony export */   Bc: () => (/* binding */ isDigest),
 /* harmony export */   Hy: () => (/* binding */ algorithmOf),
 /* harmony export */   OP: () => (/* binding */ Hasher),
+/* harmony export */   V4: () => (/* binding */ contradicts),
 /* harmony export */   ZD: () => (/* binding */ hexOf),
 /* harmony export */   m: () => (/* binding */ parseDigest),
 /* harmony export */   ol: () => (/* binding */ digestOf)
@@ -45003,6 +45470,10 @@ function parseDigest(text) {
 /** Whether `text` is a digest in canonical spelling. */
 function isDigest(text) {
     return typeof text === 'string' && grammar.test(text);
+}
+/** Whether a digest that was told is another one; one by another algorithm says nothing. */
+function contradicts(told, digest) {
+    return isDigest(told) && algorithmOf(told) === algorithmOf(digest) && told !== digest;
 }
 /** `sha256` or `sha512`. */
 function algorithmOf(digest) {
@@ -45964,7 +46435,7 @@ function dayNumber({ year, month, day }) {
 
 /***/ }),
 
-/***/ 9431:
+/***/ 8886:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -45977,6 +46448,8 @@ __nccwpck_require__.d(__webpack_exports__, {
 var core = __nccwpck_require__(6058);
 // EXTERNAL MODULE: ./src/release/companions.ts + 1 modules
 var companions = __nccwpck_require__(5610);
+// EXTERNAL MODULE: ./src/report/causes.ts
+var causes = __nccwpck_require__(304);
 // EXTERNAL MODULE: ./src/report/help.ts
 var report_help = __nccwpck_require__(9491);
 // EXTERNAL MODULE: ./src/report/lines.ts
@@ -45987,26 +46460,29 @@ var verdict = __nccwpck_require__(687);
 
 
 
+
 /** A step shows so many annotations of a kind; the runner keeps no more. */
 const mostAnnotations = 10;
 /**
- * An annotation for each failure. Where there are more than the runner keeps, the last one counts
- * the rest.
+ * An annotation for each cause of failures. Where there are more than the runner keeps, the last one
+ * counts the rest.
  */
 function annotations(record, redactor) {
-    const all = (0,verdict/* failures */.e9)(record);
+    const all = (0,causes/* byCause */.zs)((0,causes/* imagesFirst */.Po)((0,verdict/* failures */.e9)(record)));
     const shown = all.length > mostAnnotations ? all.slice(0, mostAnnotations - 1) : all;
-    const rest = all.length - shown.length;
+    const rest = all.slice(shown.length).reduce((sum, group) => sum + group.length, 0);
     return [
-        ...shown.map(({ release, image, error }) => {
-            const facts = (0,verdict/* circumstances */.Xb)(error);
+        ...shown.map(([{ release, image, error }, ...others]) => {
+            const { answer, request } = (0,causes/* splitRequest */.oX)(error.message);
+            const facts = [...(request === undefined ? [] : [request]), ...(0,verdict/* circumstances */.Xb)(error)];
+            const what = answer.replace(/\.$/, '');
             const parts = [
-                error.message,
-                ...(facts.length === 0 ? [] : [`(${facts.join(', ')})`]),
+                facts.length === 0 ? `${what}.` : `${what} (${facts.join(', ')}).`,
                 ...(error.advice === undefined ? [] : [error.advice])
             ];
             const help = (0,report_help/* helpFor */.V)(error);
-            const title = image === undefined ? 'Mirror' : `${image} of ${release ?? 'no release'}`;
+            const more = others.length === 0 ? '' : ` and ${(0,lines/* plural */.LS)(others.length, 'more image')}`;
+            const title = image === undefined ? 'Mirror' : `${image} of ${release ?? 'no release'}${more}`;
             return {
                 title: (0,lines/* safeLine */.om)(title, redactor, 200),
                 message: (0,lines/* safeLine */.om)(parts.join(' '), redactor, 2000) + (help === undefined ? '' : ` See ${help}`)
@@ -46021,6 +46497,60 @@ function annotations(record, redactor) {
                 }
             ])
     ];
+}
+
+;// CONCATENATED MODULE: ./src/report/groups.ts
+
+/** The groups of a log. One begins with its first line, so that none is empty. */
+class Groups {
+    /** The heading of the outer group, until that has begun. */
+    #waiting;
+    #depth = 0;
+    #begun = false;
+    #after = [];
+    /** Runs `body` under a heading, which is one safe line. */
+    async run(title, body) {
+        // The runner knows no groups in groups: an inner one is a heading.
+        if (this.#depth === 0) {
+            this.#waiting = title;
+        }
+        else {
+            this.open();
+            core/* info */.pq(title);
+        }
+        this.#depth++;
+        try {
+            return await body();
+        }
+        finally {
+            this.#depth--;
+            if (this.#depth === 0)
+                this.#end();
+        }
+    }
+    /** Begins the group that is under way, if it has not begun. */
+    open() {
+        if (this.#waiting === undefined)
+            return;
+        core/* startGroup */.Oh(this.#waiting);
+        this.#waiting = undefined;
+        this.#begun = true;
+    }
+    /** Does something outside of any group: now, or when the one that is under way has ended. */
+    after(act) {
+        if (this.#depth === 0)
+            act();
+        else
+            this.#after.push(act);
+    }
+    #end() {
+        this.#waiting = undefined;
+        if (this.#begun)
+            core/* endGroup */.N4();
+        this.#begun = false;
+        for (const act of this.#after.splice(0))
+            act();
+    }
 }
 
 // EXTERNAL MODULE: ./src/oci/reference.ts
@@ -46058,7 +46588,71 @@ class error_ReportError extends Error {
     name = 'ReportError';
 }
 
+// EXTERNAL MODULE: ./src/oci/clean.ts
+var oci_clean = __nccwpck_require__(4192);
+;// CONCATENATED MODULE: ./src/report/markdown.ts
+
+const entities = {
+    '&': '&amp;',
+    '<': '&lt;',
+    '>': '&gt;',
+    '"': '&quot;'
+};
+/**
+ * Foreign text in Markdown: shown as it is, so that it can neither begin a link, a mention, a table
+ * cell, a formula or markup, nor end the code span it stands in. One line.
+ * @see https://github.github.com/gfm/#entity-and-numeric-character-references
+ */
+function escapeMarkdown(text, limit) {
+    return (0,oci_clean/* clean */.uH)(text, limit)
+        .replace(/[&<>"'`|*~[\]\\!#$@{}()]/g, sign => entities[sign] ?? `&#${sign.charCodeAt(0)};`)
+        .replace(/(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])/g, '&#95;')
+        .replace(/:(?=\/\/)/g, '&#58;')
+        .replace(/(?<=www)\./gi, '&#46;');
+}
+/** Our own text that stays on one line, however narrow its cell: `6.64 MB` does not fall apart. */
+function unbroken(text) {
+    return text.replaceAll(' ', '\u00a0');
+}
+/** Foreign text as code: escaped, and left alone by whatever looks for links and mentions. */
+function code(text, limit) {
+    return `<code>${escapeMarkdown(text, limit)}</code>`;
+}
+/** Lines in a fence that none of them can close. */
+function fence(lines, language = 'text') {
+    const safe = lines.map(line => {
+        const indent = /^ */.exec(line)?.[0] ?? '';
+        return indent + (0,oci_clean/* clean */.uH)(line.slice(indent.length), 1000);
+    });
+    const longest = Math.max(2, ...safe.flatMap(line => [...line.matchAll(/`+/g)].map(([run]) => run.length)));
+    const bar = '`'.repeat(longest + 1);
+    return `${bar}${language}\n${safe.join('\n')}\n${bar}`;
+}
+/**
+ * A table, with a last row for the totals where a column has one. Columns in which no row has
+ * anything are left out: the fewer there are, the more room is left in a narrow window.
+ */
+function table(rows, columns) {
+    const cells = columns
+        .map(column => ({ ...column, cells: rows.map(column.cell) }))
+        .filter(({ cells: own }) => own.some(cell => cell !== ''));
+    const line = (texts) => `| ${texts.join(' | ')} |`;
+    const totals = cells.map(({ total = '' }) => total);
+    return [
+        line(cells.map(({ head }) => head)),
+        line(cells.map(({ figures = false }) => (figures ? '---:' : ':---'))),
+        ...rows.map((_, row) => line(cells.map(({ cells: own }) => own[row] ?? ''))),
+        ...(totals.some(total => total !== '') ? [line(totals)] : [])
+    ].join('\n');
+}
+/** A section that can be opened. The heading is Markdown without line breaks. */
+function details(heading, body, open) {
+    // GitHub reads Markdown inside only behind an empty line.
+    return `<details${open ? ' open' : ''}><summary>${heading}</summary>\n\n${body}\n\n</details>`;
+}
+
 ;// CONCATENATED MODULE: ./src/report/handover.ts
+
 
 
 
@@ -46132,7 +46726,7 @@ function blocksOf(json) {
         : 'Upgrade the data controller, then its instances; always say the version';
     return [
         {
-            title: 'Data controller: spec.docker',
+            title: 'spec.docker of the data controller',
             language: 'yaml',
             lines: [
                 'spec:',
@@ -46140,25 +46734,28 @@ function blocksOf(json) {
                 ...Object.entries(docker).map(([key, value]) => `    ${key}: "${value}"`)
             ]
         },
-        { title: 'The same by command', language: 'shell', lines: configReplace },
+        { title: 'The same by command', language: 'shell', lines: configReplace, aside: true },
         ...(bootstrapper === undefined
             ? []
             : [
                 {
-                    title: 'bootstrapper.yaml and the upgrade job: two places each, image: and after -image',
+                    title: 'bootstrapper.yaml and the upgrade job, in two places each (image: and after -image)',
                     language: 'text',
-                    lines: [bootstrapper]
+                    lines: [bootstrapper],
+                    aside: true
                 }
             ]),
         {
             title: 'Cluster extension, direct mode',
             language: 'text',
-            lines: Object.entries(extension).map(([key, value]) => `--config ${key}=${value}`)
+            lines: Object.entries(extension).map(([key, value]) => `--config ${key}=${value}`),
+            aside: true
         },
         {
             title: 'Environment of the arcdata CLI',
             language: 'shell',
-            lines: Object.entries(environment).map(([key, value]) => `export ${key}="${value}"`)
+            lines: Object.entries(environment).map(([key, value]) => `export ${key}="${value}"`),
+            aside: true
         },
         { title: steps, language: 'shell', lines: upgrade }
     ];
@@ -46172,10 +46769,15 @@ function facts({ cli, chart, supportedThrough, pullSecret }) {
     ];
 }
 function markdownOf(json, blocks) {
+    const texts = (aside) => blocks
+        .filter(block => (block.aside ?? false) === aside)
+        .map(({ title, language, lines }) => `${title}:\n\n${fence(lines, language)}`)
+        .join('\n\n');
     return [
-        `Release \`${json.release}\`: ${facts(json).join(', ')}.`,
-        ...json.warnings.map(warning => `> [!WARNING]\n> ${warning}`),
-        ...blocks.map(({ title, language, lines }) => `**${title}**\n\n\`\`\`${language}\n${lines.join('\n')}\n\`\`\``)
+        `#### Hand-over`,
+        `Release ${code(json.release)}: ${facts(json).join(', ')}.`,
+        texts(false),
+        details('More to paste', texts(true), false)
     ].join('\n\n');
 }
 function textOf(json, blocks, target) {
@@ -46219,8 +46821,6 @@ var external_node_crypto_ = __nccwpck_require__(7598);
 var promises_ = __nccwpck_require__(1455);
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __nccwpck_require__(6760);
-// EXTERNAL MODULE: ./src/oci/clean.ts
-var oci_clean = __nccwpck_require__(4192);
 // EXTERNAL MODULE: ./src/oci/digest.ts
 var oci_digest = __nccwpck_require__(8825);
 ;// CONCATENATED MODULE: ./src/report/fields.ts
@@ -46506,6 +47106,7 @@ function runReport(record, parts) {
         missing: record.releases.flatMap(({ tag, missing }) => missing.map(name => ({ release: (0,oci_clean/* clean */.uH)(tag), name: (0,oci_clean/* clean */.uH)(name) }))),
         ...(lockFile !== undefined && { lockFile }),
         ...(handOver !== undefined && { handOver }),
+        ...(record.matrix !== undefined && { matrix: record.matrix }),
         ...(record.failure && { failure: safeFailure(record.failure, redactor) }),
         peakMemory: record.peakMemory,
         requests: record.requests
@@ -46534,7 +47135,8 @@ function outputs(record, parts) {
         // A name with other characters could not be an image's, and would break the file it is written to.
         .filter(({ name }) => /^[a-z0-9][a-z0-9._/-]*$/.test(name) && !fixed.has(name) && name !== 'matrix')
         .map(({ name, target, digest }) => [name, shown(target, digest)]);
-    return new Map([...images, ...fixed]);
+    const matrix = report.matrix === undefined ? [] : [['matrix', JSON.stringify(report.matrix)]];
+    return new Map([...images, ...fixed, ...matrix]);
 }
 /** Whether the image was verified at the target under its tag, together with a published release. */
 function isAtTarget({ status, digest }) {
@@ -46592,15 +47194,19 @@ class Pace {
     #total;
     #start;
     #done = 0;
+    /** When the last byte had arrived. */
+    #end;
     #samples;
     constructor(total, now) {
         this.#total = Math.max(0, total);
         this.#start = now;
         this.#samples = [{ at: now, done: 0 }];
     }
-    moved(bytes) {
+    moved(bytes, now) {
         if (bytes > 0)
             this.#done = Math.min(this.#total, this.#done + bytes);
+        if (this.#done === this.#total)
+            this.#end ??= now;
     }
     standing(now) {
         const samples = this.#samples;
@@ -46618,14 +47224,22 @@ class Pace {
             fraction: this.#total === 0 ? 1 : this.#done / this.#total,
             rate,
             ...(rest === 0 ? { left: 0 } : rate > 0 && { left: (rest * 1000) / rate }),
-            elapsed: now - this.#start
+            elapsed: (this.#end ?? now) - this.#start
         };
     }
 }
 /** `Copied 312 MB of 1.02 GB (30 %), 45.1 MB/s, 16 s left` */
 function standingLine({ done, total, fraction, rate, left }) {
-    const time = left === undefined ? 'time left not known' : `${(0,duration/* formatDuration */.a)(left)} left`;
-    return `Copied ${(0,report_bytes/* formatBytes */.z3)(done)} of ${(0,report_bytes/* formatBytes */.z3)(total)} (${percent(fraction)} %), ${(0,report_bytes/* formatBytes */.z3)(rate)}/s, ${time}`;
+    const copied = `Copied ${(0,report_bytes/* formatBytes */.z3)(done)} of ${(0,report_bytes/* formatBytes */.z3)(total)} (${percent(fraction)} %)`;
+    const time = timeLeft(left) ?? 'time left not known';
+    return left === 0 ? `${copied}, ${time}` : `${copied}, ${(0,report_bytes/* formatBytes */.z3)(rate)}/s, ${time}`;
+}
+/** `16 s left`; what follows when the last byte has arrived; undefined when it is not known. */
+function timeLeft(left) {
+    // Manifests, checks and tags are still to come.
+    if (left === 0)
+        return 'finishing';
+    return left === undefined ? undefined : `${(0,duration/* formatDuration */.a)(left)} left`;
 }
 /** The last line of a transfer: `Copied 1.02 GB in 23 s, 44.3 MB/s on average` */
 function closingLine({ done, total, elapsed }) {
@@ -46652,7 +47266,7 @@ function startMeter(total, every, tick, end) {
     timer.unref();
     return {
         moved: bytes => {
-            pace.moved(bytes);
+            pace.moved(bytes, performance.now());
         },
         [Symbol.dispose]: () => {
             if (over)
@@ -46744,7 +47358,7 @@ function base64Forms(bytes) {
 
 ;// CONCATENATED MODULE: ./src/report/chart.ts
 
-const eighths = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
+const eighths = (/* unused pure expression or super */ null && (['', '▏', '▎', '▍', '▌', '▋', '▊', '▉']));
 /** A bar of block characters: `fraction` (0 to 1) of `width` columns, exact to an eighth. */
 function blocks(fraction, width) {
     const parts = Math.round(Math.min(1, Math.max(0, fraction)) * width * 8);
@@ -46752,11 +47366,14 @@ function blocks(fraction, width) {
     const shown = parts === 0 && fraction > 0 ? 1 : parts;
     return '█'.repeat(Math.floor(shown / 8)) + (eighths[shown % 8] ?? '');
 }
+/** The bars of a chart are as long as this at most, and not worth drawing below the other. */
+const [longest, shortest] = [32, 4];
 /**
  * How the bytes came to the target, as three bars in plain characters, which take on the colours of
- * whatever shows them. Empty when there were none.
+ * whatever shows them, each line at most `columns` wide (30 is the least that is kept to). Empty when
+ * there were none.
  */
-function bytesChart({ copied, mounted, present }, width = 32) {
+function bytesChart({ copied, mounted, present }, columns = 80) {
     const total = copied + mounted + present;
     if (total === 0)
         return [];
@@ -46765,11 +47382,43 @@ function bytesChart({ copied, mounted, present }, width = 32) {
         ['mounted', mounted],
         ['already there', present]
     ];
+    const room = columns - 'already there   1.00 GB  100 %'.length - 2;
+    const width = room < shortest ? 0 : Math.min(room, longest);
     return rows.map(([name, bytes]) => {
         const share = `${Math.round((bytes / total) * 100)} %`.padStart(5);
-        const bar = blocks(bytes / total, width).padEnd(width);
-        return `${name.padEnd(13)}  ${bar}  ${(0,report_bytes/* formatBytes */.z3)(bytes).padStart(8)} ${share}`;
+        const bar = width === 0 ? '' : `  ${blocks(bytes / total, width).padEnd(width)}`;
+        return `${name.padEnd(13)}${bar}  ${formatBytes(bytes).padStart(8)}  ${share}`;
     });
+}
+/** So many squares stand for all bytes. */
+const squares = 20;
+/**
+ * How the bytes came to the target, as one bar of coloured squares and what each colour means, in
+ * Markdown: two lines. Empty when there were none.
+ */
+function bytesBar({ copied, mounted, present }, planned) {
+    const verb = planned ? 'to be ' : '';
+    const parts = [
+        { sign: '🟦', bytes: copied, name: `${verb}copied` },
+        { sign: '🟩', bytes: mounted, name: `${verb}mounted` },
+        { sign: '⬜', bytes: present, name: 'already there' }
+    ];
+    if (copied + mounted + present === 0)
+        return [];
+    const counts = shares(parts.map(({ bytes }) => bytes));
+    return [
+        parts.map(({ sign }, i) => sign.repeat(counts[i] ?? 0)).join(''),
+        parts.map(({ sign, bytes, name }) => `${sign} **${(0,report_bytes/* formatBytes */.z3)(bytes)}** ${name}`).join(' &emsp; ')
+    ];
+}
+/** Squares for each part, `squares` in all; what is at least half a per cent has one. */
+function shares(parts) {
+    const total = parts.reduce((sum, part) => sum + part, 0);
+    const counts = parts.map(part => Math.max(part / total < 0.005 ? 0 : 1, Math.round((part / total) * squares)));
+    // What rounding has put in excess, or left out, is taken from or given to the largest part.
+    const largest = parts.indexOf(Math.max(...parts));
+    const rest = squares - counts.reduce((sum, count) => sum + count, 0);
+    return counts.map((count, i) => (i === largest ? count + rest : count));
 }
 /** What was spared: `1.49 GB of 2.51 GB (59 %) did not have to travel`. */
 function savedLine({ copied, mounted, present }, planned) {
@@ -46781,56 +47430,200 @@ function savedLine({ copied, mounted, present }, planned) {
     return `${(0,report_bytes/* formatBytes */.z3)(saved)} of ${(0,report_bytes/* formatBytes */.z3)(total)} (${share} %) ${planned ? 'need not' : 'did not have to'} travel`;
 }
 
+;// CONCATENATED MODULE: ./src/report/failure-list.ts
+
+
+
+
+/** So many failures are told one by one. */
+const mostFailures = 50;
+/**
+ * What failed, as a list in Markdown: the images first, the run's own failure last. Images that
+ * failed for the same reason share an entry, which has the first one in full and the others folded.
+ * @param several whether the run had several releases, so that each image needs its release's name
+ */
+function failureList(failed, several, redactor) {
+    const told = (0,causes/* imagesFirst */.Po)(failed).slice(0, mostFailures);
+    const rest = failed.length - told.length;
+    const writer = new FailureWriter(several, redactor);
+    return [
+        ...(0,causes/* byCause */.zs)(told).map(group => writer.entry(group)),
+        ...(rest > 0 ? [`- … and ${rest} more`] : [])
+    ].join('\n');
+}
+class FailureWriter {
+    #several;
+    #redactor;
+    constructor(several, redactor) {
+        this.#several = several;
+        this.#redactor = redactor;
+    }
+    entry([first, ...others]) {
+        const { error } = first;
+        const facts = this.#facts(error);
+        const help = (0,report_help/* helpFor */.V)(error);
+        const more = others.length === 0 ? '' : ` and ${(0,lines/* plural */.LS)(others.length, 'more image')}`;
+        return [
+            `- **${this.#name(first)}**${more}: ${this.#message(error.message)}`,
+            ...(facts.length === 0 ? [] : [`  <br>${facts.join(', ')}`]),
+            ...(error.advice === undefined ? [] : [`  <br>**What to do:** ${this.#say(error.advice)}`]),
+            ...(help === undefined ? [] : [`  <br>[More about this failure](${help})`]),
+            ...(others.length === 0 ? [] : ['', ...this.#folded(others)])
+        ].join('\n');
+    }
+    #folded(others) {
+        const lines = others.map(failed => `  - ${[this.#name(failed), ...this.#facts(failed.error)].join(', ')}`);
+        const what = others.length === 1 ? 'The other image' : `The other ${others.length} images`;
+        return [`  <details><summary>${what}</summary>`, '', ...lines, '', '  </details>', ''];
+    }
+    #name({ release, image }) {
+        if (image === undefined)
+            return 'The run';
+        const of = this.#several && release !== undefined ? ` of ${this.#code(release, 140)}` : '';
+        return `${this.#code(image, 120)}${of}`;
+    }
+    /** What was answered comes first, and the request that was made behind it. */
+    #message(text) {
+        const { answer, request } = (0,causes/* splitRequest */.oX)(shortened(text));
+        return request === undefined
+            ? this.#say(answer)
+            : `${this.#say(answer)} (${this.#code(request)})`;
+    }
+    #facts({ host, repository, digest, status, attempts }) {
+        return [
+            ...(host === undefined ? [] : [`host ${this.#code(host)}`]),
+            ...(repository === undefined ? [] : [`repository ${this.#code(repository)}`]),
+            ...(status === undefined ? [] : [`status ${status}`]),
+            ...(attempts === undefined ? [] : [(0,lines/* plural */.LS)(attempts, 'attempt')]),
+            // The longest comes last, so that a line breaks nowhere but before it.
+            ...(digest === undefined ? [] : [`digest ${this.#code(digest)}`])
+        ];
+    }
+    #code(text, limit = 300) {
+        return code(this.#redactor.redact(text), limit);
+    }
+    #say(text) {
+        return escapeMarkdown(this.#redactor.redact(text));
+    }
+}
+/** A digest in a message is cut to what people compare; the whole one stands among the facts. */
+function shortened(message) {
+    return message.replace(/(sha256:[0-9a-f]{12})[0-9a-f]{52}/g, '$1…');
+}
+
 // EXTERNAL MODULE: ./src/report/fate.ts
 var fate = __nccwpck_require__(8298);
-;// CONCATENATED MODULE: ./src/report/markdown.ts
+;// CONCATENATED MODULE: ./src/report/image-table.ts
 
-const entities = {
-    '&': '&amp;',
-    '<': '&lt;',
-    '>': '&gt;',
-    '"': '&quot;'
+
+
+
+
+
+
+const statusSigns = {
+    copied: '✅',
+    present: '✅',
+    planned: '📋',
+    staged: '📦',
+    failed: '❌'
 };
-/**
- * Foreign text in Markdown: shown as it is, so that it can neither begin a link, a mention, a table
- * cell, a formula or markup, nor end the code span it stands in. One line.
- * @see https://github.github.com/gfm/#entity-and-numeric-character-references
- */
-function escapeMarkdown(text, limit) {
-    return (0,oci_clean/* clean */.uH)(text, limit)
-        .replace(/[&<>"'`|*~[\]\\!#$@{}()]/g, sign => entities[sign] ?? `&#${sign.charCodeAt(0)};`)
-        .replace(/(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])/g, '&#95;')
-        .replace(/:(?=\/\/)/g, '&#58;')
-        .replace(/(?<=www)\./gi, '&#46;');
+/** What became of a release as a whole, in Markdown: `✅ published`. */
+function releaseFate({ published, changed, images }) {
+    if (published)
+        return `✅ ${changed ? 'published' : 'already published'}`;
+    if (images.some(({ status }) => status === 'failed'))
+        return '❌ not published';
+    if (images.some(({ status }) => status === 'planned'))
+        return '📋 planned';
+    if (images.some(({ status }) => status === 'staged'))
+        return '📦 staged, not tagged';
+    return '❌ not published';
 }
-/** Foreign text as code: escaped, and left alone by whatever looks for links and mentions. */
-function code(text, limit) {
-    return `<code>${escapeMarkdown(text, limit)}</code>`;
+/** The images of a release as a table in Markdown, those that failed first. Empty when there are none. */
+function imageTable(images, redactor) {
+    if (images.length === 0)
+        return '';
+    const order = [...images].sort(failedFirst);
+    const columns = [
+        {
+            head: 'Image',
+            cell: ({ name }) => code(redactor.redact(name), 140),
+            total: images.length === 1 ? '' : total((0,lines/* plural */.LS)(images.length, 'image'))
+        },
+        { head: 'Result', cell: result },
+        {
+            head: 'Digest',
+            cell: ({ digest }) => (digest === undefined ? '' : code((0,oci_digest/* hexOf */.ZD)(digest).slice(0, 12)))
+        },
+        ...byteColumns(images),
+        {
+            head: 'Time',
+            cell: ({ milliseconds }) => (milliseconds === 0 ? '' : unbroken((0,duration/* formatDuration */.a)(milliseconds))),
+            figures: true
+        }
+    ];
+    return table(order, columns);
 }
-/** Lines in a fence that none of them can close. */
-function fence(lines, language = 'text') {
-    const safe = lines.map(line => {
-        const indent = /^ */.exec(line)?.[0] ?? '';
-        return indent + (0,oci_clean/* clean */.uH)(line.slice(indent.length), 1000);
-    });
-    const longest = Math.max(2, ...safe.flatMap(line => [...line.matchAll(/`+/g)].map(([run]) => run.length)));
-    const bar = '`'.repeat(longest + 1);
-    return `${bar}${language}\n${safe.join('\n')}\n${bar}`;
+/** Several releases as a table in Markdown, in the order given. */
+function releaseTable(releases, redactor) {
+    const sums = new Map(releases.map(({ tag, images }) => [tag, sumOf(images)]));
+    const all = releases.flatMap(({ images }) => images);
+    const columns = [
+        {
+            head: 'Release',
+            cell: ({ release }) => releaseName(release, redactor),
+            total: total((0,lines/* plural */.LS)(releases.length, 'release'))
+        },
+        { head: 'Result', cell: ({ release }) => unbroken(releaseFate(release)) },
+        {
+            head: 'Images',
+            cell: ({ release }) => String(release.images.length),
+            total: total(String(all.length)),
+            figures: true
+        },
+        ...byteColumns([...sums.values()])
+    ];
+    return table(releases.map(release => ({ ...sumOf(release.images), release })), columns);
 }
-/** A table; cells are Markdown already. Columns after the first `left` are aligned to the right. */
-function table(head, rows, left) {
-    const line = (cells) => `| ${cells.join(' | ')} |`;
-    const rule = head.map((_, column) => (left.has(column) ? ':---' : '---:'));
-    return [line(head), line(rule), ...rows.map(line)].join('\n');
+/** A release by its tag, and by that at the target where it is another one. */
+function releaseName({ tag, targetTag }, redactor) {
+    const name = (text) => code(redactor.redact(text), 140);
+    return targetTag === tag ? name(tag) : `${name(tag)} as ${name(targetTag)}`;
 }
-/** A section that can be opened. The heading is Markdown without line breaks. */
-function details(heading, body, open) {
-    // GitHub reads Markdown inside only behind an empty line.
-    return `<details${open ? ' open' : ''}><summary>${heading}</summary>\n\n${body}\n\n</details>`;
+function sumOf(images) {
+    return { size: images.reduce((sum, { size }) => sum + size, 0), bytes: (0,verdict/* totals */.Sd)(images) };
+}
+function byteColumns(rows) {
+    const figures = [
+        ['Size', ({ size }) => size],
+        ['Copied', ({ bytes }) => bytes.copied],
+        ['Mounted', ({ bytes }) => bytes.mounted],
+        ['Already there', ({ bytes }) => bytes.present]
+    ];
+    return figures.map(([head, value]) => ({
+        head,
+        cell: row => some(value(row)),
+        total: rows.length === 1 ? '' : total(some(rows.reduce((sum, row) => sum + value(row), 0))),
+        figures: true
+    }));
+}
+function some(bytes) {
+    return bytes === 0 ? '' : unbroken((0,report_bytes/* formatBytes */.z3)(bytes));
+}
+function total(text) {
+    return text === '' ? '' : `<b>${unbroken(text)}</b>`;
+}
+function result(image) {
+    const { status } = image;
+    const mark = (0,fate/* fateMark */.qd)(image);
+    return `${unbroken(`${statusSigns[status]} ${status}`)}${mark === '' ? '' : `<br>${escapeMarkdown(mark)}`}`;
+}
+function failedFirst(a, b) {
+    return Number(b.status === 'failed') - Number(a.status === 'failed');
 }
 
 ;// CONCATENATED MODULE: ./src/report/summary.ts
-
 
 
 
@@ -46845,8 +47638,8 @@ function details(heading, body, open) {
  * @see https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands#adding-a-job-summary
  */
 const largestSummary = 1024 * 1024 - 16 * 1024;
-/** So many failures are told one by one. */
-const mostFailures = 50;
+/** So many releases, the newest, have a line in the table of releases. */
+const mostReleases = 200;
 const signs = {
     failed: '❌',
     mirrored: '✅',
@@ -46856,37 +47649,29 @@ const signs = {
     staged: '📦',
     nothing: '✅'
 };
-const statusSigns = {
-    copied: '✅ copied',
-    present: '✅ present',
-    planned: '📋 planned',
-    staged: '📦 staged',
-    failed: '❌ failed'
-};
 /**
- * The job summary in Markdown: what happened, failures first, the images, the bytes, the hand-over.
+ * The job summary in Markdown: what happened, failures first, the bytes, the images, the hand-over.
  * Foreign text is escaped, secrets are out. Never longer than `limit` bytes: what does not fit is
  * left out, oldest release first, and a note says so.
  */
 function summary(record, redactor, handOver, limit = largestSummary) {
-    const { outcome, sentence } = (0,verdict/* verdict */.WJ)(record);
+    const { outcome, headline, notes } = (0,verdict/* verdict */.WJ)(record);
     const say = (text) => escapeMarkdown(redactor.redact(text), 2000);
     const failed = (0,verdict/* failures */.e9)(record);
+    const newestFirst = [...record.releases].reverse();
+    const several = newestFirst.length > 1;
     const head = [
-        '## Azure Arc-enabled data services: mirror',
-        `${signs[outcome]} **${say(sentence)}**`,
-        ...(failed.length === 0 ? [] : [failureList(failed, redactor)])
+        `### ${signs[outcome]} ${say(headline)}`,
+        ...(failed.length === 0 ? [] : [failureList(failed, several, redactor)]),
+        ...bytesAndNotes(record, notes.map(say)),
+        ...(handOver?.json.warnings ?? []).map(text => `> [!WARNING]\n> ${say(text)}`),
+        ...(several ? [releaseTable(newestFirst.slice(0, mostReleases), redactor)] : [])
     ];
     const tail = [
-        ...chartOf(record),
-        ...(handOver === undefined
-            ? []
-            : [details('<b>Hand-over</b>: what to paste', redactor.redact(handOver.markdown), true)]),
+        ...(handOver === undefined ? [] : [redactor.redact(handOver.markdown)]),
         `<sub>${footer(record)}</sub>`
     ];
-    const sections = [...record.releases]
-        .reverse()
-        .map((release, i) => releaseSection(release, redactor, i === 0, record.releases.length > 1));
+    const sections = newestFirst.map(release => releaseSection(release, several, redactor));
     const kept = [];
     // Each part is followed by an empty line; the note takes the last 300 bytes.
     let room = limit - 300 - size([...head, ...tail]);
@@ -46900,89 +47685,35 @@ function summary(record, redactor, handOver, limit = largestSummary) {
     const note = cut === 0
         ? []
         : [
-            `_${(0,lines/* plural */.LS)(cut, 'older release')} left out here, since a summary may not be longer; the lock file and the output \`images\` have them all._`
+            `_The images of ${(0,lines/* plural */.LS)(cut, 'older release')} are left out here, since a summary may not be longer; the lock file and the output \`images\` have them all._`
         ];
     return `${[...head, ...kept, ...note, ...tail].join('\n\n')}\n`;
 }
 function size(parts) {
     return parts.reduce((sum, part) => sum + Buffer.byteLength(part) + 2, 0);
 }
-function failureList(failed, redactor) {
-    const items = failed.slice(0, mostFailures).map(({ release, image, error }) => {
-        const value = (text, limit = 300) => code(redactor.redact(text), limit);
-        const say = (text) => escapeMarkdown(redactor.redact(text));
-        const name = image === undefined ? 'The run' : value(image, 120);
-        const help = (0,report_help/* helpFor */.V)(error);
-        const of = release === undefined ? '' : ` of ${value(release, 140)}`;
-        const facts = [
-            ...(error.host === undefined ? [] : [`host ${value(error.host)}`]),
-            ...(error.repository === undefined ? [] : [`repository ${value(error.repository)}`]),
-            ...(error.digest === undefined ? [] : [`digest ${value(error.digest)}`]),
-            ...(error.status === undefined ? [] : [`status ${error.status}`]),
-            ...(error.attempts === undefined ? [] : [(0,lines/* plural */.LS)(error.attempts, 'attempt')])
-        ];
-        return [
-            `- **${name}**${of}: ${say(error.message)}`,
-            ...(facts.length === 0 ? [] : [`  <br>${facts.join(', ')}`]),
-            ...(error.advice === undefined ? [] : [`  <br>**What to do:** ${say(error.advice)}`]),
-            ...(help === undefined ? [] : [`  <br>[More about this failure](${help})`])
-        ].join('\n');
-    });
-    const rest = failed.length - items.length;
-    const more = rest > 0 ? [`- … and ${rest} more`] : [];
-    return ['### What failed', '', ...items, ...more].join('\n');
-}
-function releaseSection(release, redactor, newest, several) {
-    const { tag, targetTag, images, missing } = release;
-    const name = (text) => code(redactor.redact(text), 140);
-    const renamed = targetTag === tag ? '' : ` as ${name(targetTag)}`;
-    const heading = `<b>${name(tag)}</b>${renamed}: ${(0,lines/* plural */.LS)(images.length, 'image')}, ${fateOf(release)}`;
-    const order = [...images].sort(failedFirst);
-    const rows = order.map(image => summary_rowOf(image, name));
-    const head = ['Image', 'Digest', 'Size', 'Copied', 'Mounted', 'Already there', 'Time', 'Result'];
-    const lost = missing.length === 0
-        ? []
-        : [`Not at the source under this tag: ${missing.map(name).join(', ')}.`];
-    const body = [...(rows.length === 0 ? [] : [table(head, rows, new Set([0, 1, 7]))]), ...lost];
-    if (body.length === 0)
-        body.push('No image was reached.');
-    return several
-        ? details(heading, body.join('\n\n'), newest)
-        : `### ${heading}\n\n${body.join('\n\n')}`;
-}
-function fateOf({ published, changed, images }) {
-    if (published)
-        return changed ? 'published' : 'already published';
-    if (images.some(({ status }) => status === 'failed'))
-        return 'not published';
-    if (images.some(({ status }) => status === 'planned'))
-        return 'planned';
-    return images.some(({ status }) => status === 'staged') ? 'staged, not tagged' : 'not published';
-}
-function failedFirst(a, b) {
-    return Number(b.status === 'failed') - Number(a.status === 'failed');
-}
-function summary_rowOf(image, name) {
-    const { digest, size, bytes, milliseconds, status } = image;
-    const some = (value) => (value === 0 ? '' : (0,report_bytes/* formatBytes */.z3)(value));
-    const mark = (0,fate/* fateMark */.qd)(image);
-    return [
-        name(image.name),
-        digest === undefined ? '' : code((0,oci_digest/* hexOf */.ZD)(digest).slice(0, 12)),
-        some(size),
-        some(bytes.copied),
-        some(bytes.mounted),
-        some(bytes.present),
-        milliseconds === 0 ? '' : (0,duration/* formatDuration */.a)(milliseconds),
-        statusSigns[status] + (mark === '' ? '' : `<br>${escapeMarkdown(mark)}`)
-    ];
-}
-function chartOf(record) {
-    const moved = (0,verdict/* totals */.Sd)(record.releases.flatMap(({ images }) => images));
-    const bars = bytesChart(moved);
-    if (bars.length === 0)
+/** How the bytes came to the target, and what else there is to say, in one paragraph. */
+function bytesAndNotes({ releases, dryRun }, notes) {
+    const moved = (0,verdict/* totals */.Sd)(releases.flatMap(({ images }) => images));
+    const bar = bytesBar(moved, dryRun);
+    const sentences = [...(bar.length === 0 ? [] : [`${savedLine(moved, dryRun)}.`]), ...notes];
+    if (sentences.length === 0)
         return [];
-    return [`**Bytes:** ${savedLine(moved, record.dryRun)}.`, fence(bars)];
+    return [[...bar, sentences.join(' ')].join('\n<br>')];
+}
+function releaseSection(release, several, redactor) {
+    const { images, missing } = release;
+    const fate = releaseFate(release);
+    const lost = missing.map(name => code(redactor.redact(name), 140)).join(', ');
+    const parts = [
+        imageTable(images, redactor),
+        ...(lost === '' ? [] : [`Not at the source under this tag: ${lost}.`])
+    ].filter(part => part !== '');
+    const body = parts.length === 0 ? 'No image was reached.' : parts.join('\n\n');
+    const heading = `<b>${releaseName(release, redactor)}</b>: ${(0,lines/* plural */.LS)(images.length, 'image')}, ${fate}`;
+    if (!several)
+        return `#### ${heading}\n\n${body}`;
+    return details(heading, body, images.some(({ status }) => status === 'failed'));
 }
 function footer({ startedAt, finishedAt, engine, requests, peakMemory }) {
     const time = (0,duration/* formatDuration */.a)(finishedAt.getTime() - startedAt.getTime());
@@ -46990,6 +47721,7 @@ function footer({ startedAt, finishedAt, engine, requests, peakMemory }) {
 }
 
 ;// CONCATENATED MODULE: ./src/report/actions.ts
+
 
 
 
@@ -47012,8 +47744,10 @@ const progressEvery = 10_000;
  */
 function actionsReporter(env, now = () => new Date()) {
     const redactor = new Redactor();
-    const log = stepLog(redactor);
-    let depth = 0;
+    const groups = new Groups();
+    const log = stepLog(redactor, () => {
+        groups.open();
+    });
     const attempt = async (part, body) => {
         try {
             return await body();
@@ -47026,25 +47760,13 @@ function actionsReporter(env, now = () => new Date()) {
     return {
         log,
         async group(title, body) {
-            // The runner knows no groups in groups: an inner one is a heading.
-            const outer = depth === 0;
-            const line = (0,lines/* safeLine */.om)(title, redactor);
-            if (outer)
-                core/* startGroup */.Oh(line);
-            else
-                core/* info */.pq(line);
-            depth++;
-            try {
-                return await body();
-            }
-            finally {
-                depth--;
-                if (outer)
-                    core/* endGroup */.N4();
-            }
+            return await groups.run((0,lines/* safeLine */.om)(title, redactor), body);
         },
         planned(figures) {
-            log.info((0,plan_line/* planLine */.o)(figures));
+            // A group is folded, and this line is for everybody.
+            groups.after(() => {
+                log.info((0,plan_line/* planLine */.o)(figures));
+            });
         },
         progress(bytesToCopy) {
             return startMeter(bytesToCopy, progressEvery, standing => {
@@ -47083,19 +47805,23 @@ function annotate(record, redactor, log) {
     for (const { title, message } of annotations(record, redactor))
         core/* error */.z3(message, { title });
 }
-function stepLog(redactor) {
+/** @param before - called before anything is written that may be seen */
+function stepLog(redactor, before) {
     const safe = (message) => (0,lines/* safeLines */.Bv)(message, redactor).join('\n');
     return {
         debug: message => {
             core/* debug */.Yz(safe(message));
         },
         info: message => {
+            before();
             core/* info */.pq(safe(message));
         },
         notice: message => {
+            before();
             core/* notice */.lm(safe(message));
         },
         warning: message => {
+            before();
             core/* warning */.$e(safe(message));
         },
         secret: value => {
@@ -47144,6 +47870,59 @@ function formatCount(count) {
 function formatExactBytes(bytes) {
     const short = formatBytes(bytes);
     return bytes < 1000 ? short : `${short} (${formatCount(bytes)} B)`;
+}
+
+
+/***/ }),
+
+/***/ 304:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Po: () => (/* binding */ imagesFirst),
+/* harmony export */   oX: () => (/* binding */ splitRequest),
+/* harmony export */   zs: () => (/* binding */ byCause)
+/* harmony export */ });
+/**
+ * Failures by their cause: twenty images that the same answer has stopped are one group. The groups
+ * come in the order of their first failures, and so do those within a group.
+ */
+function byCause(failed) {
+    const groups = new Map();
+    for (const one of failed) {
+        const cause = causeOf(one);
+        const group = groups.get(cause);
+        if (group === undefined)
+            groups.set(cause, [one]);
+        else
+            group.push(one);
+    }
+    return [...groups.values()];
+}
+/** The images first, the run's own failure last: it mostly says what follows from theirs. */
+function imagesFirst(failed) {
+    return [
+        ...failed.filter(({ image }) => image !== undefined),
+        ...failed.filter(({ image }) => image === undefined)
+    ];
+}
+/** What failures with the same cause have in common: all but which image, and which part of it. */
+function causeOf({ image, error }) {
+    const { message, advice, host, status } = error;
+    const general = message
+        .split(' ')
+        .filter(word => !/\/|sha256:/.test(word) && word.replace(/[:,.]$/, '') !== image);
+    return JSON.stringify([image === undefined, general, advice, host, status]);
+}
+/**
+ * A message in two parts: what came of it, and the request that it may begin with, as in
+ * `GET /v2/: example.com answers 401`.
+ */
+function splitRequest(message) {
+    const [, request, answer] = /^([A-Z]{3,7} \/\S*): (.+)$/s.exec(message) ?? [];
+    if (request === undefined || answer === undefined)
+        return { answer: message };
+    return { answer, request };
 }
 
 
@@ -47356,6 +48135,8 @@ function plural(count, noun) {
 /** The plan in one line, with exact bytes. */
 function planLine(figures) {
     const { images, blobsToCopy, bytesToCopy, bytesToMount, bytesPresent } = figures;
+    if (images === 0)
+        return 'Plan: nothing to do';
     const copy = `${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_0__/* .formatExactBytes */ .Uv)(bytesToCopy)} to copy in ${(0,_lines_js__WEBPACK_IMPORTED_MODULE_1__/* .plural */ .LS)(blobsToCopy, 'blob')}`;
     return `Plan: ${(0,_lines_js__WEBPACK_IMPORTED_MODULE_1__/* .plural */ .LS)(images, 'image')} of ${releaseSpan(figures.releases)}: ${copy}, ${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_0__/* .formatExactBytes */ .Uv)(bytesToMount)} to mount, ${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_0__/* .formatExactBytes */ .Uv)(bytesPresent)} already there`;
 }
@@ -47383,6 +48164,7 @@ function releaseSpan(tags) {
 /* harmony export */   ik: () => (/* binding */ place)
 /* harmony export */ });
 /* harmony import */ var _bytes_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(2661);
+/* harmony import */ var _causes_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(304);
 /* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(6132);
 /* harmony import */ var _fate_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8298);
 /* harmony import */ var _lines_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2365);
@@ -47392,49 +48174,67 @@ function releaseSpan(tags) {
 
 
 
+
 /** Judges a run by its record alone; says nothing that the record does not hold. */
 function verdict(record) {
-    const { outcome, sentence } = judge(record);
+    const { outcome, headline, bytes, note } = judge(record);
     const fate = (0,_fate_js__WEBPACK_IMPORTED_MODULE_0__/* .fateSentence */ .uN)(record.releases.flatMap(({ images }) => images));
-    return { outcome, sentence: fate === undefined ? sentence : `${sentence} ${fate}.` };
+    const notes = [note, fate === undefined ? undefined : `${fate}.`].filter(text => text !== undefined);
+    const first = `${headline}${bytes === undefined ? '' : `: ${bytes}`}.`;
+    return { outcome, headline, notes, sentence: [first, ...notes].join(' ') };
 }
 function judge(record) {
-    const { releases, dryRun, publish } = record;
+    const { releases, dryRun, publish, reason } = record;
     if (hasFailed(record))
-        return { outcome: 'failed', sentence: failureSentence(record) };
+        return { outcome: 'failed', headline: failureHeadline(record) };
     const all = releases.flatMap(({ images }) => images);
     const what = `${(0,_lines_js__WEBPACK_IMPORTED_MODULE_1__/* .plural */ .LS)(all.length, 'image')} of ${(0,_plan_line_js__WEBPACK_IMPORTED_MODULE_2__/* .releaseSpan */ .I)(releases.map(({ tag }) => tag))}`;
     const moved = totals(all);
     const bytes = (verb = '') => `${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_3__/* .formatBytes */ .z3)(moved.copied)} ${verb}copied, ${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_3__/* .formatBytes */ .z3)(moved.mounted)} ${verb}mounted, ${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_3__/* .formatBytes */ .z3)(moved.present)} already there`;
     const target = place(record.target);
     const time = (0,_duration_js__WEBPACK_IMPORTED_MODULE_4__/* .formatDuration */ .a)(record.finishedAt.getTime() - record.startedAt.getTime());
-    if (releases.length === 0)
-        return { outcome: 'nothing', sentence: 'There was nothing to mirror.' };
+    if (releases.length === 0) {
+        return {
+            outcome: 'nothing',
+            headline: reason?.replace(/\.$/, '') ?? 'There was nothing to mirror'
+        };
+    }
     if (dryRun) {
         return {
             outcome: 'planned',
-            sentence: `Dry run: ${what} for ${target}: ${bytes('to be ')}. Nothing was moved.`
+            headline: `Dry run: ${what} for ${target}`,
+            bytes: bytes('to be '),
+            note: 'Nothing was moved.'
         };
     }
     if (!publish) {
         return {
             outcome: 'staged',
-            sentence: `Staged ${what} at ${target} in ${time}: ${bytes()}. No tag was pushed.`
+            headline: `Staged ${what} at ${target} in ${time}`,
+            bytes: bytes(),
+            note: 'No tag was pushed.'
         };
     }
-    const changed = releases.some(release => release.changed);
-    if (changed) {
-        return { outcome: 'mirrored', sentence: `Mirrored ${what} to ${target} in ${time}: ${bytes()}.` };
+    if (releases.some(({ changed }) => changed)) {
+        return {
+            outcome: 'mirrored',
+            headline: `Mirrored ${what} to ${target} in ${time}`,
+            bytes: bytes()
+        };
     }
     if (moved.copied + moved.mounted > 0) {
+        const done = record.engine === 'docker' ? 'Sent again' : 'Repaired';
         return {
             outcome: 'repaired',
-            sentence: `${record.engine === 'docker' ? 'Sent again' : 'Repaired'} ${what} at ${target} in ${time}: ${bytes()}. No tag had to change.`
+            headline: `${done} ${what} at ${target} in ${time}`,
+            bytes: bytes(),
+            note: 'No tag had to change.'
         };
     }
     return {
         outcome: 'complete',
-        sentence: `Already complete: ${what} at ${target}, verified in ${time}. Nothing was moved.`
+        headline: `Already complete: ${what} at ${target}, verified in ${time}`,
+        note: 'Nothing was moved.'
     };
 }
 /** Whether anything that was asked for was not reached. */
@@ -47483,8 +48283,8 @@ function circumstances(error) {
         ...(attempts === undefined ? [] : [(0,_lines_js__WEBPACK_IMPORTED_MODULE_1__/* .plural */ .LS)(attempts, 'attempt')])
     ];
 }
-function failureSentence(record) {
-    const { releases, failure, publish, dryRun } = record;
+function failureHeadline(record) {
+    const { releases, failure, publish, dryRun, unreached = [] } = record;
     const parts = [];
     const whole = published(record);
     if (whole.length > 0) {
@@ -47501,11 +48301,17 @@ function failureSentence(record) {
             parts.push(`${release.tag} ${fate}`);
         }
     }
-    const reason = failure?.message.replace(/\.$/, '');
-    if (reason !== undefined && (releases.length === 0 || whole.length === releases.length)) {
+    const reason = failure && (0,_causes_js__WEBPACK_IMPORTED_MODULE_5__/* .splitRequest */ .oX)(failure.message).answer.replace(/\.$/, '');
+    // The images' own failures are told with them, unless one reason stopped the run and all of them.
+    const images = releases.flatMap(release => release.images);
+    const stopped = images.some(({ error }) => error?.message === failure?.message);
+    if (reason !== undefined && (whole.length === releases.length || stopped))
         parts.unshift(reason);
+    if (unreached.length > 0 && releases.length > 0) {
+        const wasWere = unreached.length === 1 ? 'was' : 'were';
+        parts.push(`${(0,_plan_line_js__WEBPACK_IMPORTED_MODULE_2__/* .releaseSpan */ .I)(unreached)} ${wasWere} not begun`);
     }
-    return `Failed: ${parts.length === 0 ? (reason ?? 'not everything was reached') : parts.join('; ')}.`;
+    return `Failed: ${parts.length === 0 ? (reason ?? 'not everything was reached') : parts.join('; ')}`;
 }
 
 

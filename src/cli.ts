@@ -1,4 +1,5 @@
 import {tmpdir} from 'node:os';
+import {relative} from 'node:path';
 
 import {type Arguments, parseArguments} from './cli/arguments.ts';
 import {demo, demoDocument} from './cli/demo.ts';
@@ -26,6 +27,14 @@ function terminalOf({json}: Arguments) {
   return {input: stdin, output: json ? stderr : stdout};
 }
 
+/** What is typed to start this program again from here. */
+function program(): string {
+  const path = argv[1] ?? '';
+  const short = relative('', path);
+  const shown = short.startsWith('..') ? path : short;
+  return `node ${/[^\w./\\:-]/.test(shown) ? JSON.stringify(shown) : shown}`;
+}
+
 async function given(told: Arguments, reporter: Reporter): Promise<Given> {
   const parts = [told.given, readVariables(env, reporter.log)];
   const name = told.passwordOnStdin;
@@ -39,7 +48,7 @@ async function given(told: Arguments, reporter: Reporter): Promise<Given> {
     : known;
 }
 
-/** @returns the exit code: 0 done, 1 failed, 2 wrong usage */
+/** @returns the exit code: 0 done, 1 failed, 2 wrong usage, 130 cancelled */
 async function run(told: Arguments): Promise<number> {
   if (told.command === 'help') stdout.write(helpText(stdout.columns));
   else if (told.command === 'version') stdout.write(`${version}\n`);
@@ -54,25 +63,36 @@ async function run(told: Arguments): Promise<number> {
       stderr,
       json,
       tty,
+      // The demo takes its lock file away, and its registries are nothing to point a controller at.
+      keep: command !== 'demo',
       verbose: env.DEBUG === 'arcdata-mirror'
     });
     const cancel = onCancel();
+    cancel.signal.addEventListener('abort', () => {
+      reporter.log.notice(
+        'Cancelling: what is under way is taken back. Ctrl-C once more ends it at once.'
+      );
+    });
+    // Whoever cancelled a run that was all but over has a run that is done.
+    const end = (code: number) => (code !== 0 && cancel.signal.aborted ? 130 : code);
     const stage = {reporter, env, signal: cancel.signal, runnerTemp: tmpdir(), undo: noUndo};
     try {
       if (command === 'demo') {
-        const code = await demo(stage);
+        const code = await demo(stage, program());
         if (json) write(demoDocument(results));
-        return code;
+        return end(code);
       }
       const known = await given(told, reporter);
       if (command === 'verify') {
-        return await verifyCommand(known, {
+        const code = await verifyCommand(known, {
           ...stage,
+          reporter,
           against: told.against,
           ...(json && {json: write})
         });
+        return end(code);
       }
-      return hasFailed(await main(readSettings(known, reporter.log, env), stage)) ? 1 : 0;
+      return end(hasFailed(await main(readSettings(known, reporter.log, env), stage)) ? 1 : 0);
     } finally {
       cancel.end();
     }

@@ -23,6 +23,7 @@ import {parseTagRequest, type TagRequest} from './release/request.ts';
 export type {Endpoint, ImageSelection, Settings} from './inputs/settings.ts';
 
 const transfers = {unit: 'transfers', least: 1, most: 64, example: 8};
+const shardLimits = {unit: 'shards', least: 1, most: 16, example: 4};
 const minutes = {unit: 'minutes', least: 1, most: 2880, example: 180};
 
 /**
@@ -66,6 +67,7 @@ export function readSettings(
   const targetTag = checks.read('target-tag', readTag);
   const concurrency = checks.read('concurrency', text => readNumber(text, transfers));
   const timeout = checks.read('timeout', text => readNumber(text, minutes));
+  const shards = checks.read('shards', text => readNumber(text, shardLimits));
   const engine = checks.read('engine', text =>
     readChoice<Settings['engine']>(text, ['registry', 'docker'])
   );
@@ -84,7 +86,7 @@ export function readSettings(
   for (const ended of ca?.expired ?? []) checks.tell('warning', 'ca-file', ended);
   checkTogether(checks, {source, target, tags, targetTag});
 
-  const needed = {source, target, timeout, engine, lockFile, ...flags};
+  const needed = {source, target, timeout, shards, engine, lockFile, ...flags};
   if (checks.problems.length > 0 || !isWhole(needed)) throw new InputError(checks.problems);
   return {
     ...needed,

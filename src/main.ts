@@ -13,6 +13,7 @@ import {DockerEngine} from './run/docker-engine.ts';
 import {Draft} from './run/draft.ts';
 import {figures, plannedReleases} from './run/figures.ts';
 import {firstQuestions} from './run/first-questions.ts';
+import {matrixOf} from './run/matrix.ts';
 import {greet, type Network, openRegistries} from './run/registries.ts';
 import {chooseReleases} from './run/releases.ts';
 import {signInDocker} from './run/sign-in.ts';
@@ -74,27 +75,30 @@ export async function main(settings: Settings, stage: Stage): Promise<RunRecord>
       signal,
       offers: !settings.dryRun && settings.engine === 'registry'
     });
-    const chosen = await reporter.group('Releases', () =>
+    const choice = await reporter.group('Releases', () =>
       chooseReleases(registries, settings, questions, {
         ...{log, slots: lanes.reading, signal, survey}
       })
     );
+    draft.choice = choice;
 
     const plan = await reporter.group('Plan', async () => {
       const made = await makePlan(
-        chosen.flatMap(({images}) => images),
+        choice.releases.flatMap(({images}) => images),
         survey
       );
-      reporter.planned(figures(chosen, made));
+      reporter.planned(figures(choice.releases, made));
       return made;
     });
-    const releases = plannedReleases(chosen, plan);
+    const releases = plannedReleases(choice.releases, plan);
     if (settings.dryRun) {
       draft.releases.push(
         ...releases.map(release =>
           plannedResult(release, {source: source.name, target: target.name})
         )
       );
+      // What docker pushes cannot be staged.
+      if (settings.engine === 'registry') draft.matrix = matrixOf(plan, settings);
       return draft.finish();
     }
 

@@ -299,7 +299,7 @@ wanted('the built action between two real registries', () => {
   test('the summary has the table and the hand-over', () => {
     const {summary} = mirrored.end;
     expect(summary).toContain('Mirrored 20 images of');
-    expect(summary).toMatch(/\| *Image *\| *Digest *\|/);
+    expect(summary).toMatch(/\| *Image *\| *Result *\| *Digest *\|/);
     for (const {name, root} of releases.first.images) {
       const row = summary
         .split('\n')

@@ -72,7 +72,7 @@ describe('finish', () => {
       cli: '1.5.31',
       chart: '1.46.0'
     });
-    expect(step.summary).toContain('✅ **Mirrored 5 images');
+    expect(step.summary).toContain('### ✅ Mirrored 5 images');
     expect(summaryFindings(step.summary)).toEqual([]);
     expect(step.outputs['lock-file']).toBe(join(home, 'arcdata.lock.json'));
     expect(readLockFile(await readFile(join(home, 'arcdata.lock.json'), 'utf8'))).toMatchObject({
@@ -102,13 +102,32 @@ describe('finish', () => {
     expect(ten.commands[3]).toEqual({
       name: 'error',
       properties: {title: `arc-3 of ${tag}`},
-      data: 'Layer 3 was lost. (host h, status 404, 1 attempt) Ask.',
+      data: 'Layer 3 was lost (host h, status 404, 1 attempt). Ask.',
       version: 2
     });
     const eleven = await finish(aRecord([aRelease(tag, 'failed', {images: images(11)})]));
     expect(eleven.commands).toHaveLength(10);
     expect(eleven.commands.at(-1)?.data).toBe(
       '2 more images failed; the job summary and the output images name them.'
+    );
+  });
+
+  test('annotates a cause once, whatever it hit', async () => {
+    const images = names.map(name =>
+      anImage(tag, name, {status: 'failed', error: {message: 'The run was cancelled'}})
+    );
+    const failure = {message: 'The run was cancelled'};
+    const step = await finish(aRecord([aRelease(tag, 'failed', {images})], {failure}));
+    expect(step.commands).toEqual([
+      {
+        name: 'error',
+        properties: {title: `arc-controller-db of ${tag} and 4 more images`},
+        data: 'The run was cancelled.',
+        version: 2
+      }
+    ]);
+    expect(step.log).toContain(
+      `Failed: The run was cancelled; ${tag} was not published: 5 of 5 images failed.\n`
     );
   });
 
@@ -279,16 +298,51 @@ describe('while it runs', () => {
         return 7;
       });
       expect(value).toBe(7);
-      await expect(reporter.group('Broken', () => Promise.reject(new Error('no')))).rejects.toThrow(
-        'no'
-      );
+      await expect(
+        reporter.group('Broken', () => {
+          reporter.log.info('so far');
+          return Promise.reject(new Error('no'));
+        })
+      ).rejects.toThrow('no');
     });
     expect(step.log.trim().split('\n')).toEqual([
       '::group::Outer',
       'Inner',
       '::endgroup::',
       '::group::Broken',
+      'so far',
       '::endgroup::'
+    ]);
+  });
+
+  test('a group in which nothing is said is not there, and the plan is folded into none', async () => {
+    const figures = {
+      releases: [tag],
+      images: 20,
+      blobsToCopy: 1,
+      bytesToCopy: 5,
+      bytesToMount: 0,
+      bytesPresent: 0
+    };
+    const step = await speak(async reporter => {
+      await reporter.group('Empty', () => Promise.resolve());
+      for (const words of [[], ['look']]) {
+        await reporter.group('Plan', () => {
+          reporter.planned(figures);
+          for (const word of words) reporter.log.warning(word);
+          return Promise.resolve();
+        });
+      }
+      reporter.planned(figures);
+    });
+    const plan = `Plan: 20 images of ${tag}: 5 B to copy in 1 blob, 0 B to mount, 0 B already there`;
+    expect(step.log.trim().split('\n')).toEqual([
+      plan,
+      '::group::Plan',
+      '::warning::look',
+      '::endgroup::',
+      plan,
+      plan
     ]);
   });
 
@@ -308,8 +362,8 @@ describe('while it runs', () => {
     expect(step.log.trim().split('\n')).toEqual([
       'Copied 500 MB of 1.00 GB (50 %), 50.0 MB/s, 10 s left',
       'Copied 750 MB of 1.00 GB (75 %), 37.5 MB/s, 6.7 s left',
-      'Copied 1.00 GB of 1.00 GB (100 %), 25.0 MB/s, 0.0 s left',
-      'Copied 1.00 GB in 30 s, 33.3 MB/s on average'
+      'Copied 1.00 GB of 1.00 GB (100 %), finishing',
+      'Copied 1.00 GB in 23 s, 44.4 MB/s on average'
     ]);
   });
 });

@@ -1,7 +1,7 @@
 import {describe, expect, jest, test} from '@jest/globals';
 
 import {formatBytes, formatCount, formatExactBytes} from '../../src/report/bytes.ts';
-import {blocks, bytesChart, savedLine} from '../../src/report/chart.ts';
+import {blocks, bytesBar, bytesChart, savedLine} from '../../src/report/chart.ts';
 import {formatDuration} from '../../src/report/duration.ts';
 import {closingLine, Pace, standingLine, startMeter} from '../../src/report/pace.ts';
 import {planLine} from '../../src/report/plan-line.ts';
@@ -70,16 +70,16 @@ describe('the plan line', () => {
     expect(planLine({...figures, releases, images: 1, blobsToCopy: 1})).toMatch(
       /^Plan: 1 image of 2 releases \(v1\.45\.0_2026-04-14 to v1\.46\.0_2026-05-12\): .* in 1 blob,/
     );
-    expect(planLine({...figures, releases: []})).toContain('of no release');
+    expect(planLine({...figures, releases: [], images: 0})).toBe('Plan: nothing to do');
   });
 });
 
 describe('the pace', () => {
   test('takes the rate over a sliding window', () => {
     const pace = new Pace(1000, 0);
-    pace.moved(100);
+    pace.moved(100, 5_000);
     expect(pace.standing(10_000)).toMatchObject({done: 100, rate: 10, left: 90_000});
-    pace.moved(400);
+    pace.moved(400, 15_000);
     expect(pace.standing(20_000)).toMatchObject({done: 500, rate: 25});
     // From here on the first ten seconds no longer count.
     expect(pace.standing(30_000)).toMatchObject({rate: 20, left: 25_000});
@@ -92,13 +92,17 @@ describe('the pace', () => {
 
   test('never goes backwards and never beyond the end', () => {
     const pace = new Pace(1000, 0);
-    pace.moved(999);
-    pace.moved(-500);
-    pace.moved(Number.NaN);
+    pace.moved(999, 500);
+    pace.moved(-500, 600);
+    pace.moved(Number.NaN, 700);
     expect(pace.standing(1000)).toMatchObject({done: 999});
     expect(standingLine(pace.standing(1000))).toContain('(99 %)');
-    pace.moved(5000);
-    expect(pace.standing(2000)).toMatchObject({done: 1000, fraction: 1, left: 0});
+    pace.moved(5000, 1500);
+    const end = pace.standing(2000);
+    expect(end).toMatchObject({done: 1000, fraction: 1, left: 0});
+    // What follows the last byte is not the transfer's time.
+    expect(standingLine(end)).toBe('Copied 1.00 kB of 1.00 kB (100 %), finishing');
+    expect(closingLine(pace.standing(9000))).toBe('Copied 1.00 kB in 1.5 s, 667 B/s on average');
   });
 
   test('a meter speaks every so often and once at its end', () => {
@@ -135,6 +139,38 @@ describe('the pace', () => {
 });
 
 describe('the chart', () => {
+  test.each([
+    [
+      [1, 0, 0],
+      [20, 0, 0]
+    ],
+    [
+      [1, 1, 1],
+      [6, 7, 7]
+    ],
+    // Whatever can be told from nothing has a square, and there are twenty in all.
+    [
+      [1, 1, 98],
+      [1, 1, 18]
+    ],
+    [
+      [3, 3, 994],
+      [0, 0, 20]
+    ],
+    [
+      [994, 6, 0],
+      [19, 1, 0]
+    ],
+    [
+      [0.6, 0.5, 98.9],
+      [1, 1, 18]
+    ]
+  ])('%j are %j squares', ([copied = 0, mounted = 0, present = 0], squares) => {
+    const [bar = ''] = bytesBar({copied, mounted, present}, false);
+    const count = (sign: string) => bar.split(sign).length - 1;
+    expect([count('🟦'), count('🟩'), count('⬜')]).toEqual(squares);
+  });
+
   test('bars are exact to an eighth, and what is there is seen', () => {
     expect(blocks(0, 10)).toBe('');
     expect(blocks(1e-9, 10)).toBe('▏');
@@ -145,14 +181,22 @@ describe('the chart', () => {
 
   test('shows how the bytes came', () => {
     const moved = {copied: 1_000_000, mounted: 3_000_000, present: 0};
-    expect(bytesChart(moved, 8)).toEqual([
-      'copied         ██         1.00 MB  25 %',
-      'mounted        ██████     3.00 MB  75 %',
-      'already there                 0 B   0 %'
+    expect(bytesChart(moved, 40)).toEqual([
+      'copied         ██         1.00 MB   25 %',
+      'mounted        ██████     3.00 MB   75 %',
+      'already there                 0 B    0 %'
     ]);
+    expect(bytesChart(moved, 30)[1]).toBe('mounted         3.00 MB   75 %');
+    expect(bytesChart(moved, 200)[1]).toHaveLength(64);
     expect(savedLine(moved, false)).toBe('3.00 MB of 4.00 MB (75 %) did not have to travel');
     expect(savedLine(moved, true)).toBe('3.00 MB of 4.00 MB (75 %) need not travel');
     expect(bytesChart({copied: 0, mounted: 0, present: 0})).toEqual([]);
+    expect(bytesBar(moved, false)).toEqual([
+      `${'🟦'.repeat(5)}${'🟩'.repeat(15)}`,
+      '🟦 **1.00 MB** copied &emsp; 🟩 **3.00 MB** mounted &emsp; ⬜ **0 B** already there'
+    ]);
+    expect(bytesBar(moved, true)[1]).toMatch(/\*\* to be copied .*\*\* to be mounted /);
+    expect(bytesBar({copied: 0, mounted: 0, present: 0}, true)).toEqual([]);
     expect(savedLine({copied: 0, mounted: 0, present: 0}, false)).toBe('');
   });
 });

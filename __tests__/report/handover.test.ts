@@ -55,7 +55,7 @@ describe('the hand-over', () => {
       expect(next?.text.split('\n')).toContain(`  ${line}`);
     }
     expect(next?.markdown).toContain('    imageTag: "v1.46.0_2026-05-12"');
-    expect(next?.markdown).toContain('two places each, image: and after -image');
+    expect(next?.markdown).toContain('two places each (image: and after -image)');
     expect(next?.text).toContain('arcdata CLI 1.5.31, chart 1.46.0, supported through 2027-05-11');
   });
 

@@ -6,7 +6,9 @@ import {helpOn} from '../../src/report/help.ts';
 import {Redactor} from '../../src/report/redact.ts';
 import {summary} from '../../src/report/summary.ts';
 import {terminalReporter} from '../../src/report/terminal.ts';
-import {verifyLines, type Verification} from '../../src/report/verification.ts';
+import {styleFor} from '../../src/report/style.ts';
+import type {Verification} from '../../src/report/verification.ts';
+import {verifyLines} from '../../src/report/verify-lines.ts';
 import {summaryFindings} from '../support/oracle-injection.ts';
 import {aRecord, aRelease, anImage} from '../support/records.ts';
 
@@ -65,8 +67,12 @@ describe('a failure links to what is said of it', () => {
       releases: [],
       requests: {source: 1, target: 1}
     };
-    expect(verifyLines({...found, failure: error})).toContain(`  See ${link}`);
-    expect(verifyLines(found).join('\n')).not.toContain('See ');
+    const window = {
+      ...{columns: 120, style: styleFor(false, {}), redactor: new Redactor()},
+      shape: (line: string) => [line]
+    };
+    expect(verifyLines({...found, failure: error}, window)).toContain(`  See ${link}`);
+    expect(verifyLines(found, window).join('\n')).not.toContain('See ');
   });
 
   test('not where nothing is known of it', () => {

@@ -54,6 +54,21 @@ describe('the outputs', () => {
     ]);
   });
 
+  test('the matrix of a dry run is one line of JSON, and stands in the report too', () => {
+    const entry = {
+      ...{shard: 1, name: '1 of 1, 255 MB', bytes: 255_000_000},
+      ...{'source-tag': `v1.45.0_2026-04-14\n${tag}`, images: 'arc-dns\narc-sqlmi'}
+    };
+    const matrix = {include: [entry]};
+    const record = aRecord([aRelease(tag, 'planned')], {dryRun: true, matrix});
+    const found = outputs(record, parts).get('matrix') ?? '';
+    expect(found).not.toContain('\n');
+    expect(JSON.parse(found)).toEqual(matrix);
+    expect(runReport(record, parts).matrix).toEqual(matrix);
+    const nothing = outputs(aRecord([], {dryRun: true, matrix: {include: []}}), parts);
+    expect(nothing.get('matrix')).toBe('{"include":[]}');
+  });
+
   test('of several releases the newest that is whole gives the references', () => {
     const older = aRelease('v1.45.0_2026-04-14', 'present');
     const failed = aRelease(tag, 'failed');
@@ -154,6 +169,11 @@ describe('the verdict', () => {
     ],
     ['nothing', aRecord([]), 'There was nothing to mirror.'],
     [
+      'nothing',
+      aRecord([], {reason: `Already up to date: the target has ${tag} whole.`}),
+      `Already up to date: the target has ${tag} whole.`
+    ],
+    [
       'failed',
       aRecord([], {failure: {message: 'myregistry.azurecr.io refused the password.'}}),
       'Failed: myregistry.azurecr.io refused the password.'
@@ -180,9 +200,24 @@ describe('the verdict', () => {
       'failed',
       aRecord([aRelease(tag, 'copied', {published: false})]),
       `Failed: ${tag} was not published.`
+    ],
+    [
+      'failed',
+      aRecord([aRelease('v1.44.0_2026-03-10'), aRelease('v1.45.0_2026-04-14', 'failed')], {
+        unreached: [tag]
+      }),
+      `Failed: v1.44.0_2026-03-10 is whole at myregistry.azurecr.io/mirror/arcdata; v1.45.0_2026-04-14 was not published: 5 of 5 images failed; ${tag} was not begun.`
+    ],
+    [
+      'failed',
+      aRecord([], {
+        failure: {message: 'GET /v2/: myregistry.azurecr.io answers 401'},
+        unreached: two
+      }),
+      'Failed: myregistry.azurecr.io answers 401.'
     ]
   ])('%s', (outcome, record, sentence) => {
-    expect(verdict(record)).toEqual({outcome, sentence});
+    expect(verdict(record)).toMatchObject({outcome, sentence});
     expect(hasFailed(record)).toBe(outcome === 'failed');
   });
 });

@@ -10,7 +10,7 @@ import type {Reporter} from '../../src/report/reporter.ts';
 import {styleFor} from '../../src/report/style.ts';
 import {type TerminalOptions, terminalReporter} from '../../src/report/terminal.ts';
 import {allHostile, everyLevel, hostile, textFindings} from '../support/oracle-injection.ts';
-import {aRecord, aRelease, anImage} from '../support/records.ts';
+import {aRecord, aRelease, anImage, names} from '../support/records.ts';
 
 const tag = 'v1.46.0_2026-05-12';
 let home = '';
@@ -67,11 +67,11 @@ describe('the result', () => {
       '  arc-sqlmi               126 MB   51.0 MB   74.7 MB  ✓ copied',
       '  arc-bootstrapper        126 MB   51.0 MB   74.7 MB  ✓ copied',
       '  arc-controller          126 MB   51.0 MB   74.7 MB  ✓ copied',
-      '  5 images'
+      '  5 images                629 MB    255 MB    374 MB'
     ]);
     expect(lines).toContain('      imageTag: "v1.46.0_2026-05-12"');
     expect(lines).toContain(`Lock file: ${join(home, 'arcdata.lock.json')}`);
-    expect(lines.at(-2)).toMatch(/^Mirrored 5 images of v1\.46\.0_2026-05-12 to /);
+    expect(lines.at(-2)).toMatch(/^✓ Mirrored 5 images of v1\.46\.0_2026-05-12 to /);
     expect(err).toEqual([]);
     expect(out.join('')).not.toContain(escape);
   });
@@ -98,15 +98,60 @@ describe('the result', () => {
     await finish(aRecord([release]));
     const text = out.join('');
     expect(text).toContain(
-      `✗ arc-sqlmi of ${tag}: A layer was lost\n  host h, status 404, 3 attempts\n  Ask.\n`
+      '✗ arc-sqlmi: A layer was lost\n  host h, status 404, 3 attempts\n  Ask.\n'
     );
     expect(text).toContain(`${tag} as mine\n`);
     expect(text).toContain('  not at the source: arc-kafka\n');
     expect(text).toMatch(/ {2}arc-sqlmi +- +- +- {2}✗ failed\n/);
     expect(text).not.toContain('spec.docker');
     expect(text.trimEnd().split('\n').at(-1)).toBe(
-      `Failed: ${tag} was not published: 1 of 2 images failed.`
+      `✗ Failed: ${tag} was not published: 1 of 2 images failed.`
     );
+  });
+
+  test('tells one cause once, and the images that it hit', async () => {
+    const error = (name: string) => ({
+      message: `GET /v2/a/${name}/blobs/x: h answers 404`,
+      host: 'h',
+      repository: `a/${name}`
+    });
+    const images = names.map(name => anImage(tag, name, {status: 'failed', error: error(name)}));
+    const {out, finish} = aTerminal({columns: 60});
+    await finish(
+      aRecord([aRelease('v1.45.0_2026-04-14'), aRelease(tag, 'failed', {images})], {
+        failure: {message: 'It is not whole'}
+      })
+    );
+    expect(out.join('')).toContain(
+      [
+        `✗ arc-controller-db of ${tag} and 4 more images: h answers 404`,
+        '  GET /v2/a/arc-controller-db/blobs/x',
+        '  host h, repository a/arc-controller-db',
+        `  also arc-monitor-collectd of ${tag}, arc-sqlmi of ${tag}, arc-bootstrapper of ${tag}, arc-controller of ${tag}`,
+        '✗ the run: It is not whole',
+        ''
+      ].join('\n')
+    );
+  });
+
+  test('leaves out what is to be kept where it is not wanted', async () => {
+    const {out, finish} = aTerminal({keep: false});
+    await finish(aRecord([aRelease(tag)]));
+    expect(out.join('')).not.toMatch(/spec\.docker|Lock file/);
+    expect(out.join('')).toContain('✓ Mirrored 5 images');
+  });
+
+  test.each([
+    [40, ['size']],
+    [80, ['size', 'copied', 'mounted']],
+    [100, ['size', 'copied', 'mounted', 'there']]
+  ])('fits into %d columns, with %j', async (columns, heads) => {
+    const images = [...names, 'arc-monitor-opensearch-dashboards'].map(name => anImage(tag, name));
+    const {out, finish} = aTerminal({columns, tty: true, env: {NO_COLOR: '1'}, keep: false});
+    await finish(aRecord([aRelease(tag, 'copied', {images, missing: [...names]})]));
+    const lines = out.join('').split('\n');
+    expect(lines.filter(line => line.length >= columns)).toEqual([]);
+    expect(lines[2]?.trim().split(/ +/)).toEqual(['image', ...heads, 'status']);
   });
 
   test('with --json stdout is one document, and people read stderr', async () => {
@@ -219,6 +264,58 @@ describe('on a terminal', () => {
     expect(err).toEqual(['Warning: to stderr\n']);
   });
 
+  test('what stands in a group is indented, and long lines are broken between words', async () => {
+    const {out, reporter} = aTerminal({tty: true, env: {NO_COLOR: '1'}, columns: 30});
+    await reporter.group('Sign in', async () => {
+      reporter.log.info('registry.example.com answers, without credentials');
+      reporter.log.info(`an address is not broken: ${'x'.repeat(40)}`);
+      await reporter.group('More', () => {
+        reporter.log.info('  one\n  two');
+        return Promise.resolve();
+      });
+    });
+    await expect(reporter.group('Plan', () => Promise.reject(new Error('no')))).rejects.toThrow();
+    reporter.log.info('outside');
+    expect(out.join('').split('\n')).toEqual([
+      '▸ Sign in',
+      '  registry.example.com',
+      '  answers, without',
+      '  credentials',
+      '  an address is not broken:',
+      `  ${'x'.repeat(40)}`,
+      '  ▸ More',
+      '      one',
+      '      two',
+      '▸ Plan',
+      'outside',
+      ''
+    ]);
+  });
+
+  test('a window that became narrower keeps one bar', () => {
+    jest.useFakeTimers();
+    const out: string[] = [];
+    const screen = {columns: 80, write: (text: string) => out.push(text)};
+    const reporter = terminalReporter({
+      stdout: screen,
+      stderr: screen,
+      json: false,
+      tty: true,
+      verbose: false,
+      env: {}
+    });
+    const progress = reporter.progress(1000);
+    jest.advanceTimersByTime(100);
+    screen.columns = 30;
+    jest.advanceTimersByTime(100);
+    // The line of 79 columns takes three rows now: two up, and all below is erased.
+    expect(out.at(-1)?.startsWith(`${escape}2A\r${escape}J`)).toBe(true);
+    jest.advanceTimersByTime(100);
+    expect(out.at(-1)?.startsWith('\r')).toBe(true);
+    progress[Symbol.dispose]();
+    jest.useRealTimers();
+  });
+
   test('without a terminal there are lines every ten seconds', () => {
     jest.useFakeTimers();
     const {out, reporter} = aTerminal();
@@ -232,6 +329,23 @@ describe('on a terminal', () => {
       'Copied 500 B of 1.00 kB (50 %), 50 B/s, 10 s left\n',
       'Copied 1.00 kB in 10 s, 100 B/s on average\n'
     ]);
+  });
+
+  test('a narrow bar leaves out the rate first, then the bytes', () => {
+    const standing = {
+      done: 500_000_000,
+      total: 1_000_000_000,
+      fraction: 0.5,
+      rate: 50_000_000,
+      left: 10_000,
+      elapsed: 10_000
+    };
+    const facts = (columns: number) =>
+      barLine(standing, columns, styleFor(false, {})).replace(/^[^ ]+ +/, '');
+    expect(facts(80)).toBe('50 %  500 MB of 1.00 GB  50.0 MB/s  10 s left');
+    expect(facts(58)).toBe('50 %  500 MB of 1.00 GB  10 s left');
+    expect(facts(40)).toBe('50 %  10 s left');
+    expect(barLine({...standing, left: 0}, 80, styleFor(false, {}))).toContain('  finishing');
   });
 
   test.each([200, 80, 60, 40, 25, 12, 5, 1])('a bar fits into %d columns', columns => {

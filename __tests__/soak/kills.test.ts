@@ -120,7 +120,7 @@ test.each([
     const at = performance.now();
     running.kill(signal);
     const end = await running.end;
-    expect(end.exitCode).toBe(1);
+    expect(end.exitCode).toBe(130);
     expect(performance.now() - at).toBeLessThan(7500);
     expect(end.stdout + end.stderr).toContain('cancelled');
     expect(snapshotOf(target.store).tags).toEqual(before.tags);

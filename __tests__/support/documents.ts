@@ -16,7 +16,8 @@ export interface Step {
 export interface Job {
   readonly name?: string;
   readonly if?: string;
-  readonly needs?: string;
+  readonly needs?: string | readonly string[];
+  readonly strategy?: unknown;
   readonly outputs?: Readonly<Record<string, string>>;
   readonly permissions?: unknown;
   readonly uses?: string;
@@ -38,6 +39,7 @@ export interface Workflow {
 export interface Called {
   readonly inputs: Readonly<Record<string, {required?: boolean; default?: unknown}>>;
   readonly secrets: Readonly<Record<string, {required?: boolean}>>;
+  readonly outputs: Readonly<Record<string, unknown>>;
 }
 
 /** A document, by its path from the root of the repository. */

@@ -108,13 +108,13 @@ export function summaryFindings(markdown: string): string[] {
     /^ {2}<br>\[More about this failure\]\(https:\/\/github\.com\/arcdata-mirror\/arcdata-mirror\/blob\/v1\/docs\/troubleshooting\.md(?:#[a-z-]+)?\)$/gm;
   if (/\]\(|https?:\/\/|www\./.test(outside.replace(ours, ''))) findings.push('a link');
   if (outside.includes('```')) findings.push('an open fence');
-  const columns = new Set(
-    outside
-      .split('\n')
-      .filter(line => line.startsWith('|'))
-      .map(line => line.split('|').length)
-  );
-  if (columns.size > 1) findings.push(`table rows of different width: ${[...columns].join(', ')}`);
+  for (const [table] of outside.matchAll(/(?:^\|.*\n?)+/gm)) {
+    const rows = table.trimEnd().split('\n');
+    const columns = new Set(rows.map(line => line.split('|').length));
+    if (columns.size > 1) {
+      findings.push(`table rows of different width: ${[...columns].join(', ')}`);
+    }
+  }
   if (/##\[|^\s*::/m.test(markdown)) findings.push('a workflow command');
   return findings;
 }

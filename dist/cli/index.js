@@ -5130,23 +5130,26 @@ __webpack_unused_export__ = parse;
 __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony import */ var node_os__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8161);
 /* harmony import */ var node_os__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_os__WEBPACK_IMPORTED_MODULE_0__);
-/* harmony import */ var _cli_arguments_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1506);
-/* harmony import */ var _cli_demo_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1007);
-/* harmony import */ var _cli_error_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(2836);
-/* harmony import */ var _cli_help_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(7911);
-/* harmony import */ var _cli_password_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(2437);
-/* harmony import */ var _cli_prompts_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(7327);
-/* harmony import */ var _cli_verify_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(3478);
-/* harmony import */ var _cli_version_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(3985);
-/* harmony import */ var _inputs_error_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(1551);
-/* harmony import */ var _inputs_given_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(2604);
-/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(6754);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(518);
-/* harmony import */ var _report_help_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(9491);
-/* harmony import */ var _report_terminal_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(5391);
-/* harmony import */ var _report_verdict_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(687);
-/* harmony import */ var _run_cancel_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(2735);
-/* harmony import */ var _run_saved_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(2278);
+/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6760);
+/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_1___default = /*#__PURE__*/__nccwpck_require__.n(node_path__WEBPACK_IMPORTED_MODULE_1__);
+/* harmony import */ var _cli_arguments_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1506);
+/* harmony import */ var _cli_demo_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1007);
+/* harmony import */ var _cli_error_js__WEBPACK_IMPORTED_MODULE_18__ = __nccwpck_require__(2836);
+/* harmony import */ var _cli_help_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(7911);
+/* harmony import */ var _cli_password_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(2437);
+/* harmony import */ var _cli_prompts_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(7327);
+/* harmony import */ var _cli_verify_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(2429);
+/* harmony import */ var _cli_version_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(3985);
+/* harmony import */ var _inputs_error_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(1551);
+/* harmony import */ var _inputs_given_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(2604);
+/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(6754);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(4212);
+/* harmony import */ var _report_help_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(9491);
+/* harmony import */ var _report_terminal_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(7825);
+/* harmony import */ var _report_verdict_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(687);
+/* harmony import */ var _run_cancel_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(2735);
+/* harmony import */ var _run_saved_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(2278);
+
 
 
 
@@ -5170,55 +5173,71 @@ const { argv, env, stdin, stdout, stderr } = process;
 function terminalOf({ json }) {
     return { input: stdin, output: json ? stderr : stdout };
 }
+/** What is typed to start this program again from here. */
+function program() {
+    const path = argv[1] ?? '';
+    const short = (0,node_path__WEBPACK_IMPORTED_MODULE_1__.relative)('', path);
+    const shown = short.startsWith('..') ? path : short;
+    return `node ${/[^\w./\\:-]/.test(shown) ? JSON.stringify(shown) : shown}`;
+}
 async function given(told, reporter) {
-    const parts = [told.given, (0,_inputs_js__WEBPACK_IMPORTED_MODULE_10__/* .readVariables */ .Ch)(env, reporter.log)];
+    const parts = [told.given, (0,_inputs_js__WEBPACK_IMPORTED_MODULE_11__/* .readVariables */ .Ch)(env, reporter.log)];
     const name = told.passwordOnStdin;
     if (name !== undefined) {
-        parts.unshift(new Map([[name, { value: await (0,_cli_password_js__WEBPACK_IMPORTED_MODULE_4__/* .readPasswordFrom */ .Y)(stdin), origin: 'flag' }]]));
+        parts.unshift(new Map([[name, { value: await (0,_cli_password_js__WEBPACK_IMPORTED_MODULE_5__/* .readPasswordFrom */ .Y)(stdin), origin: 'flag' }]]));
     }
-    const known = (0,_inputs_given_js__WEBPACK_IMPORTED_MODULE_9__/* .combine */ .kg)(...parts);
+    const known = (0,_inputs_given_js__WEBPACK_IMPORTED_MODULE_10__/* .combine */ .kg)(...parts);
     // What a lock file says need not be asked for.
     return told.prompts && told.against === undefined
-        ? await (0,_cli_prompts_js__WEBPACK_IMPORTED_MODULE_5__/* .askForMissing */ .Z)(known, terminalOf(told))
+        ? await (0,_cli_prompts_js__WEBPACK_IMPORTED_MODULE_6__/* .askForMissing */ .Z)(known, terminalOf(told))
         : known;
 }
-/** @returns the exit code: 0 done, 1 failed, 2 wrong usage */
+/** @returns the exit code: 0 done, 1 failed, 2 wrong usage, 130 cancelled */
 async function run(told) {
     if (told.command === 'help')
-        stdout.write((0,_cli_help_js__WEBPACK_IMPORTED_MODULE_3__/* .helpText */ .B)(stdout.columns));
+        stdout.write((0,_cli_help_js__WEBPACK_IMPORTED_MODULE_4__/* .helpText */ .B)(stdout.columns));
     else if (told.command === 'version')
-        stdout.write(`${_cli_version_js__WEBPACK_IMPORTED_MODULE_7__/* .version */ .r}\n`);
+        stdout.write(`${_cli_version_js__WEBPACK_IMPORTED_MODULE_8__/* .version */ .r}\n`);
     else {
         const { json, command } = told;
         const tty = (json ? stderr : stdout).isTTY;
         const results = [];
         const write = (text) => stdout.write(text);
-        const reporter = (0,_report_terminal_js__WEBPACK_IMPORTED_MODULE_13__/* .terminalReporter */ .C)({
+        const reporter = (0,_report_terminal_js__WEBPACK_IMPORTED_MODULE_14__/* .terminalReporter */ .C)({
             // The demo has several runs, and JSON is one document.
             stdout: json && command === 'demo' ? { write: text => results.push(text) } : stdout,
             stderr,
             json,
             tty,
+            // The demo takes its lock file away, and its registries are nothing to point a controller at.
+            keep: command !== 'demo',
             verbose: env.DEBUG === 'arcdata-mirror'
         });
-        const cancel = (0,_run_cancel_js__WEBPACK_IMPORTED_MODULE_14__/* .onCancel */ .A)();
-        const stage = { reporter, env, signal: cancel.signal, runnerTemp: (0,node_os__WEBPACK_IMPORTED_MODULE_0__.tmpdir)(), undo: _run_saved_js__WEBPACK_IMPORTED_MODULE_15__/* .noUndo */ ._U };
+        const cancel = (0,_run_cancel_js__WEBPACK_IMPORTED_MODULE_15__/* .onCancel */ .A)();
+        cancel.signal.addEventListener('abort', () => {
+            reporter.log.notice('Cancelling: what is under way is taken back. Ctrl-C once more ends it at once.');
+        });
+        // Whoever cancelled a run that was all but over has a run that is done.
+        const end = (code) => (code !== 0 && cancel.signal.aborted ? 130 : code);
+        const stage = { reporter, env, signal: cancel.signal, runnerTemp: (0,node_os__WEBPACK_IMPORTED_MODULE_0__.tmpdir)(), undo: _run_saved_js__WEBPACK_IMPORTED_MODULE_16__/* .noUndo */ ._U };
         try {
             if (command === 'demo') {
-                const code = await (0,_cli_demo_js__WEBPACK_IMPORTED_MODULE_2__/* .demo */ .q)(stage);
+                const code = await (0,_cli_demo_js__WEBPACK_IMPORTED_MODULE_3__/* .demo */ .q)(stage, program());
                 if (json)
-                    write((0,_cli_demo_js__WEBPACK_IMPORTED_MODULE_2__/* .demoDocument */ .f)(results));
-                return code;
+                    write((0,_cli_demo_js__WEBPACK_IMPORTED_MODULE_3__/* .demoDocument */ .f)(results));
+                return end(code);
             }
             const known = await given(told, reporter);
             if (command === 'verify') {
-                return await (0,_cli_verify_js__WEBPACK_IMPORTED_MODULE_6__/* .verifyCommand */ .p)(known, {
+                const code = await (0,_cli_verify_js__WEBPACK_IMPORTED_MODULE_7__/* .verifyCommand */ .p)(known, {
                     ...stage,
+                    reporter,
                     against: told.against,
                     ...(json && { json: write })
                 });
+                return end(code);
             }
-            return (0,_report_verdict_js__WEBPACK_IMPORTED_MODULE_16__/* .hasFailed */ .WN)(await (0,_main_js__WEBPACK_IMPORTED_MODULE_11__/* .main */ .i)((0,_inputs_js__WEBPACK_IMPORTED_MODULE_10__/* .readSettings */ .sb)(known, reporter.log, env), stage)) ? 1 : 0;
+            return end((0,_report_verdict_js__WEBPACK_IMPORTED_MODULE_17__/* .hasFailed */ .WN)(await (0,_main_js__WEBPACK_IMPORTED_MODULE_12__/* .main */ .i)((0,_inputs_js__WEBPACK_IMPORTED_MODULE_11__/* .readSettings */ .sb)(known, reporter.log, env), stage)) ? 1 : 0);
         }
         finally {
             cancel.end();
@@ -5227,15 +5246,15 @@ async function run(told) {
     return 0;
 }
 try {
-    process.exitCode = await run((0,_cli_arguments_js__WEBPACK_IMPORTED_MODULE_1__/* .parseArguments */ .We)(argv.slice(2)));
+    process.exitCode = await run((0,_cli_arguments_js__WEBPACK_IMPORTED_MODULE_2__/* .parseArguments */ .We)(argv.slice(2)));
 }
 catch (error) {
-    if (error instanceof _cli_error_js__WEBPACK_IMPORTED_MODULE_17__/* .UsageError */ .e || error instanceof _cli_error_js__WEBPACK_IMPORTED_MODULE_17__/* .CancelledError */ .c) {
+    if (error instanceof _cli_error_js__WEBPACK_IMPORTED_MODULE_18__/* .UsageError */ .e || error instanceof _cli_error_js__WEBPACK_IMPORTED_MODULE_18__/* .CancelledError */ .c) {
         stderr.write(`${error.message}\n`);
         process.exitCode = error.exitCode;
     }
-    else if (error instanceof _inputs_error_js__WEBPACK_IMPORTED_MODULE_8__/* .InputError */ .d) {
-        stderr.write(`${error.message}\nSee ${(0,_report_help_js__WEBPACK_IMPORTED_MODULE_12__/* .helpOn */ .l)(error.name)}\n`);
+    else if (error instanceof _inputs_error_js__WEBPACK_IMPORTED_MODULE_9__/* .InputError */ .d) {
+        stderr.write(`${error.message}\nSee ${(0,_report_help_js__WEBPACK_IMPORTED_MODULE_13__/* .helpOn */ .l)(error.name)}\n`);
         process.exitCode = 2;
     }
     else {
@@ -6052,6 +6071,7 @@ class Exchange {
     #record;
     #effects;
     #lingers = false;
+    #delivered = false;
     constructor(parts) {
         this.request = parts.request;
         this.response = parts.response;
@@ -6065,6 +6085,10 @@ class Exchange {
     /** The first effect of this name that a rule asks for. */
     effect(name) {
         return this.#effects.find((effect) => effect.effect === name);
+    }
+    /** Whether the answer was handed over whole to a client that was still there. */
+    get delivered() {
+        return this.#delivered;
     }
     /** A header of the request. */
     header(name) {
@@ -6264,6 +6288,7 @@ class Exchange {
             this.response.once('close', resolve);
             this.response.end(resolve);
         });
+        this.#delivered = this.response.writableFinished;
         const { socket } = this.request;
         const idle = this.effect('close-idle');
         if (idle !== undefined) {
@@ -7353,6 +7378,8 @@ class Session {
     offset = 0;
     /** How its newest Location was given. */
     mode = 'absolute';
+    /** Whether an address that is good now has reached the client. */
+    known = false;
     /** Where the first PATCH ended: what some registries report for ever. */
     firstEnd;
     #algorithm;
@@ -7373,6 +7400,11 @@ class Session {
         if (this.offset > this.#discardOver)
             this.#chunks = undefined;
         this.#chunks?.push(chunk);
+    }
+    /** Loses the bytes so far and counts on as though it had them. */
+    forget() {
+        this.#hasher = new oci_digest/* Hasher */.OP(this.#algorithm);
+        this.#chunks = [];
     }
     /** Makes every Location given so far stale. */
     renew() {
@@ -7442,10 +7474,8 @@ class Store {
     }
     /** The upload sessions that are open now. */
     get sessions() {
-        return [...this.#sessions.values()].map(({ id, repository, offset }) => ({
-            id,
-            repository,
-            offset
+        return [...this.#sessions.values()].map(({ id, repository, offset, known }) => ({
+            ...{ id, repository, offset, known }
         }));
     }
     /** Puts a blob, of bytes or virtual, into a repository. */
@@ -7769,13 +7799,20 @@ async function uploads_open(desk, exchange) {
         await commit(desk, exchange, session);
         return;
     }
-    await exchange.answer(202, {
-        ...headersOf(desk, exchange, session),
+    await tell(desk, exchange, session, 202, {
         ...(character.chunkMinimum !== undefined && {
             'OCI-Chunk-Min-Length': String(character.chunkMinimum)
         })
     });
 }
+/** Answers with where the upload goes on, and notes whether that has reached the client. */
+async function tell(desk, exchange, session, status, more = {}) {
+    await exchange.answer(status, { ...headersOf(desk, exchange, session), ...more });
+    if (exchange.delivered && !unusable.has(session.mode))
+        session.known = true;
+}
+/** By these a client cannot come back, or must not. */
+const unusable = new Set(['missing', 'garbage', 'other-host']);
 function refuseUncreated({ store, character }, repository) {
     const unknown = (what) => new DemoError(404, 'NAME_UNKNOWN', `${what} does not exist and is not created by a push`);
     if (character.creates === 'repository' && !store.has(repository)) {
@@ -7815,12 +7852,16 @@ async function patch(desk, exchange, session) {
     }
     checkPlace(desk, exchange, session);
     const start = session.offset;
+    if (character.chunks === 'last')
+        session.forget();
     const take = exchange.effect('take');
     await append(desk, exchange, session, take?.bytes);
     session.firstEnd ??= session.offset;
     session.renew();
+    if (character.staleLocations === 'refused')
+        session.known = false;
     if (take !== undefined) {
-        await exchange.answer(take.status ?? 202, headersOf(desk, exchange, session));
+        await tell(desk, exchange, session, take.status ?? 202);
         return;
     }
     const ends = {
@@ -7829,8 +7870,7 @@ async function patch(desk, exchange, session) {
         chunk: [start, session.offset]
     };
     const [from, to] = ends[character.patchRange];
-    await exchange.answer(character.patchStatus, {
-        ...headersOf(desk, exchange, session),
+    await tell(desk, exchange, session, character.patchStatus, {
         Range: `${from}-${Math.max(0, to - 1)}`
     });
 }
@@ -7843,7 +7883,7 @@ async function uploads_status(desk, exchange, session) {
     if (!desk.character.uploadStatus) {
         throw new DemoError(404, 'BLOB_UPLOAD_UNKNOWN', 'blob upload unknown to registry');
     }
-    await exchange.answer(204, { ...headersOf(desk, exchange, session), 'Content-Length': null });
+    await tell(desk, exchange, session, 204, { 'Content-Length': null });
 }
 /**
  * Takes the body of a request, or the first `most` bytes of it. What came before an interruption
@@ -8354,8 +8394,8 @@ class LayerMaker {
 var given = __nccwpck_require__(2604);
 // EXTERNAL MODULE: ./src/inputs.ts + 8 modules
 var inputs = __nccwpck_require__(6754);
-// EXTERNAL MODULE: ./src/main.ts + 24 modules
-var main = __nccwpck_require__(518);
+// EXTERNAL MODULE: ./src/main.ts + 27 modules
+var main = __nccwpck_require__(4212);
 // EXTERNAL MODULE: ./src/report/verdict.ts
 var verdict = __nccwpck_require__(687);
 ;// CONCATENATED MODULE: ./src/cli/demo.ts
@@ -8424,9 +8464,10 @@ const months = ['v1.45.0_2026-04-14', 'v1.46.0_2026-05-12'];
  * The newcomer's first look: two registries of our own on loopback, a sample release in one of them,
  * and the real thing between them. Three runs tell the story: a first mirror, the next month that
  * moves only what is new, and the same again, which finds everything in its place.
+ * @param program - how this program is started, for what is told at the end
  * @returns the exit code
  */
-async function demo(stage) {
+async function demo(stage, program) {
     const env_1 = { stack: [], error: void 0, hasError: false };
     try {
         const { log } = stage.reporter;
@@ -8449,8 +8490,8 @@ async function demo(stage) {
             return await (0,main/* main */.i)((0,inputs/* readSettings */.sb)(flags(given), log, stage.env), stage);
         };
         try {
-            log.info('Two registries have been started on this machine, with a sample release in the first one.');
-            log.info(`  source ${source.url}   target ${target.url}\n`);
+            log.info('A sample release lies in one registry on this machine, and is mirrored to another one. Both live in this process; nothing goes to the network, and nothing is left behind.');
+            log.info(`  source  ${source.url}/arcdata\n  target  ${target.url}/mirror/arcdata`);
             const runs = [
                 { title: 'The first month: everything travels, each byte once', tag: months[0] },
                 { title: 'The next month: only what is new travels', tag: months[1] },
@@ -8460,12 +8501,12 @@ async function demo(stage) {
                 }
             ];
             for (const [i, { title, tag }] of runs.entries()) {
-                log.info(`\n━━ ${i + 1} of ${runs.length}  ${title} ━━`);
+                log.info(`\n━━ ${i + 1} of ${runs.length}  ${title} ━━\n`);
                 const record = await mirror(tag);
                 if ((0,verdict/* hasFailed */.WN)(record))
                     return 1;
             }
-            log.info('\nAll of it was on this machine, and is gone again, the lock file too. The same program without "demo" mirrors to your own registry: it asks what it needs to know.');
+            log.info(next(program));
             return 0;
         }
         finally {
@@ -8481,6 +8522,26 @@ async function demo(stage) {
         if (result_1)
             await result_1;
     }
+}
+/** What a newcomer may do next. */
+function next(program) {
+    return `
+━━ What next ━━
+
+See what the newest release would move to your registry; it asks for the names, and moves nothing:
+  ${program} --dry-run
+
+Mirror it:
+  ${program}
+
+Every week, by itself, as a step of a workflow:
+  - uses: arcdata-mirror/arcdata-mirror@v1
+    with:
+      source-tag: catch-up
+      target-registry: myregistry.azurecr.io
+      target-repository: arcdata
+
+All flags are told by --help, and all the rest by README.md.`;
 }
 /** The JSON records of the runs as one document. */
 function demoDocument(records) {
@@ -8524,7 +8585,9 @@ class CancelledError extends Error {
 /* harmony export */   B: () => (/* binding */ helpText)
 /* harmony export */ });
 /* harmony import */ var _inputs_table_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(5541);
+/* harmony import */ var _report_wrap_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8748);
 /* harmony import */ var _arguments_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1506);
+
 
 
 /** The column at which meanings begin. */
@@ -8586,23 +8649,12 @@ function section(title, rows, width) {
 /** A term and its meaning, broken between words, the term above where it is too long. */
 function lines(term, meaning, width) {
     const head = `  ${term}`;
-    const broken = [];
-    let line = '';
-    for (const word of meaning.split(' ')) {
-        if (line !== '' && column + line.length + 1 + word.length > width) {
-            broken.push(line);
-            line = word;
-        }
-        else {
-            line = line === '' ? word : `${line} ${word}`;
-        }
-    }
-    broken.push(line);
+    const broken = (0,_report_wrap_js__WEBPACK_IMPORTED_MODULE_2__/* .wrap */ .L)(meaning, width - column);
     const body = broken.map(text => ' '.repeat(column) + text);
     if (head.length + 2 > column)
         return [head, ...body];
-    const [first = '', ...rest] = broken;
-    return [head.padEnd(column) + first, ...rest.map(text => ' '.repeat(column) + text)];
+    const [first = ''] = broken;
+    return [head.padEnd(column) + first, ...body.slice(1)];
 }
 
 
@@ -10388,7 +10440,7 @@ function plainHosts(given) {
 
 /***/ }),
 
-/***/ 3478:
+/***/ 2429:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -10415,138 +10467,8 @@ var lines = __nccwpck_require__(2365);
 var lockfile = __nccwpck_require__(3941);
 // EXTERNAL MODULE: ./src/report/redact.ts
 var redact = __nccwpck_require__(649);
-// EXTERNAL MODULE: ./src/oci/reference.ts
-var reference = __nccwpck_require__(2148);
-// EXTERNAL MODULE: ./src/report/bytes.ts
-var report_bytes = __nccwpck_require__(2661);
-// EXTERNAL MODULE: ./src/report/duration.ts
-var duration = __nccwpck_require__(6132);
-// EXTERNAL MODULE: ./src/report/help.ts
-var report_help = __nccwpck_require__(9491);
-// EXTERNAL MODULE: ./src/report/outputs.ts
-var outputs = __nccwpck_require__(5468);
-// EXTERNAL MODULE: ./src/report/plan-line.ts
-var plan_line = __nccwpck_require__(2534);
-// EXTERNAL MODULE: ./src/report/verdict.ts
-var verdict = __nccwpck_require__(687);
-;// CONCATENATED MODULE: ./src/report/verification.ts
-
-
-
-
-
-
-
-
-
-/** What it came to, and the one sentence that says it. */
-function verifyVerdict(found) {
-    const { failure, releases, target, comparedWith, startedAt, finishedAt } = found;
-    const images = releases.flatMap(release => release.images);
-    const other = (0,clean/* clean */.uH)(comparedWith.place);
-    const where = (0,clean/* clean */.uH)((0,verdict/* place */.ik)(target));
-    const what = `${(0,lines/* plural */.LS)(images.length, 'image')} of ${(0,plan_line/* releaseSpan */.I)(releases.map(({ tag }) => (0,clean/* clean */.uH)(tag)))}`;
-    if (failure !== undefined) {
-        return { outcome: 'failed', sentence: `Not verified: ${failure.message.replace(/\.$/, '')}.` };
-    }
-    if (images.length === 0) {
-        const sentence = `Nothing was verified at ${where}: there is no release to compare with in ${other}.`;
-        return { outcome: 'nothing', sentence };
-    }
-    const bad = images.filter(({ differences }) => differences.length > 0).length;
-    if (bad > 0) {
-        const sentence = `Different: ${bad} of ${what} at ${where} ${bad === 1 ? 'is' : 'are'} not as in ${other}.`;
-        return { outcome: 'different', sentence };
-    }
-    const bytes = images.reduce((sum, { checked }) => sum + checked.bytes, 0);
-    const time = (0,duration/* formatDuration */.a)(finishedAt.getTime() - startedAt.getTime());
-    return {
-        outcome: 'whole',
-        sentence: `Verified: ${what} at ${where}, whole and as in ${other}, ${(0,report_bytes/* formatBytes */.z3)(bytes)} looked at in ${time}.`
-    };
-}
-/** A verification as a document, without secrets. */
-function verifyReport(found, redactor) {
-    const safe = (text) => (0,clean/* clean */.uH)(redactor.redact(text), 2000);
-    const { outcome, sentence } = verifyVerdict(found);
-    const { startedAt, finishedAt, target, comparedWith, releases, failure, requests } = found;
-    return {
-        schemaVersion: 1,
-        outcome,
-        message: safe(sentence),
-        startedAt: startedAt.toISOString(),
-        finishedAt: finishedAt.toISOString(),
-        target: (0,clean/* clean */.uH)((0,verdict/* place */.ik)(target)),
-        comparedWith: { kind: comparedWith.kind, place: safe(comparedWith.place) },
-        releases: releases.map(({ tag, targetTag, images }) => ({
-            tag: (0,clean/* clean */.uH)(tag),
-            targetTag: (0,clean/* clean */.uH)(targetTag),
-            whole: images.length > 0 && images.every(isWhole)
-        })),
-        images: releases.flatMap(({ images }) => images.map(image => rowOf(image, target, safe))),
-        missing: releases.flatMap(({ tag, missing }) => missing.map(name => ({ release: (0,clean/* clean */.uH)(tag), name: (0,clean/* clean */.uH)(name) }))),
-        ...(failure !== undefined && { failure: (0,outputs/* safeFailure */.I6)(failure, redactor) }),
-        requests
-    };
-}
-/** A verification as lines for people; the last one is the verdict. */
-function verifyLines(found) {
-    const { outcome, sentence } = verifyVerdict(found);
-    return [
-        ...found.releases.flatMap(({ tag, targetTag, images, missing }) => [
-            '',
-            `${tag}${targetTag === tag ? '' : ` as ${targetTag}`}`,
-            ...images.flatMap(imageLines),
-            ...(missing.length === 0 ? [] : [`  not at the source: ${missing.join(', ')}`])
-        ]),
-        ...(found.failure === undefined ? [] : failureLines(found.failure)),
-        '',
-        ...(outcome === 'different' ? [`See ${(0,report_help/* helpOn */.l)('Difference')}`] : []),
-        sentence
-    ];
-}
-function imageLines({ name, differences, digest, checked }) {
-    if (differences.length > 0) {
-        return differences.map(({ message }) => `  ✗ ${name}: ${message}`);
-    }
-    const { manifests, blobs } = checked;
-    return [
-        `  ✓ ${name} ${digest ?? ''}, ${(0,lines/* plural */.LS)(manifests, 'manifest')} and ${(0,lines/* plural */.LS)(blobs, 'blob')}`
-    ];
-}
-function failureLines(failure) {
-    const facts = (0,verdict/* circumstances */.Xb)(failure);
-    const help = (0,report_help/* helpFor */.V)(failure);
-    return [
-        '',
-        `✗ ${failure.message}`,
-        ...(facts.length === 0 ? [] : [`  ${facts.join(', ')}`]),
-        ...(failure.advice === undefined ? [] : [`  ${failure.advice}`]),
-        ...(help === undefined ? [] : [`  See ${help}`])
-    ];
-}
-function isWhole({ differences }) {
-    return differences.length === 0;
-}
-function rowOf(image, { registry }, safe) {
-    const { release, name, target, digest, found, checked, differences } = image;
-    const pin = digest !== undefined && { digest };
-    return {
-        release: (0,clean/* clean */.uH)(release),
-        name: (0,clean/* clean */.uH)(name),
-        target: safe((0,reference/* formatReference */.FH)({ registry, ...target, ...pin })),
-        ...(digest !== undefined && { expected: digest }),
-        ...(found !== undefined && { found }),
-        whole: isWhole(image),
-        checked,
-        differences: differences.map(({ kind, message, digest: one }) => ({
-            kind,
-            message: safe(message),
-            ...(one !== undefined && { digest: one })
-        }))
-    };
-}
-
+// EXTERNAL MODULE: ./src/report/verification.ts
+var verification = __nccwpck_require__(7383);
 // EXTERNAL MODULE: external "node:events"
 var external_node_events_ = __nccwpck_require__(8474);
 // EXTERNAL MODULE: ./src/mirror/error.ts
@@ -10743,6 +10665,10 @@ class Look {
     }
 }
 
+// EXTERNAL MODULE: ./src/oci/reference.ts
+var reference = __nccwpck_require__(2148);
+// EXTERNAL MODULE: ./src/report/verdict.ts
+var verdict = __nccwpck_require__(687);
 // EXTERNAL MODULE: ./src/run/registries.ts + 13 modules
 var run_registries = __nccwpck_require__(2757);
 // EXTERNAL MODULE: ./src/run/first-questions.ts + 1 modules
@@ -10850,7 +10776,7 @@ async function verify(settings, stage, against) {
                 Object.assign(registries, open);
                 await reporter.group('Sign in', () => (0,run_registries/* greet */.KV)(open, settings, log, signal));
                 const reading = { log, slots: lanes.reading, signal };
-                const chosen = await reporter.group('Releases', () => (0,run_releases/* chooseReleases */._)(open, settings, (0,first_questions/* firstQuestions */.Q)(open, settings, reading), reading));
+                const { releases: chosen } = await reporter.group('Releases', () => (0,run_releases/* chooseReleases */._)(open, settings, (0,first_questions/* firstQuestions */.Q)(open, settings, reading), reading));
                 const expected = chosen.map(({ tag, targetTag, missing, images }) => ({
                     ...{ tag, targetTag, missing },
                     images: images.map(({ release, name, target, root, attached }) => ({
@@ -10965,10 +10891,9 @@ async function verifyCommand(given, command) {
     const all = against === undefined ? given : (0,inputs_given/* combine */.kg)(given, placeIn(against, given));
     const settings = { ...(0,inputs/* readSettings */.sb)(all, log, env), dryRun: true };
     const found = await verify(settings, { reporter, log, env, signal }, against);
-    for (const line of verifyLines(found))
-        log.info(line);
-    json?.(`${JSON.stringify(verifyReport(found, redactor))}\n`);
-    return verifyVerdict(found).outcome === 'whole' ? 0 : 1;
+    reporter.verified(found);
+    json?.(`${JSON.stringify((0,verification/* verifyReport */.y)(found, redactor))}\n`);
+    return (0,verification/* verifyVerdict */.z)(found).outcome === 'whole' ? 0 : 1;
 }
 /** @throws UsageError */
 async function verify_open(name) {
@@ -11507,6 +11432,7 @@ function checkTargetTag(checks, tags, targetTag) {
 
 
 const transfers = { unit: 'transfers', least: 1, most: 64, example: 8 };
+const shardLimits = { unit: 'shards', least: 1, most: 16, example: 4 };
 const minutes = { unit: 'minutes', least: 1, most: 2880, example: 180 };
 /**
  * Everything that a step was told: by `with:`, and by the variables of Microsoft's sample script
@@ -11543,6 +11469,7 @@ function readSettings(given, log, env = process.env) {
     const targetTag = checks.read('target-tag', endpoint/* readTag */.zW);
     const concurrency = checks.read('concurrency', text => readNumber(text, transfers));
     const timeout = checks.read('timeout', text => readNumber(text, minutes));
+    const shards = checks.read('shards', text => readNumber(text, shardLimits));
     const engine = checks.read('engine', text => readChoice(text, ['registry', 'docker']));
     const flags = {
         dryRun: checks.read('dry-run', readBoolean),
@@ -11557,7 +11484,7 @@ function readSettings(given, log, env = process.env) {
     for (const ended of ca?.expired ?? [])
         checks.tell('warning', 'ca-file', ended);
     checkTogether(checks, { source, target, tags, targetTag });
-    const needed = { source, target, timeout, engine, lockFile, ...flags };
+    const needed = { source, target, timeout, shards, engine, lockFile, ...flags };
     if (checks.problems.length > 0 || !isWhole(needed))
         throw new inputs_error/* InputError */.d(checks.problems);
     return {
@@ -12262,6 +12189,12 @@ const rows = [
         default: 'true'
     },
     {
+        name: 'shards',
+        form: 'number',
+        meaning: 'The most shards in the output matrix of a dry run, 1 to 16.',
+        default: '4'
+    },
+    {
         name: 'referrers',
         form: 'boolean',
         meaning: 'Copy signatures and attestations of the images too.',
@@ -12334,7 +12267,7 @@ function isInputName(text) {
 
 /***/ }),
 
-/***/ 518:
+/***/ 4212:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -12380,13 +12313,13 @@ async function offer(target, repository, node, signal) {
         return new Set(error.entries.flatMap(({ digests }) => digests));
     }
 }
-/** So many manifests of a type are offered that settle nothing, since all below them is there. */
+/** So many manifests of a type are tried that settle nothing, since all below them is there. */
 const mostVain = 3;
 /**
  * Asks what is missing of images by offering their manifests: one question an image instead of one a
- * blob. First the registry has to prove itself, for each type of manifest: one manifest is offered while
- * its blobs are looked at one by one, and both must say the same of at least two that are missing. A
- * registry that takes a manifest with holes is offered no second one of that type.
+ * blob. First the registry has to prove itself, for each type of manifest: of one manifest the blobs are
+ * looked at, and it is offered when at least two are missing; the registry must name just these. One
+ * that takes a manifest with holes is offered no second one of that type.
  */
 class Offers {
     #target;
@@ -12425,18 +12358,18 @@ class Offers {
     /** @returns what is missing, as it was looked at */
     async #prove(repository, node, look, proof) {
         try {
-            const [missing, said] = await Promise.all([
-                look(),
-                this.#slots.run(() => offer(this.#target, repository, node, this.#signal))
-            ]);
-            const same = said?.size === missing.length && missing.every(digest => said.has(digest));
-            if (!same)
-                proof.refuted = true;
-            // Of one, it may be the first that it met.
-            else if (missing.length < 2)
+            const missing = await look();
+            // Of one, it may be the first that it met; of none, the manifest would be put for nothing.
+            if (missing.length < 2) {
                 proof.vain++;
-            else
+                return new Set(missing);
+            }
+            const said = await this.#slots.run(() => offer(this.#target, repository, node, this.#signal));
+            const same = said?.size === missing.length && missing.every(digest => said.has(digest));
+            if (same)
                 this.#target.learned.checks.add(node.descriptor.mediaType);
+            else
+                proof.refuted = true;
             return new Set(missing);
         }
         finally {
@@ -12549,8 +12482,8 @@ async function heal(planned, node, context) {
 async function putHealed(planned, node, reference, context) {
     const { target, signal, repair } = context;
     const { repository } = planned.image.target;
-    // Replicas of a registry were seen to need most of a minute to learn of a blob.
-    const patience = target.patience({ first: 8000 });
+    // Replicas of a registry were seen to need most of a minute to learn of a blob: it gets that time.
+    const patience = target.patience({ first: 8000, steady: 0.6 });
     for (let heals = 0;; heals++) {
         try {
             return await (0,registry_manifests/* putManifest */.RV)(target, repository, reference, node, signal);
@@ -12682,7 +12615,8 @@ async function readBack({ image }, { target, signal }) {
     }
 }
 /**
- * Best effort: a tag that stood for another image goes back to it. New tags cannot be taken away.
+ * Best effort: a tag that stood for another image goes back to it, unless another run has moved it
+ * since. New tags cannot be taken away.
  * @returns the images whose tags stay where they were moved to, as far as anyone can tell
  */
 async function restore(moved, { target }) {
@@ -12691,12 +12625,17 @@ async function restore(moved, { target }) {
     const left = [];
     for (const { image, standing } of moved) {
         const { repository, tag } = image.target;
+        const { digest } = image.root.descriptor;
         try {
+            // What stands for a third image is another run's by now, and stays.
+            const stands = await (0,registry_manifests/* resolveManifest */.K9)(target, repository, tag, signal);
+            if (![undefined, digest, standing.tagged].includes(stands))
+                continue;
             const before = standing.tagged && (await (0,registry_manifests/* getManifest */.c2)(target, repository, standing.tagged, signal));
             if (before)
                 await (0,registry_manifests/* putManifest */.RV)(target, repository, tag, before, signal, 'once');
             const now = await (0,registry_manifests/* resolveManifest */.K9)(target, repository, tag, signal);
-            if (now === image.root.descriptor.digest)
+            if (now === digest)
                 left.push(image.name);
         }
         catch {
@@ -12977,7 +12916,8 @@ async function mountBlob(registry, repository, digest, from, signal) {
     try {
         const answer = await answered(signal, late => registry.ask({
             method: 'POST',
-            path: `/v2/${repository}/blobs/uploads/?mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}`,
+            // In case that it opens an upload, which then has to know what it will be checked by.
+            path: `/v2/${repository}/blobs/uploads/?mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}${algorithmParameter('&', digest)}`,
             needs,
             expect: [201, 202],
             // There is another way: an upload.
@@ -13002,10 +12942,9 @@ async function mountBlob(registry, repository, digest, from, signal) {
  * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-a-blob-in-chunks
  */
 async function openUpload(registry, repository, digest, signal, tries = 'patient') {
-    const algorithm = (0,oci_digest/* algorithmOf */.Hy)(digest) === 'sha256' ? '' : `?digest-algorithm=${(0,oci_digest/* algorithmOf */.Hy)(digest)}`;
     const answer = await answered(signal, late => registry.ask({
         method: 'POST',
-        path: `/v2/${repository}/blobs/uploads/${algorithm}`,
+        path: `/v2/${repository}/blobs/uploads/${algorithmParameter('?', digest)}`,
         needs: [{ repository, actions: 'pull,push' }],
         expect: [202],
         tries,
@@ -13014,6 +12953,11 @@ async function openUpload(registry, repository, digest, signal, tries = 'patient
         signal: late
     }, registry_registry/* discard */.vf));
     return sessionOf(answer);
+}
+/** Says the algorithm of a digest where it is not the usual one. */
+function algorithmParameter(before, digest) {
+    const algorithm = (0,oci_digest/* algorithmOf */.Hy)(digest);
+    return algorithm === 'sha256' ? '' : `${before}digest-algorithm=${algorithm}`;
 }
 /**
  * Asks for what may open an upload. When it is given up meanwhile, the answer is still waited for,
@@ -13064,6 +13008,8 @@ class Upload {
     #broken = 0;
     /** Bytes of the last request with a body. */
     #sent = 0;
+    /** Which chunk this try sent last, the one that failed included. */
+    #chunked = 'none';
     /** What the content's own source failed with: the registry is not to blame. */
     #contentFailure;
     constructor(registry, repository, content, session, signal) {
@@ -13139,9 +13085,13 @@ class Upload {
         // The content has had its own patience; only wrong bytes may be right another time.
         if (error === this.#contentFailure)
             return error.fault === 'corrupt' ? 'corrupt' : 'final';
+        // Right bytes in several chunks, and another digest: it keeps the last one only.
+        if (error.says('DIGEST_INVALID') && this.#chunked !== 'none')
+            learned.wholeOnly = true;
         if (error.fault === 'corrupt' || error.says('DIGEST_INVALID'))
             return 'corrupt';
-        if (error.status === 413) {
+        // The first chunk cannot be out of order: it is too large, as some say it.
+        if (error.status === 413 || (error.status === 416 && this.#chunked === 'first')) {
             // What was refused is remembered for the host; chunks are half of it, down to the floor.
             if (this.#sent <= shortestChunk || learned.wholeOnly === true)
                 return 'final';
@@ -13164,6 +13114,7 @@ class Upload {
         const { size, digest } = this.#content.descriptor;
         // Broken twice in one piece: from now on, a break costs a chunk and not the blob.
         const inChunks = learned.tooLarge !== undefined || this.#broken >= 2;
+        this.#chunked = 'none';
         const chunk = inChunks ? this.#chunk() : size;
         if (chunk >= size && size <= quirks.singlePut) {
             await this.#commit(session, digest, { from: 0, to: size });
@@ -13196,6 +13147,8 @@ class Upload {
     }
     async #patch(session, part, ranged) {
         const headers = ranged ? { 'Content-Range': `${part.from}-${part.to - 1}` } : {};
+        if (ranged)
+            this.#chunked = part.from === 0 ? 'first' : 'later';
         const answer = await this.#ask('PATCH', session.url, [200, 201, 202, 204], part, { headers });
         this.#session = sessionOf(answer, session);
         return this.#session;
@@ -13714,7 +13667,12 @@ class Survey {
     #guesses = new Map();
     /** Blobs of which only the registry's own word is known, by `pair`. */
     #told = new Map();
-    #repositories = Promise.resolve(undefined);
+    #hidden = new Set();
+    /** By type of manifest, the image that is looked through already. */
+    #begun = new Map();
+    #catalogue = Promise.resolve(undefined);
+    /** Whether the first repository that it leaves out holds something; undefined while it leaves out none. */
+    #doubt = Promise.resolve(undefined);
     constructor(options) {
         this.#options = options;
         const { offers, target, slots, signal } = options;
@@ -13723,10 +13681,10 @@ class Survey {
     }
     /**
      * Tells of the target's repositories, as far as its catalogue does, before anything is asked: in one
-     * that is not among them there is nothing to ask for.
+     * that is not among them there is most likely nothing, and a single question has to do.
      */
     open(repositories) {
-        this.#repositories = repositories;
+        this.#catalogue = repositories;
     }
     /** Asks for a tag that will most likely be needed. */
     expect(repository, tag) {
@@ -13737,6 +13695,29 @@ class Survey {
     add(image, guess = 'nothing') {
         this.#guesses.set(image, guess);
         this.#stand(image).catch(() => undefined);
+        // One answer, while others are still being read, tells whether the catalogue is to be believed.
+        this.#doubt = this.#doubt.then(known => known ?? this.#isHidden(image));
+        this.#doubt.catch(() => undefined);
+        if (guess === 'untagged')
+            this.#begin(image).catch(() => undefined);
+    }
+    /**
+     * The first image of a type is looked through while others are still being read: the registry will be
+     * put to the proof with it.
+     */
+    async #begin(image) {
+        const { target, manifests, blobs } = image;
+        if (this.#offers === undefined)
+            return;
+        const wanted = manifests.flatMap(({ manifest, descriptor: { mediaType } }) => {
+            if (manifest.kind !== 'image' || this.#begun.has(mediaType))
+                return [];
+            this.#begun.set(mediaType, image);
+            return below(manifest).flatMap(digest => blobs.get(digest) ?? []);
+        });
+        if (wanted.length === 0 || !(await this.#exists(target.repository)))
+            return;
+        await Promise.all(wanted.map(blob => this.#has(target.repository, blob)));
     }
     /**
      * All that is known of these images, when the answers are in. An image whose tag is not there yet is
@@ -13745,10 +13726,10 @@ class Survey {
      * @throws RegistryError; the signal's reason
      */
     async findings(images) {
+        await this.#uncover(images);
         const standings = new Map();
-        // The smallest first: the registry is put to the proof with it.
-        const smallestFirst = [...images].sort((one, other) => one.blobs.size - other.blobs.size);
-        await Promise.all(smallestFirst.map(async (image) => {
+        const begun = [...this.#begun.values()].filter(image => images.includes(image));
+        await Promise.all([...new Set([...begun, ...images])].map(async (image) => {
             const { target, root } = image;
             const asked = this.#stand(image);
             const due = this.#guesses.get(image) === 'untagged' ||
@@ -13757,6 +13738,19 @@ class Survey {
             const [standing] = await Promise.all([asked, asking]);
             standings.set(image, standing);
         }));
+        const { present, told } = await this.#known();
+        await Promise.all([...standings].map(async ([image, standing]) => {
+            const { repository } = image.target;
+            const whole = [...image.blobs.keys()].every(digest => present.has((0,mirror_plan/* pair */.V2)(repository, digest)));
+            if (!whole || standing.tagged === image.root.descriptor.digest)
+                return;
+            standings.set(image, { ...standing, manifests: await this.#staged(image) });
+        }));
+        const catalogue = await this.#catalogue;
+        const exists = (name) => catalogue?.has(name) !== false || this.#hidden.has(name);
+        return { standings, present, told, exists };
+    }
+    async #known() {
         const present = new Set();
         for (const [key, asked] of this.#blobs)
             if (await asked)
@@ -13768,11 +13762,56 @@ class Survey {
             present.add(key);
             told.add(key);
         }
-        const repositories = await this.#repositories;
-        return { standings, present, told, exists: name => repositories?.has(name) !== false };
+        return { present, told };
+    }
+    /**
+     * Finds repositories that hold something although the catalogue leaves them out, as some do where
+     * nothing is tagged: what was staged is there. Several releases, which may have been staged by several
+     * machines, are worth a question for each repository; of one release, one tells for all of them.
+     */
+    async #uncover(images) {
+        const catalogue = await this.#catalogue;
+        if (catalogue === undefined)
+            return;
+        const several = new Set(images.map(({ release }) => release)).size > 1;
+        if (!several && (await this.#doubt) !== true)
+            return;
+        const unlisted = images.filter(({ target: { repository } }) => !catalogue.has(repository));
+        const byRepository = new Map(unlisted.map(image => [image.target.repository, image]));
+        await Promise.all([...byRepository.values()].map(image => this.#isHidden(image)));
+        for (const image of unlisted.filter(({ target: { repository } }) => this.#hidden.has(repository))) {
+            // What was taken for absent without a question is asked for now.
+            this.#standings.delete(image);
+            this.#tags.delete(`${image.target.repository}:${image.target.tag}`);
+        }
+    }
+    /**
+     * Whether a repository that is not in the catalogue has the image's smallest blob: small ones come
+     * early. Undefined where it is in the catalogue.
+     */
+    async #isHidden({ target: { repository }, blobs }) {
+        if ((await this.#catalogue)?.has(repository) !== false)
+            return undefined;
+        const [smallest] = [...blobs.values()].sort((one, other) => one.size - other.size);
+        const found = smallest !== undefined && (await this.#has(repository, smallest));
+        if (found)
+            this.#hidden.add(repository);
+        return found;
+    }
+    /**
+     * The manifests that are there although the tag is not: those of an image that was staged. What refers
+     * to the image is put anew: whether the target lists it, its digest does not tell.
+     */
+    async #staged({ target: { repository }, manifests }) {
+        const { target, slots, signal } = this.#options;
+        const there = await Promise.all(manifests.map(async ({ descriptor: { digest } }) => {
+            const found = await slots.run(() => (0,registry_manifests/* resolveManifest */.K9)(target, repository, digest, signal));
+            return found === digest ? [digest] : [];
+        }));
+        return new Set(there.flat());
     }
     async #exists(repository) {
-        return (await this.#repositories)?.has(repository) !== false;
+        return (await this.#catalogue)?.has(repository) !== false || this.#hidden.has(repository);
     }
     #stand(image) {
         const known = this.#standings.get(image);
@@ -13792,8 +13831,8 @@ class Survey {
         }
         const tagged = await asked;
         const manifests = new Set();
-        // Only under the right tag does it matter which manifests are there; otherwise all of them are put
-        // anew, which costs less than asking.
+        // Under another tag, or none, all manifests are most likely to be put anew, which costs less than
+        // asking; unless the blobs tell that the image was staged.
         if (tagged !== image.root.descriptor.digest)
             return { tagged, manifests };
         await Promise.all([
@@ -13811,7 +13850,9 @@ class Survey {
     async #askAbout(image) {
         const { repository } = image.target;
         const left = new Map(image.blobs);
-        await Promise.all(image.manifests.map(async (node) => {
+        // Where all of it was looked at in vain, the registry's word is not needed any more.
+        const offered = this.#guesses.get(image) === 'tagged' ? [] : image.manifests;
+        await Promise.all(offered.map(async (node) => {
             const blobs = [...new Set(below(node.manifest))].flatMap(digest => image.blobs.get(digest) ?? []);
             if (await this.#offer(repository, node, blobs))
                 for (const { digest } of blobs)
@@ -13821,8 +13862,6 @@ class Survey {
     }
     /** @returns whether these blobs need no other question */
     async #offer(repository, node, blobs) {
-        if (blobs.every(({ digest }) => this.#blobs.has((0,mirror_plan/* pair */.V2)(repository, digest))))
-            return false;
         const look = async () => {
             const all = await Promise.all(blobs.map(blob => this.#has(repository, blob)));
             return blobs.filter((_, i) => all[i] === false).map(({ digest }) => digest);
@@ -14668,6 +14707,12 @@ class Draft {
     releases = [];
     /** Set when the registries are known, for their counts. */
     registries;
+    /** Set when a dry run has made its plan. */
+    matrix;
+    /** The releases to be mirrored, oldest first, or why there are none; once that is known. */
+    choice = {
+        releases: []
+    };
     #settings;
     #startedAt = new Date();
     #failure;
@@ -14681,6 +14726,8 @@ class Draft {
     /** The record, as it stands now. */
     finish() {
         const { source, target, engine, dryRun, publish, lockFile } = this.#settings;
+        const { releases, reason } = this.choice;
+        const unreached = releases.slice(this.releases.length).map(({ tag }) => tag);
         return {
             startedAt: this.#startedAt,
             finishedAt: new Date(),
@@ -14690,7 +14737,10 @@ class Draft {
             dryRun,
             publish,
             releases: this.releases,
+            ...(unreached.length > 0 && { unreached }),
+            ...(reason !== undefined && { reason }),
             lockFile,
+            ...(this.matrix !== undefined && { matrix: this.matrix }),
             ...(this.#failure !== undefined && { failure: this.#failure }),
             // ru_maxrss counts in kibibytes on every platform that Node reports it for.
             peakMemory: process.resourceUsage().maxRSS * 1024,
@@ -14727,6 +14777,286 @@ function plannedReleases(chosen, { images }) {
 
 // EXTERNAL MODULE: ./src/run/first-questions.ts + 1 modules
 var first_questions = __nccwpck_require__(6530);
+;// CONCATENATED MODULE: ./src/mirror/lines.ts
+/** Lines of a plan, each of which stays whole: all images of a release, or all releases of an image. */
+class Lines {
+    /** By line, the nets that it takes part in. */
+    nets;
+    /** What all of them together move. */
+    bytes;
+    constructor(lines) {
+        const blobs = new Map();
+        // Manifests are put for each image by itself.
+        const own = lines.map(() => 0);
+        lines.forEach((images, line) => {
+            for (const { placements, image, standing } of images) {
+                for (const { descriptor, way } of placements) {
+                    let blob = blobs.get(descriptor.digest);
+                    if (blob === undefined) {
+                        blob = { size: descriptor.size, need: new Set(), have: new Set() };
+                        blobs.set(descriptor.digest, blob);
+                    }
+                    blob[way === 'present' ? 'have' : 'need'].add(line);
+                }
+                for (const { descriptor } of [...image.manifests, ...image.attached])
+                    if (!standing.manifests.has(descriptor.digest))
+                        own[line] = (own[line] ?? 0) + descriptor.size;
+            }
+        });
+        const none = new Set();
+        const nets = new Map();
+        own.forEach((size, line) => nets.set(`${line}|`, { size, need: new Set([line]), have: none }));
+        for (const { size, need, have } of blobs.values()) {
+            if (need.size === 0)
+                continue;
+            // Both were filled in the order of the lines.
+            const key = `${[...need].join()}|${[...have].join()}`;
+            const net = nets.get(key);
+            if (net === undefined)
+                nets.set(key, { size, need, have });
+            else
+                net.size += size;
+        }
+        const byLine = lines.map(() => []);
+        for (const net of nets.values())
+            for (const line of new Set([...net.need, ...net.have]))
+                byLine[line]?.push(net);
+        this.nets = byLine;
+        this.bytes = [...nets.values()]
+            .filter(({ have }) => have.size === 0)
+            .reduce((sum, { size }) => sum + size, 0);
+    }
+}
+/** Lines that are done by one machine. */
+class Group {
+    members = [];
+    bytes = 0;
+    #lines;
+    /** Which nets its lines need, and which they have. */
+    #need = new Set();
+    #have = new Set();
+    constructor(lines) {
+        this.#lines = lines;
+    }
+    /** How many bytes more it moves together with this line; fewer where the line has what others need. */
+    more(line) {
+        let bytes = 0;
+        for (const net of this.#lines.nets[line] ?? []) {
+            if (this.#have.has(net))
+                continue;
+            const before = this.#need.has(net);
+            const after = !net.have.has(line) && (before || net.need.has(line));
+            bytes += (Number(after) - Number(before)) * net.size;
+        }
+        return bytes;
+    }
+    add(line) {
+        this.bytes += this.more(line);
+        this.members.push(line);
+        for (const net of this.#lines.nets[line] ?? []) {
+            if (net.need.has(line))
+                this.#need.add(net);
+            if (net.have.has(line))
+                this.#have.add(net);
+        }
+    }
+}
+/**
+ * Puts lines into groups, the largest first, each where the group is the smallest with it; what it
+ * adds there counts by `weight` once more, which draws together what shares layers.
+ * @returns the groups that got any, their lines in order
+ */
+function spread(lines, count, weight) {
+    const groups = Array.from({ length: count }, () => new Group(lines));
+    const alone = lines.nets.map((_, line) => new Group(lines).more(line));
+    const order = [...alone.keys()].sort((a, b) => (alone[b] ?? 0) - (alone[a] ?? 0));
+    for (const line of order) {
+        const scores = groups.map(group => group.bytes + group.more(line) * (1 + weight));
+        groups[scores.indexOf(Math.min(...scores))]?.add(line);
+    }
+    const filled = groups.filter(({ members }) => members.length > 0);
+    for (const { members } of filled)
+        members.sort((a, b) => a - b);
+    return filled;
+}
+
+;// CONCATENATED MODULE: ./src/mirror/shards.ts
+
+/** What the shards may move together, in tenths of what one run over everything would move. */
+const mostTenths = 11;
+/** How much keeping layers together counts against filling all shards alike; each is tried. */
+const weights = [0, 0.5, 1, 2, 4, 8, 32];
+/**
+ * Divides a plan into at most so many shards, so that the largest is as small as can be while
+ * together they move at most a tenth more than one run over everything would: a layer that two
+ * shards need travels twice. Where the images share too much for that there are fewer shards, at the
+ * least one. Every image is in exactly one of them, but for those that need nothing moved. Pure, and
+ * the same plan gives the same shards.
+ * @returns the largest first; none when nothing has to travel
+ */
+function divide(images, most) {
+    const all = busyOnes(images);
+    const whole = movedBy(all);
+    if (whole === 0)
+        return [];
+    let best = [];
+    for (const parts of candidates(all, most)) {
+        if (total(parts) * 10 > whole * mostTenths)
+            continue;
+        if (best.length === 0 || compare(parts, best, whole) < 0)
+            best = parts;
+    }
+    return best
+        .filter(({ bytes }) => bytes > 0)
+        .map(part => {
+        const own = new Set(part.images);
+        const planned = all.filter(one => own.has(one)).map(({ image }) => image);
+        return {
+            releases: [...new Set(planned.map(({ release }) => release))],
+            names: [...new Set(planned.map(({ name }) => name))],
+            bytes: part.bytes
+        };
+    })
+        .sort((one, other) => other.bytes - one.bytes);
+}
+function total(parts) {
+    return parts.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+/**
+ * Below zero when the first is the better division: with the smaller largest part, where a hundredth
+ * of the whole is not worth another machine; then the one with fewer parts and fewer bytes.
+ */
+function compare(one, other, whole) {
+    const largest = (parts) => Math.ceil((Math.max(...parts.map(({ bytes }) => bytes)) * 100) / whole);
+    return largest(one) - largest(other) || one.length - other.length || total(one) - total(other);
+}
+/**
+ * Without the releases that are complete, unless another one takes layers over from there: whoever
+ * keeps a long range up to date has little of it to do.
+ */
+function busyOnes(images) {
+    const busy = new Set(images.filter(({ complete }) => !complete).map(({ image }) => image.release));
+    const some = images.filter(({ image }) => busy.has(image.release));
+    return movedBy(some) === movedBy(images) ? some : images;
+}
+/** What travels when these images are mirrored in one run. */
+function movedBy(images) {
+    return new Lines([images]).bytes;
+}
+/**
+ * Divisions that are worth a look. An image shares most with itself of another month, or with the
+ * others of its month, depending on what was rebuilt: so the releases are split into groups, from one
+ * to as many as there may be, and in each group the images by name. Each part is names times releases.
+ */
+function* candidates(images, most) {
+    const releases = grouped(images, ({ image }) => image.release);
+    const lines = new Lines(releases);
+    const blocks = new Map();
+    for (const weight of weights) {
+        for (let count = 1; count <= Math.min(most, releases.length); count++) {
+            const own = spread(lines, count, weight).map(({ members }) => {
+                const key = members.join();
+                const block = blocks.get(key) ?? new Block(members.flatMap(at => releases[at] ?? []));
+                blocks.set(key, block);
+                return block;
+            });
+            for (let parts = own.length; parts <= most; parts++) {
+                const counts = shareOut(own, parts);
+                yield own.flatMap((block, i) => block.split(counts[i] ?? 1, weight));
+            }
+        }
+    }
+}
+/** How many parts each block gets: one, and each further one goes where the parts are the largest. */
+function shareOut(blocks, parts) {
+    const counts = blocks.map(() => 1);
+    for (let left = parts - blocks.length; left > 0; left--) {
+        const sizes = blocks.map(({ bytes }, i) => bytes / (counts[i] ?? 1));
+        const at = sizes.indexOf(Math.max(...sizes));
+        counts[at] = (counts[at] ?? 0) + 1;
+    }
+    return counts;
+}
+/** Some releases with all their images. */
+class Block {
+    bytes;
+    #names;
+    #lines;
+    #known = new Map();
+    constructor(images) {
+        this.#names = grouped(images, ({ image }) => image.name);
+        this.#lines = new Lines(this.#names);
+        this.bytes = this.#lines.bytes;
+    }
+    /** Splits it by name; each name with all its releases. */
+    split(count, weight) {
+        const key = `${count} ${weight}`;
+        const parts = this.#known.get(key) ??
+            spread(this.#lines, count, weight).map(({ members, bytes }) => ({
+                bytes,
+                images: members.flatMap(at => this.#names[at] ?? [])
+            }));
+        this.#known.set(key, parts);
+        return parts;
+    }
+}
+function grouped(items, keyOf) {
+    const groups = new Map();
+    for (const item of items) {
+        const group = groups.get(keyOf(item));
+        if (group === undefined)
+            groups.set(keyOf(item), [item]);
+        else
+            group.push(item);
+    }
+    return [...groups.values()];
+}
+
+// EXTERNAL MODULE: ./src/report/bytes.ts
+var bytes = __nccwpck_require__(2661);
+;// CONCATENATED MODULE: ./src/run/matrix.ts
+
+
+
+/**
+ * A plan as a job matrix: each entry has the inputs with which one job does its part of it. With
+ * nothing to copy there are no entries; then the jobs are to be skipped.
+ */
+function matrixOf(plan, asked) {
+    const shards = divide(plan.images, asked.shards);
+    const planned = new Map();
+    for (const { image } of plan.images)
+        planned.set(image.release, (planned.get(image.release) ?? new Set()).add(image.name));
+    return {
+        include: shards.map((shard, i) => ({
+            shard: i + 1,
+            name: `${i + 1} of ${shards.length}, ${(0,bytes/* formatBytes */.z3)(shard.bytes)}`,
+            'source-tag': shard.releases.join('\n'),
+            images: inputOf(shard, planned, asked.images).join('\n'),
+            bytes: shard.bytes
+        }))
+    };
+}
+/**
+ * The lines of `images` with which a run takes the shard's images. By name, each has to be there in
+ * every release; where one is not, since it came later or was dropped, the shard is the releases' own
+ * sets without the images of the other shards.
+ */
+function inputOf({ releases, names }, planned, images) {
+    const everywhere = (name) => releases.every(tag => planned.get(tag)?.has(name));
+    if (images.kind === 'exactly' || names.every(everywhere))
+        return names;
+    // These are no part of a release's own set, so that only their own shard has to name them.
+    const added = [...images.add, resolve/* chartArtifact */.DZ];
+    const others = releases
+        .flatMap(tag => [...(planned.get(tag) ?? [])])
+        .filter(name => !names.includes(name) && !added.includes(name));
+    return [
+        ...added.filter(name => names.includes(name)).map(name => `+${name}`),
+        ...[...new Set([...images.remove, ...others])].map(name => `-${name}`)
+    ];
+}
+
 // EXTERNAL MODULE: ./src/run/registries.ts + 13 modules
 var run_registries = __nccwpck_require__(2757);
 // EXTERNAL MODULE: ./src/run/releases.ts + 3 modules
@@ -14788,7 +15118,7 @@ const namePattern = /^arcdata-mirror-docker-[0-9a-f]{32}$/;
  * keeps what it is told in that directory and nowhere else. Of the job's own config it takes over
  * which daemon is meant (the context), nothing more.
  * @returns its absolute path
- * @throws DockerError `config`
+ * @throws DockerError `config`; nothing is left behind then
  */
 async function makePrivateConfig({ runnerTemp, env, onDirectory }) {
     const directory = (0,external_node_path_.join)((0,external_node_path_.resolve)(runnerTemp), `arcdata-mirror-docker-${(0,external_node_crypto_.randomBytes)(16).toString('hex')}`);
@@ -14799,6 +15129,7 @@ async function makePrivateConfig({ runnerTemp, env, onDirectory }) {
         await (0,promises_.writeFile)((0,external_node_path_.join)(directory, 'config.json'), JSON.stringify({ auths: {}, ...(currentContext !== undefined && { currentContext }) }), { mode: 0o600, flag: 'wx' });
     }
     catch (error) {
+        await (0,promises_.rm)(directory, { recursive: true, force: true }).catch(() => undefined);
         throw new error_DockerError('config', `a private docker config cannot be made in ${runnerTemp}: ${error.message}`, 'See that the directory exists, can be written to and has space left.', error);
     }
     return directory;
@@ -15175,18 +15506,31 @@ async function signInDocker(settings, registries, around) {
     if (settings.engine !== 'docker' && accounts.length === 0)
         return nobody;
     const install = installation(settings, around.env);
-    const session = await signIn({
-        ...around,
-        accounts,
-        keepLogin: settings.keepLogin,
-        ...(install !== undefined && { install }),
-        onDirectory: path => {
-            undo.directory(path);
-        },
-        onKeptLogin: state => {
-            undo.keptLogin(state);
-        }
-    });
+    let session;
+    try {
+        session = await signIn({
+            ...around,
+            accounts,
+            keepLogin: settings.keepLogin,
+            ...(install !== undefined && { install }),
+            onDirectory: path => {
+                undo.directory(path);
+            },
+            onKeptLogin: state => {
+                undo.keptLogin(state);
+            }
+        });
+    }
+    catch (error) {
+        // The registry engine needs no disk: what docker would have said is not worth the run.
+        if (!(error instanceof error_DockerError) || error.fault !== 'config')
+            throw error;
+        if (settings.engine === 'docker' || settings.keepLogin)
+            throw error;
+        for (const { registry } of accounts)
+            tell({ registry, outcome: 'unavailable', reason: error.message }, around.log);
+        return nobody;
+    }
     around.log.debug(`the docker config of this run is ${session.configDirectory}`);
     if (settings.engine !== 'docker') {
         for (const answer of session.answers)
@@ -15332,6 +15676,7 @@ var __disposeResources = (undefined && undefined.__disposeResources) || (functio
 
 
 
+
 /**
  * Mirrors what the settings ask for, and reports it. It does not throw: whatever goes wrong is in
  * the record, and has been reported.
@@ -15372,17 +15717,21 @@ async function main(settings, stage) {
                 signal,
                 offers: !settings.dryRun && settings.engine === 'registry'
             });
-            const chosen = await reporter.group('Releases', () => (0,run_releases/* chooseReleases */._)(registries, settings, questions, {
+            const choice = await reporter.group('Releases', () => (0,run_releases/* chooseReleases */._)(registries, settings, questions, {
                 ...{ log, slots: lanes.reading, signal, survey }
             }));
+            draft.choice = choice;
             const plan = await reporter.group('Plan', async () => {
-                const made = await (0,mirror_plan/* makePlan */.Cs)(chosen.flatMap(({ images }) => images), survey);
-                reporter.planned(figures(chosen, made));
+                const made = await (0,mirror_plan/* makePlan */.Cs)(choice.releases.flatMap(({ images }) => images), survey);
+                reporter.planned(figures(choice.releases, made));
                 return made;
             });
-            const releases = plannedReleases(chosen, plan);
+            const releases = plannedReleases(choice.releases, plan);
             if (settings.dryRun) {
                 draft.releases.push(...releases.map(release => plannedResult(release, { source: source.name, target: target.name })));
+                // What docker pushes cannot be staged.
+                if (settings.engine === 'registry')
+                    draft.matrix = matrixOf(plan, settings);
                 return draft.finish();
             }
             const progress = __addDisposableResource(env_1, reporter.progress(plan.bytes.copied), false);
@@ -15485,7 +15834,7 @@ function kindOf(error) {
  */
 function refuseHalf(release, failed, left = []) {
     const tags = left.length === 0
-        ? 'The tags at the target are as they were.'
+        ? 'No tag at the target stands for it.'
         : `The target took the tags of ${left.join(', ')} and could not be made to go back; Arc looks at that of arc-controller only.`;
     return new MirrorError(`${release} is not published: ${failed.length === 1 ? 'one image is' : `${failed.length} images are`} missing (${failed.join(', ')})`, `${tags} Run again: what has arrived is not sent again.`, { fault: 'half' });
 }
@@ -15824,6 +16173,7 @@ function pickPlatform({ os, architecture, variant }) {
 /* harmony export */   Bc: () => (/* binding */ isDigest),
 /* harmony export */   Hy: () => (/* binding */ algorithmOf),
 /* harmony export */   OP: () => (/* binding */ Hasher),
+/* harmony export */   V4: () => (/* binding */ contradicts),
 /* harmony export */   ZD: () => (/* binding */ hexOf),
 /* harmony export */   m: () => (/* binding */ parseDigest),
 /* harmony export */   ol: () => (/* binding */ digestOf)
@@ -15850,6 +16200,10 @@ function parseDigest(text) {
 /** Whether `text` is a digest in canonical spelling. */
 function isDigest(text) {
     return typeof text === 'string' && grammar.test(text);
+}
+/** Whether a digest that was told is another one; one by another algorithm says nothing. */
+function contradicts(told, digest) {
+    return isDigest(told) && algorithmOf(told) === algorithmOf(digest) && told !== digest;
 }
 /** `sha256` or `sha512`. */
 function algorithmOf(digest) {
@@ -16475,8 +16829,10 @@ function hostOf(url) {
 /* harmony export */   _i: () => (/* binding */ headPatience),
 /* harmony export */   is: () => (/* binding */ hasBlob)
 /* harmony export */ });
-/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4192);
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3269);
+/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(4192);
+/* harmony import */ var _oci_digest_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8825);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3269);
+
 
 
 /** How long HEAD is tried again before GET is asked in its place, in milliseconds. */
@@ -16500,13 +16856,13 @@ async function hasBlob(registry, repository, { digest, size }, signal, tries = '
         return answer;
     });
     try {
-        return judge(await ask(asked), size);
+        return judge(await ask(asked), digest, size);
     }
     catch (error) {
-        if (!(error instanceof _error_js__WEBPACK_IMPORTED_MODULE_0__/* .RegistryError */ .gl))
+        if (!(error instanceof _error_js__WEBPACK_IMPORTED_MODULE_1__/* .RegistryError */ .gl))
             throw error;
         // Something may be against HEAD alone: then GET tells, from here on.
-        const refused = (0,_error_js__WEBPACK_IMPORTED_MODULE_0__/* .isRefusal */ .vu)(error);
+        const refused = (0,_error_js__WEBPACK_IMPORTED_MODULE_1__/* .isRefusal */ .vu)(error);
         if (asked === 'HEAD' && (refused || error.fault === 'server')) {
             const has = await hasBlob(registry, repository, { digest, size }, signal, tries, 'GET');
             if (has !== 'unknown')
@@ -16518,9 +16874,12 @@ async function hasBlob(registry, repository, { digest, size }, signal, tries = '
         throw error;
     }
 }
-function judge({ status, headers }, size) {
+function judge({ status, headers }, digest, size) {
     // 416: not even the first byte is there.
     if (status === 404 || status === 416)
+        return 'absent';
+    // It says itself that it holds something else there.
+    if ((0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_0__/* .contradicts */ .V4)(headers['docker-content-digest'], digest))
         return 'absent';
     const total = status === 206
         ? /\/(\d+)$/.exec(headers['content-range'] ?? '')?.[1]
@@ -16546,7 +16905,7 @@ async function openBlob(registry, repository, { digest, size }, { offset, end },
         const { status, headers } = answer;
         const fail = (text) => {
             answer.body.destroy();
-            return new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .RegistryError */ .gl('corrupt', `${registry.name}/${repository}@${digest}: ${text}`, {
+            return new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .RegistryError */ .gl('corrupt', `${registry.name}/${repository}@${digest}: ${text}`, {
                 host: registry.name,
                 repository,
                 digest
@@ -16555,13 +16914,13 @@ async function openBlob(registry, repository, { digest, size }, { offset, end },
         if (status === 206) {
             const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers['content-range'] ?? '');
             if (range === null || Number(range[1]) !== offset) {
-                throw fail(`bytes from ${offset} on were asked for, ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(headers['content-range'] ?? 'nothing said', 60)} was sent`);
+                throw fail(`bytes from ${offset} on were asked for, ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(headers['content-range'] ?? 'nothing said', 60)} was sent`);
             }
             return { answer, skip: 0 };
         }
         const length = headers['content-length'];
         if (length !== undefined && Number(length) !== size) {
-            throw fail(`it has ${size} bytes by its manifest, ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(length, 30)} by the registry`);
+            throw fail(`it has ${size} bytes by its manifest, ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(length, 30)} by the registry`);
         }
         return { answer, skip: offset };
     });
@@ -17086,7 +17445,7 @@ async function putManifest(registry, repository, reference, { bytes, descriptor 
         return { subjectTaken: false };
     }
     const echoed = answer.headers['docker-content-digest'];
-    if ((0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_1__/* .isDigest */ .Bc)(echoed) && (0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_1__/* .algorithmOf */ .Hy)(echoed) === (0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_1__/* .algorithmOf */ .Hy)(digest) && echoed !== digest) {
+    if ((0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_1__/* .contradicts */ .V4)(echoed, digest)) {
         const stored = await getManifest(registry, repository, reference, signal);
         if (stored?.descriptor.digest !== digest) {
             throw new _error_js__WEBPACK_IMPORTED_MODULE_6__/* .RegistryError */ .gl('corrupt', `${registry.name} took ${digest} and says that it stored ${echoed}`, {
@@ -17321,13 +17680,13 @@ class Patience {
             throw error;
         if (error.retryAfter !== undefined)
             return this.#asTold(error, error.retryAfter);
-        const { own, stranger, first, longest } = this.#options;
+        const { own, stranger, first, longest, steady = 0 } = this.#options;
         if (down || this.#own >= (met ? own : stranger))
             throw error;
         // Full jitter: many workers that failed together must not come back together.
         // https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
         const ceiling = Math.min(longest, first * 2 ** Math.min(this.#tries - 1, 20));
-        const wait = Math.max(1, Math.random() * ceiling);
+        const wait = Math.max(1, (steady + (1 - steady) * Math.random()) * ceiling);
         // The ceiling is what counts against the budget, so that small draws cannot make endless tries.
         this.#own += ceiling / 2;
         if (this.#clock.now() + wait > this.#deadline)
@@ -17705,7 +18064,10 @@ function parseChallenges(header) {
 var registry_error = __nccwpck_require__(3269);
 // EXTERNAL MODULE: ./src/registry/body.ts
 var registry_body = __nccwpck_require__(6655);
+// EXTERNAL MODULE: ./src/registry/redirect.ts
+var redirect = __nccwpck_require__(5231);
 ;// CONCATENATED MODULE: ./src/registry/token.ts
+
 
 
 
@@ -17776,7 +18138,7 @@ function basic({ username, password }) {
  * nobody may send us to; and with a secret to lose, only a host of the registry's owner.
  * @see https://github.com/advisories/GHSA-28r5-37g7-p6mp
  */
-function judgeRealm(text, { origin, credentials }) {
+function judgeRealm(text, { origin, credentials, judge }) {
     const refuse = (rule) => new registry_error/* RegistryError */.gl('unsafe', `${origin.host} asks for a token from ${(0,clean/* clean */.uH)(bare(text), 160)}: ${rule}`, {
         host: origin.host,
         advice: "Nothing was sent there. Look into the registry's or its proxy's configuration (external URL)."
@@ -17801,8 +18163,10 @@ function judgeRealm(text, { origin, credentials }) {
     if (same)
         return realm;
     const host = (0,address/* hostOf */.w4)(realm);
+    // Names are judged when they are looked up; for an address nothing is looked up.
     if (isLiteral(host) && (0,address/* reachOf */.xw)(host) === 'never')
         throw refuse('no registry may send anyone to that address');
+    (0,redirect/* judgeLiteral */.zC)(realm, judge);
     if (credentials.kind !== 'anonymous' && !(0,address/* sameOwner */.s0)(host, (0,address/* hostOf */.w4)(origin))) {
         throw refuse('that host has another owner, and the password is not for it');
     }
@@ -17841,7 +18205,7 @@ async function readToken(answer, context, log) {
         throw new registry_error/* RegistryError */.gl((0,registry_error/* faultOf */.Kl)(status), `the token server of ${origin.host} (${url.host}) answers ${status}`, {
             ...place,
             status,
-            ...retryAfterOf(headers['retry-after'], transport.clock.date())
+            ...retryAfterOf(headers, transport.clock.date())
         });
     }
     const body = await (0,registry_body/* readBody */.x8)(answer.body, largestToken, transport.timings.idle, place);
@@ -17867,17 +18231,24 @@ async function readToken(answer, context, log) {
 }
 /**
  * `Retry-After` in milliseconds from now: seconds or a date, and nothing else, since registries
- * were seen to send `880.092µs`. A date in the past is no wait at all.
+ * were seen to send `880.092µs`. A date counts from the answer's own, so that two clocks that differ
+ * are no matter; one in the past is no wait at all.
+ * @param date the time here, for answers that do not tell theirs
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
  */
-function retryAfterOf(header, date) {
-    const text = header?.trim() ?? '';
+function retryAfterOf(headers, date) {
+    const text = headers['retry-after']?.trim() ?? '';
     if (/^\d{1,9}$/.test(text))
         return { retryAfter: Number(text) * 1000 };
+    const at = dateOf(text);
+    return at === undefined ? {} : { retryAfter: Math.max(0, at - (dateOf(headers.date) ?? date)) };
+}
+/** A date as headers have it, in milliseconds since 1970. */
+function dateOf(text = '') {
     if (!/^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/.test(text))
-        return {};
+        return undefined;
     const at = Date.parse(text);
-    return Number.isNaN(at) ? {} : { retryAfter: Math.max(0, at - date) };
+    return Number.isNaN(at) ? undefined : at;
 }
 
 ;// CONCATENATED MODULE: ./src/registry/authorizer.ts
@@ -18050,8 +18421,6 @@ function quirksOf(registry) {
     return { ...usual, ...found?.quirks };
 }
 
-// EXTERNAL MODULE: ./src/registry/redirect.ts
-var redirect = __nccwpck_require__(5231);
 ;// CONCATENATED MODULE: ./src/registry/registry.ts
 
 
@@ -18286,7 +18655,7 @@ class Registry {
             status,
             entries,
             redirected,
-            ...retryAfterOf(headers['retry-after'], this.transport.clock.date()),
+            ...retryAfterOf(headers, this.transport.clock.date()),
             advice: this.#advice(status, page)
         });
     }
@@ -18343,13 +18712,14 @@ async function ping(registry, needs, signal) {
     await registry.locate();
     const question = { method: 'GET', path: '/v2/', needs, expect: [200, 404], signal };
     const answer = await registry.ask(question, discard);
-    if (answer.status === 200)
-        return;
     // Some registries hide /v2/ from those who may still pull; a page of something else is no registry.
-    if ((0,media_type/* baseType */.wV)(answer.headers['content-type']) === 'text/html') {
-        throw new registry_error/* RegistryError */.gl('refused', `${registry.name} answers, but it is no registry: GET /v2/ is 404 with an HTML page`, {
+    const { status, headers, url } = answer;
+    const registryLike = headers['docker-distribution-api-version'] !== undefined;
+    if ((0,media_type/* baseType */.wV)(headers['content-type']) === 'text/html' && (status !== 200 || !registryLike)) {
+        const where = url.host === registry.origin.host ? '' : `, at ${url.host}`;
+        throw new registry_error/* RegistryError */.gl('refused', `${registry.name} answers, but it is no registry: GET /v2/ is ${status} with an HTML page${where}`, {
             host: registry.name,
-            status: 404,
+            status,
             advice: 'Check the name; a path such as /registry does not belong into it.'
         });
     }
@@ -18973,7 +19343,7 @@ function warnOfIdle(idle, names, log) {
         log.warning(`-${(0,clean/* clean */.uH)(name, 120)} in images takes nothing away: there is no such image.${meant === undefined ? '' : ` Did you mean -${meant}?`}`);
     }
 }
-function warnOfGaps({ tag, selection, log }, images) {
+function warnOfGaps({ tag, selection, staging, log }, images) {
     const left = listed(tag)
         .filter(({ name, required }) => required && images.every(image => image.name !== name))
         .map(({ name }) => name);
@@ -18981,7 +19351,9 @@ function warnOfGaps({ tag, selection, log }, images) {
         return;
     const message = `${(0,clean/* clean */.uH)(tag)} is mirrored without ${left.join(', ')}, as images says: Arc does not run from these images alone.`;
     // Whoever names images one by one knows it; whoever takes one away may not.
-    if (selection.kind === 'exactly')
+    if (staging === true)
+        log.info(message);
+    else if (selection.kind === 'exactly')
         log.notice(message);
     else
         log.warning(message);
@@ -19162,6 +19534,59 @@ function formatCount(count) {
 function formatExactBytes(bytes) {
     const short = formatBytes(bytes);
     return bytes < 1000 ? short : `${short} (${formatCount(bytes)} B)`;
+}
+
+
+/***/ }),
+
+/***/ 304:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Po: () => (/* binding */ imagesFirst),
+/* harmony export */   oX: () => (/* binding */ splitRequest),
+/* harmony export */   zs: () => (/* binding */ byCause)
+/* harmony export */ });
+/**
+ * Failures by their cause: twenty images that the same answer has stopped are one group. The groups
+ * come in the order of their first failures, and so do those within a group.
+ */
+function byCause(failed) {
+    const groups = new Map();
+    for (const one of failed) {
+        const cause = causeOf(one);
+        const group = groups.get(cause);
+        if (group === undefined)
+            groups.set(cause, [one]);
+        else
+            group.push(one);
+    }
+    return [...groups.values()];
+}
+/** The images first, the run's own failure last: it mostly says what follows from theirs. */
+function imagesFirst(failed) {
+    return [
+        ...failed.filter(({ image }) => image !== undefined),
+        ...failed.filter(({ image }) => image === undefined)
+    ];
+}
+/** What failures with the same cause have in common: all but which image, and which part of it. */
+function causeOf({ image, error }) {
+    const { message, advice, host, status } = error;
+    const general = message
+        .split(' ')
+        .filter(word => !/\/|sha256:/.test(word) && word.replace(/[:,.]$/, '') !== image);
+    return JSON.stringify([image === undefined, general, advice, host, status]);
+}
+/**
+ * A message in two parts: what came of it, and the request that it may begin with, as in
+ * `GET /v2/: example.com answers 401`.
+ */
+function splitRequest(message) {
+    const [, request, answer] = /^([A-Z]{3,7} \/\S*): (.+)$/s.exec(message) ?? [];
+    if (request === undefined || answer === undefined)
+        return { answer: message };
+    return { answer, request };
 }
 
 
@@ -19702,6 +20127,7 @@ function runReport(record, parts) {
         missing: record.releases.flatMap(({ tag, missing }) => missing.map(name => ({ release: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(tag), name: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(name) }))),
         ...(lockFile !== undefined && { lockFile }),
         ...(handOver !== undefined && { handOver }),
+        ...(record.matrix !== undefined && { matrix: record.matrix }),
         ...(record.failure && { failure: safeFailure(record.failure, redactor) }),
         peakMemory: record.peakMemory,
         requests: record.requests
@@ -19730,7 +20156,8 @@ function outputs(record, parts) {
         // A name with other characters could not be an image's, and would break the file it is written to.
         .filter(({ name }) => /^[a-z0-9][a-z0-9._/-]*$/.test(name) && !fixed.has(name) && name !== 'matrix')
         .map(({ name, target, digest }) => [name, shown(target, digest)]);
-    return new Map([...images, ...fixed]);
+    const matrix = report.matrix === undefined ? [] : [['matrix', JSON.stringify(report.matrix)]];
+    return new Map([...images, ...fixed, ...matrix]);
 }
 /** Whether the image was verified at the target under its tag, together with a published release. */
 function isAtTarget({ status, digest }) {
@@ -19791,6 +20218,8 @@ function safeFailure(error, redactor) {
 /** The plan in one line, with exact bytes. */
 function planLine(figures) {
     const { images, blobsToCopy, bytesToCopy, bytesToMount, bytesPresent } = figures;
+    if (images === 0)
+        return 'Plan: nothing to do';
     const copy = `${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_0__/* .formatExactBytes */ .Uv)(bytesToCopy)} to copy in ${(0,_lines_js__WEBPACK_IMPORTED_MODULE_1__/* .plural */ .LS)(blobsToCopy, 'blob')}`;
     return `Plan: ${(0,_lines_js__WEBPACK_IMPORTED_MODULE_1__/* .plural */ .LS)(images, 'image')} of ${releaseSpan(figures.releases)}: ${copy}, ${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_0__/* .formatExactBytes */ .Uv)(bytesToMount)} to mount, ${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_0__/* .formatExactBytes */ .Uv)(bytesPresent)} already there`;
 }
@@ -19891,7 +20320,7 @@ function base64Forms(bytes) {
 
 /***/ }),
 
-/***/ 5391:
+/***/ 7825:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -19914,11 +20343,14 @@ function blocks(fraction, width) {
     const shown = parts === 0 && fraction > 0 ? 1 : parts;
     return '█'.repeat(Math.floor(shown / 8)) + (eighths[shown % 8] ?? '');
 }
+/** The bars of a chart are as long as this at most, and not worth drawing below the other. */
+const [longest, shortest] = [32, 4];
 /**
  * How the bytes came to the target, as three bars in plain characters, which take on the colours of
- * whatever shows them. Empty when there were none.
+ * whatever shows them, each line at most `columns` wide (30 is the least that is kept to). Empty when
+ * there were none.
  */
-function bytesChart({ copied, mounted, present }, width = 32) {
+function bytesChart({ copied, mounted, present }, columns = 80) {
     const total = copied + mounted + present;
     if (total === 0)
         return [];
@@ -19927,11 +20359,43 @@ function bytesChart({ copied, mounted, present }, width = 32) {
         ['mounted', mounted],
         ['already there', present]
     ];
+    const room = columns - 'already there   1.00 GB  100 %'.length - 2;
+    const width = room < shortest ? 0 : Math.min(room, longest);
     return rows.map(([name, bytes]) => {
         const share = `${Math.round((bytes / total) * 100)} %`.padStart(5);
-        const bar = blocks(bytes / total, width).padEnd(width);
-        return `${name.padEnd(13)}  ${bar}  ${(0,report_bytes/* formatBytes */.z3)(bytes).padStart(8)} ${share}`;
+        const bar = width === 0 ? '' : `  ${blocks(bytes / total, width).padEnd(width)}`;
+        return `${name.padEnd(13)}${bar}  ${(0,report_bytes/* formatBytes */.z3)(bytes).padStart(8)}  ${share}`;
     });
+}
+/** So many squares stand for all bytes. */
+const squares = 20;
+/**
+ * How the bytes came to the target, as one bar of coloured squares and what each colour means, in
+ * Markdown: two lines. Empty when there were none.
+ */
+function bytesBar({ copied, mounted, present }, planned) {
+    const verb = planned ? 'to be ' : '';
+    const parts = [
+        { sign: '🟦', bytes: copied, name: `${verb}copied` },
+        { sign: '🟩', bytes: mounted, name: `${verb}mounted` },
+        { sign: '⬜', bytes: present, name: 'already there' }
+    ];
+    if (copied + mounted + present === 0)
+        return [];
+    const counts = shares(parts.map(({ bytes }) => bytes));
+    return [
+        parts.map(({ sign }, i) => sign.repeat(counts[i] ?? 0)).join(''),
+        parts.map(({ sign, bytes, name }) => `${sign} **${formatBytes(bytes)}** ${name}`).join(' &emsp; ')
+    ];
+}
+/** Squares for each part, `squares` in all; what is at least half a per cent has one. */
+function shares(parts) {
+    const total = parts.reduce((sum, part) => sum + part, 0);
+    const counts = parts.map(part => Math.max(part / total < 0.005 ? 0 : 1, Math.round((part / total) * squares)));
+    // What rounding has put in excess, or left out, is taken from or given to the largest part.
+    const largest = parts.indexOf(Math.max(...parts));
+    const rest = squares - counts.reduce((sum, count) => sum + count, 0);
+    return counts.map((count, i) => (i === largest ? count + rest : count));
 }
 /** What was spared: `1.49 GB of 2.51 GB (59 %) did not have to travel`. */
 function savedLine({ copied, mounted, present }, planned) {
@@ -19955,15 +20419,19 @@ class Pace {
     #total;
     #start;
     #done = 0;
+    /** When the last byte had arrived. */
+    #end;
     #samples;
     constructor(total, now) {
         this.#total = Math.max(0, total);
         this.#start = now;
         this.#samples = [{ at: now, done: 0 }];
     }
-    moved(bytes) {
+    moved(bytes, now) {
         if (bytes > 0)
             this.#done = Math.min(this.#total, this.#done + bytes);
+        if (this.#done === this.#total)
+            this.#end ??= now;
     }
     standing(now) {
         const samples = this.#samples;
@@ -19981,14 +20449,22 @@ class Pace {
             fraction: this.#total === 0 ? 1 : this.#done / this.#total,
             rate,
             ...(rest === 0 ? { left: 0 } : rate > 0 && { left: (rest * 1000) / rate }),
-            elapsed: now - this.#start
+            elapsed: (this.#end ?? now) - this.#start
         };
     }
 }
 /** `Copied 312 MB of 1.02 GB (30 %), 45.1 MB/s, 16 s left` */
 function standingLine({ done, total, fraction, rate, left }) {
-    const time = left === undefined ? 'time left not known' : `${(0,duration/* formatDuration */.a)(left)} left`;
-    return `Copied ${(0,report_bytes/* formatBytes */.z3)(done)} of ${(0,report_bytes/* formatBytes */.z3)(total)} (${percent(fraction)} %), ${(0,report_bytes/* formatBytes */.z3)(rate)}/s, ${time}`;
+    const copied = `Copied ${(0,report_bytes/* formatBytes */.z3)(done)} of ${(0,report_bytes/* formatBytes */.z3)(total)} (${percent(fraction)} %)`;
+    const time = timeLeft(left) ?? 'time left not known';
+    return left === 0 ? `${copied}, ${time}` : `${copied}, ${(0,report_bytes/* formatBytes */.z3)(rate)}/s, ${time}`;
+}
+/** `16 s left`; what follows when the last byte has arrived; undefined when it is not known. */
+function timeLeft(left) {
+    // Manifests, checks and tags are still to come.
+    if (left === 0)
+        return 'finishing';
+    return left === undefined ? undefined : `${(0,duration/* formatDuration */.a)(left)} left`;
 }
 /** The last line of a transfer: `Copied 1.02 GB in 23 s, 44.3 MB/s on average` */
 function closingLine({ done, total, elapsed }) {
@@ -20015,7 +20491,7 @@ function startMeter(total, every, tick, end) {
     timer.unref();
     return {
         moved: bytes => {
-            pace.moved(bytes);
+            pace.moved(bytes, performance.now());
         },
         [Symbol.dispose]: () => {
             if (over)
@@ -20031,26 +20507,26 @@ function startMeter(total, every, tick, end) {
 
 
 
-
 /** The bar itself has at most so many columns. */
 const widest = 40;
 /**
  * A progress bar in one line of fewer than `columns` columns: the bar, then as many of per cent,
- * bytes, rate and time left as there is room for.
+ * bytes, rate and time left as there is room for; the rate goes first, then the bytes.
  */
 function barLine(standing, columns, style) {
     const { fraction, done, total, rate, left } = standing;
+    const share = `${percent(fraction)} %`.padStart(5);
+    const bytes = `${(0,report_bytes/* formatBytes */.z3)(done)} of ${(0,report_bytes/* formatBytes */.z3)(total)}`;
+    const time = timeLeft(left) ?? 'waiting';
+    // The last column stays free, since some terminals break the line behind it; so do two more for
+    // the ^C that a terminal shows there.
+    const room = columns - 3;
     const facts = [
-        `${percent(fraction)} %`.padStart(5),
-        `${(0,report_bytes/* formatBytes */.z3)(done)} of ${(0,report_bytes/* formatBytes */.z3)(total)}`,
-        `${(0,report_bytes/* formatBytes */.z3)(rate)}/s`,
-        left === undefined ? 'waiting' : `${(0,duration/* formatDuration */.a)(left)} left`
+        [share, bytes, `${(0,report_bytes/* formatBytes */.z3)(rate)}/s`, time],
+        [share, bytes, time],
+        [share, time]
     ];
-    // The last column stays free: some terminals break the line behind it.
-    const room = columns - 1;
-    while (facts.length > 1 && facts.join('  ').length + 12 > room)
-        facts.pop();
-    const text = facts.join('  ');
+    const text = facts.map(some => some.join('  ')).find(line => line.length + 12 <= room) ?? share;
     const width = Math.min(widest, room - text.length - 2);
     if (width < 4)
         return text.slice(0, Math.max(0, room));
@@ -20080,7 +20556,7 @@ class Board {
         if (!this.#tty)
             return;
         // Drawn over, not cleared first, so that it does not flicker; what is longer is erased behind it.
-        this.#screen.write(`\r${line}\u001b[K`);
+        this.#screen.write(`${this.#home()}${line}\u001b[K`);
         this.#pinned = line;
     }
     /** Takes the line away. */
@@ -20090,8 +20566,19 @@ class Board {
     }
     #clear() {
         if (this.#pinned !== '')
-            this.#screen.write('\r\u001b[K');
+            this.#screen.write(`${this.#home()}\u001b[K`);
     }
+    /** To where the pinned line begins. A window that became narrower has broken it into rows. */
+    #home() {
+        const { columns = Infinity } = this.#screen;
+        const rows = Math.ceil(plain(this.#pinned).length / Math.max(1, columns));
+        return rows > 1 ? `\u001b[${rows - 1}A\r\u001b[J` : '\r';
+    }
+}
+/** A line without its colours. */
+function plain(line) {
+    // eslint-disable-next-line no-control-regex -- escape sequences are what is looked for
+    return line.replace(/\u001b\[[\d;]*m/g, '');
 }
 
 // EXTERNAL MODULE: ./src/oci/reference.ts
@@ -20126,10 +20613,74 @@ function lastDayOf({ year, month, day }) {
 // EXTERNAL MODULE: ./src/report/error.ts
 var error = __nccwpck_require__(8536);
 // EXTERNAL MODULE: ./src/report/lines.ts
-var lines = __nccwpck_require__(2365);
+var report_lines = __nccwpck_require__(2365);
+// EXTERNAL MODULE: ./src/oci/clean.ts
+var clean = __nccwpck_require__(4192);
+;// CONCATENATED MODULE: ./src/report/markdown.ts
+
+const entities = {
+    '&': '&amp;',
+    '<': '&lt;',
+    '>': '&gt;',
+    '"': '&quot;'
+};
+/**
+ * Foreign text in Markdown: shown as it is, so that it can neither begin a link, a mention, a table
+ * cell, a formula or markup, nor end the code span it stands in. One line.
+ * @see https://github.github.com/gfm/#entity-and-numeric-character-references
+ */
+function escapeMarkdown(text, limit) {
+    return (0,clean/* clean */.uH)(text, limit)
+        .replace(/[&<>"'`|*~[\]\\!#$@{}()]/g, sign => entities[sign] ?? `&#${sign.charCodeAt(0)};`)
+        .replace(/(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])/g, '&#95;')
+        .replace(/:(?=\/\/)/g, '&#58;')
+        .replace(/(?<=www)\./gi, '&#46;');
+}
+/** Our own text that stays on one line, however narrow its cell: `6.64 MB` does not fall apart. */
+function unbroken(text) {
+    return text.replaceAll(' ', '\u00a0');
+}
+/** Foreign text as code: escaped, and left alone by whatever looks for links and mentions. */
+function code(text, limit) {
+    return `<code>${escapeMarkdown(text, limit)}</code>`;
+}
+/** Lines in a fence that none of them can close. */
+function fence(lines, language = 'text') {
+    const safe = lines.map(line => {
+        const indent = /^ */.exec(line)?.[0] ?? '';
+        return indent + (0,clean/* clean */.uH)(line.slice(indent.length), 1000);
+    });
+    const longest = Math.max(2, ...safe.flatMap(line => [...line.matchAll(/`+/g)].map(([run]) => run.length)));
+    const bar = '`'.repeat(longest + 1);
+    return `${bar}${language}\n${safe.join('\n')}\n${bar}`;
+}
+/**
+ * A table, with a last row for the totals where a column has one. Columns in which no row has
+ * anything are left out: the fewer there are, the more room is left in a narrow window.
+ */
+function table(rows, columns) {
+    const cells = columns
+        .map(column => ({ ...column, cells: rows.map(column.cell) }))
+        .filter(({ cells: own }) => own.some(cell => cell !== ''));
+    const line = (texts) => `| ${texts.join(' | ')} |`;
+    const totals = cells.map(({ total = '' }) => total);
+    return [
+        line(cells.map(({ head }) => head)),
+        line(cells.map(({ figures = false }) => (figures ? '---:' : ':---'))),
+        ...rows.map((_, row) => line(cells.map(({ cells: own }) => own[row] ?? ''))),
+        ...(totals.some(total => total !== '') ? [line(totals)] : [])
+    ].join('\n');
+}
+/** A section that can be opened. The heading is Markdown without line breaks. */
+function details(heading, body, open) {
+    // GitHub reads Markdown inside only behind an empty line.
+    return `<details${open ? ' open' : ''}><summary>${heading}</summary>\n\n${body}\n\n</details>`;
+}
+
 // EXTERNAL MODULE: ./src/report/verdict.ts
 var verdict = __nccwpck_require__(687);
 ;// CONCATENATED MODULE: ./src/report/handover.ts
+
 
 
 
@@ -20203,7 +20754,7 @@ function blocksOf(json) {
         : 'Upgrade the data controller, then its instances; always say the version';
     return [
         {
-            title: 'Data controller: spec.docker',
+            title: 'spec.docker of the data controller',
             language: 'yaml',
             lines: [
                 'spec:',
@@ -20211,25 +20762,28 @@ function blocksOf(json) {
                 ...Object.entries(docker).map(([key, value]) => `    ${key}: "${value}"`)
             ]
         },
-        { title: 'The same by command', language: 'shell', lines: configReplace },
+        { title: 'The same by command', language: 'shell', lines: configReplace, aside: true },
         ...(bootstrapper === undefined
             ? []
             : [
                 {
-                    title: 'bootstrapper.yaml and the upgrade job: two places each, image: and after -image',
+                    title: 'bootstrapper.yaml and the upgrade job, in two places each (image: and after -image)',
                     language: 'text',
-                    lines: [bootstrapper]
+                    lines: [bootstrapper],
+                    aside: true
                 }
             ]),
         {
             title: 'Cluster extension, direct mode',
             language: 'text',
-            lines: Object.entries(extension).map(([key, value]) => `--config ${key}=${value}`)
+            lines: Object.entries(extension).map(([key, value]) => `--config ${key}=${value}`),
+            aside: true
         },
         {
             title: 'Environment of the arcdata CLI',
             language: 'shell',
-            lines: Object.entries(environment).map(([key, value]) => `export ${key}="${value}"`)
+            lines: Object.entries(environment).map(([key, value]) => `export ${key}="${value}"`),
+            aside: true
         },
         { title: steps, language: 'shell', lines: upgrade }
     ];
@@ -20243,10 +20797,15 @@ function facts({ cli, chart, supportedThrough, pullSecret }) {
     ];
 }
 function markdownOf(json, blocks) {
+    const texts = (aside) => blocks
+        .filter(block => (block.aside ?? false) === aside)
+        .map(({ title, language, lines }) => `${title}:\n\n${fence(lines, language)}`)
+        .join('\n\n');
     return [
-        `Release \`${json.release}\`: ${facts(json).join(', ')}.`,
-        ...json.warnings.map(warning => `> [!WARNING]\n> ${warning}`),
-        ...blocks.map(({ title, language, lines }) => `**${title}**\n\n\`\`\`${language}\n${lines.join('\n')}\n\`\`\``)
+        `#### Hand-over`,
+        `Release ${code(json.release)}: ${facts(json).join(', ')}.`,
+        texts(false),
+        details('More to paste', texts(true), false)
     ].join('\n\n');
 }
 function textOf(json, blocks, target) {
@@ -20262,7 +20821,7 @@ function supportWarnings(tag, support) {
             return [`Support of ${tag} ended on ${support.lastDay}; mirror a newer release.`];
         case 'near-end':
             return [
-                `Support of ${tag} ends on ${support.lastDay}, in ${(0,lines/* plural */.LS)(support.daysLeft, 'day')}; plan the next release.`
+                `Support of ${tag} ends on ${support.lastDay}, in ${(0,report_lines/* plural */.LS)(support.daysLeft, 'day')}; plan the next release.`
             ];
         default:
             return [];
@@ -20284,8 +20843,6 @@ function gaps(tags) {
     });
 }
 
-// EXTERNAL MODULE: ./src/report/help.ts
-var report_help = __nccwpck_require__(9491);
 // EXTERNAL MODULE: ./src/report/lockfile.ts
 var lockfile = __nccwpck_require__(3941);
 // EXTERNAL MODULE: ./src/report/outputs.ts
@@ -20294,36 +20851,60 @@ var outputs = __nccwpck_require__(5468);
 var plan_line = __nccwpck_require__(2534);
 // EXTERNAL MODULE: ./src/report/redact.ts
 var redact = __nccwpck_require__(649);
+// EXTERNAL MODULE: ./src/report/causes.ts
+var causes = __nccwpck_require__(304);
+// EXTERNAL MODULE: ./src/report/help.ts
+var report_help = __nccwpck_require__(9491);
 // EXTERNAL MODULE: ./src/report/fate.ts
 var fate = __nccwpck_require__(8298);
 ;// CONCATENATED MODULE: ./src/report/result-table.ts
 
 
 
-/** The images of a release as lines of a terminal: name, size, what was copied and mounted, status. */
-function resultTable({ tag, targetTag, images, missing }, columns, style, redactor) {
-    const safe = (text) => (0,lines/* safeLine */.om)(text, redactor, 140);
+/**
+ * The images of a release as lines of a terminal: name, size, how the bytes came, status. Columns in
+ * which there is nothing are left out, and what was already there where there is no room for it.
+ */
+function resultTable(release, { columns, style, redactor, shape }) {
+    const { tag, targetTag, images, missing } = release;
+    const safe = (text) => (0,report_lines/* safeLine */.om)(text, redactor, 140);
     const renamed = targetTag === tag ? '' : ` as ${safe(targetTag)}`;
-    // What stands behind the name takes forty-four columns.
-    const widest = Math.max(16, columns - 46);
+    const figures = figuresOf(images, columns);
+    // Indent and status take twelve columns, each figure ten.
+    const widest = Math.max(16, columns - 14 - 10 * figures.length);
     const names = images.map(({ name }) => fit(safe(name), widest));
-    const width = Math.max(5, ...names.map(name => name.length));
-    const head = `  ${'image'.padEnd(width)}  ${'size'.padStart(8)}  ${'copied'.padStart(8)}  ${'mounted'.padStart(8)}  status`;
+    const count = (0,report_lines/* plural */.LS)(images.length, 'image');
+    const width = Math.max(count.length, ...names.map(name => name.length));
+    const line = (name, cells, status) => ['', name.padEnd(width), ...cells.map(cell => cell.padStart(8)), status].join('  ').trimEnd();
+    const sums = figures.map(({ of }) => amount(images.reduce((sum, image) => sum + of(image), 0)));
     return [
         style.bold(`${safe(tag)}${renamed}`),
-        ...(images.length === 0 ? [] : [style.dim(head)]),
+        ...(images.length === 0
+            ? []
+            : [
+                style.dim(line('image', figures.map(({ head }) => head), 'status'))
+            ]),
         ...images.map((image, i) => {
-            const name = (names[i] ?? '').padEnd(width);
-            const { size, bytes, status } = image;
-            const sizes = [size, bytes.copied, bytes.mounted].map(amount).join('  ');
             const mark = safe((0,fate/* fateMark */.qd)(image));
-            return `  ${name}  ${sizes}  ${statusOf(status, style)}${mark === '' ? '' : `, ${mark}`}`;
+            const status = `${statusOf(image.status, style)}${mark === '' ? '' : `, ${mark}`}`;
+            return line(names[i] ?? '', figures.map(({ of }) => amount(of(image))), status);
         }),
+        ...(images.length > 1 ? [style.dim(line(count, sums, ''))] : []),
         ...(missing.length === 0
             ? []
-            : [style.dim(`  not at the source: ${missing.map(safe).join(', ')}`)]),
-        ...(images.length > 1 ? [style.dim(`  ${(0,lines/* plural */.LS)(images.length, 'image')}`)] : [])
+            : shape(`  not at the source: ${missing.map(safe).join(', ')}`).map(style.dim))
     ];
+}
+function figuresOf(images, columns) {
+    const all = [
+        { head: 'size', of: ({ size }) => size },
+        { head: 'copied', of: ({ bytes }) => bytes.copied },
+        { head: 'mounted', of: ({ bytes }) => bytes.mounted },
+        { head: 'there', of: ({ bytes }) => bytes.present }
+    ];
+    const used = all.filter(({ head, of }) => head === 'size' || images.some(image => of(image) > 0));
+    // With names as long as the longest of a release.
+    return used.slice(0, Math.max(1, Math.floor((columns - 14 - 33) / 10)));
 }
 function amount(bytes) {
     return (bytes === 0 ? '-' : (0,report_bytes/* formatBytes */.z3)(bytes)).padStart(8);
@@ -20337,6 +20918,53 @@ function statusOf(status, style) {
 }
 function fit(text, width) {
     return text.length > width ? `${text.slice(0, width - 1)}…` : text;
+}
+
+;// CONCATENATED MODULE: ./src/report/result-lines.ts
+
+
+
+
+
+
+/** The result of a run as lines for a terminal: the images, how the bytes came, what failed. */
+function resultLines(record, window) {
+    const { columns, shape } = window;
+    const { releases, dryRun } = record;
+    const moved = (0,verdict/* totals */.Sd)(releases.flatMap(({ images }) => images));
+    const chart = bytesChart(moved, columns - 3).map(line => `  ${line}`);
+    const failed = (0,causes/* byCause */.zs)((0,causes/* imagesFirst */.Po)((0,verdict/* failures */.e9)(record)));
+    return [
+        ...releases.flatMap(release => ['', ...resultTable(release, window)]),
+        ...(chart.length === 0 ? [] : ['', ...chart, ...shape(`  ${savedLine(moved, dryRun)}`)]),
+        ...(failed.length === 0 ? [] : ['']),
+        ...failed.flatMap(group => failureLines(group, releases.length > 1, window))
+    ];
+}
+/** The one sentence that says what a run came to. */
+function verdictLines(record, { style, redactor, shape }) {
+    const failed = (0,verdict/* hasFailed */.WN)(record);
+    const line = `${failed ? '✗' : '✓'} ${(0,report_lines/* safeLine */.om)((0,verdict/* verdict */.WJ)(record).sentence, redactor, 2000)}`;
+    return shape(line).map(text => style.bold(failed ? style.red(text) : style.green(text)));
+}
+function failureLines([first, ...others], several, { style, redactor, shape }) {
+    const { error } = first;
+    const name = ({ release, image }) => image === undefined ? 'the run' : several ? `${image} of ${release ?? 'no release'}` : image;
+    const more = others.length === 0 ? '' : ` and ${(0,report_lines/* plural */.LS)(others.length, 'more image')}`;
+    const help = (0,report_help/* helpFor */.V)(error);
+    const { answer, request } = (0,causes/* splitRequest */.oX)(error.message);
+    const facts = (0,verdict/* circumstances */.Xb)(error);
+    const say = (text) => shape(`  ${(0,report_lines/* safeLine */.om)(text, redactor, 2000)}`);
+    const head = shape((0,report_lines/* safeLine */.om)(`✗ ${name(first)}${more}: ${answer}`, redactor, 2000));
+    return [
+        ...head.map((line, i) => style.red(i === 0 ? line : `  ${line}`)),
+        ...(request === undefined ? [] : say(request)),
+        ...(facts.length === 0 ? [] : say(facts.join(', '))),
+        ...(others.length === 0 ? [] : say(`also ${others.map(name).join(', ')}`)),
+        ...(error.advice === undefined ? [] : say(error.advice).map(style.bold)),
+        // An address stays in one piece, however long.
+        ...(help === undefined ? [] : [`  See ${help}`])
+    ];
 }
 
 ;// CONCATENATED MODULE: ./src/report/style.ts
@@ -20357,8 +20985,93 @@ function styleFor(tty, env) {
     };
 }
 
-;// CONCATENATED MODULE: ./src/report/terminal.ts
+// EXTERNAL MODULE: ./src/report/verification.ts
+var verification = __nccwpck_require__(7383);
+;// CONCATENATED MODULE: ./src/report/verify-lines.ts
 
+
+
+
+
+/**
+ * A verification as lines for people: what is not as it should be first, then what is; the last line
+ * is the verdict. Digests are whole where there is room for them.
+ */
+function verifyLines(found, window) {
+    const { style, shape } = window;
+    const { outcome, sentence } = (0,verification/* verifyVerdict */.z)(found);
+    const good = outcome === 'whole';
+    const last = shape(say(`${good ? '✓' : '✗'} ${sentence}`, window));
+    return [
+        ...found.releases.flatMap(release => releaseLines(release, window)),
+        ...(found.failure === undefined ? [] : verify_lines_failureLines(found.failure, window)),
+        '',
+        ...(outcome === 'different' ? [`See ${(0,report_help/* helpOn */.l)('Difference')}`] : []),
+        ...last.map(line => style.bold(good ? style.green(line) : style.red(line)))
+    ];
+}
+function releaseLines({ tag, targetTag, images, missing }, window) {
+    const { style, shape } = window;
+    const name = targetTag === tag ? tag : `${tag} as ${targetTag}`;
+    const different = images.flatMap(image => image.differences.map(({ message }) => `  ✗ ${image.name}: ${message}`));
+    return [
+        '',
+        ...shape(say(name, window)).map(style.bold),
+        ...different.flatMap(line => shape(say(line, window))).map(style.red),
+        ...wholeLines(images.filter(({ differences }) => differences.length === 0), window),
+        ...(missing.length === 0
+            ? []
+            : shape(say(`  not at the source: ${missing.join(', ')}`, window)).map(style.dim))
+    ];
+}
+/** The images in which nothing is wrong, as a table. */
+function wholeLines(images, window) {
+    if (images.length === 0)
+        return [];
+    const { columns, style, redactor } = window;
+    const rows = images.map(({ name, checked, digest = '' }) => [
+        (0,report_lines/* safeLine */.om)(name, redactor, 140),
+        String(checked.manifests),
+        String(checked.blobs),
+        (0,report_bytes/* formatBytes */.z3)(checked.bytes),
+        digest
+    ]);
+    const table = [['image', 'manifests', 'blobs', 'size', 'digest'], ...rows];
+    const widths = [0, 1, 2, 3].map(column => Math.max(...table.map(row => row[column]?.length ?? 0)));
+    const lines = table.map(row => {
+        const cells = row
+            .slice(0, 4)
+            .map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)));
+        const line = [...cells, row[4] ?? ''].join('  ');
+        // Two columns of indent, two of the mark, and the last one stays free.
+        return line.length > columns - 5 ? `${line.slice(0, columns - 6)}…` : line;
+    });
+    const [head = '', ...body] = lines;
+    return [style.dim(`    ${head}`), ...body.map(line => `  ${style.green('✓')} ${line}`)];
+}
+function verify_lines_failureLines(failure, window) {
+    const { style, shape } = window;
+    const facts = (0,verdict/* circumstances */.Xb)(failure);
+    const help = (0,report_help/* helpFor */.V)(failure);
+    return [
+        '',
+        ...shape(say(`✗ ${failure.message}`, window)).map(style.red),
+        ...(facts.length === 0 ? [] : shape(say(`  ${facts.join(', ')}`, window))),
+        ...(failure.advice === undefined
+            ? []
+            : shape(say(`  ${failure.advice}`, window)).map(style.bold)),
+        ...(help === undefined ? [] : [`  See ${help}`])
+    ];
+}
+/** A safe line that keeps its indentation. */
+function say(text, { redactor }) {
+    const indent = /^ */.exec(text)?.[0] ?? '';
+    return indent + (0,report_lines/* safeLine */.om)(text.slice(indent.length), redactor, 2000);
+}
+
+// EXTERNAL MODULE: ./src/report/wrap.ts
+var wrap = __nccwpck_require__(8748);
+;// CONCATENATED MODULE: ./src/report/terminal.ts
 
 
 
@@ -20378,7 +21091,7 @@ const lineEvery = 10_000;
 const barEvery = 100;
 /** The voice on a terminal. The exit code is the caller's. */
 function terminalReporter(options) {
-    const { stdout, stderr, json, tty, verbose, env = process.env } = options;
+    const { stdout, stderr, json, tty, verbose, keep = true, env = process.env } = options;
     const now = options.now ?? (() => new Date());
     const redactor = new redact/* Redactor */.pO();
     const people = json ? stderr : stdout;
@@ -20388,21 +21101,44 @@ function terminalReporter(options) {
     const print = (lines, screen = people) => {
         board.print(lines, screen);
     };
-    const log = terminalLog(redactor, style, verbose, print, stderr);
+    let depth = 0;
+    /** As wide as the window, if there is one; what stands in a group is indented. */
+    const shape = (line) => {
+        const indented = '  '.repeat(depth) + line;
+        return tty ? (0,wrap/* wrap */.L)(indented, columns() - 1) : [indented];
+    };
+    const log = terminalLog({
+        lines: message => (0,report_lines/* safeLines */.Bv)(message, redactor).flatMap(shape),
+        secret: value => {
+            redactor.add(value);
+        },
+        ...{ style, verbose, print, stderr }
+    });
+    const view = () => ({ columns: columns(), style, redactor, shape });
     const attempt = async (part, body) => {
         try {
             return await body();
         }
         catch (error) {
-            log.warning(`${part} could not be written: ${(0,lines/* messageOf */.bD)(error)}`);
+            log.warning(`${part} could not be written: ${(0,report_lines/* messageOf */.bD)(error)}`);
             return undefined;
         }
     };
     return {
         log,
+        verified(found) {
+            // Where nobody looks through a window, digests are whole.
+            print(verifyLines(found, { ...view(), ...(!tty && { columns: Infinity }) }));
+        },
         async group(title, body) {
-            print([style.bold(`▸ ${(0,lines/* safeLine */.om)(title, redactor)}`)]);
-            return await body();
+            print(shape(`▸ ${(0,report_lines/* safeLine */.om)(title, redactor)}`).map(style.bold));
+            depth++;
+            try {
+                return await body();
+            }
+            finally {
+                depth--;
+            }
         },
         planned(figures) {
             log.info((0,plan_line/* planLine */.o)(figures));
@@ -20423,12 +21159,17 @@ function terminalReporter(options) {
             const lockFile = await attempt('The lock file', () => (0,lockfile/* writeLockFile */.V0)(record));
             const next = await attempt('The hand-over', () => handOver(record, now(), companions/* companions */.a));
             await attempt('The result', () => {
-                print(resultLines(record, style, columns(), redactor));
-                if (next)
-                    print(['', ...(0,lines/* safeLines */.Bv)(next.text, redactor)]);
-                if (lockFile !== undefined)
-                    print(['', ...(0,lines/* safeLines */.Bv)(`Lock file: ${lockFile}`, redactor)]);
-                print(['', verdictLine(record, style, redactor)]);
+                const window = view();
+                print(resultLines(record, window));
+                if (next && keep) {
+                    // What is to be pasted is indented, and stays as it is.
+                    const lines = (0,report_lines/* safeLines */.Bv)(next.text, redactor);
+                    print(['', ...lines.flatMap(line => (line.startsWith(' ') ? [line] : shape(line)))]);
+                }
+                if (lockFile !== undefined && keep) {
+                    print(['', ...(0,report_lines/* safeLines */.Bv)(`Lock file: ${lockFile}`, redactor)]);
+                }
+                print(['', ...verdictLines(record, window)]);
             });
             if (!json)
                 return;
@@ -20443,52 +21184,22 @@ function terminalReporter(options) {
         }
     };
 }
-function resultLines(record, style, columns, redactor) {
-    const safe = (text) => (0,lines/* safeLine */.om)(text, redactor, 2000);
-    const moved = (0,verdict/* totals */.Sd)(record.releases.flatMap(({ images }) => images));
-    const chart = bytesChart(moved, Math.max(8, Math.min(32, columns - 40)));
-    const failed = (0,verdict/* failures */.e9)(record).flatMap(({ release, image, error }) => {
-        const name = image === undefined ? 'the run' : `${image} of ${release ?? 'no release'}`;
-        const facts = (0,verdict/* circumstances */.Xb)(error);
-        const help = (0,report_help/* helpFor */.V)(error);
-        return [
-            `${style.red('✗')} ${style.bold(safe(name))}: ${safe(error.message)}`,
-            ...(facts.length === 0 ? [] : [`  ${safe(facts.join(', '))}`]),
-            ...(error.advice === undefined ? [] : [`  ${safe(error.advice)}`]),
-            ...(help === undefined ? [] : [`  See ${help}`])
-        ];
-    });
-    return [
-        ...record.releases.flatMap(release => ['', ...resultTable(release, columns, style, redactor)]),
-        ...(chart.length === 0
-            ? []
-            : ['', ...chart.map(line => `  ${line}`), `  ${savedLine(moved, record.dryRun)}`]),
-        ...(failed.length === 0 ? [] : ['', ...failed])
-    ];
-}
-function verdictLine(record, style, redactor) {
-    const line = (0,lines/* safeLine */.om)((0,verdict/* verdict */.WJ)(record).sentence, redactor, 2000);
-    return (0,verdict/* hasFailed */.WN)(record) ? style.red(style.bold(line)) : style.green(style.bold(line));
-}
-function terminalLog(redactor, style, verbose, print, stderr) {
-    const safe = (message) => (0,lines/* safeLines */.Bv)(message, redactor);
+function terminalLog({ lines, secret, style, verbose, print, stderr }) {
     return {
         debug: message => {
             if (verbose)
-                print(safe(message).map(style.dim), stderr);
+                print(lines(message).map(style.dim), stderr);
         },
         info: message => {
-            print(safe(message));
+            print(lines(message));
         },
         notice: message => {
-            print(safe(`Note: ${message}`).map(style.cyan));
+            print(lines(`Note: ${message}`).map(style.cyan));
         },
         warning: message => {
-            print(safe(`Warning: ${message}`).map(style.yellow), stderr);
+            print(lines(`Warning: ${message}`).map(style.yellow), stderr);
         },
-        secret: value => {
-            redactor.add(value);
-        }
+        secret
     };
 }
 
@@ -20508,6 +21219,7 @@ function terminalLog(redactor, style, verbose, print, stderr) {
 /* harmony export */   ik: () => (/* binding */ place)
 /* harmony export */ });
 /* harmony import */ var _bytes_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(2661);
+/* harmony import */ var _causes_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(304);
 /* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(6132);
 /* harmony import */ var _fate_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8298);
 /* harmony import */ var _lines_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2365);
@@ -20517,49 +21229,67 @@ function terminalLog(redactor, style, verbose, print, stderr) {
 
 
 
+
 /** Judges a run by its record alone; says nothing that the record does not hold. */
 function verdict(record) {
-    const { outcome, sentence } = judge(record);
+    const { outcome, headline, bytes, note } = judge(record);
     const fate = (0,_fate_js__WEBPACK_IMPORTED_MODULE_0__/* .fateSentence */ .uN)(record.releases.flatMap(({ images }) => images));
-    return { outcome, sentence: fate === undefined ? sentence : `${sentence} ${fate}.` };
+    const notes = [note, fate === undefined ? undefined : `${fate}.`].filter(text => text !== undefined);
+    const first = `${headline}${bytes === undefined ? '' : `: ${bytes}`}.`;
+    return { outcome, headline, notes, sentence: [first, ...notes].join(' ') };
 }
 function judge(record) {
-    const { releases, dryRun, publish } = record;
+    const { releases, dryRun, publish, reason } = record;
     if (hasFailed(record))
-        return { outcome: 'failed', sentence: failureSentence(record) };
+        return { outcome: 'failed', headline: failureHeadline(record) };
     const all = releases.flatMap(({ images }) => images);
     const what = `${(0,_lines_js__WEBPACK_IMPORTED_MODULE_1__/* .plural */ .LS)(all.length, 'image')} of ${(0,_plan_line_js__WEBPACK_IMPORTED_MODULE_2__/* .releaseSpan */ .I)(releases.map(({ tag }) => tag))}`;
     const moved = totals(all);
     const bytes = (verb = '') => `${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_3__/* .formatBytes */ .z3)(moved.copied)} ${verb}copied, ${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_3__/* .formatBytes */ .z3)(moved.mounted)} ${verb}mounted, ${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_3__/* .formatBytes */ .z3)(moved.present)} already there`;
     const target = place(record.target);
     const time = (0,_duration_js__WEBPACK_IMPORTED_MODULE_4__/* .formatDuration */ .a)(record.finishedAt.getTime() - record.startedAt.getTime());
-    if (releases.length === 0)
-        return { outcome: 'nothing', sentence: 'There was nothing to mirror.' };
+    if (releases.length === 0) {
+        return {
+            outcome: 'nothing',
+            headline: reason?.replace(/\.$/, '') ?? 'There was nothing to mirror'
+        };
+    }
     if (dryRun) {
         return {
             outcome: 'planned',
-            sentence: `Dry run: ${what} for ${target}: ${bytes('to be ')}. Nothing was moved.`
+            headline: `Dry run: ${what} for ${target}`,
+            bytes: bytes('to be '),
+            note: 'Nothing was moved.'
         };
     }
     if (!publish) {
         return {
             outcome: 'staged',
-            sentence: `Staged ${what} at ${target} in ${time}: ${bytes()}. No tag was pushed.`
+            headline: `Staged ${what} at ${target} in ${time}`,
+            bytes: bytes(),
+            note: 'No tag was pushed.'
         };
     }
-    const changed = releases.some(release => release.changed);
-    if (changed) {
-        return { outcome: 'mirrored', sentence: `Mirrored ${what} to ${target} in ${time}: ${bytes()}.` };
+    if (releases.some(({ changed }) => changed)) {
+        return {
+            outcome: 'mirrored',
+            headline: `Mirrored ${what} to ${target} in ${time}`,
+            bytes: bytes()
+        };
     }
     if (moved.copied + moved.mounted > 0) {
+        const done = record.engine === 'docker' ? 'Sent again' : 'Repaired';
         return {
             outcome: 'repaired',
-            sentence: `${record.engine === 'docker' ? 'Sent again' : 'Repaired'} ${what} at ${target} in ${time}: ${bytes()}. No tag had to change.`
+            headline: `${done} ${what} at ${target} in ${time}`,
+            bytes: bytes(),
+            note: 'No tag had to change.'
         };
     }
     return {
         outcome: 'complete',
-        sentence: `Already complete: ${what} at ${target}, verified in ${time}. Nothing was moved.`
+        headline: `Already complete: ${what} at ${target}, verified in ${time}`,
+        note: 'Nothing was moved.'
     };
 }
 /** Whether anything that was asked for was not reached. */
@@ -20608,8 +21338,8 @@ function circumstances(error) {
         ...(attempts === undefined ? [] : [(0,_lines_js__WEBPACK_IMPORTED_MODULE_1__/* .plural */ .LS)(attempts, 'attempt')])
     ];
 }
-function failureSentence(record) {
-    const { releases, failure, publish, dryRun } = record;
+function failureHeadline(record) {
+    const { releases, failure, publish, dryRun, unreached = [] } = record;
     const parts = [];
     const whole = published(record);
     if (whole.length > 0) {
@@ -20626,11 +21356,145 @@ function failureSentence(record) {
             parts.push(`${release.tag} ${fate}`);
         }
     }
-    const reason = failure?.message.replace(/\.$/, '');
-    if (reason !== undefined && (releases.length === 0 || whole.length === releases.length)) {
+    const reason = failure && (0,_causes_js__WEBPACK_IMPORTED_MODULE_5__/* .splitRequest */ .oX)(failure.message).answer.replace(/\.$/, '');
+    // The images' own failures are told with them, unless one reason stopped the run and all of them.
+    const images = releases.flatMap(release => release.images);
+    const stopped = images.some(({ error }) => error?.message === failure?.message);
+    if (reason !== undefined && (whole.length === releases.length || stopped))
         parts.unshift(reason);
+    if (unreached.length > 0 && releases.length > 0) {
+        const wasWere = unreached.length === 1 ? 'was' : 'were';
+        parts.push(`${(0,_plan_line_js__WEBPACK_IMPORTED_MODULE_2__/* .releaseSpan */ .I)(unreached)} ${wasWere} not begun`);
     }
-    return `Failed: ${parts.length === 0 ? (reason ?? 'not everything was reached') : parts.join('; ')}.`;
+    return `Failed: ${parts.length === 0 ? (reason ?? 'not everything was reached') : parts.join('; ')}`;
+}
+
+
+/***/ }),
+
+/***/ 7383:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   y: () => (/* binding */ verifyReport),
+/* harmony export */   z: () => (/* binding */ verifyVerdict)
+/* harmony export */ });
+/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(4192);
+/* harmony import */ var _oci_reference_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2148);
+/* harmony import */ var _bytes_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(2661);
+/* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(6132);
+/* harmony import */ var _lines_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(2365);
+/* harmony import */ var _outputs_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(5468);
+/* harmony import */ var _plan_line_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(2534);
+/* harmony import */ var _verdict_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(687);
+
+
+
+
+
+
+
+
+/** What it came to, and the one sentence that says it. */
+function verifyVerdict(found) {
+    const { failure, releases, target, comparedWith, startedAt, finishedAt } = found;
+    const images = releases.flatMap(release => release.images);
+    const other = (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(comparedWith.place);
+    const where = (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)((0,_verdict_js__WEBPACK_IMPORTED_MODULE_3__/* .place */ .ik)(target));
+    const what = `${(0,_lines_js__WEBPACK_IMPORTED_MODULE_4__/* .plural */ .LS)(images.length, 'image')} of ${(0,_plan_line_js__WEBPACK_IMPORTED_MODULE_5__/* .releaseSpan */ .I)(releases.map(({ tag }) => (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(tag)))}`;
+    if (failure !== undefined) {
+        return { outcome: 'failed', sentence: `Not verified: ${failure.message.replace(/\.$/, '')}.` };
+    }
+    if (images.length === 0) {
+        const sentence = `Nothing was verified at ${where}: there is no release to compare with in ${other}.`;
+        return { outcome: 'nothing', sentence };
+    }
+    const bad = images.filter(({ differences }) => differences.length > 0).length;
+    if (bad > 0) {
+        const sentence = `Different: ${bad} of ${what} at ${where} ${bad === 1 ? 'is' : 'are'} not as in ${other}.`;
+        return { outcome: 'different', sentence };
+    }
+    const bytes = images.reduce((sum, { checked }) => sum + checked.bytes, 0);
+    const time = (0,_duration_js__WEBPACK_IMPORTED_MODULE_6__/* .formatDuration */ .a)(finishedAt.getTime() - startedAt.getTime());
+    return {
+        outcome: 'whole',
+        sentence: `Verified: ${what} at ${where}, whole and as in ${other}, ${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_7__/* .formatBytes */ .z3)(bytes)} looked at in ${time}.`
+    };
+}
+/** A verification as a document, without secrets. */
+function verifyReport(found, redactor) {
+    const safe = (text) => (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(redactor.redact(text), 2000);
+    const { outcome, sentence } = verifyVerdict(found);
+    const { startedAt, finishedAt, target, comparedWith, releases, failure, requests } = found;
+    return {
+        schemaVersion: 1,
+        outcome,
+        message: safe(sentence),
+        startedAt: startedAt.toISOString(),
+        finishedAt: finishedAt.toISOString(),
+        target: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)((0,_verdict_js__WEBPACK_IMPORTED_MODULE_3__/* .place */ .ik)(target)),
+        comparedWith: { kind: comparedWith.kind, place: safe(comparedWith.place) },
+        releases: releases.map(({ tag, targetTag, images }) => ({
+            tag: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(tag),
+            targetTag: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(targetTag),
+            whole: images.length > 0 && images.every(isWhole)
+        })),
+        images: releases.flatMap(({ images }) => images.map(image => rowOf(image, target, safe))),
+        missing: releases.flatMap(({ tag, missing }) => missing.map(name => ({ release: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(tag), name: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(name) }))),
+        ...(failure !== undefined && { failure: (0,_outputs_js__WEBPACK_IMPORTED_MODULE_1__/* .safeFailure */ .I6)(failure, redactor) }),
+        requests
+    };
+}
+function isWhole({ differences }) {
+    return differences.length === 0;
+}
+function rowOf(image, { registry }, safe) {
+    const { release, name, target, digest, found, checked, differences } = image;
+    const pin = digest !== undefined && { digest };
+    return {
+        release: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(release),
+        name: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(name),
+        target: safe((0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_0__/* .formatReference */ .FH)({ registry, ...target, ...pin })),
+        ...(digest !== undefined && { expected: digest }),
+        ...(found !== undefined && { found }),
+        whole: isWhole(image),
+        checked,
+        differences: differences.map(({ kind, message, digest: one }) => ({
+            kind,
+            message: safe(message),
+            ...(one !== undefined && { digest: one })
+        }))
+    };
+}
+
+
+/***/ }),
+
+/***/ 8748:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   L: () => (/* binding */ wrap)
+/* harmony export */ });
+/**
+ * A text as lines of at most `width` characters, broken between words. A word that is longer stays
+ * whole, so that an address or a command can be copied. The indentation of the first line holds for
+ * all of them.
+ */
+function wrap(text, width) {
+    const indent = /^ */.exec(text)?.[0] ?? '';
+    const lines = [];
+    let line = '';
+    for (const word of text.slice(indent.length).split(' ')) {
+        if (line !== '' && indent.length + line.length + 1 + word.length > width) {
+            lines.push(indent + line);
+            line = word;
+        }
+        else {
+            line = line === '' ? word : `${line} ${word}`;
+        }
+    }
+    return [...lines, indent + line];
 }
 
 
@@ -20688,17 +21552,22 @@ var reference = __nccwpck_require__(2148);
 var registry_error = __nccwpck_require__(3269);
 // EXTERNAL MODULE: ./src/registry/tags.ts
 var tags = __nccwpck_require__(7906);
+// EXTERNAL MODULE: ./src/release/resolve.ts + 1 modules
+var resolve = __nccwpck_require__(4795);
 ;// CONCATENATED MODULE: ./src/run/tag-lists.ts
+
 
 
 
 /** The image whose tags are the releases. */
 const tag_lists_anchor = 'arc-controller';
+const isImage = (name) => name !== resolve/* chartArtifact */.DZ;
 /** The lists of tags, each asked for once, when it is first needed. */
 function tagLists(registries, settings, signal) {
     const { images } = settings;
-    const others = images.kind === 'exactly' && !images.names.includes(tag_lists_anchor);
-    const leader = others ? (images.names[0] ?? tag_lists_anchor) : tag_lists_anchor;
+    // The chart has tags of its own.
+    const named = images.kind === 'exactly' ? images.names.filter(isImage) : [];
+    const leader = named.includes(tag_lists_anchor) ? tag_lists_anchor : (named[0] ?? tag_lists_anchor);
     const list = (side) => {
         const registry = registries[side];
         let known;
@@ -22198,6 +23067,7 @@ class transport_Exchange {
                 }
                 else {
                     this.#watchSending(request);
+                    readBeforeWriting(request);
                     body.pump(request, AbortSignal.any([signal, stop.signal])).then(() => request.end(), (error) => {
                         if (!stop.signal.aborted)
                             request.destroy(error);
@@ -22264,6 +23134,27 @@ class transport_Exchange {
         this.#request?.destroy(error);
         this.#reject(error);
     }
+}
+/**
+ * Holds what is written back until what has come in by then has been read: a server that refuses a
+ * body in the middle of it may reset the connection right behind its answer, and a write to it would
+ * throw that answer away.
+ */
+function readBeforeWriting(request) {
+    const write = request.write.bind(request);
+    let held = false;
+    request.write = (...given) => {
+        if (!held) {
+            held = true;
+            request.cork();
+            // Behind the poll phase, in which the event loop reads.
+            setImmediate(() => {
+                held = false;
+                request.uncork();
+            });
+        }
+        return write(...given);
+    };
 }
 /** Closes what is kept to this host and idle, so that the next request gets a connection of its own. */
 function dropIdle({ freeSockets }, { hostname, port, protocol }) {
@@ -22629,7 +23520,6 @@ var run_roots = __nccwpck_require__(3979);
 
 /**
  * Chooses the releases from the tags that the source has now, and reads their images.
- * @returns oldest first; empty when there is nothing to do, which the log has said why
  * @throws ReleaseError, RegistryError, MirrorError; nothing has been moved by then
  */
 async function chooseReleases(registries, settings, { lists, roots }, around) {
@@ -22696,6 +23586,7 @@ async function chooseReleases(registries, settings, { lists, roots }, around) {
         const set = await (0,resolve/* resolveImages */.Be)({
             tag,
             selection: images,
+            staging: !settings.publish,
             has: async (name, one) => {
                 const { repository, tag: under } = request(name, one).target;
                 survey?.expect(repository, under);
@@ -22722,7 +23613,7 @@ async function chooseReleases(registries, settings, { lists, roots }, around) {
         });
         log.info(`${tag}: ${set.images.length} images`);
     }
-    return chosen;
+    return { releases: chosen, ...(selection.reason !== undefined && { reason: selection.reason }) };
 }
 /** The names beneath the source's repository, listed once in a run. */
 class Names {

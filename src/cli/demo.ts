@@ -15,9 +15,10 @@ const months = ['v1.45.0_2026-04-14', 'v1.46.0_2026-05-12'] as const;
  * The newcomer's first look: two registries of our own on loopback, a sample release in one of them,
  * and the real thing between them. Three runs tell the story: a first mirror, the next month that
  * moves only what is new, and the same again, which finds everything in its place.
+ * @param program - how this program is started, for what is told at the end
  * @returns the exit code
  */
-export async function demo(stage: Stage): Promise<number> {
+export async function demo(stage: Stage, program: string): Promise<number> {
   const {log} = stage.reporter;
   await using source = await EmbeddedRegistry.start();
   await using target = await EmbeddedRegistry.start();
@@ -39,9 +40,9 @@ export async function demo(stage: Stage): Promise<number> {
   };
   try {
     log.info(
-      'Two registries have been started on this machine, with a sample release in the first one.'
+      'A sample release lies in one registry on this machine, and is mirrored to another one. Both live in this process; nothing goes to the network, and nothing is left behind.'
     );
-    log.info(`  source ${source.url}   target ${target.url}\n`);
+    log.info(`  source  ${source.url}/arcdata\n  target  ${target.url}/mirror/arcdata`);
     const runs = [
       {title: 'The first month: everything travels, each byte once', tag: months[0]},
       {title: 'The next month: only what is new travels', tag: months[1]},
@@ -51,17 +52,36 @@ export async function demo(stage: Stage): Promise<number> {
       }
     ];
     for (const [i, {title, tag}] of runs.entries()) {
-      log.info(`\n━━ ${i + 1} of ${runs.length}  ${title} ━━`);
+      log.info(`\n━━ ${i + 1} of ${runs.length}  ${title} ━━\n`);
       const record = await mirror(tag);
       if (hasFailed(record)) return 1;
     }
-    log.info(
-      '\nAll of it was on this machine, and is gone again, the lock file too. The same program without "demo" mirrors to your own registry: it asks what it needs to know.'
-    );
+    log.info(next(program));
     return 0;
   } finally {
     await rm(folder, {recursive: true, force: true});
   }
+}
+
+/** What a newcomer may do next. */
+function next(program: string): string {
+  return `
+━━ What next ━━
+
+See what the newest release would move to your registry; it asks for the names, and moves nothing:
+  ${program} --dry-run
+
+Mirror it:
+  ${program}
+
+Every week, by itself, as a step of a workflow:
+  - uses: arcdata-mirror/arcdata-mirror@v1
+    with:
+      source-tag: catch-up
+      target-registry: myregistry.azurecr.io
+      target-repository: arcdata
+
+All flags are told by --help, and all the rest by README.md.`;
 }
 
 /** The JSON records of the runs as one document. */

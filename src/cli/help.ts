@@ -1,4 +1,5 @@
 import {type InputRow, inputTable} from '../inputs/table.ts';
+import {wrap} from '../report/wrap.ts';
 import {ownFlags, ownValues} from './arguments.ts';
 
 /** The column at which meanings begin. */
@@ -83,19 +84,9 @@ function section(
 /** A term and its meaning, broken between words, the term above where it is too long. */
 function lines(term: string, meaning: string, width: number): readonly string[] {
   const head = `  ${term}`;
-  const broken: string[] = [];
-  let line = '';
-  for (const word of meaning.split(' ')) {
-    if (line !== '' && column + line.length + 1 + word.length > width) {
-      broken.push(line);
-      line = word;
-    } else {
-      line = line === '' ? word : `${line} ${word}`;
-    }
-  }
-  broken.push(line);
+  const broken = wrap(meaning, width - column);
   const body = broken.map(text => ' '.repeat(column) + text);
   if (head.length + 2 > column) return [head, ...body];
-  const [first = '', ...rest] = broken;
-  return [head.padEnd(column) + first, ...rest.map(text => ' '.repeat(column) + text)];
+  const [first = ''] = broken;
+  return [head.padEnd(column) + first, ...body.slice(1)];
 }

@@ -10,14 +10,14 @@ import {ReportError} from '../report/error.ts';
 import {messageOf} from '../report/lines.ts';
 import {readLockFile} from '../report/lockfile.ts';
 import {Redactor} from '../report/redact.ts';
-import type {Reporter} from '../report/reporter.ts';
-import {verifyLines, verifyReport, verifyVerdict} from '../report/verification.ts';
+import type {TerminalReporter} from '../report/terminal.ts';
+import {verifyReport, verifyVerdict} from '../report/verification.ts';
 import {type Against, verify} from '../run/verify.ts';
 import {UsageError} from './error.ts';
 
 /** What the command needs beside what was given. */
 export interface VerifyCommand {
-  readonly reporter: Reporter;
+  readonly reporter: TerminalReporter;
   readonly env: NodeJS.ProcessEnv;
   readonly signal: AbortSignal;
   /** The path of a lock file to compare with, instead of the source. */
@@ -49,7 +49,7 @@ export async function verifyCommand(given: Given, command: VerifyCommand): Promi
   const all = against === undefined ? given : combine(given, placeIn(against, given));
   const settings = {...readSettings(all, log, env), dryRun: true};
   const found = await verify(settings, {reporter, log, env, signal}, against);
-  for (const line of verifyLines(found)) log.info(line);
+  reporter.verified(found);
   json?.(`${JSON.stringify(verifyReport(found, redactor))}\n`);
   return verifyVerdict(found).outcome === 'whole' ? 0 : 1;
 }

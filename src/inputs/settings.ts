@@ -29,6 +29,8 @@ export interface Settings extends DockerChoice {
   readonly timeout: number;
   readonly dryRun: boolean;
   readonly publish: boolean;
+  /** The most parts that a dry run divides its plan into. */
+  readonly shards: number;
   readonly referrers: boolean;
   /** Whether the companion chart is mirrored too. */
   readonly chart: boolean;

@@ -122,6 +122,12 @@ const rows = [
     default: 'true'
   },
   {
+    name: 'shards',
+    form: 'number',
+    meaning: 'The most shards in the output matrix of a dry run, 1 to 16.',
+    default: '4'
+  },
+  {
     name: 'referrers',
     form: 'boolean',
     meaning: 'Copy signatures and attestations of the images too.',

@@ -28,7 +28,7 @@ export async function offer(
   }
 }
 
-/** So many manifests of a type are offered that settle nothing, since all below them is there. */
+/** So many manifests of a type are tried that settle nothing, since all below them is there. */
 const mostVain = 3;
 
 interface Proof {
@@ -40,9 +40,9 @@ interface Proof {
 
 /**
  * Asks what is missing of images by offering their manifests: one question an image instead of one a
- * blob. First the registry has to prove itself, for each type of manifest: one manifest is offered while
- * its blobs are looked at one by one, and both must say the same of at least two that are missing. A
- * registry that takes a manifest with holes is offered no second one of that type.
+ * blob. First the registry has to prove itself, for each type of manifest: of one manifest the blobs are
+ * looked at, and it is offered when at least two are missing; the registry must name just these. One
+ * that takes a manifest with holes is offered no second one of that type.
  */
 export class Offers {
   readonly #target: Registry;
@@ -91,15 +91,16 @@ export class Offers {
     proof: Proof
   ): Promise<ReadonlySet<Digest>> {
     try {
-      const [missing, said] = await Promise.all([
-        look(),
-        this.#slots.run(() => offer(this.#target, repository, node, this.#signal))
-      ]);
+      const missing = await look();
+      // Of one, it may be the first that it met; of none, the manifest would be put for nothing.
+      if (missing.length < 2) {
+        proof.vain++;
+        return new Set(missing);
+      }
+      const said = await this.#slots.run(() => offer(this.#target, repository, node, this.#signal));
       const same = said?.size === missing.length && missing.every(digest => said.has(digest));
-      if (!same) proof.refuted = true;
-      // Of one, it may be the first that it met.
-      else if (missing.length < 2) proof.vain++;
-      else this.#target.learned.checks.add(node.descriptor.mediaType);
+      if (same) this.#target.learned.checks.add(node.descriptor.mediaType);
+      else proof.refuted = true;
       return new Set(missing);
     } finally {
       proof.underWay = undefined;

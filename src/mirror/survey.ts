@@ -37,7 +37,12 @@ export class Survey {
   readonly #guesses = new Map<Image, Guess>();
   /** Blobs of which only the registry's own word is known, by `pair`. */
   readonly #told = new Map<string, boolean>();
-  #repositories: Promise<ReadonlySet<string> | undefined> = Promise.resolve(undefined);
+  readonly #hidden = new Set<string>();
+  /** By type of manifest, the image that is looked through already. */
+  readonly #begun = new Map<string, Image>();
+  #catalogue: Promise<ReadonlySet<string> | undefined> = Promise.resolve(undefined);
+  /** Whether the first repository that it leaves out holds something; undefined while it leaves out none. */
+  #doubt: Promise<boolean | undefined> = Promise.resolve(undefined);
 
   constructor(options: SurveyOptions) {
     this.#options = options;
@@ -47,10 +52,10 @@ export class Survey {
 
   /**
    * Tells of the target's repositories, as far as its catalogue does, before anything is asked: in one
-   * that is not among them there is nothing to ask for.
+   * that is not among them there is most likely nothing, and a single question has to do.
    */
   open(repositories: Promise<ReadonlySet<string> | undefined>): void {
-    this.#repositories = repositories;
+    this.#catalogue = repositories;
   }
 
   /** Asks for a tag that will most likely be needed. */
@@ -63,6 +68,26 @@ export class Survey {
   add(image: Image, guess: Guess = 'nothing'): void {
     this.#guesses.set(image, guess);
     this.#stand(image).catch(() => undefined);
+    // One answer, while others are still being read, tells whether the catalogue is to be believed.
+    this.#doubt = this.#doubt.then(known => known ?? this.#isHidden(image));
+    this.#doubt.catch(() => undefined);
+    if (guess === 'untagged') this.#begin(image).catch(() => undefined);
+  }
+
+  /**
+   * The first image of a type is looked through while others are still being read: the registry will be
+   * put to the proof with it.
+   */
+  async #begin(image: Image): Promise<void> {
+    const {target, manifests, blobs} = image;
+    if (this.#offers === undefined) return;
+    const wanted = manifests.flatMap(({manifest, descriptor: {mediaType}}) => {
+      if (manifest.kind !== 'image' || this.#begun.has(mediaType)) return [];
+      this.#begun.set(mediaType, image);
+      return below(manifest).flatMap(digest => blobs.get(digest) ?? []);
+    });
+    if (wanted.length === 0 || !(await this.#exists(target.repository))) return;
+    await Promise.all(wanted.map(blob => this.#has(target.repository, blob)));
   }
 
   /**
@@ -72,11 +97,11 @@ export class Survey {
    * @throws RegistryError; the signal's reason
    */
   async findings(images: readonly Image[]): Promise<Findings> {
+    await this.#uncover(images);
     const standings = new Map<Image, Standing>();
-    // The smallest first: the registry is put to the proof with it.
-    const smallestFirst = [...images].sort((one, other) => one.blobs.size - other.blobs.size);
+    const begun = [...this.#begun.values()].filter(image => images.includes(image));
     await Promise.all(
-      smallestFirst.map(async image => {
+      [...new Set([...begun, ...images])].map(async image => {
         const {target, root} = image;
         const asked = this.#stand(image);
         const due =
@@ -87,6 +112,23 @@ export class Survey {
         standings.set(image, standing);
       })
     );
+    const {present, told} = await this.#known();
+    await Promise.all(
+      [...standings].map(async ([image, standing]) => {
+        const {repository} = image.target;
+        const whole = [...image.blobs.keys()].every(digest =>
+          present.has(pair(repository, digest))
+        );
+        if (!whole || standing.tagged === image.root.descriptor.digest) return;
+        standings.set(image, {...standing, manifests: await this.#staged(image)});
+      })
+    );
+    const catalogue = await this.#catalogue;
+    const exists = (name: string) => catalogue?.has(name) !== false || this.#hidden.has(name);
+    return {standings, present, told, exists};
+  }
+
+  async #known(): Promise<Pick<Findings, 'present' | 'told'>> {
     const present = new Set<string>();
     for (const [key, asked] of this.#blobs) if (await asked) present.add(key);
     const told = new Set<string>();
@@ -95,12 +137,58 @@ export class Survey {
       present.add(key);
       told.add(key);
     }
-    const repositories = await this.#repositories;
-    return {standings, present, told, exists: name => repositories?.has(name) !== false};
+    return {present, told};
+  }
+
+  /**
+   * Finds repositories that hold something although the catalogue leaves them out, as some do where
+   * nothing is tagged: what was staged is there. Several releases, which may have been staged by several
+   * machines, are worth a question for each repository; of one release, one tells for all of them.
+   */
+  async #uncover(images: readonly Image[]): Promise<void> {
+    const catalogue = await this.#catalogue;
+    if (catalogue === undefined) return;
+    const several = new Set(images.map(({release}) => release)).size > 1;
+    if (!several && (await this.#doubt) !== true) return;
+    const unlisted = images.filter(({target: {repository}}) => !catalogue.has(repository));
+    const byRepository = new Map(unlisted.map(image => [image.target.repository, image]));
+    await Promise.all([...byRepository.values()].map(image => this.#isHidden(image)));
+    for (const image of unlisted.filter(({target: {repository}}) => this.#hidden.has(repository))) {
+      // What was taken for absent without a question is asked for now.
+      this.#standings.delete(image);
+      this.#tags.delete(`${image.target.repository}:${image.target.tag}`);
+    }
+  }
+
+  /**
+   * Whether a repository that is not in the catalogue has the image's smallest blob: small ones come
+   * early. Undefined where it is in the catalogue.
+   */
+  async #isHidden({target: {repository}, blobs}: Image): Promise<boolean | undefined> {
+    if ((await this.#catalogue)?.has(repository) !== false) return undefined;
+    const [smallest] = [...blobs.values()].sort((one, other) => one.size - other.size);
+    const found = smallest !== undefined && (await this.#has(repository, smallest));
+    if (found) this.#hidden.add(repository);
+    return found;
+  }
+
+  /**
+   * The manifests that are there although the tag is not: those of an image that was staged. What refers
+   * to the image is put anew: whether the target lists it, its digest does not tell.
+   */
+  async #staged({target: {repository}, manifests}: Image): Promise<ReadonlySet<Digest>> {
+    const {target, slots, signal} = this.#options;
+    const there = await Promise.all(
+      manifests.map(async ({descriptor: {digest}}) => {
+        const found = await slots.run(() => resolveManifest(target, repository, digest, signal));
+        return found === digest ? [digest] : [];
+      })
+    );
+    return new Set(there.flat());
   }
 
   async #exists(repository: string): Promise<boolean> {
-    return (await this.#repositories)?.has(repository) !== false;
+    return (await this.#catalogue)?.has(repository) !== false || this.#hidden.has(repository);
   }
 
   #stand(image: Image): Promise<Standing> {
@@ -120,8 +208,8 @@ export class Survey {
     }
     const tagged = await asked;
     const manifests = new Set<Digest>();
-    // Only under the right tag does it matter which manifests are there; otherwise all of them are put
-    // anew, which costs less than asking.
+    // Under another tag, or none, all manifests are most likely to be put anew, which costs less than
+    // asking; unless the blobs tell that the image was staged.
     if (tagged !== image.root.descriptor.digest) return {tagged, manifests};
     await Promise.all([
       ...[...image.blobs.values()].map(blob => this.#has(repository, blob)),
@@ -139,8 +227,10 @@ export class Survey {
   async #askAbout(image: Image): Promise<void> {
     const {repository} = image.target;
     const left = new Map(image.blobs);
+    // Where all of it was looked at in vain, the registry's word is not needed any more.
+    const offered = this.#guesses.get(image) === 'tagged' ? [] : image.manifests;
     await Promise.all(
-      image.manifests.map(async node => {
+      offered.map(async node => {
         const blobs = [...new Set(below(node.manifest))].flatMap(
           digest => image.blobs.get(digest) ?? []
         );
@@ -153,7 +243,6 @@ export class Survey {
 
   /** @returns whether these blobs need no other question */
   async #offer(repository: string, node: Node, blobs: readonly Descriptor[]): Promise<boolean> {
-    if (blobs.every(({digest}) => this.#blobs.has(pair(repository, digest)))) return false;
     const look = async () => {
       const all = await Promise.all(blobs.map(blob => this.#has(repository, blob)));
       return blobs.filter((_, i) => all[i] === false).map(({digest}) => digest);

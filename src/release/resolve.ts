@@ -48,6 +48,8 @@ export type ImageSelection =
 export interface ResolveOptions {
   readonly tag: string;
   readonly selection: ImageSelection;
+  /** Whether nothing is published: then a set with gaps misleads nobody. */
+  readonly staging?: boolean;
   /** Asks the source whether the image `name` carries `tag`. */
   readonly has: (name: string, tag: string, signal: AbortSignal) => Promise<boolean>;
   /**
@@ -240,14 +242,18 @@ function warnOfIdle(idle: readonly string[], names: readonly string[], log: Log)
   }
 }
 
-function warnOfGaps({tag, selection, log}: ResolveOptions, images: readonly Candidate[]): void {
+function warnOfGaps(
+  {tag, selection, staging, log}: ResolveOptions,
+  images: readonly Candidate[]
+): void {
   const left = listed(tag)
     .filter(({name, required}) => required && images.every(image => image.name !== name))
     .map(({name}) => name);
   if (left.length === 0) return;
   const message = `${clean(tag)} is mirrored without ${left.join(', ')}, as images says: Arc does not run from these images alone.`;
   // Whoever names images one by one knows it; whoever takes one away may not.
-  if (selection.kind === 'exactly') log.notice(message);
+  if (staging === true) log.info(message);
+  else if (selection.kind === 'exactly') log.notice(message);
   else log.warning(message);
 }
 

@@ -4,6 +4,7 @@ import type {Log} from '../log.ts';
 import {companions} from '../release/companions.ts';
 
 import {annotations} from './annotations.ts';
+import {Groups} from './groups.ts';
 import {handOver} from './handover.ts';
 import {messageOf, safeLine, safeLines} from './lines.ts';
 import {writeLockFile} from './lockfile.ts';
@@ -30,8 +31,10 @@ export function actionsReporter(
   now: () => Date = () => new Date()
 ): Reporter {
   const redactor = new Redactor();
-  const log = stepLog(redactor);
-  let depth = 0;
+  const groups = new Groups();
+  const log = stepLog(redactor, () => {
+    groups.open();
+  });
 
   const attempt = async <T>(part: string, body: () => T | Promise<T>): Promise<T | undefined> => {
     try {
@@ -46,22 +49,14 @@ export function actionsReporter(
     log,
 
     async group(title, body) {
-      // The runner knows no groups in groups: an inner one is a heading.
-      const outer = depth === 0;
-      const line = safeLine(title, redactor);
-      if (outer) core.startGroup(line);
-      else core.info(line);
-      depth++;
-      try {
-        return await body();
-      } finally {
-        depth--;
-        if (outer) core.endGroup();
-      }
+      return await groups.run(safeLine(title, redactor), body);
     },
 
     planned(figures) {
-      log.info(planLine(figures));
+      // A group is folded, and this line is for everybody.
+      groups.after(() => {
+        log.info(planLine(figures));
+      });
     },
 
     progress(bytesToCopy) {
@@ -105,19 +100,23 @@ function annotate(record: RunRecord, redactor: Redactor, log: Log): void {
   for (const {title, message} of annotations(record, redactor)) core.error(message, {title});
 }
 
-function stepLog(redactor: Redactor): Log {
+/** @param before - called before anything is written that may be seen */
+function stepLog(redactor: Redactor, before: () => void): Log {
   const safe = (message: string) => safeLines(message, redactor).join('\n');
   return {
     debug: message => {
       core.debug(safe(message));
     },
     info: message => {
+      before();
       core.info(safe(message));
     },
     notice: message => {
+      before();
       core.notice(safe(message));
     },
     warning: message => {
+      before();
       core.warning(safe(message));
     },
     secret: value => {

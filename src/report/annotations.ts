@@ -1,3 +1,4 @@
+import {byCause, imagesFirst, splitRequest} from './causes.ts';
 import {helpFor} from './help.ts';
 import {plural, safeLine} from './lines.ts';
 import type {RunRecord} from './record.ts';
@@ -14,23 +15,26 @@ export interface Annotation {
 }
 
 /**
- * An annotation for each failure. Where there are more than the runner keeps, the last one counts
- * the rest.
+ * An annotation for each cause of failures. Where there are more than the runner keeps, the last one
+ * counts the rest.
  */
 export function annotations(record: RunRecord, redactor: Redactor): Annotation[] {
-  const all = failures(record);
+  const all = byCause(imagesFirst(failures(record)));
   const shown = all.length > mostAnnotations ? all.slice(0, mostAnnotations - 1) : all;
-  const rest = all.length - shown.length;
+  const rest = all.slice(shown.length).reduce((sum, group) => sum + group.length, 0);
   return [
-    ...shown.map(({release, image, error}) => {
-      const facts = circumstances(error);
+    ...shown.map(([{release, image, error}, ...others]) => {
+      const {answer, request} = splitRequest(error.message);
+      const facts = [...(request === undefined ? [] : [request]), ...circumstances(error)];
+      const what = answer.replace(/\.$/, '');
       const parts = [
-        error.message,
-        ...(facts.length === 0 ? [] : [`(${facts.join(', ')})`]),
+        facts.length === 0 ? `${what}.` : `${what} (${facts.join(', ')}).`,
         ...(error.advice === undefined ? [] : [error.advice])
       ];
       const help = helpFor(error);
-      const title = image === undefined ? 'Mirror' : `${image} of ${release ?? 'no release'}`;
+      const more = others.length === 0 ? '' : ` and ${plural(others.length, 'more image')}`;
+      const title =
+        image === undefined ? 'Mirror' : `${image} of ${release ?? 'no release'}${more}`;
       return {
         title: safeLine(title, redactor, 200),
         message:

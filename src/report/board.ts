@@ -26,7 +26,7 @@ export class Board {
   pin(line: string): void {
     if (!this.#tty) return;
     // Drawn over, not cleared first, so that it does not flicker; what is longer is erased behind it.
-    this.#screen.write(`\r${line}\u001b[K`);
+    this.#screen.write(`${this.#home()}${line}\u001b[K`);
     this.#pinned = line;
   }
 
@@ -37,6 +37,19 @@ export class Board {
   }
 
   #clear(): void {
-    if (this.#pinned !== '') this.#screen.write('\r\u001b[K');
+    if (this.#pinned !== '') this.#screen.write(`${this.#home()}\u001b[K`);
   }
+
+  /** To where the pinned line begins. A window that became narrower has broken it into rows. */
+  #home(): string {
+    const {columns = Infinity} = this.#screen;
+    const rows = Math.ceil(plain(this.#pinned).length / Math.max(1, columns));
+    return rows > 1 ? `\u001b[${rows - 1}A\r\u001b[J` : '\r';
+  }
+}
+
+/** A line without its colours. */
+function plain(line: string): string {
+  // eslint-disable-next-line no-control-regex -- escape sequences are what is looked for
+  return line.replace(/\u001b\[[\d;]*m/g, '');
 }

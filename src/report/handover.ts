@@ -5,6 +5,7 @@ import {parseReleaseTag} from '../release/tag.ts';
 
 import {ReportError} from './error.ts';
 import {plural} from './lines.ts';
+import {code, details, fence} from './markdown.ts';
 import type {RunRecord} from './record.ts';
 import {place, published} from './verdict.ts';
 
@@ -42,7 +43,7 @@ export interface HandOver {
 /** The hand-over in its three dresses. */
 export interface HandOverTexts {
   readonly json: HandOver;
-  /** To be put into a job summary: headings and blocks to paste. */
+  /** To be put into a job summary: headings and blocks to paste; the warnings are left to it. */
   readonly markdown: string;
   /** To be put on a terminal. */
   readonly text: string;
@@ -127,6 +128,8 @@ interface Block {
   readonly title: string;
   readonly language: 'shell' | 'yaml' | 'text';
   readonly lines: readonly string[];
+  /** Whether a summary folds it away, since few need it. */
+  readonly aside?: boolean;
 }
 
 function blocksOf(json: HandOver): Block[] {
@@ -137,7 +140,7 @@ function blocksOf(json: HandOver): Block[] {
       : 'Upgrade the data controller, then its instances; always say the version';
   return [
     {
-      title: 'Data controller: spec.docker',
+      title: 'spec.docker of the data controller',
       language: 'yaml',
       lines: [
         'spec:',
@@ -145,26 +148,29 @@ function blocksOf(json: HandOver): Block[] {
         ...Object.entries(docker).map(([key, value]) => `    ${key}: "${value}"`)
       ]
     },
-    {title: 'The same by command', language: 'shell', lines: configReplace},
+    {title: 'The same by command', language: 'shell', lines: configReplace, aside: true},
     ...(bootstrapper === undefined
       ? []
       : [
           {
             title:
-              'bootstrapper.yaml and the upgrade job: two places each, image: and after -image',
+              'bootstrapper.yaml and the upgrade job, in two places each (image: and after -image)',
             language: 'text',
-            lines: [bootstrapper]
+            lines: [bootstrapper],
+            aside: true
           } as const
         ]),
     {
       title: 'Cluster extension, direct mode',
       language: 'text',
-      lines: Object.entries(extension).map(([key, value]) => `--config ${key}=${value}`)
+      lines: Object.entries(extension).map(([key, value]) => `--config ${key}=${value}`),
+      aside: true
     },
     {
       title: 'Environment of the arcdata CLI',
       language: 'shell',
-      lines: Object.entries(environment).map(([key, value]) => `export ${key}="${value}"`)
+      lines: Object.entries(environment).map(([key, value]) => `export ${key}="${value}"`),
+      aside: true
     },
     {title: steps, language: 'shell', lines: upgrade}
   ];
@@ -180,12 +186,16 @@ function facts({cli, chart, supportedThrough, pullSecret}: HandOver): string[] {
 }
 
 function markdownOf(json: HandOver, blocks: readonly Block[]): string {
+  const texts = (aside: boolean) =>
+    blocks
+      .filter(block => (block.aside ?? false) === aside)
+      .map(({title, language, lines}) => `${title}:\n\n${fence(lines, language)}`)
+      .join('\n\n');
   return [
-    `Release \`${json.release}\`: ${facts(json).join(', ')}.`,
-    ...json.warnings.map(warning => `> [!WARNING]\n> ${warning}`),
-    ...blocks.map(
-      ({title, language, lines}) => `**${title}**\n\n\`\`\`${language}\n${lines.join('\n')}\n\`\`\``
-    )
+    `#### Hand-over`,
+    `Release ${code(json.release)}: ${facts(json).join(', ')}.`,
+    texts(false),
+    details('More to paste', texts(true), false)
   ].join('\n\n');
 }
 

@@ -20,6 +20,11 @@ export function escapeMarkdown(text: string, limit?: number): string {
     .replace(/(?<=www)\./gi, '&#46;');
 }
 
+/** Our own text that stays on one line, however narrow its cell: `6.64 MB` does not fall apart. */
+export function unbroken(text: string): string {
+  return text.replaceAll(' ', '\u00a0');
+}
+
 /** Foreign text as code: escaped, and left alone by whatever looks for links and mentions. */
 export function code(text: string, limit?: number): string {
   return `<code>${escapeMarkdown(text, limit)}</code>`;
@@ -39,15 +44,32 @@ export function fence(lines: readonly string[], language = 'text'): string {
   return `${bar}${language}\n${safe.join('\n')}\n${bar}`;
 }
 
-/** A table; cells are Markdown already. Columns after the first `left` are aligned to the right. */
-export function table(
-  head: readonly string[],
-  rows: readonly (readonly string[])[],
-  left: ReadonlySet<number>
-): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
-  const rule = head.map((_, column) => (left.has(column) ? ':---' : '---:'));
-  return [line(head), line(rule), ...rows.map(line)].join('\n');
+/** A column of a table. Cells are Markdown already. */
+export interface Column<Row> {
+  readonly head: string;
+  readonly cell: (row: Row) => string;
+  /** What stands below all rows; nothing when absent. */
+  readonly total?: string;
+  /** Whether it holds figures, which are aligned to the right. */
+  readonly figures?: boolean;
+}
+
+/**
+ * A table, with a last row for the totals where a column has one. Columns in which no row has
+ * anything are left out: the fewer there are, the more room is left in a narrow window.
+ */
+export function table<Row>(rows: readonly Row[], columns: readonly Column<Row>[]): string {
+  const cells = columns
+    .map(column => ({...column, cells: rows.map(column.cell)}))
+    .filter(({cells: own}) => own.some(cell => cell !== ''));
+  const line = (texts: readonly string[]) => `| ${texts.join(' | ')} |`;
+  const totals = cells.map(({total = ''}) => total);
+  return [
+    line(cells.map(({head}) => head)),
+    line(cells.map(({figures = false}) => (figures ? '---:' : ':---'))),
+    ...rows.map((_, row) => line(cells.map(({cells: own}) => own[row] ?? ''))),
+    ...(totals.some(total => total !== '') ? [line(totals)] : [])
+  ].join('\n');
 }
 
 /** A section that can be opened. The heading is Markdown without line breaks. */

@@ -5,7 +5,7 @@ import type {ImageFailure, ImageResult, ImageStatus, Moved} from '../mirror/resu
 
 import {longestText} from './fields.ts';
 import type {HandOver} from './handover.ts';
-import type {RunRecord} from './record.ts';
+import type {Matrix, RunRecord} from './record.ts';
 import type {Redactor} from './redact.ts';
 import {type Outcome, place, published, totals, verdict} from './verdict.ts';
 
@@ -46,6 +46,8 @@ export interface RunReport {
   /** Absent when no lock file was written. */
   readonly lockFile?: string;
   readonly handOver?: HandOver;
+  /** Absent but after a dry run. */
+  readonly matrix?: Matrix;
   readonly failure?: ImageFailure;
   readonly peakMemory: number;
   readonly requests: RunRecord['requests'];
@@ -87,6 +89,7 @@ export function runReport(record: RunRecord, parts: ReportParts): RunReport {
     ),
     ...(lockFile !== undefined && {lockFile}),
     ...(handOver !== undefined && {handOver}),
+    ...(record.matrix !== undefined && {matrix: record.matrix}),
     ...(record.failure && {failure: safeFailure(record.failure, redactor)}),
     peakMemory: record.peakMemory,
     requests: record.requests
@@ -118,7 +121,9 @@ export function outputs(record: RunRecord, parts: ReportParts): Map<string, stri
       ({name}) => /^[a-z0-9][a-z0-9._/-]*$/.test(name) && !fixed.has(name) && name !== 'matrix'
     )
     .map(({name, target, digest}): [string, string] => [name, shown(target, digest)]);
-  return new Map([...images, ...fixed]);
+  const matrix: [string, string][] =
+    report.matrix === undefined ? [] : [['matrix', JSON.stringify(report.matrix)]];
+  return new Map([...images, ...fixed, ...matrix]);
 }
 
 /** Whether the image was verified at the target under its tag, together with a published release. */

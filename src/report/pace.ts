@@ -15,6 +15,7 @@ export interface Standing {
   readonly rate: number;
   /** Absent while nothing moves. */
   readonly left?: number;
+  /** Until now, or until the last byte had arrived. */
   readonly elapsed: number;
 }
 
@@ -23,6 +24,8 @@ export class Pace {
   readonly #total: number;
   readonly #start: number;
   #done = 0;
+  /** When the last byte had arrived. */
+  #end: number | undefined;
   #samples: {at: number; done: number}[];
 
   constructor(total: number, now: number) {
@@ -31,8 +34,9 @@ export class Pace {
     this.#samples = [{at: now, done: 0}];
   }
 
-  moved(bytes: number): void {
+  moved(bytes: number, now: number): void {
     if (bytes > 0) this.#done = Math.min(this.#total, this.#done + bytes);
+    if (this.#done === this.#total) this.#end ??= now;
   }
 
   standing(now: number): Standing {
@@ -50,15 +54,23 @@ export class Pace {
       fraction: this.#total === 0 ? 1 : this.#done / this.#total,
       rate,
       ...(rest === 0 ? {left: 0} : rate > 0 && {left: (rest * 1000) / rate}),
-      elapsed: now - this.#start
+      elapsed: (this.#end ?? now) - this.#start
     };
   }
 }
 
 /** `Copied 312 MB of 1.02 GB (30 %), 45.1 MB/s, 16 s left` */
 export function standingLine({done, total, fraction, rate, left}: Standing): string {
-  const time = left === undefined ? 'time left not known' : `${formatDuration(left)} left`;
-  return `Copied ${formatBytes(done)} of ${formatBytes(total)} (${percent(fraction)} %), ${formatBytes(rate)}/s, ${time}`;
+  const copied = `Copied ${formatBytes(done)} of ${formatBytes(total)} (${percent(fraction)} %)`;
+  const time = timeLeft(left) ?? 'time left not known';
+  return left === 0 ? `${copied}, ${time}` : `${copied}, ${formatBytes(rate)}/s, ${time}`;
+}
+
+/** `16 s left`; what follows when the last byte has arrived; undefined when it is not known. */
+export function timeLeft(left: number | undefined): string | undefined {
+  // Manifests, checks and tags are still to come.
+  if (left === 0) return 'finishing';
+  return left === undefined ? undefined : `${formatDuration(left)} left`;
 }
 
 /** The last line of a transfer: `Copied 1.02 GB in 23 s, 44.3 MB/s on average` */
@@ -92,7 +104,7 @@ export function startMeter(
   timer.unref();
   return {
     moved: bytes => {
-      pace.moved(bytes);
+      pace.moved(bytes, performance.now());
     },
     [Symbol.dispose]: () => {
       if (over) return;

@@ -5,6 +5,7 @@ import type {PlanFigures} from './reporter.ts';
 /** The plan in one line, with exact bytes. */
 export function planLine(figures: PlanFigures): string {
   const {images, blobsToCopy, bytesToCopy, bytesToMount, bytesPresent} = figures;
+  if (images === 0) return 'Plan: nothing to do';
   const copy = `${formatExactBytes(bytesToCopy)} to copy in ${plural(blobsToCopy, 'blob')}`;
   return `Plan: ${plural(images, 'image')} of ${releaseSpan(figures.releases)}: ${copy}, ${formatExactBytes(bytesToMount)} to mount, ${formatExactBytes(bytesPresent)} already there`;
 }

@@ -1,40 +1,75 @@
-import type {ImageStatus, ReleaseResult} from '../mirror/result.ts';
+import type {ImageResult, ImageStatus, ReleaseResult} from '../mirror/result.ts';
 
 import {formatBytes} from './bytes.ts';
 import {fateMark} from './fate.ts';
 import {plural, safeLine} from './lines.ts';
-import type {Redactor} from './redact.ts';
+import type {Window} from './result-lines.ts';
 import type {Style} from './style.ts';
 
-/** The images of a release as lines of a terminal: name, size, what was copied and mounted, status. */
+/**
+ * The images of a release as lines of a terminal: name, size, how the bytes came, status. Columns in
+ * which there is nothing are left out, and what was already there where there is no room for it.
+ */
 export function resultTable(
-  {tag, targetTag, images, missing}: ReleaseResult,
-  columns: number,
-  style: Style,
-  redactor: Redactor
+  release: ReleaseResult,
+  {columns, style, redactor, shape}: Window
 ): string[] {
+  const {tag, targetTag, images, missing} = release;
   const safe = (text: string) => safeLine(text, redactor, 140);
   const renamed = targetTag === tag ? '' : ` as ${safe(targetTag)}`;
-  // What stands behind the name takes forty-four columns.
-  const widest = Math.max(16, columns - 46);
+  const figures = figuresOf(images, columns);
+  // Indent and status take twelve columns, each figure ten.
+  const widest = Math.max(16, columns - 14 - 10 * figures.length);
   const names = images.map(({name}) => fit(safe(name), widest));
-  const width = Math.max(5, ...names.map(name => name.length));
-  const head = `  ${'image'.padEnd(width)}  ${'size'.padStart(8)}  ${'copied'.padStart(8)}  ${'mounted'.padStart(8)}  status`;
+  const count = plural(images.length, 'image');
+  const width = Math.max(count.length, ...names.map(name => name.length));
+  const line = (name: string, cells: readonly string[], status: string) =>
+    ['', name.padEnd(width), ...cells.map(cell => cell.padStart(8)), status].join('  ').trimEnd();
+  const sums = figures.map(({of}) => amount(images.reduce((sum, image) => sum + of(image), 0)));
   return [
     style.bold(`${safe(tag)}${renamed}`),
-    ...(images.length === 0 ? [] : [style.dim(head)]),
+    ...(images.length === 0
+      ? []
+      : [
+          style.dim(
+            line(
+              'image',
+              figures.map(({head}) => head),
+              'status'
+            )
+          )
+        ]),
     ...images.map((image, i) => {
-      const name = (names[i] ?? '').padEnd(width);
-      const {size, bytes, status} = image;
-      const sizes = [size, bytes.copied, bytes.mounted].map(amount).join('  ');
       const mark = safe(fateMark(image));
-      return `  ${name}  ${sizes}  ${statusOf(status, style)}${mark === '' ? '' : `, ${mark}`}`;
+      const status = `${statusOf(image.status, style)}${mark === '' ? '' : `, ${mark}`}`;
+      return line(
+        names[i] ?? '',
+        figures.map(({of}) => amount(of(image))),
+        status
+      );
     }),
+    ...(images.length > 1 ? [style.dim(line(count, sums, ''))] : []),
     ...(missing.length === 0
       ? []
-      : [style.dim(`  not at the source: ${missing.map(safe).join(', ')}`)]),
-    ...(images.length > 1 ? [style.dim(`  ${plural(images.length, 'image')}`)] : [])
+      : shape(`  not at the source: ${missing.map(safe).join(', ')}`).map(style.dim))
   ];
+}
+
+interface Figure {
+  readonly head: string;
+  readonly of: (image: ImageResult) => number;
+}
+
+function figuresOf(images: readonly ImageResult[], columns: number): readonly Figure[] {
+  const all: readonly Figure[] = [
+    {head: 'size', of: ({size}) => size},
+    {head: 'copied', of: ({bytes}) => bytes.copied},
+    {head: 'mounted', of: ({bytes}) => bytes.mounted},
+    {head: 'there', of: ({bytes}) => bytes.present}
+  ];
+  const used = all.filter(({head, of}) => head === 'size' || images.some(image => of(image) > 0));
+  // With names as long as the longest of a release.
+  return used.slice(0, Math.max(1, Math.floor((columns - 14 - 33) / 10)));
 }
 
 function amount(bytes: number): string {

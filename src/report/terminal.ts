@@ -3,20 +3,19 @@ import {companions} from '../release/companions.ts';
 
 import {barLine} from './bar.ts';
 import {Board, type Screen} from './board.ts';
-import {bytesChart, savedLine} from './chart.ts';
 import {handOver} from './handover.ts';
-import {helpFor} from './help.ts';
 import {messageOf, safeLine, safeLines} from './lines.ts';
 import {writeLockFile} from './lockfile.ts';
 import {runReport} from './outputs.ts';
 import {closingLine, type Standing, standingLine, startMeter} from './pace.ts';
 import {planLine} from './plan-line.ts';
-import type {RunRecord} from './record.ts';
 import {Redactor} from './redact.ts';
 import type {Reporter} from './reporter.ts';
-import {resultTable} from './result-table.ts';
+import {resultLines, verdictLines, type Window} from './result-lines.ts';
 import {type Style, styleFor} from './style.ts';
-import {circumstances, failures, hasFailed, totals, verdict} from './verdict.ts';
+import type {Verification} from './verification.ts';
+import {verifyLines} from './verify-lines.ts';
+import {wrap} from './wrap.ts';
 
 /** How a terminal is spoken to. */
 export interface TerminalOptions {
@@ -28,6 +27,8 @@ export interface TerminalOptions {
   readonly tty: boolean;
   /** Whether debug messages are shown. */
   readonly verbose: boolean;
+  /** Whether what is there to keep and to paste (lock file, hand-over) is told; told when absent. */
+  readonly keep?: boolean;
   /** For NO_COLOR and TERM; the process's own when absent. */
   readonly env?: NodeJS.ProcessEnv;
   /** Decides on the end of support; the present when absent. */
@@ -38,9 +39,15 @@ export interface TerminalOptions {
 const lineEvery = 10_000;
 const barEvery = 100;
 
+/** A reporter that can tell a verification too. */
+export interface TerminalReporter extends Reporter {
+  /** Tells what a verification found out; as JSON it is the caller's. */
+  verified(found: Verification): void;
+}
+
 /** The voice on a terminal. The exit code is the caller's. */
-export function terminalReporter(options: TerminalOptions): Reporter {
-  const {stdout, stderr, json, tty, verbose, env = process.env} = options;
+export function terminalReporter(options: TerminalOptions): TerminalReporter {
+  const {stdout, stderr, json, tty, verbose, keep = true, env = process.env} = options;
   const now = options.now ?? (() => new Date());
   const redactor = new Redactor();
   const people = json ? stderr : stdout;
@@ -50,7 +57,21 @@ export function terminalReporter(options: TerminalOptions): Reporter {
   const print = (lines: readonly string[], screen = people) => {
     board.print(lines, screen);
   };
-  const log = terminalLog(redactor, style, verbose, print, stderr);
+  let depth = 0;
+  /** As wide as the window, if there is one; what stands in a group is indented. */
+  const shape = (line: string) => {
+    const indented = '  '.repeat(depth) + line;
+    return tty ? wrap(indented, columns() - 1) : [indented];
+  };
+  const log = terminalLog({
+    lines: message => safeLines(message, redactor).flatMap(shape),
+    secret: value => {
+      redactor.add(value);
+    },
+    ...{style, verbose, print, stderr}
+  });
+
+  const view = (): Window => ({columns: columns(), style, redactor, shape});
 
   const attempt = async <T>(part: string, body: () => T | Promise<T>): Promise<T | undefined> => {
     try {
@@ -64,9 +85,19 @@ export function terminalReporter(options: TerminalOptions): Reporter {
   return {
     log,
 
+    verified(found) {
+      // Where nobody looks through a window, digests are whole.
+      print(verifyLines(found, {...view(), ...(!tty && {columns: Infinity})}));
+    },
+
     async group(title, body) {
-      print([style.bold(`▸ ${safeLine(title, redactor)}`)]);
-      return await body();
+      print(shape(`▸ ${safeLine(title, redactor)}`).map(style.bold));
+      depth++;
+      try {
+        return await body();
+      } finally {
+        depth--;
+      }
     },
 
     planned(figures) {
@@ -88,10 +119,17 @@ export function terminalReporter(options: TerminalOptions): Reporter {
       const lockFile = await attempt('The lock file', () => writeLockFile(record));
       const next = await attempt('The hand-over', () => handOver(record, now(), companions));
       await attempt('The result', () => {
-        print(resultLines(record, style, columns(), redactor));
-        if (next) print(['', ...safeLines(next.text, redactor)]);
-        if (lockFile !== undefined) print(['', ...safeLines(`Lock file: ${lockFile}`, redactor)]);
-        print(['', verdictLine(record, style, redactor)]);
+        const window = view();
+        print(resultLines(record, window));
+        if (next && keep) {
+          // What is to be pasted is indented, and stays as it is.
+          const lines = safeLines(next.text, redactor);
+          print(['', ...lines.flatMap(line => (line.startsWith(' ') ? [line] : shape(line)))]);
+        }
+        if (lockFile !== undefined && keep) {
+          print(['', ...safeLines(`Lock file: ${lockFile}`, redactor)]);
+        }
+        print(['', ...verdictLines(record, window)]);
       });
       if (!json) return;
       await attempt('The JSON record', () => {
@@ -106,63 +144,31 @@ export function terminalReporter(options: TerminalOptions): Reporter {
   };
 }
 
-function resultLines(
-  record: RunRecord,
-  style: Style,
-  columns: number,
-  redactor: Redactor
-): string[] {
-  const safe = (text: string) => safeLine(text, redactor, 2000);
-  const moved = totals(record.releases.flatMap(({images}) => images));
-  const chart = bytesChart(moved, Math.max(8, Math.min(32, columns - 40)));
-  const failed = failures(record).flatMap(({release, image, error}) => {
-    const name = image === undefined ? 'the run' : `${image} of ${release ?? 'no release'}`;
-    const facts = circumstances(error);
-    const help = helpFor(error);
-    return [
-      `${style.red('✗')} ${style.bold(safe(name))}: ${safe(error.message)}`,
-      ...(facts.length === 0 ? [] : [`  ${safe(facts.join(', '))}`]),
-      ...(error.advice === undefined ? [] : [`  ${safe(error.advice)}`]),
-      ...(help === undefined ? [] : [`  See ${help}`])
-    ];
-  });
-  return [
-    ...record.releases.flatMap(release => ['', ...resultTable(release, columns, style, redactor)]),
-    ...(chart.length === 0
-      ? []
-      : ['', ...chart.map(line => `  ${line}`), `  ${savedLine(moved, record.dryRun)}`]),
-    ...(failed.length === 0 ? [] : ['', ...failed])
-  ];
+/** What the log of a terminal is made of. */
+interface Parts {
+  /** A message as safe lines, as they are to stand there. */
+  readonly lines: (message: string) => string[];
+  readonly secret: (value: string) => void;
+  readonly style: Style;
+  readonly verbose: boolean;
+  readonly print: (lines: readonly string[], screen?: Screen) => void;
+  readonly stderr: Screen;
 }
 
-function verdictLine(record: RunRecord, style: Style, redactor: Redactor): string {
-  const line = safeLine(verdict(record).sentence, redactor, 2000);
-  return hasFailed(record) ? style.red(style.bold(line)) : style.green(style.bold(line));
-}
-
-function terminalLog(
-  redactor: Redactor,
-  style: Style,
-  verbose: boolean,
-  print: (lines: readonly string[], screen?: Screen) => void,
-  stderr: Screen
-): Log {
-  const safe = (message: string) => safeLines(message, redactor);
+function terminalLog({lines, secret, style, verbose, print, stderr}: Parts): Log {
   return {
     debug: message => {
-      if (verbose) print(safe(message).map(style.dim), stderr);
+      if (verbose) print(lines(message).map(style.dim), stderr);
     },
     info: message => {
-      print(safe(message));
+      print(lines(message));
     },
     notice: message => {
-      print(safe(`Note: ${message}`).map(style.cyan));
+      print(lines(`Note: ${message}`).map(style.cyan));
     },
     warning: message => {
-      print(safe(`Warning: ${message}`).map(style.yellow), stderr);
+      print(lines(`Warning: ${message}`).map(style.yellow), stderr);
     },
-    secret: value => {
-      redactor.add(value);
-    }
+    secret
   };
 }

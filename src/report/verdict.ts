@@ -1,6 +1,7 @@
 import type {ImageFailure, ImageResult, Moved, ReleaseResult} from '../mirror/result.ts';
 
 import {formatBytes} from './bytes.ts';
+import {splitRequest} from './causes.ts';
 import {formatDuration} from './duration.ts';
 import {fateSentence} from './fate.ts';
 import {plural} from './lines.ts';
@@ -14,6 +15,11 @@ export type Outcome =
 /** What a run came to, and the one sentence that says it. */
 export interface Verdict {
   readonly outcome: Outcome;
+  /** What happened to what, without its full stop: to stand above everything else. */
+  readonly headline: string;
+  /** Further sentences, of what the headline and the bytes do not tell. */
+  readonly notes: readonly string[];
+  /** The headline, the bytes and the notes together. */
   readonly sentence: string;
 }
 
@@ -26,14 +32,25 @@ export interface Failed {
 
 /** Judges a run by its record alone; says nothing that the record does not hold. */
 export function verdict(record: RunRecord): Verdict {
-  const {outcome, sentence} = judge(record);
+  const {outcome, headline, bytes, note} = judge(record);
   const fate = fateSentence(record.releases.flatMap(({images}) => images));
-  return {outcome, sentence: fate === undefined ? sentence : `${sentence} ${fate}.`};
+  const notes = [note, fate === undefined ? undefined : `${fate}.`].filter(
+    text => text !== undefined
+  );
+  const first = `${headline}${bytes === undefined ? '' : `: ${bytes}`}.`;
+  return {outcome, headline, notes, sentence: [first, ...notes].join(' ')};
 }
 
-function judge(record: RunRecord): Verdict {
-  const {releases, dryRun, publish} = record;
-  if (hasFailed(record)) return {outcome: 'failed', sentence: failureSentence(record)};
+interface Judgement {
+  readonly outcome: Outcome;
+  readonly headline: string;
+  readonly bytes?: string;
+  readonly note?: string;
+}
+
+function judge(record: RunRecord): Judgement {
+  const {releases, dryRun, publish, reason} = record;
+  if (hasFailed(record)) return {outcome: 'failed', headline: failureHeadline(record)};
   const all = releases.flatMap(({images}) => images);
   const what = `${plural(all.length, 'image')} of ${releaseSpan(releases.map(({tag}) => tag))}`;
   const moved = totals(all);
@@ -41,32 +58,48 @@ function judge(record: RunRecord): Verdict {
     `${formatBytes(moved.copied)} ${verb}copied, ${formatBytes(moved.mounted)} ${verb}mounted, ${formatBytes(moved.present)} already there`;
   const target = place(record.target);
   const time = formatDuration(record.finishedAt.getTime() - record.startedAt.getTime());
-  if (releases.length === 0) return {outcome: 'nothing', sentence: 'There was nothing to mirror.'};
+  if (releases.length === 0) {
+    return {
+      outcome: 'nothing',
+      headline: reason?.replace(/\.$/, '') ?? 'There was nothing to mirror'
+    };
+  }
   if (dryRun) {
     return {
       outcome: 'planned',
-      sentence: `Dry run: ${what} for ${target}: ${bytes('to be ')}. Nothing was moved.`
+      headline: `Dry run: ${what} for ${target}`,
+      bytes: bytes('to be '),
+      note: 'Nothing was moved.'
     };
   }
   if (!publish) {
     return {
       outcome: 'staged',
-      sentence: `Staged ${what} at ${target} in ${time}: ${bytes()}. No tag was pushed.`
+      headline: `Staged ${what} at ${target} in ${time}`,
+      bytes: bytes(),
+      note: 'No tag was pushed.'
     };
   }
-  const changed = releases.some(release => release.changed);
-  if (changed) {
-    return {outcome: 'mirrored', sentence: `Mirrored ${what} to ${target} in ${time}: ${bytes()}.`};
+  if (releases.some(({changed}) => changed)) {
+    return {
+      outcome: 'mirrored',
+      headline: `Mirrored ${what} to ${target} in ${time}`,
+      bytes: bytes()
+    };
   }
   if (moved.copied + moved.mounted > 0) {
+    const done = record.engine === 'docker' ? 'Sent again' : 'Repaired';
     return {
       outcome: 'repaired',
-      sentence: `${record.engine === 'docker' ? 'Sent again' : 'Repaired'} ${what} at ${target} in ${time}: ${bytes()}. No tag had to change.`
+      headline: `${done} ${what} at ${target} in ${time}`,
+      bytes: bytes(),
+      note: 'No tag had to change.'
     };
   }
   return {
     outcome: 'complete',
-    sentence: `Already complete: ${what} at ${target}, verified in ${time}. Nothing was moved.`
+    headline: `Already complete: ${what} at ${target}, verified in ${time}`,
+    note: 'Nothing was moved.'
   };
 }
 
@@ -121,8 +154,8 @@ export function circumstances(error: ImageFailure): string[] {
   ];
 }
 
-function failureSentence(record: RunRecord): string {
-  const {releases, failure, publish, dryRun} = record;
+function failureHeadline(record: RunRecord): string {
+  const {releases, failure, publish, dryRun, unreached = []} = record;
   const parts: string[] = [];
   const whole = published(record);
   if (whole.length > 0) {
@@ -142,9 +175,14 @@ function failureSentence(record: RunRecord): string {
       parts.push(`${release.tag} ${fate}`);
     }
   }
-  const reason = failure?.message.replace(/\.$/, '');
-  if (reason !== undefined && (releases.length === 0 || whole.length === releases.length)) {
-    parts.unshift(reason);
+  const reason = failure && splitRequest(failure.message).answer.replace(/\.$/, '');
+  // The images' own failures are told with them, unless one reason stopped the run and all of them.
+  const images = releases.flatMap(release => release.images);
+  const stopped = images.some(({error}) => error?.message === failure?.message);
+  if (reason !== undefined && (whole.length === releases.length || stopped)) parts.unshift(reason);
+  if (unreached.length > 0 && releases.length > 0) {
+    const wasWere = unreached.length === 1 ? 'was' : 'were';
+    parts.push(`${releaseSpan(unreached)} ${wasWere} not begun`);
   }
-  return `Failed: ${parts.length === 0 ? (reason ?? 'not everything was reached') : parts.join('; ')}.`;
+  return `Failed: ${parts.length === 0 ? (reason ?? 'not everything was reached') : parts.join('; ')}`;
 }

@@ -5,13 +5,12 @@ import type {Difference, VerifiedImage} from '../mirror/verify.ts';
 
 import {formatBytes} from './bytes.ts';
 import {formatDuration} from './duration.ts';
-import {helpFor, helpOn} from './help.ts';
 import {plural} from './lines.ts';
 import {safeFailure} from './outputs.ts';
 import {releaseSpan} from './plan-line.ts';
 import type {Side} from './record.ts';
 import type {Redactor} from './redact.ts';
-import {circumstances, place} from './verdict.ts';
+import {place} from './verdict.ts';
 
 /** A release of the target that was looked at. */
 export interface VerifiedRelease {
@@ -128,45 +127,6 @@ export function verifyReport(found: Verification, redactor: Redactor): VerifyRep
     ...(failure !== undefined && {failure: safeFailure(failure, redactor)}),
     requests
   };
-}
-
-/** A verification as lines for people; the last one is the verdict. */
-export function verifyLines(found: Verification): readonly string[] {
-  const {outcome, sentence} = verifyVerdict(found);
-  return [
-    ...found.releases.flatMap(({tag, targetTag, images, missing}) => [
-      '',
-      `${tag}${targetTag === tag ? '' : ` as ${targetTag}`}`,
-      ...images.flatMap(imageLines),
-      ...(missing.length === 0 ? [] : [`  not at the source: ${missing.join(', ')}`])
-    ]),
-    ...(found.failure === undefined ? [] : failureLines(found.failure)),
-    '',
-    ...(outcome === 'different' ? [`See ${helpOn('Difference')}`] : []),
-    sentence
-  ];
-}
-
-function imageLines({name, differences, digest, checked}: VerifiedImage): readonly string[] {
-  if (differences.length > 0) {
-    return differences.map(({message}) => `  ✗ ${name}: ${message}`);
-  }
-  const {manifests, blobs} = checked;
-  return [
-    `  ✓ ${name} ${digest ?? ''}, ${plural(manifests, 'manifest')} and ${plural(blobs, 'blob')}`
-  ];
-}
-
-function failureLines(failure: ImageFailure): readonly string[] {
-  const facts = circumstances(failure);
-  const help = helpFor(failure);
-  return [
-    '',
-    `✗ ${failure.message}`,
-    ...(facts.length === 0 ? [] : [`  ${facts.join(', ')}`]),
-    ...(failure.advice === undefined ? [] : [`  ${failure.advice}`]),
-    ...(help === undefined ? [] : [`  See ${help}`])
-  ];
 }
 
 function isWhole({differences}: VerifiedImage): boolean {

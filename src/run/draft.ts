@@ -1,7 +1,7 @@
 import type {Settings} from '../inputs.ts';
 import {failureOf} from '../mirror/error.ts';
 import type {ImageFailure, ReleaseResult} from '../mirror/result.ts';
-import type {RunRecord} from '../report/record.ts';
+import type {Matrix, RunRecord} from '../report/record.ts';
 import type {Registries} from './registries.ts';
 
 /** The record of a run while it is being written. */
@@ -9,6 +9,12 @@ export class Draft {
   readonly releases: ReleaseResult[] = [];
   /** Set when the registries are known, for their counts. */
   registries: Registries | undefined;
+  /** Set when a dry run has made its plan. */
+  matrix: Matrix | undefined;
+  /** The releases to be mirrored, oldest first, or why there are none; once that is known. */
+  choice: {readonly releases: readonly {readonly tag: string}[]; readonly reason?: string} = {
+    releases: []
+  };
   readonly #settings: Settings;
   readonly #startedAt = new Date();
   #failure: ImageFailure | undefined;
@@ -25,6 +31,8 @@ export class Draft {
   /** The record, as it stands now. */
   finish(): RunRecord {
     const {source, target, engine, dryRun, publish, lockFile} = this.#settings;
+    const {releases, reason} = this.choice;
+    const unreached = releases.slice(this.releases.length).map(({tag}) => tag);
     return {
       startedAt: this.#startedAt,
       finishedAt: new Date(),
@@ -34,7 +42,10 @@ export class Draft {
       dryRun,
       publish,
       releases: this.releases,
+      ...(unreached.length > 0 && {unreached}),
+      ...(reason !== undefined && {reason}),
       lockFile,
+      ...(this.matrix !== undefined && {matrix: this.matrix}),
       ...(this.#failure !== undefined && {failure: this.#failure}),
       // ru_maxrss counts in kibibytes on every platform that Node reports it for.
       peakMemory: process.resourceUsage().maxRSS * 1024,

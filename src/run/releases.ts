@@ -32,9 +32,16 @@ interface Surroundings {
   readonly survey?: Survey;
 }
 
+/** What was chosen. */
+export interface Choice {
+  /** Oldest first; empty when there is nothing to do. */
+  readonly releases: readonly ChosenRelease[];
+  /** Why there is nothing to do; absent where there is something. */
+  readonly reason?: string;
+}
+
 /**
  * Chooses the releases from the tags that the source has now, and reads their images.
- * @returns oldest first; empty when there is nothing to do, which the log has said why
  * @throws ReleaseError, RegistryError, MirrorError; nothing has been moved by then
  */
 export async function chooseReleases(
@@ -42,7 +49,7 @@ export async function chooseReleases(
   settings: Settings,
   {lists, roots}: FirstQuestions,
   around: Surroundings
-): Promise<readonly ChosenRelease[]> {
+): Promise<Choice> {
   const {target} = registries;
   const {log, slots, signal, survey} = around;
   const {tags: requests} = settings;
@@ -118,6 +125,7 @@ export async function chooseReleases(
     const set = await resolveImages({
       tag,
       selection: images,
+      staging: !settings.publish,
       has: async (name, one) => {
         const {repository, tag: under} = request(name, one).target;
         survey?.expect(repository, under);
@@ -145,7 +153,7 @@ export async function chooseReleases(
     });
     log.info(`${tag}: ${set.images.length} images`);
   }
-  return chosen;
+  return {releases: chosen, ...(selection.reason !== undefined && {reason: selection.reason})};
 }
 
 /** The names beneath the source's repository, listed once in a run. */

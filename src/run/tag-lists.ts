@@ -2,14 +2,17 @@ import type {Settings} from '../inputs.ts';
 import {within} from '../oci/reference.ts';
 import {isRefusal} from '../registry/error.ts';
 import {listTags} from '../registry/tags.ts';
+import {chartArtifact} from '../release/resolve.ts';
 import type {Registries} from './registries.ts';
 
 /** The image whose tags are the releases. */
 const anchor = 'arc-controller';
 
+const isImage = (name: string) => name !== chartArtifact;
+
 /** The tags of the image that leads a release, at both registries. */
 export interface TagLists {
-  /** Its name: arc-controller, or the first one named where only others are wanted. */
+  /** Its name: arc-controller, or the first image named where only others are wanted. */
   readonly leader: string;
   readonly source: () => Promise<readonly string[]>;
   readonly target: () => Promise<readonly string[]>;
@@ -24,8 +27,9 @@ export function tagLists(
   signal: AbortSignal
 ): TagLists {
   const {images} = settings;
-  const others = images.kind === 'exactly' && !images.names.includes(anchor);
-  const leader = others ? (images.names[0] ?? anchor) : anchor;
+  // The chart has tags of its own.
+  const named = images.kind === 'exactly' ? images.names.filter(isImage) : [];
+  const leader = named.includes(anchor) ? anchor : (named[0] ?? anchor);
   const list = (side: 'source' | 'target') => {
     const registry = registries[side];
     let known: Promise<readonly string[]> | undefined;

@@ -78,7 +78,7 @@ export async function verify(
       Object.assign(registries, open);
       await reporter.group('Sign in', () => greet(open, settings, log, signal));
       const reading = {log, slots: lanes.reading, signal};
-      const chosen = await reporter.group('Releases', () =>
+      const {releases: chosen} = await reporter.group('Releases', () =>
         chooseReleases(open, settings, firstQuestions(open, settings, reading), reading)
       );
       const expected = chosen.map(({tag, targetTag, missing, images}) => ({
