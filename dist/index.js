@@ -38877,6 +38877,7 @@ const known = [
     },
     {
         // Repositories are not made by a push, and layers are mounted only if the account has that switched on.
+        // https://github.com/google/go-containerregistry/issues/1091
         host: /\.dkr\.ecr(?:-fips)?\.[a-z0-9-]+\.(?:amazonaws\.com(?:\.cn)?|on\.aws)$/,
         quirks: {
             name: 'ECR',
@@ -38886,6 +38887,7 @@ const known = [
     },
     {
         // No upload in several chunks: whole blobs only.
+        // https://github.com/containers/skopeo/issues/1101
         host: /(?:^|\.)(?:pkg\.dev|gcr\.io)$/,
         quirks: {
             name: 'Artifact Registry',
@@ -38893,6 +38895,7 @@ const known = [
             repositoryAdvice: 'The first part of the path must be an existing repository of the project: gcloud artifacts repositories create.'
         }
     },
+    // A blob is there for other repositories once a manifest names it.
     { host: /\.jfrog\.io$/, quirks: { name: 'Artifactory', mountsCommittedOnly: true } },
     { host: /^quay\.io$/, quirks: { name: 'Quay' } }
 ];
@@ -47358,6 +47361,7 @@ function base64Forms(bytes) {
 
 ;// CONCATENATED MODULE: ./src/report/chart.ts
 
+
 const eighths = (/* unused pure expression or super */ null && (['', '▏', '▎', '▍', '▌', '▋', '▊', '▉']));
 /** A bar of block characters: `fraction` (0 to 1) of `width` columns, exact to an eighth. */
 function blocks(fraction, width) {
@@ -47369,25 +47373,25 @@ function blocks(fraction, width) {
 /** The bars of a chart are as long as this at most, and not worth drawing below the other. */
 const [longest, shortest] = [32, 4];
 /**
- * How the bytes came to the target, as three bars in plain characters, which take on the colours of
- * whatever shows them, each line at most `columns` wide (30 is the least that is kept to). Empty when
+ * How the bytes came to the target, as three bars of block characters, each line at most `columns` wide (30 is the least that is kept to). Empty when
  * there were none.
  */
-function bytesChart({ copied, mounted, present }, columns = 80) {
+function bytesChart({ copied, mounted, present }, columns = 80, { cyan, green, dim } = styleFor(false, {})) {
     const total = copied + mounted + present;
     if (total === 0)
         return [];
     const rows = [
-        ['copied', copied],
-        ['mounted', mounted],
-        ['already there', present]
+        ['copied', copied, cyan],
+        ['mounted', mounted, green],
+        ['already there', present, dim]
     ];
     const room = columns - 'already there   1.00 GB  100 %'.length - 2;
     const width = room < shortest ? 0 : Math.min(room, longest);
-    return rows.map(([name, bytes]) => {
+    return rows.map(([name, bytes, paint]) => {
         const share = `${Math.round((bytes / total) * 100)} %`.padStart(5);
-        const bar = width === 0 ? '' : `  ${blocks(bytes / total, width).padEnd(width)}`;
-        return `${name.padEnd(13)}${bar}  ${formatBytes(bytes).padStart(8)}  ${share}`;
+        const bar = blocks(bytes / total, width);
+        const drawn = width === 0 ? '' : `  ${paint(bar)}${' '.repeat(width - bar.length)}`;
+        return `${name.padEnd(13)}${drawn}  ${formatBytes(bytes).padStart(8)}  ${share}`;
     });
 }
 /** So many squares stand for all bytes. */

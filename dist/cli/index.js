@@ -7036,8 +7036,8 @@ const distribution = {
 };
 /**
  * How the registries of the field behave, as far as it matters to a mirror: the one place for a new
- * quirk. What happens only now and then (an outage, a wrong realm, a lost session) is not a trait;
- * tests ask for it by a rule.
+ * quirk. What the client knows of them stands in src/registry/quirks.ts. What happens only now and
+ * then (an outage, a wrong realm, a lost session) is not a trait; tests ask for it by a rule.
  */
 const profiles = {
     spec,
@@ -18395,6 +18395,7 @@ const known = [
     },
     {
         // Repositories are not made by a push, and layers are mounted only if the account has that switched on.
+        // https://github.com/google/go-containerregistry/issues/1091
         host: /\.dkr\.ecr(?:-fips)?\.[a-z0-9-]+\.(?:amazonaws\.com(?:\.cn)?|on\.aws)$/,
         quirks: {
             name: 'ECR',
@@ -18404,6 +18405,7 @@ const known = [
     },
     {
         // No upload in several chunks: whole blobs only.
+        // https://github.com/containers/skopeo/issues/1101
         host: /(?:^|\.)(?:pkg\.dev|gcr\.io)$/,
         quirks: {
             name: 'Artifact Registry',
@@ -18411,6 +18413,7 @@ const known = [
             repositoryAdvice: 'The first part of the path must be an existing repository of the project: gcloud artifacts repositories create.'
         }
     },
+    // A blob is there for other repositories once a manifest names it.
     { host: /\.jfrog\.io$/, quirks: { name: 'Artifactory', mountsCommittedOnly: true } },
     { host: /^quay\.io$/, quirks: { name: 'Quay' } }
 ];
@@ -20333,7 +20336,26 @@ __nccwpck_require__.d(__webpack_exports__, {
 var companions = __nccwpck_require__(5610);
 // EXTERNAL MODULE: ./src/report/bytes.ts
 var report_bytes = __nccwpck_require__(2661);
+;// CONCATENATED MODULE: ./src/report/style.ts
+/**
+ * Colours for a terminal that wants them.
+ * @see https://no-color.org
+ */
+function styleFor(tty, env) {
+    const colours = tty && (env.NO_COLOR ?? '') === '' && env.TERM !== 'dumb';
+    const wrap = (on, off) => (text) => colours && text !== '' ? `\u001b[${on}m${text}\u001b[${off}m` : text;
+    return {
+        bold: wrap(1, 22),
+        dim: wrap(2, 22),
+        red: wrap(31, 39),
+        green: wrap(32, 39),
+        yellow: wrap(33, 39),
+        cyan: wrap(36, 39)
+    };
+}
+
 ;// CONCATENATED MODULE: ./src/report/chart.ts
+
 
 const eighths = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
 /** A bar of block characters: `fraction` (0 to 1) of `width` columns, exact to an eighth. */
@@ -20346,25 +20368,25 @@ function blocks(fraction, width) {
 /** The bars of a chart are as long as this at most, and not worth drawing below the other. */
 const [longest, shortest] = [32, 4];
 /**
- * How the bytes came to the target, as three bars in plain characters, which take on the colours of
- * whatever shows them, each line at most `columns` wide (30 is the least that is kept to). Empty when
+ * How the bytes came to the target, as three bars of block characters, each line at most `columns` wide (30 is the least that is kept to). Empty when
  * there were none.
  */
-function bytesChart({ copied, mounted, present }, columns = 80) {
+function bytesChart({ copied, mounted, present }, columns = 80, { cyan, green, dim } = styleFor(false, {})) {
     const total = copied + mounted + present;
     if (total === 0)
         return [];
     const rows = [
-        ['copied', copied],
-        ['mounted', mounted],
-        ['already there', present]
+        ['copied', copied, cyan],
+        ['mounted', mounted, green],
+        ['already there', present, dim]
     ];
     const room = columns - 'already there   1.00 GB  100 %'.length - 2;
     const width = room < shortest ? 0 : Math.min(room, longest);
-    return rows.map(([name, bytes]) => {
+    return rows.map(([name, bytes, paint]) => {
         const share = `${Math.round((bytes / total) * 100)} %`.padStart(5);
-        const bar = width === 0 ? '' : `  ${blocks(bytes / total, width).padEnd(width)}`;
-        return `${name.padEnd(13)}${bar}  ${(0,report_bytes/* formatBytes */.z3)(bytes).padStart(8)}  ${share}`;
+        const bar = blocks(bytes / total, width);
+        const drawn = width === 0 ? '' : `  ${paint(bar)}${' '.repeat(width - bar.length)}`;
+        return `${name.padEnd(13)}${drawn}  ${(0,report_bytes/* formatBytes */.z3)(bytes).padStart(8)}  ${share}`;
     });
 }
 /** So many squares stand for all bytes. */
@@ -20929,10 +20951,10 @@ function fit(text, width) {
 
 /** The result of a run as lines for a terminal: the images, how the bytes came, what failed. */
 function resultLines(record, window) {
-    const { columns, shape } = window;
+    const { columns, style, shape } = window;
     const { releases, dryRun } = record;
     const moved = (0,verdict/* totals */.Sd)(releases.flatMap(({ images }) => images));
-    const chart = bytesChart(moved, columns - 3).map(line => `  ${line}`);
+    const chart = bytesChart(moved, columns - 3, style).map(line => `  ${line}`);
     const failed = (0,causes/* byCause */.zs)((0,causes/* imagesFirst */.Po)((0,verdict/* failures */.e9)(record)));
     return [
         ...releases.flatMap(release => ['', ...resultTable(release, window)]),
@@ -20965,24 +20987,6 @@ function failureLines([first, ...others], several, { style, redactor, shape }) {
         // An address stays in one piece, however long.
         ...(help === undefined ? [] : [`  See ${help}`])
     ];
-}
-
-;// CONCATENATED MODULE: ./src/report/style.ts
-/**
- * Colours for a terminal that wants them.
- * @see https://no-color.org
- */
-function styleFor(tty, env) {
-    const colours = tty && (env.NO_COLOR ?? '') === '' && env.TERM !== 'dumb';
-    const wrap = (on, off) => (text) => colours && text !== '' ? `\u001b[${on}m${text}\u001b[${off}m` : text;
-    return {
-        bold: wrap(1, 22),
-        dim: wrap(2, 22),
-        red: wrap(31, 39),
-        green: wrap(32, 39),
-        yellow: wrap(33, 39),
-        cyan: wrap(36, 39)
-    };
 }
 
 // EXTERNAL MODULE: ./src/report/verification.ts

@@ -58,7 +58,7 @@ const style = `
 }
 .dark { color-scheme: dark; }
 * { box-sizing: border-box; }
-body { margin: 0; padding: 16px; background: var(--page); color: var(--text);
+body { margin: 0; background: var(--page); color: var(--text);
   font: 16px/1.5 -apple-system, BlinkMacSystemFont, "Segoe UI", "Noto Sans", Helvetica, Arial, sans-serif; }
 section { border: 1px solid var(--line); border-radius: 6px; }
 header { padding: 12px 16px; font-size: 14px; font-weight: 600; border-bottom: 1px solid var(--line); }

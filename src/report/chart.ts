@@ -1,6 +1,7 @@
 import type {Moved} from '../mirror/result.ts';
 
 import {formatBytes} from './bytes.ts';
+import {styleFor} from './style.ts';
 
 const eighths = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'] as const;
 
@@ -16,24 +17,28 @@ export function blocks(fraction: number, width: number): string {
 const [longest, shortest] = [32, 4] as const;
 
 /**
- * How the bytes came to the target, as three bars in plain characters, which take on the colours of
- * whatever shows them, each line at most `columns` wide (30 is the least that is kept to). Empty when
+ * How the bytes came to the target, as three bars of block characters, each line at most `columns` wide (30 is the least that is kept to). Empty when
  * there were none.
  */
-export function bytesChart({copied, mounted, present}: Moved, columns = 80): string[] {
+export function bytesChart(
+  {copied, mounted, present}: Moved,
+  columns = 80,
+  {cyan, green, dim} = styleFor(false, {})
+): string[] {
   const total = copied + mounted + present;
   if (total === 0) return [];
-  const rows: [string, number][] = [
-    ['copied', copied],
-    ['mounted', mounted],
-    ['already there', present]
+  const rows: [string, number, (bar: string) => string][] = [
+    ['copied', copied, cyan],
+    ['mounted', mounted, green],
+    ['already there', present, dim]
   ];
   const room = columns - 'already there   1.00 GB  100 %'.length - 2;
   const width = room < shortest ? 0 : Math.min(room, longest);
-  return rows.map(([name, bytes]) => {
+  return rows.map(([name, bytes, paint]) => {
     const share = `${Math.round((bytes / total) * 100)} %`.padStart(5);
-    const bar = width === 0 ? '' : `  ${blocks(bytes / total, width).padEnd(width)}`;
-    return `${name.padEnd(13)}${bar}  ${formatBytes(bytes).padStart(8)}  ${share}`;
+    const bar = blocks(bytes / total, width);
+    const drawn = width === 0 ? '' : `  ${paint(bar)}${' '.repeat(width - bar.length)}`;
+    return `${name.padEnd(13)}${drawn}  ${formatBytes(bytes).padStart(8)}  ${share}`;
   });
 }
 

@@ -19,10 +19,10 @@ export interface Window {
 
 /** The result of a run as lines for a terminal: the images, how the bytes came, what failed. */
 export function resultLines(record: RunRecord, window: Window): string[] {
-  const {columns, shape} = window;
+  const {columns, style, shape} = window;
   const {releases, dryRun} = record;
   const moved = totals(releases.flatMap(({images}) => images));
-  const chart = bytesChart(moved, columns - 3).map(line => `  ${line}`);
+  const chart = bytesChart(moved, columns - 3, style).map(line => `  ${line}`);
   const failed = byCause(imagesFirst(failures(record)));
   return [
     ...releases.flatMap(release => ['', ...resultTable(release, window)]),
