@@ -8,6 +8,6 @@ export default {
   restoreMocks: true,
   testTimeout: 60_000,
   // Most tests wait for servers of their own more than they compute.
-  maxWorkers: 2,
+  maxWorkers: 3,
   collectCoverageFrom: ['src/**/*.ts', '!src/index.ts', '!src/cli.ts']
 };

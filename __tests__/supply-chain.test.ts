@@ -167,7 +167,7 @@ describe('what watches over it', () => {
     // It comes from another registry than the rest, so it is not everywhere.
     const zizmor = programOnPath('zizmor');
     if (zizmor === undefined) return;
-    const words = ['--offline', '--persona', 'pedantic', '--format', 'plain', '.github'];
+    const words = ['--offline', '--persona', 'pedantic', '--color', 'never', '.github'];
     const {stdout} = await run(zizmor, words).catch((error: unknown) => error as {stdout: string});
     expect(stdout).toMatch(/^No findings to report/);
   });

@@ -8,7 +8,7 @@ import {putRelease, smallNames, smallTag} from '../support/small-release.ts';
 import {Job, until} from '../support/step.ts';
 
 /** How many kills, and the seed of their moments. */
-const kills = Number(process.env.SOAK_KILLS ?? 10);
+const kills = Number(process.env.SOAK_KILLS ?? 6);
 const seed = Number(process.env.SOAK_SEED ?? 20_260_512);
 const random = new Random(Random.seedOf('kills', seed));
 
