@@ -36404,7 +36404,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _docker_install_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(4986);
 /* harmony import */ var _inputs_error_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1551);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(766);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(3960);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(731);
 /* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(6661);
 /* harmony import */ var _report_actions_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(8886);
 /* harmony import */ var _report_help_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(9491);
@@ -37762,7 +37762,7 @@ class Refusal extends Error {
 
 /***/ }),
 
-/***/ 3960:
+/***/ 731:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -40612,6 +40612,16 @@ function sessionOf({ headers, url, status }, before) {
     return { url: next, shortestChunk: Math.max(least, before?.shortestChunk ?? 0) };
 }
 
+;// CONCATENATED MODULE: ./src/mirror/deferred.ts
+/** A promise and what fulfils it; it is never rejected. */
+function deferred() {
+    let resolve = () => undefined;
+    const promise = new Promise(settle => {
+        resolve = settle;
+    });
+    return { promise, resolve };
+}
+
 ;// CONCATENATED MODULE: ./src/mirror/schedule.ts
 
 /** Up to here a blob is small, in bytes: its round trips take longer than its bytes on most links. */
@@ -40669,6 +40679,7 @@ async function largestFirst(tasks, sizeOf, { large, small }, run) {
 }
 
 ;// CONCATENATED MODULE: ./src/mirror/transfer.ts
+
 
 
 
@@ -40883,13 +40894,6 @@ function isHopeless(error) {
     return (['unauthorized', 'address', 'certificate', 'proxy'].includes(error.fault) ||
         error.status === 507);
 }
-function deferred() {
-    let resolve = () => undefined;
-    const promise = new Promise(settle => {
-        resolve = settle;
-    });
-    return { promise, resolve };
-}
 
 ;// CONCATENATED MODULE: ./src/mirror/mirror.ts
 
@@ -40902,6 +40906,7 @@ function deferred() {
 
 /** Few enough to leave the connections to what travels; a round trip of 100 ms still makes 160 a second. */
 const looksAtOnce = 16;
+const present = Promise.resolve('present');
 /** Mirrors releases one after the other; what one brought is there for the next. */
 class Mirror {
     #options;
@@ -40974,7 +40979,13 @@ class Mirror {
         const { target } = this.#options;
         const slots = new Slots(looksAtOnce, looksAtOnce);
         const looks = new Map();
-        for (const { told, targetRepository, descriptor } of images.flatMap(one => one.placements)) {
+        const placements = images.flatMap(one => one.placements);
+        for (const { way, told, descriptor } of placements) {
+            // Seen while the plan was made, maybe in another repository.
+            if (way === 'present' && told !== true)
+                looks.set(descriptor.digest, present);
+        }
+        for (const { told, targetRepository, descriptor } of placements) {
             if (told !== true || looks.has(descriptor.digest))
                 continue;
             const look = slots.run(() => hasBlob(target, targetRepository, descriptor, this.#signal));
@@ -41042,7 +41053,91 @@ function imageResult({ image }, names, end) {
     };
 }
 
+;// CONCATENATED MODULE: ./src/mirror/repositories.ts
+/**
+ * Which of the target's repositories hold something, by its catalogue: one question in place of one for
+ * each blob. Some registries leave out what has no tag, and staged images have none; so the catalogue is
+ * put to the proof.
+ */
+class Repositories {
+    #has;
+    #hidden = new Set();
+    #listed;
+    /** Whether the first repository that it leaves out holds something; undefined while it leaves out none. */
+    #doubt;
+    /** @param has asks whether a blob is there */
+    constructor(has) {
+        this.#has = has;
+    }
+    /** Takes the target's catalogue, which may still be on its way; it is undefined where it tells nothing. */
+    list(listed) {
+        this.#listed = listed;
+    }
+    /**
+     * Puts the catalogue to the proof with an image that has just become known. The first one is asked
+     * for beside the catalogue; one answer tells for all.
+     */
+    doubt(image) {
+        if (this.#listed === undefined)
+            return;
+        const { repository } = image.target;
+        const first = this.#doubt === undefined;
+        const before = this.#doubt ?? Promise.resolve(undefined);
+        this.#doubt = before.then(async (known) => {
+            if (known !== undefined)
+                return known;
+            if (!first && (await this.#listed)?.has(repository) !== false)
+                return undefined;
+            return await this.#isHidden(image);
+        });
+        this.#doubt.catch(() => undefined);
+    }
+    /** Whether a repository may hold something, as far as is known by now. */
+    async exists(repository) {
+        return (await this.#listed)?.has(repository) !== false || this.#hidden.has(repository);
+    }
+    /** The same for many, at once. */
+    async known() {
+        const listed = await this.#listed;
+        return repository => listed?.has(repository) !== false || this.#hidden.has(repository);
+    }
+    /**
+     * Finds repositories that hold something although the catalogue leaves them out. Several releases,
+     * which may have been staged by several machines, are worth a question for each repository; of one
+     * release, one tells for all of them.
+     * @returns the images whose repositories were taken for absent
+     */
+    async uncover(images) {
+        const listed = await this.#listed;
+        if (listed === undefined)
+            return [];
+        const several = new Set(images.map(({ release }) => release)).size > 1;
+        if (!several && (await this.#doubt) !== true)
+            return [];
+        const unlisted = images.filter(({ target: { repository } }) => !listed.has(repository));
+        const byRepository = new Map(unlisted.map(image => [image.target.repository, image]));
+        await Promise.all([...byRepository.values()].map(image => this.#isHidden(image)));
+        return unlisted.filter(({ target: { repository } }) => this.#hidden.has(repository));
+    }
+    /**
+     * Whether a repository that is not in the catalogue has the image's smallest blob: small ones come
+     * early. Undefined where it is in the catalogue.
+     */
+    async #isHidden({ target: { repository }, blobs }) {
+        const [smallest] = [...blobs.values()].sort((one, other) => one.size - other.size);
+        const asked = smallest === undefined ? false : this.#has(repository, smallest);
+        const [listed, found] = await Promise.all([this.#listed, asked]);
+        if (listed?.has(repository) !== false)
+            return undefined;
+        if (found)
+            this.#hidden.add(repository);
+        return found;
+    }
+}
+
 ;// CONCATENATED MODULE: ./src/mirror/survey.ts
+
+
 
 
 
@@ -41055,18 +41150,17 @@ function imageResult({ image }, names, end) {
 class Survey {
     #options;
     #offers;
+    #repositories = new Repositories((repository, blob) => this.#has(repository, blob));
+    #settled = deferred();
     #tags = new Map();
     #blobs = new Map();
     #standings = new Map();
+    #askings = new Map();
     #guesses = new Map();
     /** Blobs of which only the registry's own word is known, by `pair`. */
     #told = new Map();
-    #hidden = new Set();
-    /** By type of manifest, the image that is looked through already. */
-    #begun = new Map();
-    #catalogue = Promise.resolve(undefined);
-    /** Whether the first repository that it leaves out holds something; undefined while it leaves out none. */
-    #doubt = Promise.resolve(undefined);
+    /** The types of manifest of which an image is looked through already. */
+    #begun = new Set();
     constructor(options) {
         this.#options = options;
         const { offers, target, slots, signal } = options;
@@ -41078,22 +41172,29 @@ class Survey {
      * that is not among them there is most likely nothing, and a single question has to do.
      */
     open(repositories) {
-        this.#catalogue = repositories;
+        this.#repositories.list(repositories);
+    }
+    /**
+     * Tells that all that was asked for is there at the source: from here on manifests may be offered,
+     * which writes to the target those of which all is there.
+     */
+    settle() {
+        this.#settled.resolve(undefined);
     }
     /** Asks for a tag that will most likely be needed. */
     expect(repository, tag) {
         // Whoever needs it is told what went wrong; nobody may.
         this.#tag(repository, tag).catch(() => undefined);
     }
-    /** Asks about an image; by looking only. */
+    /** Asks about an image; by looking only, until all is settled. */
     add(image, guess = 'nothing') {
         this.#guesses.set(image, guess);
         this.#stand(image).catch(() => undefined);
-        // One answer, while others are still being read, tells whether the catalogue is to be believed.
-        this.#doubt = this.#doubt.then(known => known ?? this.#isHidden(image));
-        this.#doubt.catch(() => undefined);
-        if (guess === 'untagged')
-            this.#begin(image).catch(() => undefined);
+        this.#repositories.doubt(image);
+        if (guess !== 'untagged')
+            return;
+        this.#begin(image).catch(() => undefined);
+        this.#ask(image).catch(() => undefined);
     }
     /**
      * The first image of a type is looked through while others are still being read: the registry will be
@@ -41106,30 +41207,31 @@ class Survey {
         const wanted = manifests.flatMap(({ manifest, descriptor: { mediaType } }) => {
             if (manifest.kind !== 'image' || this.#begun.has(mediaType))
                 return [];
-            this.#begun.set(mediaType, image);
+            this.#begun.add(mediaType);
             return below(manifest).flatMap(digest => blobs.get(digest) ?? []);
         });
-        if (wanted.length === 0 || !(await this.#exists(target.repository)))
+        if (wanted.length === 0 || !(await this.#repositories.exists(target.repository)))
             return;
         await Promise.all(wanted.map(blob => this.#has(target.repository, blob)));
     }
     /**
-     * All that is known of these images, when the answers are in. An image whose tag is not there yet is
-     * asked about here, since that may write to the target: by then, all that was asked for is known to be
-     * there at the source.
+     * All that is known of these images, when the answers are in.
      * @throws RegistryError; the signal's reason
      */
     async findings(images) {
-        await this.#uncover(images);
+        this.settle();
+        for (const image of await this.#repositories.uncover(images)) {
+            // What was taken for absent without a question is asked for now.
+            this.#standings.delete(image);
+            this.#askings.delete(image);
+            this.#tags.delete(`${image.target.repository}:${image.target.tag}`);
+        }
         const standings = new Map();
-        const begun = [...this.#begun.values()].filter(image => images.includes(image));
-        await Promise.all([...new Set([...begun, ...images])].map(async (image) => {
-            const { target, root } = image;
+        await Promise.all(images.map(async (image) => {
             const asked = this.#stand(image);
             const due = this.#guesses.get(image) === 'untagged' ||
-                (await asked).tagged !== root.descriptor.digest;
-            const asking = due && (await this.#exists(target.repository)) && this.#askAbout(image);
-            const [standing] = await Promise.all([asked, asking]);
+                (await asked).tagged !== image.root.descriptor.digest;
+            const [standing] = await Promise.all([asked, due && this.#ask(image)]);
             standings.set(image, standing);
         }));
         const { present, told } = await this.#known();
@@ -41140,9 +41242,7 @@ class Survey {
                 return;
             standings.set(image, { ...standing, manifests: await this.#staged(image) });
         }));
-        const catalogue = await this.#catalogue;
-        const exists = (name) => catalogue?.has(name) !== false || this.#hidden.has(name);
-        return { standings, present, told, exists };
+        return { standings, present, told, exists: await this.#repositories.known() };
     }
     async #known() {
         const present = new Set();
@@ -41159,40 +41259,6 @@ class Survey {
         return { present, told };
     }
     /**
-     * Finds repositories that hold something although the catalogue leaves them out, as some do where
-     * nothing is tagged: what was staged is there. Several releases, which may have been staged by several
-     * machines, are worth a question for each repository; of one release, one tells for all of them.
-     */
-    async #uncover(images) {
-        const catalogue = await this.#catalogue;
-        if (catalogue === undefined)
-            return;
-        const several = new Set(images.map(({ release }) => release)).size > 1;
-        if (!several && (await this.#doubt) !== true)
-            return;
-        const unlisted = images.filter(({ target: { repository } }) => !catalogue.has(repository));
-        const byRepository = new Map(unlisted.map(image => [image.target.repository, image]));
-        await Promise.all([...byRepository.values()].map(image => this.#isHidden(image)));
-        for (const image of unlisted.filter(({ target: { repository } }) => this.#hidden.has(repository))) {
-            // What was taken for absent without a question is asked for now.
-            this.#standings.delete(image);
-            this.#tags.delete(`${image.target.repository}:${image.target.tag}`);
-        }
-    }
-    /**
-     * Whether a repository that is not in the catalogue has the image's smallest blob: small ones come
-     * early. Undefined where it is in the catalogue.
-     */
-    async #isHidden({ target: { repository }, blobs }) {
-        if ((await this.#catalogue)?.has(repository) !== false)
-            return undefined;
-        const [smallest] = [...blobs.values()].sort((one, other) => one.size - other.size);
-        const found = smallest !== undefined && (await this.#has(repository, smallest));
-        if (found)
-            this.#hidden.add(repository);
-        return found;
-    }
-    /**
      * The manifests that are there although the tag is not: those of an image that was staged. What refers
      * to the image is put anew: whether the target lists it, its digest does not tell.
      */
@@ -41203,9 +41269,6 @@ class Survey {
             return found === digest ? [digest] : [];
         }));
         return new Set(there.flat());
-    }
-    async #exists(repository) {
-        return (await this.#catalogue)?.has(repository) !== false || this.#hidden.has(repository);
     }
     #stand(image) {
         const known = this.#standings.get(image);
@@ -41219,7 +41282,7 @@ class Survey {
         const { target, slots, signal } = this.#options;
         const { repository, tag } = image.target;
         const asked = this.#tag(repository, tag);
-        if (this.#guesses.get(image) === 'tagged' && (await this.#exists(repository))) {
+        if (this.#guesses.get(image) === 'tagged' && (await this.#repositories.exists(repository))) {
             for (const blob of image.blobs.values())
                 this.#has(repository, blob).catch(() => undefined);
         }
@@ -41241,8 +41304,19 @@ class Survey {
         return { tagged, manifests };
     }
     /** What is there of an image that is not tagged yet: by offering its manifests, else by looking. */
+    #ask(image) {
+        const known = this.#askings.get(image);
+        if (known !== undefined)
+            return known;
+        const asking = this.#askAbout(image);
+        this.#askings.set(image, asking);
+        return asking;
+    }
     async #askAbout(image) {
         const { repository } = image.target;
+        await this.#settled.promise;
+        if (!(await this.#repositories.exists(repository)))
+            return;
         const left = new Map(image.blobs);
         // Where all of it was looked at in vain, the registry's word is not needed any more.
         const offered = this.#guesses.get(image) === 'tagged' ? [] : image.manifests;
@@ -41273,7 +41347,9 @@ class Survey {
         if (known !== undefined)
             return known;
         const { target, slots, signal } = this.#options;
-        const asked = this.#exists(repository).then(exists => exists ? slots.run(() => resolveManifest(target, repository, tag, signal)) : undefined);
+        const asked = this.#repositories
+            .exists(repository)
+            .then(exists => exists ? slots.run(() => resolveManifest(target, repository, tag, signal)) : undefined);
         this.#tags.set(key, asked);
         return asked;
     }
@@ -42678,6 +42754,65 @@ function wantedImages({ images, chart }) {
     return { ...images, add: [...images.add, chartArtifact] };
 }
 
+;// CONCATENATED MODULE: ./src/registry/catalog.ts
+
+
+/**
+ * The repositories of a registry that begin with `prefix`, or undefined where it does not list them.
+ * It may hold names that are dead, and may leave out what the account must not see: a hint, no proof.
+ * @see https://github.com/distribution/distribution/blob/main/docs/content/spec/api.md#catalog
+ */
+async function listRepositories(registry, prefix, signal) {
+    try {
+        const all = await collect(registry, {
+            // Lists are sorted: begin where the prefix begins, and end where it has passed. A registry that
+            // does not know `last` begins at its beginning, and only takes longer.
+            path: `/v2/_catalog?n=1000&last=${encodeURIComponent(prefix)}`,
+            needs: [{ repository: '', actions: 'pull' }],
+            key: 'repositories',
+            until: name => name > prefix && !name.startsWith(prefix),
+            signal
+        });
+        return all?.filter(name => name.startsWith(prefix));
+    }
+    catch (error) {
+        const faults = ['unauthorized', 'denied', 'absent', 'refused', 'corrupt'];
+        if (error instanceof registry_error/* RegistryError */.gl && faults.includes(error.fault)) {
+            registry.log.debug(`${registry.name} does not list its repositories: ${error.message}`);
+            return undefined;
+        }
+        throw error;
+    }
+}
+
+;// CONCATENATED MODULE: ./src/run/siblings.ts
+
+/** The names beneath the source's repository, listed once in a run. */
+class Siblings {
+    #list;
+    #known;
+    constructor({ source }, settings, signal) {
+        const prefix = `${settings.source.repository}/`;
+        this.#list = async () => {
+            const found = await listRepositories(source, prefix, signal);
+            return found?.map(name => name.slice(prefix.length));
+        };
+    }
+    /** Asks for them, before anybody needs them. */
+    expect() {
+        // Whoever needs them is told what went wrong.
+        this.list().catch(() => undefined);
+    }
+    /**
+     * The names, such as `arc-dns`; undefined where the source does not tell.
+     * @throws RegistryError; the signal's reason
+     */
+    list() {
+        this.#known ??= this.#list();
+        return this.#known;
+    }
+}
+
 ;// CONCATENATED MODULE: ./src/run/tag-lists.ts
 
 
@@ -42723,20 +42858,24 @@ function tagLists(registries, settings, signal) {
 ;// CONCATENATED MODULE: ./src/run/first-questions.ts
 
 
+
 /**
- * The lists of tags and the roots of images. Where nobody has to sign in, what is sure to be needed is
- * asked for at once, beside the handshake: the lists, and the images of releases that are named to the
- * letter. Where a password would be tried, the handshake tries it before anything else.
+ * The lists of tags, the names at the source and the roots of images. Where nobody has to sign in, what
+ * is sure to be needed is asked for at once, beside the handshake: the lists, the names, and the images
+ * of releases that are named to the letter. Where a password would be tried, the handshake tries it before anything else.
  */
 function firstQuestions(registries, settings, around) {
     const early = [registries.source, registries.target].every(({ credentials }) => credentials.kind === 'anonymous');
     const lists = tagLists(registries, settings, around.signal);
     const roots = new Roots(registries, settings, around);
+    const siblings = new Siblings(registries, settings, around.signal);
     if (early) {
         lists.expect();
         roots.expect(settings);
+        if (wantedImages(settings).kind !== 'exactly')
+            siblings.expect();
     }
-    return { lists, roots };
+    return { lists, roots, siblings };
 }
 
 ;// CONCATENATED MODULE: ./src/mirror/lines.ts
@@ -44636,37 +44775,6 @@ async function greetOne(registry, repository, log, signal) {
         log.debug(`credentials for ${registry.name} were found in ${from}`);
 }
 
-;// CONCATENATED MODULE: ./src/registry/catalog.ts
-
-
-/**
- * The repositories of a registry that begin with `prefix`, or undefined where it does not list them.
- * It may hold names that are dead, and may leave out what the account must not see: a hint, no proof.
- * @see https://github.com/distribution/distribution/blob/main/docs/content/spec/api.md#catalog
- */
-async function listRepositories(registry, prefix, signal) {
-    try {
-        const all = await collect(registry, {
-            // Lists are sorted: begin where the prefix begins, and end where it has passed. A registry that
-            // does not know `last` begins at its beginning, and only takes longer.
-            path: `/v2/_catalog?n=1000&last=${encodeURIComponent(prefix)}`,
-            needs: [{ repository: '', actions: 'pull' }],
-            key: 'repositories',
-            until: name => name > prefix && !name.startsWith(prefix),
-            signal
-        });
-        return all?.filter(name => name.startsWith(prefix));
-    }
-    catch (error) {
-        const faults = ['unauthorized', 'denied', 'absent', 'refused', 'corrupt'];
-        if (error instanceof registry_error/* RegistryError */.gl && faults.includes(error.fault)) {
-            registry.log.debug(`${registry.name} does not list its repositories: ${error.message}`);
-            return undefined;
-        }
-        throw error;
-    }
-}
-
 ;// CONCATENATED MODULE: ./src/release/channel.ts
 
 
@@ -44854,7 +44962,7 @@ function either(texts) {
  * Chooses the releases from the tags that the source has now, and reads their images.
  * @throws ReleaseError, RegistryError, MirrorError; nothing has been moved by then
  */
-async function chooseReleases(registries, settings, { lists, roots }, around) {
+async function chooseReleases(registries, settings, { lists, roots, siblings }, around) {
     const { target } = registries;
     const { log, slots, signal, survey } = around;
     const { tags: requests } = settings;
@@ -44864,9 +44972,10 @@ async function chooseReleases(registries, settings, { lists, roots }, around) {
     const [live, targetTags] = await Promise.all([lists.source(), lists.target()]);
     // A target without this image is most likely empty: then its catalogue, in one question, saves one
     // question for each blob.
-    survey?.open(targetTags.length > 0
-        ? Promise.resolve(undefined)
-        : listRepositories(target, `${settings.target.repository}/`, signal).then(found => found && new Set(found), () => undefined));
+    if (targetTags.length === 0) {
+        const listed = listRepositories(target, `${settings.target.repository}/`, signal);
+        survey?.open(listed.then(found => found && new Set(found), () => undefined));
+    }
     const complete = requests.some(({ kind }) => kind === 'catch-up')
         ? await newestComplete(registries, settings, targetTags, around)
         : undefined;
@@ -44895,7 +45004,6 @@ async function chooseReleases(registries, settings, { lists, roots }, around) {
             targetTags
         });
     }
-    const names = new releases_Names(registries, settings, signal);
     const chosen = [];
     for (const tag of selection.tags) {
         const targetTag = tag === onlyTag ? (settings.targetTag ?? tag) : tag;
@@ -44927,13 +45035,15 @@ async function chooseReleases(registries, settings, { lists, roots }, around) {
                     read(name, one);
                 return there;
             },
-            siblings: () => names.siblings(),
+            siblings: () => siblings.list(),
             log,
             signal,
             concurrency: slots.limit
         }).catch((error) => {
             throw roots.explain(error);
         });
+        if (tag === selection.tags.at(-1))
+            survey?.settle();
         chosen.push({
             tag,
             targetTag,
@@ -44946,22 +45056,6 @@ async function chooseReleases(registries, settings, { lists, roots }, around) {
         log.info(`${tag}: ${set.images.length} images`);
     }
     return { releases: chosen, ...(selection.reason !== undefined && { reason: selection.reason }) };
-}
-/** The names beneath the source's repository, listed once in a run. */
-class releases_Names {
-    #list;
-    #known;
-    constructor({ source }, settings, signal) {
-        const prefix = `${settings.source.repository}/`;
-        this.#list = async () => {
-            const found = await listRepositories(source, prefix, signal);
-            return found?.map(name => name.slice(prefix.length));
-        };
-    }
-    siblings() {
-        this.#known ??= this.#list();
-        return this.#known;
-    }
 }
 /** The newest release at the target of which all core images carry the tag. */
 async function newestComplete({ target }, settings, targetTags, { slots, signal }) {
@@ -45332,9 +45426,11 @@ async function main(settings, stage) {
             source.warm({ questions: 24, bodies: 0 });
             const questions = firstQuestions(registries, settings, { log, slots: lanes.reading, signal });
             const docker = __addDisposableResource(env_1, await reporter.group('Sign in', async () => {
-                await greet(registries, settings, log, signal);
-                // Not before it has answered: opening many connections at once would hold up the first ones.
-                target.warm({ questions: 32, bodies: settings.dryRun ? 0 : 24 });
+                const greeting = greet(registries, settings, log, signal);
+                // Behind the first questions: many connections opened at once must not hold them up.
+                target.warm({ questions: 32, bodies: 0 });
+                await greeting;
+                target.warm({ questions: 0, bodies: settings.dryRun ? 0 : 24 });
                 return await signInDocker(settings, registries, { ...stage, log, signal });
             }), true);
             const survey = new Survey({

@@ -63,9 +63,11 @@ export async function main(settings: Settings, stage: Stage): Promise<RunRecord>
     const questions = firstQuestions(registries, settings, {log, slots: lanes.reading, signal});
 
     await using docker = await reporter.group('Sign in', async () => {
-      await greet(registries, settings, log, signal);
-      // Not before it has answered: opening many connections at once would hold up the first ones.
-      target.warm({questions: 32, bodies: settings.dryRun ? 0 : 24});
+      const greeting = greet(registries, settings, log, signal);
+      // Behind the first questions: many connections opened at once must not hold them up.
+      target.warm({questions: 32, bodies: 0});
+      await greeting;
+      target.warm({questions: 0, bodies: settings.dryRun ? 0 : 24});
       return await signInDocker(settings, registries, {...stage, log, signal});
     });
 

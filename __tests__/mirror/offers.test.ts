@@ -15,6 +15,12 @@ function standing({target}: World): void {
     putImage(target.store, `mirror/arcdata/${name}`, image, lastMonth);
 }
 
+/** The same, and arc-dns has a layer of this month already that no other image has. */
+function standingWithLate(world: World): void {
+  standing(world);
+  world.target.store.putBlob('mirror/arcdata/arc-dns', release.late.bytes);
+}
+
 const byDigest = ({requests}: EmbeddedRegistry, status?: number): readonly RequestRecord[] =>
   requests.filter(
     one =>
@@ -63,15 +69,23 @@ describe('what is missing is asked by offering manifests', () => {
     const also = ({target}: World) => {
       const dns = looks(target).filter(({repository}) => repository?.endsWith('arc-dns'));
       expect(dns.map(({path}) => path.slice(path.lastIndexOf('/') + 1))).toEqual([
-        release.common.digest
+        release.late.digest
       ]);
+      return [];
+    };
+    expect(await play(row({prepare: standingWithLate, also}))).toEqual([]);
+  });
+
+  test('what was seen in one repository is not looked at in another, which only says it has it', async () => {
+    const also = ({target}: World) => {
+      expect(looks(target).filter(({repository}) => repository?.endsWith('arc-dns'))).toEqual([]);
       return [];
     };
     expect(await play(row({also}))).toEqual([]);
   });
 
   test('a registry that has less than it says is found out before the tag, and mended', async () => {
-    const {digest} = release.common;
+    const {digest} = release.late;
     const hidden = {
       on: {kind: 'blob', method: 'HEAD', repository: 'mirror/arcdata/arc-dns', digest},
       do: {effect: 'answer', status: 404},
@@ -85,7 +99,7 @@ describe('what is missing is asked by offering manifests', () => {
       expect(repositories(sent)).toEqual(['arc-dns']);
       return [];
     };
-    expect(await play(row({target: [hidden], also}))).toEqual([]);
+    expect(await play(row({target: [hidden], prepare: standingWithLate, also}))).toEqual([]);
   });
 
   test('a registry that takes manifests with holes is offered one of each type, and looked through', async () => {

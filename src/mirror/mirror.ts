@@ -39,6 +39,8 @@ export interface MirrorOptions {
 /** Few enough to leave the connections to what travels; a round trip of 100 ms still makes 160 a second. */
 const looksAtOnce = 16;
 
+const present = Promise.resolve('present' as const);
+
 /** Mirrors releases one after the other; what one brought is there for the next. */
 export class Mirror {
   readonly #options: MirrorOptions;
@@ -117,7 +119,12 @@ export class Mirror {
     const {target} = this.#options;
     const slots = new Slots(looksAtOnce, looksAtOnce);
     const looks = new Map<Digest, Promise<Presence>>();
-    for (const {told, targetRepository, descriptor} of images.flatMap(one => one.placements)) {
+    const placements = images.flatMap(one => one.placements);
+    for (const {way, told, descriptor} of placements) {
+      // Seen while the plan was made, maybe in another repository.
+      if (way === 'present' && told !== true) looks.set(descriptor.digest, present);
+    }
+    for (const {told, targetRepository, descriptor} of placements) {
       if (told !== true || looks.has(descriptor.digest)) continue;
       const look = slots.run(() => hasBlob(target, targetRepository, descriptor, this.#signal));
       // What went wrong is told to the image that waits for it; there may be none left.

@@ -3,10 +3,12 @@ import type {Digest} from '../oci/digest.ts';
 import {hasBlob} from '../registry/blobs.ts';
 import {resolveManifest} from '../registry/manifests.ts';
 import type {Registry} from '../registry/registry.ts';
+import {deferred} from './deferred.ts';
 import type {Image, Node} from './graph.ts';
 import {Offers} from './offer.ts';
 import {type Findings, pair, type Standing} from './plan.ts';
 import {below} from './proof.ts';
+import {Repositories} from './repositories.ts';
 import type {Slots} from './slots.ts';
 
 /**
@@ -31,18 +33,17 @@ export interface SurveyOptions {
 export class Survey {
   readonly #options: SurveyOptions;
   readonly #offers: Offers | undefined;
+  readonly #repositories = new Repositories((repository, blob) => this.#has(repository, blob));
+  readonly #settled = deferred<undefined>();
   readonly #tags = new Map<string, Promise<Digest | undefined>>();
   readonly #blobs = new Map<string, Promise<boolean>>();
   readonly #standings = new Map<Image, Promise<Standing>>();
+  readonly #askings = new Map<Image, Promise<void>>();
   readonly #guesses = new Map<Image, Guess>();
   /** Blobs of which only the registry's own word is known, by `pair`. */
   readonly #told = new Map<string, boolean>();
-  readonly #hidden = new Set<string>();
-  /** By type of manifest, the image that is looked through already. */
-  readonly #begun = new Map<string, Image>();
-  #catalogue: Promise<ReadonlySet<string> | undefined> = Promise.resolve(undefined);
-  /** Whether the first repository that it leaves out holds something; undefined while it leaves out none. */
-  #doubt: Promise<boolean | undefined> = Promise.resolve(undefined);
+  /** The types of manifest of which an image is looked through already. */
+  readonly #begun = new Set<string>();
 
   constructor(options: SurveyOptions) {
     this.#options = options;
@@ -55,7 +56,15 @@ export class Survey {
    * that is not among them there is most likely nothing, and a single question has to do.
    */
   open(repositories: Promise<ReadonlySet<string> | undefined>): void {
-    this.#catalogue = repositories;
+    this.#repositories.list(repositories);
+  }
+
+  /**
+   * Tells that all that was asked for is there at the source: from here on manifests may be offered,
+   * which writes to the target those of which all is there.
+   */
+  settle(): void {
+    this.#settled.resolve(undefined);
   }
 
   /** Asks for a tag that will most likely be needed. */
@@ -64,14 +73,14 @@ export class Survey {
     this.#tag(repository, tag).catch(() => undefined);
   }
 
-  /** Asks about an image; by looking only. */
+  /** Asks about an image; by looking only, until all is settled. */
   add(image: Image, guess: Guess = 'nothing'): void {
     this.#guesses.set(image, guess);
     this.#stand(image).catch(() => undefined);
-    // One answer, while others are still being read, tells whether the catalogue is to be believed.
-    this.#doubt = this.#doubt.then(known => known ?? this.#isHidden(image));
-    this.#doubt.catch(() => undefined);
-    if (guess === 'untagged') this.#begin(image).catch(() => undefined);
+    this.#repositories.doubt(image);
+    if (guess !== 'untagged') return;
+    this.#begin(image).catch(() => undefined);
+    this.#ask(image).catch(() => undefined);
   }
 
   /**
@@ -83,32 +92,33 @@ export class Survey {
     if (this.#offers === undefined) return;
     const wanted = manifests.flatMap(({manifest, descriptor: {mediaType}}) => {
       if (manifest.kind !== 'image' || this.#begun.has(mediaType)) return [];
-      this.#begun.set(mediaType, image);
+      this.#begun.add(mediaType);
       return below(manifest).flatMap(digest => blobs.get(digest) ?? []);
     });
-    if (wanted.length === 0 || !(await this.#exists(target.repository))) return;
+    if (wanted.length === 0 || !(await this.#repositories.exists(target.repository))) return;
     await Promise.all(wanted.map(blob => this.#has(target.repository, blob)));
   }
 
   /**
-   * All that is known of these images, when the answers are in. An image whose tag is not there yet is
-   * asked about here, since that may write to the target: by then, all that was asked for is known to be
-   * there at the source.
+   * All that is known of these images, when the answers are in.
    * @throws RegistryError; the signal's reason
    */
   async findings(images: readonly Image[]): Promise<Findings> {
-    await this.#uncover(images);
+    this.settle();
+    for (const image of await this.#repositories.uncover(images)) {
+      // What was taken for absent without a question is asked for now.
+      this.#standings.delete(image);
+      this.#askings.delete(image);
+      this.#tags.delete(`${image.target.repository}:${image.target.tag}`);
+    }
     const standings = new Map<Image, Standing>();
-    const begun = [...this.#begun.values()].filter(image => images.includes(image));
     await Promise.all(
-      [...new Set([...begun, ...images])].map(async image => {
-        const {target, root} = image;
+      images.map(async image => {
         const asked = this.#stand(image);
         const due =
           this.#guesses.get(image) === 'untagged' ||
-          (await asked).tagged !== root.descriptor.digest;
-        const asking = due && (await this.#exists(target.repository)) && this.#askAbout(image);
-        const [standing] = await Promise.all([asked, asking]);
+          (await asked).tagged !== image.root.descriptor.digest;
+        const [standing] = await Promise.all([asked, due && this.#ask(image)]);
         standings.set(image, standing);
       })
     );
@@ -123,9 +133,7 @@ export class Survey {
         standings.set(image, {...standing, manifests: await this.#staged(image)});
       })
     );
-    const catalogue = await this.#catalogue;
-    const exists = (name: string) => catalogue?.has(name) !== false || this.#hidden.has(name);
-    return {standings, present, told, exists};
+    return {standings, present, told, exists: await this.#repositories.known()};
   }
 
   async #known(): Promise<Pick<Findings, 'present' | 'told'>> {
@@ -138,38 +146,6 @@ export class Survey {
       told.add(key);
     }
     return {present, told};
-  }
-
-  /**
-   * Finds repositories that hold something although the catalogue leaves them out, as some do where
-   * nothing is tagged: what was staged is there. Several releases, which may have been staged by several
-   * machines, are worth a question for each repository; of one release, one tells for all of them.
-   */
-  async #uncover(images: readonly Image[]): Promise<void> {
-    const catalogue = await this.#catalogue;
-    if (catalogue === undefined) return;
-    const several = new Set(images.map(({release}) => release)).size > 1;
-    if (!several && (await this.#doubt) !== true) return;
-    const unlisted = images.filter(({target: {repository}}) => !catalogue.has(repository));
-    const byRepository = new Map(unlisted.map(image => [image.target.repository, image]));
-    await Promise.all([...byRepository.values()].map(image => this.#isHidden(image)));
-    for (const image of unlisted.filter(({target: {repository}}) => this.#hidden.has(repository))) {
-      // What was taken for absent without a question is asked for now.
-      this.#standings.delete(image);
-      this.#tags.delete(`${image.target.repository}:${image.target.tag}`);
-    }
-  }
-
-  /**
-   * Whether a repository that is not in the catalogue has the image's smallest blob: small ones come
-   * early. Undefined where it is in the catalogue.
-   */
-  async #isHidden({target: {repository}, blobs}: Image): Promise<boolean | undefined> {
-    if ((await this.#catalogue)?.has(repository) !== false) return undefined;
-    const [smallest] = [...blobs.values()].sort((one, other) => one.size - other.size);
-    const found = smallest !== undefined && (await this.#has(repository, smallest));
-    if (found) this.#hidden.add(repository);
-    return found;
   }
 
   /**
@@ -187,10 +163,6 @@ export class Survey {
     return new Set(there.flat());
   }
 
-  async #exists(repository: string): Promise<boolean> {
-    return (await this.#catalogue)?.has(repository) !== false || this.#hidden.has(repository);
-  }
-
   #stand(image: Image): Promise<Standing> {
     const known = this.#standings.get(image);
     if (known !== undefined) return known;
@@ -203,7 +175,7 @@ export class Survey {
     const {target, slots, signal} = this.#options;
     const {repository, tag} = image.target;
     const asked = this.#tag(repository, tag);
-    if (this.#guesses.get(image) === 'tagged' && (await this.#exists(repository))) {
+    if (this.#guesses.get(image) === 'tagged' && (await this.#repositories.exists(repository))) {
       for (const blob of image.blobs.values()) this.#has(repository, blob).catch(() => undefined);
     }
     const tagged = await asked;
@@ -224,8 +196,18 @@ export class Survey {
   }
 
   /** What is there of an image that is not tagged yet: by offering its manifests, else by looking. */
+  #ask(image: Image): Promise<void> {
+    const known = this.#askings.get(image);
+    if (known !== undefined) return known;
+    const asking = this.#askAbout(image);
+    this.#askings.set(image, asking);
+    return asking;
+  }
+
   async #askAbout(image: Image): Promise<void> {
     const {repository} = image.target;
+    await this.#settled.promise;
+    if (!(await this.#repositories.exists(repository))) return;
     const left = new Map(image.blobs);
     // Where all of it was looked at in vain, the registry's word is not needed any more.
     const offered = this.#guesses.get(image) === 'tagged' ? [] : image.manifests;
@@ -258,9 +240,11 @@ export class Survey {
     const known = this.#tags.get(key);
     if (known !== undefined) return known;
     const {target, slots, signal} = this.#options;
-    const asked = this.#exists(repository).then(exists =>
-      exists ? slots.run(() => resolveManifest(target, repository, tag, signal)) : undefined
-    );
+    const asked = this.#repositories
+      .exists(repository)
+      .then(exists =>
+        exists ? slots.run(() => resolveManifest(target, repository, tag, signal)) : undefined
+      );
     this.#tags.set(key, asked);
     return asked;
   }

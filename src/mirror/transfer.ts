@@ -3,6 +3,7 @@ import {RegistryError} from '../registry/error.ts';
 import {BlobReader} from '../registry/reader.ts';
 import type {Registry} from '../registry/registry.ts';
 import {cancelUpload, mountBlob, type Session, Upload} from '../registry/uploads.ts';
+import {deferred} from './deferred.ts';
 import {pair, type Placement, type PlannedImage} from './plan.ts';
 import type {Moved} from './result.ts';
 import {type Lanes, largestFirst} from './schedule.ts';
@@ -258,17 +259,4 @@ function isHopeless(error: unknown): boolean {
     ['unauthorized', 'address', 'certificate', 'proxy'].includes(error.fault) ||
     error.status === 507
   );
-}
-
-interface Deferred<T> {
-  readonly promise: Promise<T>;
-  readonly resolve: (value: T) => void;
-}
-
-function deferred<T>(): Deferred<T> {
-  let resolve: (value: T) => void = () => undefined;
-  const promise = new Promise<T>(settle => {
-    resolve = settle;
-  });
-  return {promise, resolve};
 }

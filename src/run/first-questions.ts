@@ -2,19 +2,21 @@ import type {Settings} from '../inputs.ts';
 import type {Log} from '../log.ts';
 import type {Slots} from '../mirror/slots.ts';
 import type {Registries} from './registries.ts';
-import {Roots} from './roots.ts';
+import {Roots, wantedImages} from './roots.ts';
+import {Siblings} from './siblings.ts';
 import {type TagLists, tagLists} from './tag-lists.ts';
 
 /** What every choice begins with; each question is asked once, whoever needs its answer. */
 export interface FirstQuestions {
   readonly lists: TagLists;
   readonly roots: Roots;
+  readonly siblings: Siblings;
 }
 
 /**
- * The lists of tags and the roots of images. Where nobody has to sign in, what is sure to be needed is
- * asked for at once, beside the handshake: the lists, and the images of releases that are named to the
- * letter. Where a password would be tried, the handshake tries it before anything else.
+ * The lists of tags, the names at the source and the roots of images. Where nobody has to sign in, what
+ * is sure to be needed is asked for at once, beside the handshake: the lists, the names, and the images
+ * of releases that are named to the letter. Where a password would be tried, the handshake tries it before anything else.
  */
 export function firstQuestions(
   registries: Registries,
@@ -26,9 +28,11 @@ export function firstQuestions(
   );
   const lists = tagLists(registries, settings, around.signal);
   const roots = new Roots(registries, settings, around);
+  const siblings = new Siblings(registries, settings, around.signal);
   if (early) {
     lists.expect();
     roots.expect(settings);
+    if (wantedImages(settings).kind !== 'exactly') siblings.expect();
   }
-  return {lists, roots};
+  return {lists, roots, siblings};
 }

@@ -47,7 +47,7 @@ export interface Choice {
 export async function chooseReleases(
   registries: Registries,
   settings: Settings,
-  {lists, roots}: FirstQuestions,
+  {lists, roots, siblings}: FirstQuestions,
   around: Surroundings
 ): Promise<Choice> {
   const {target} = registries;
@@ -59,14 +59,15 @@ export async function chooseReleases(
   const [live, targetTags] = await Promise.all([lists.source(), lists.target()]);
   // A target without this image is most likely empty: then its catalogue, in one question, saves one
   // question for each blob.
-  survey?.open(
-    targetTags.length > 0
-      ? Promise.resolve(undefined)
-      : listRepositories(target, `${settings.target.repository}/`, signal).then(
-          found => found && new Set(found),
-          () => undefined
-        )
-  );
+  if (targetTags.length === 0) {
+    const listed = listRepositories(target, `${settings.target.repository}/`, signal);
+    survey?.open(
+      listed.then(
+        found => found && new Set(found),
+        () => undefined
+      )
+    );
+  }
   const complete = requests.some(({kind}) => kind === 'catch-up')
     ? await newestComplete(registries, settings, targetTags, around)
     : undefined;
@@ -99,7 +100,6 @@ export async function chooseReleases(
       targetTags
     });
   }
-  const names = new Names(registries, settings, signal);
   const chosen: ChosenRelease[] = [];
   for (const tag of selection.tags) {
     const targetTag = tag === onlyTag ? (settings.targetTag ?? tag) : tag;
@@ -133,13 +133,14 @@ export async function chooseReleases(
         if (there) read(name, one);
         return there;
       },
-      siblings: () => names.siblings(),
+      siblings: () => siblings.list(),
       log,
       signal,
       concurrency: slots.limit
     }).catch((error: unknown) => {
       throw roots.explain(error);
     });
+    if (tag === selection.tags.at(-1)) survey?.settle();
     chosen.push({
       tag,
       targetTag,
@@ -154,25 +155,6 @@ export async function chooseReleases(
     log.info(`${tag}: ${set.images.length} images`);
   }
   return {releases: chosen, ...(selection.reason !== undefined && {reason: selection.reason})};
-}
-
-/** The names beneath the source's repository, listed once in a run. */
-class Names {
-  readonly #list: () => Promise<readonly string[] | undefined>;
-  #known: Promise<readonly string[] | undefined> | undefined;
-
-  constructor({source}: Registries, settings: Settings, signal: AbortSignal) {
-    const prefix = `${settings.source.repository}/`;
-    this.#list = async () => {
-      const found = await listRepositories(source, prefix, signal);
-      return found?.map(name => name.slice(prefix.length));
-    };
-  }
-
-  siblings(): Promise<readonly string[] | undefined> {
-    this.#known ??= this.#list();
-    return this.#known;
-  }
 }
 
 /** The newest release at the target of which all core images carry the tag. */
