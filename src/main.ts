@@ -67,19 +67,22 @@ export async function main(settings: Settings, stage: Stage): Promise<RunRecord>
       // Behind the first questions: many connections opened at once must not hold them up.
       target.warm({questions: 32, bodies: 0});
       await greeting;
-      target.warm({questions: 0, bodies: settings.dryRun ? 0 : 24});
       return await signInDocker(settings, registries, {...stage, log, signal});
     });
 
+    const carries = !settings.dryRun && settings.engine === 'registry';
     const survey = new Survey({
       target,
       slots: lanes.control,
       signal,
-      offers: !settings.dryRun && settings.engine === 'registry'
+      offers: carries
     });
     const choice = await reporter.group('Releases', () =>
       chooseReleases(registries, settings, questions, {
-        ...{log, slots: lanes.reading, signal, survey}
+        ...{log, slots: lanes.reading, signal, survey},
+        onMissing: () => {
+          if (carries) target.warm({questions: 0, bodies: lanes.large.most + lanes.small.most});
+        }
       })
     );
     draft.choice = choice;

@@ -166,6 +166,15 @@ describe('T26 a run behind a proxy', () => {
     expect(shown.join('\n') + end.stderr + end.summary).not.toContain('canary');
     expect(end.milliseconds).toBeLessThan(8_000);
   });
+
+  test('is told at once when only the target is behind it, and it is no address', async () => {
+    const end = await mirror({HTTPS_PROXY: 'http://::canary', NO_PROXY: source.name});
+    expect(end.exitCode).toBe(1);
+    const errors = end.commands.filter(({name}) => name === 'error').map(({data}) => data);
+    expect(errors.join('\n')).toContain(
+      `the proxy that the environment names for ${target.name} is not an address`
+    );
+  });
 });
 
 describe('T26 a proxy that', () => {

@@ -15786,17 +15786,21 @@ async function main(settings, stage) {
                 // Behind the first questions: many connections opened at once must not hold them up.
                 target.warm({ questions: 32, bodies: 0 });
                 await greeting;
-                target.warm({ questions: 0, bodies: settings.dryRun ? 0 : 24 });
                 return await signInDocker(settings, registries, { ...stage, log, signal });
             }), true);
+            const carries = !settings.dryRun && settings.engine === 'registry';
             const survey = new Survey({
                 target,
                 slots: lanes.control,
                 signal,
-                offers: !settings.dryRun && settings.engine === 'registry'
+                offers: carries
             });
             const choice = await reporter.group('Releases', () => (0,run_releases/* chooseReleases */._)(registries, settings, questions, {
-                ...{ log, slots: lanes.reading, signal, survey }
+                ...{ log, slots: lanes.reading, signal, survey },
+                onMissing: () => {
+                    if (carries)
+                        target.warm({ questions: 0, bodies: lanes.large.most + lanes.small.most });
+                }
             }));
             draft.choice = choice;
             const plan = await reporter.group('Plan', async () => {
@@ -21756,7 +21760,8 @@ function tagLists(registries, settings, signal) {
 /**
  * The lists of tags, the names at the source and the roots of images. Where nobody has to sign in, what
  * is sure to be needed is asked for at once, beside the handshake: the lists, the names, and the images
- * of releases that are named to the letter. Where a password would be tried, the handshake tries it before anything else.
+ * of releases that are named to the letter. Where a password would be tried, the handshake tries it
+ * before anything else.
  */
 function firstQuestions(registries, settings, around) {
     const early = [registries.source, registries.target].every(({ credentials }) => credentials.kind === 'anonymous');
@@ -22220,6 +22225,9 @@ class Agents {
     }
     /** Opens so many connections ahead of the first requests to an origin. */
     warm(url, count, lookup) {
+        // Nothing may go wrong where nothing is wanted: an agent can be refused for its proxy's address.
+        if (count === 0)
+            return;
         const agent = this.for(url, false);
         if (agent instanceof WarmHttpAgent || agent instanceof WarmHttpsAgent)
             agent.warm(url, count, lookup);
@@ -23688,9 +23696,13 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
             targetTags
         });
     }
+    const targetTagOf = (tag) => (tag === onlyTag ? (settings.targetTag ?? tag) : tag);
+    const stands = (tag) => targetTags.includes(targetTagOf(tag));
+    if (!selection.tags.every(stands))
+        around.onMissing?.();
     const chosen = [];
     for (const tag of selection.tags) {
-        const targetTag = tag === onlyTag ? (settings.targetTag ?? tag) : tag;
+        const targetTag = targetTagOf(tag);
         const request = (name, imageTag) => ({
             release: tag,
             name,
@@ -23704,7 +23716,7 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
         const reading = new Map();
         const read = (name, imageTag) => {
             const image = roots.read(request(name, imageTag));
-            image.then(known => survey?.add(known, targetTags.includes(targetTag) ? 'tagged' : 'untagged'), () => undefined);
+            image.then(known => survey?.add(known, stands(tag) ? 'tagged' : 'untagged'), () => undefined);
             reading.set(name, image);
         };
         const set = await (0,resolve/* resolveImages */.Be)({

@@ -65,6 +65,8 @@ export class Agents {
 
   /** Opens so many connections ahead of the first requests to an origin. */
   warm(url: URL, count: number, lookup: LookupFunction): void {
+    // Nothing may go wrong where nothing is wanted: an agent can be refused for its proxy's address.
+    if (count === 0) return;
     const agent = this.for(url, false);
     if (agent instanceof WarmHttpAgent || agent instanceof WarmHttpsAgent)
       agent.warm(url, count, lookup);

@@ -30,6 +30,8 @@ interface Surroundings {
   readonly signal: AbortSignal;
   /** Told of each image as soon as it is known, so that the target is asked while others are read. */
   readonly survey?: Survey;
+  /** Told, as soon as that is known, when the target lacks a tag: then there is something to bring. */
+  readonly onMissing?: () => void;
 }
 
 /** What was chosen. */
@@ -100,9 +102,12 @@ export async function chooseReleases(
       targetTags
     });
   }
+  const targetTagOf = (tag: string) => (tag === onlyTag ? (settings.targetTag ?? tag) : tag);
+  const stands = (tag: string) => targetTags.includes(targetTagOf(tag));
+  if (!selection.tags.every(stands)) around.onMissing?.();
   const chosen: ChosenRelease[] = [];
   for (const tag of selection.tags) {
-    const targetTag = tag === onlyTag ? (settings.targetTag ?? tag) : tag;
+    const targetTag = targetTagOf(tag);
     const request = (name: string, imageTag: string): ImageRequest => ({
       release: tag,
       name,
@@ -117,7 +122,7 @@ export async function chooseReleases(
     const read = (name: string, imageTag: string) => {
       const image = roots.read(request(name, imageTag));
       image.then(
-        known => survey?.add(known, targetTags.includes(targetTag) ? 'tagged' : 'untagged'),
+        known => survey?.add(known, stands(tag) ? 'tagged' : 'untagged'),
         () => undefined
       );
       reading.set(name, image);
