@@ -74,8 +74,17 @@ async function stageAll(entries: readonly MatrixEntry[]): Promise<readonly strin
   return runs.flatMap(imagesOf).sort();
 }
 
+/** Waits for what earlier runs asked for ahead and did not need: it may still be on its way. */
+async function quiet(): Promise<void> {
+  for (let before = -1; before !== world.source.requests.length;) {
+    before = world.source.requests.length;
+    await new Promise(resolve => setTimeout(resolve, 50));
+  }
+}
+
 /** The last run: it moves nothing but tags. */
 async function publish(request: string, inputs: Inputs = {}): Promise<MirrorRun> {
+  await quiet();
   const before = world.writes().length;
   const read = world.source.requests.filter(({kind}) => kind === 'blob').length;
   const run = await world.mirror(request, inputs);
