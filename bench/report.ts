@@ -76,6 +76,7 @@ async function documentOf(
     '![Seconds of each tool in each situation](performance.svg)',
     '## What has to hold',
     checklist(boundsOf(outcomes)),
+    ...pricesOf(outcomes),
     '## What was measured',
     [
       ...shapes,
@@ -112,6 +113,22 @@ async function documentOf(
     `Linux, bash and docker-registry are wanted, a C compiler for the floor, and root for docker; what is missing is left out. The workload comes from a seed, so bytes, requests and digests are the same everywhere; times depend on the machine, their ratios much less so. [bench/README.md](../bench/README.md) tells how it works.`
   ];
   return `${parts.join('\n\n')}\n`;
+}
+
+/** What a question costs on this machine: it decides where the line is not what one waits for. */
+function pricesOf(outcomes: readonly Outcome[]): readonly string[] {
+  const samples = outcomes.find(
+    ({series: {profile, phase}}) => profile === 'link' && phase === 'unchanged'
+  )?.samples;
+  const asked = (tool: string) => samples?.find(one => one.tool === tool)?.requests;
+  const [ours, crane] = [asked(us), asked('crane -P16')];
+  const registries = samples?.find(({tool}) => tool === us)?.registries;
+  if (ours === undefined || crane === undefined || registries === undefined) return [];
+  const [all, few] = [ours, crane].map(({source, target}) => Math.round(source + target));
+  const price = (registries * 1000) / (ours.source + ours.target);
+  return [
+    `Where all is there already, crane asks for tags, ${few} questions, and believes that what is below them is whole. This mirror asks for every blob of every repository, ${all} questions; each costs the registries ${price.toFixed(1)} ms of processor time on this machine. The fewer and the slower its cores, the more the questions decide, and the less the line.`
+  ];
 }
 
 /** More of other programs' processor time than this, in seconds a second, is worth a word. */

@@ -26,17 +26,17 @@ const full: readonly Omit<Series, 'rounds'>[] = [
   {
     ...{profile: 'link', scale: 100, phase: 'unchanged'},
     tools: [us, 'crane -P4', 'crane -P16', 'oras -P16'],
-    once: ['oras -P4', 'regsync', 'skopeo sync']
+    once: ['regsync']
   },
   {
     ...{profile: 'link', scale: 100, phase: 'next'},
     tools: [us, 'crane -P16', 'oras -P16'],
-    once: ['crane -P4', 'oras -P4', 'regsync']
+    once: ['regsync']
   },
   {
     ...{profile: 'link', scale: 100, phase: 'rebuilt'},
     tools: [us, 'crane -P16', 'oras -P16'],
-    once: ['crane -P4', 'regsync']
+    once: []
   },
   {
     ...{profile: 'link', scale: 100, phase: 'killed'},
