@@ -36,7 +36,9 @@ export function ease(lanes: Lanes): void {
 
 /**
  * Runs all tasks, the largest first over the whole set, while the small lane works from the other
- * end: the last one to finish is then a small one. `run` must not throw.
+ * end: the last one to finish is then a small one. That lane's first wave is of the largest small ones:
+ * a connection is slow at first, only bytes make it faster, and the line is full sooner with all of
+ * them. `run` must not throw.
  */
 export async function largestFirst<T>(
   tasks: readonly T[],
@@ -45,15 +47,11 @@ export async function largestFirst<T>(
   run: (task: T) => Promise<void>
 ): Promise<void> {
   const sorted = [...tasks].sort((one, other) => sizeOf(other) - sizeOf(one));
-  let top = 0;
-  let bottom = sorted.length;
-  const fromTop = () => (top < bottom ? sorted[top++] : undefined);
-  const fromBottom = () => {
-    const last = sorted[bottom - 1];
-    if (top >= bottom || last === undefined || sizeOf(last) > smallBlob) return undefined;
-    bottom--;
-    return last;
-  };
+  const big = sorted.filter(task => sizeOf(task) > smallBlob);
+  const little = sorted.slice(big.length);
+  const fromTop = () => big.shift() ?? little.shift();
+  let wave = small.most;
+  const fromBottom = () => (wave-- > 0 ? little.shift() : little.pop());
   const worker = async (slots: Slots, take: () => T | undefined) => {
     for (let more = true; more;) {
       more = await slots.run(async () => {
