@@ -38705,8 +38705,18 @@ class Authorizer {
         if (kept !== undefined && kept.until > transport.clock.now())
             return kept;
         const asking = this.#asking.get(key);
-        if (asking !== undefined)
-            return asking;
+        if (asking !== undefined) {
+            try {
+                return await asking;
+            }
+            catch (error) {
+                // Whoever asked has given up, which is nobody else's failure.
+                if (error instanceof registry_error/* RegistryError */.gl)
+                    throw error;
+                signal.throwIfAborted();
+                return await this.#token(scopes, signal);
+            }
+        }
         if (this.#challenge === undefined)
             throw new TypeError('no challenge yet');
         const asked = fetchToken(this.#challenge, scopes, this.#context, signal)
@@ -39022,11 +39032,19 @@ class Registry {
      * Whether nothing of this kind has worked here for so long that whoever comes now need not find
      * that out by a patience of its own: hundreds of blobs would take hours.
      */
-    #isDown({ method = '', retryAfter }) {
+    #isDown(failure) {
+        const { method = '', retryAfter } = failure;
+        // A plain no is an answer.
+        if (!isPassing(failure))
+            return false;
         const now = this.transport.clock.now();
-        const since = this.#failing.get(method) ?? now;
+        const { longest } = this.#options.patience ?? usualPatience;
+        const known = this.#failing.get(method);
+        // Between two failures that nobody tried to get over, it may well have been up.
+        const recent = known !== undefined && now - known.last <= 4 * longest;
         // As long as it says when to come back, it is not down.
-        this.#failing.set(method, retryAfter === undefined ? since : now);
+        const since = recent && retryAfter === undefined ? known.since : now;
+        this.#failing.set(method, { since, last: now });
         return now - since > 2 * (this.#options.patience ?? usualPatience).own;
     }
     /** Learns the registry's own addresses, by which the ones that it names are judged. */
@@ -39100,7 +39118,7 @@ class Registry {
             const moved = [301, 302, 303, 307, 308].includes(answer.status);
             if (!moved || (method !== 'GET' && method !== 'HEAD'))
                 return answer;
-            answer.body.resume();
+            void discard(answer);
             if (hop >= mostHops) {
                 throw new registry_error/* RegistryError */.gl('unsafe', `${this.name} redirects more than ${mostHops} times in a row`, { host: this.name });
             }
@@ -39141,10 +39159,18 @@ class Registry {
             entries,
             redirected,
             ...retryAfterOf(headers, this.transport.clock.date()),
-            advice: this.#advice(status, page)
+            advice: this.#advice(status, page, question.path === greeting)
         });
     }
-    #advice(status, page) {
+    #advice(status, page, greeted) {
+        if (status === 401 && greeted && !page) {
+            const { used } = this.#authorizer;
+            return this.credentials.kind === 'anonymous'
+                ? `Give its user name and password, or sign in with docker first; ${used}.`
+                : `The user name or the password is not taken: check both; ${used}.`;
+        }
+        if (status === 400 && greeted && this.origin.protocol === 'http:')
+            return 'It may speak https: then take it out of insecure-registries.';
         if (status === 401 || status === 403) {
             const known = this.quirks.repositoryAdvice === undefined ? '' : ` ${this.quirks.repositoryAdvice}`;
             return page
@@ -39167,11 +39193,13 @@ class Registry {
         return error.as(error.fault, error.message, {
             method: question.method,
             path,
-            repository: question.needs[0]?.repository,
+            repository: question.path === greeting ? undefined : question.needs[0]?.repository,
             digest: question.digest
         });
     }
 }
+/** Where every registry answers, whatever is in it. */
+const greeting = '/v2/';
 /** One entry in words; what is missing is told by its digest. */
 function entryText({ code, message, digests }) {
     const unknown = code.endsWith('_UNKNOWN')
@@ -39195,7 +39223,7 @@ function describePath({ path }, origin) {
  */
 async function ping(registry, needs, signal) {
     await registry.locate();
-    const question = { method: 'GET', path: '/v2/', needs, expect: [200, 404], signal };
+    const question = { method: 'GET', path: greeting, needs, expect: [200, 404], signal };
     const answer = await registry.ask(question, discard);
     // Some registries hide /v2/ from those who may still pull; a page of something else is no registry.
     const { status, headers, url } = answer;
@@ -39558,6 +39586,7 @@ async function recordReferrer(registry, repository, subject, { descriptor }, sig
 ;// CONCATENATED MODULE: ./src/mirror/offer.ts
 
 
+
 /**
  * Puts a manifest by digest, once, to hear what is missing below it.
  * @returns the digests that the registry says it misses, none when it takes the manifest; undefined
@@ -39577,6 +39606,17 @@ async function offer(target, repository, node, signal) {
             return undefined;
         return new Set(error.entries.flatMap(({ digests }) => digests));
     }
+}
+/**
+ * Whether what a registry named as missing holds one of each kind that such a manifest has below it: one
+ * that looks at layers only must not be believed about configs.
+ */
+function namesEachKind({ manifest }, said) {
+    if (manifest.kind !== 'image')
+        return true;
+    const layers = manifest.layers.filter(layer => !isForeign(layer));
+    return (said.has(manifest.config.digest) &&
+        (layers.length === 0 || layers.some(({ digest }) => said.has(digest))));
 }
 /** So many manifests of a type are tried that settle nothing, since all below them is there. */
 const mostVain = 3;
@@ -39631,10 +39671,12 @@ class Offers {
             }
             const said = await this.#slots.run(() => offer(this.#target, repository, node, this.#signal));
             const same = said?.size === missing.length && missing.every(digest => said.has(digest));
-            if (same)
+            if (!same)
+                proof.refuted = true;
+            else if (namesEachKind(node, said))
                 this.#target.learned.checks.add(node.descriptor.mediaType);
             else
-                proof.refuted = true;
+                proof.vain++;
             return new Set(missing);
         }
         finally {
@@ -39688,6 +39730,8 @@ async function proveChecks(target, images, landed, signal) {
         if (said === undefined || said.size === 0)
             return;
         const left = missing(repository, node);
+        if (!namesEachKind(node, said))
+            return;
         if (left.length > 0 && left.every(one => said.has(one)))
             target.learned.checks.add(mediaType);
     }));
@@ -39711,7 +39755,8 @@ async function commitImage(planned, context) {
     const { image, standing } = planned;
     const { slots } = context;
     const missing = [...image.manifests, ...image.attached].filter(({ descriptor }) => !standing.manifests.has(descriptor.digest));
-    if (missing.length === 0 && planned.placements.every(({ way }) => way === 'present'))
+    if (missing.length === 0 &&
+        planned.placements.every(({ way, told }) => way === 'present' && told !== true))
         return;
     const children = missing.filter(node => node !== image.root && !image.attached.includes(node));
     // Children of children come first: the list has them in that order.
@@ -40138,6 +40183,11 @@ class BlobReader {
                 skip = Math.max(0, skip - whole.length);
                 if (over || piece.length === 0) {
                     release();
+                    // More than was asked for: the end may never come, and the connection is not worth it.
+                    if (cursor.at === to && whole.length > 0) {
+                        settle();
+                        body.destroy();
+                    }
                     return;
                 }
                 try {
@@ -40682,6 +40732,7 @@ async function largestFirst(tasks, sizeOf, { large, small }, run) {
 
 
 
+
 /**
  * Brings blobs to where they are needed, each unique one once, and hands over every image whose
  * blobs are all in place. It lives as long as the run: what one release brought is there for the next.
@@ -40836,9 +40887,13 @@ class Transfer {
                 // A mount from itself asks whether the blob is there and opens the upload if not, at once.
                 const { digest } = descriptor;
                 const answer = await mountBlob(target, targetRepository, digest, targetRepository, signal);
-                if (answer === 'mounted')
-                    return 'present';
-                session = answer;
+                if (answer === 'mounted') {
+                    // Its word alone: that the bytes are there, nobody has seen.
+                    if ((await hasBlob(target, targetRepository, descriptor, signal)) !== 'absent')
+                        return 'present';
+                }
+                else
+                    session = answer;
             }
             await new Upload(target, targetRepository, reader, session, signal).run();
         }
@@ -41578,7 +41633,7 @@ function chartTag(tag) {
     const chart = (0,companions/* companions */.a)(tag)?.chart;
     if (chart !== undefined)
         return chart;
-    throw new release_error/* ReleaseError */.K(`Which version of ${chartArtifact} belongs to ${(0,clean/* clean */.uH)(tag)} is not known. Leave it out of images.`);
+    throw new release_error/* ReleaseError */.K(`Which version of ${chartArtifact} belongs to ${(0,clean/* clean */.uH)(tag)} is not known. Leave out chart.`);
 }
 async function discover({ tag, selection, siblings, log, signal }, known) {
     const removed = selection.kind === 'exactly' ? [] : selection.remove;
@@ -41612,7 +41667,8 @@ function refuseIncomplete(tag, absent) {
     if (lost.length === 0)
         return;
     const core = lost.filter(({ role }) => role === 'core').map(({ name }) => name);
-    const other = lost.filter(({ role }) => role !== 'core');
+    const chart = lost.find(({ role }) => role === 'chart');
+    const other = lost.filter(image => image.role !== 'core' && image !== chart);
     const parts = [];
     if (core.length > 0)
         parts.push(`${(0,clean/* clean */.uH)(tag)} is not whole at the source: ${core.join(', ')} ${are(core)} missing, and Arc does not run without ${core.length > 1 ? 'them' : 'it'}.`);
@@ -41620,6 +41676,8 @@ function refuseIncomplete(tag, absent) {
         const names = other.map(image => withTag(image, tag));
         parts.push(`${names.join(', ')} ${are(names)} named in images but ${are(names)} not at the source under ${other.every(image => image.tag === tag) ? (0,clean/* clean */.uH)(tag) : 'that tag'}.${guess(tag, other)}`);
     }
+    if (chart !== undefined)
+        parts.push(`The chart ${withTag(chart, tag)} is not at the source. Leave out chart, or mirror from where it is.`);
     parts.push('Nothing was moved.');
     if (core.length > 0)
         parts.push(`The release may still be on its way there: run again later, or leave an image out with ${core.map(name => `-${name}`).join(' ')} in images.`);
@@ -42006,6 +42064,8 @@ function shortOf(digest) {
 
 /** The most bytes of a page. */
 const largestPage = 8 * 1024 * 1024;
+/** The most bytes of all pages: a hundred thousand tags. */
+const pages_largestList = 16 * 1024 * 1024;
 /** The most pages; with a thousand entries each, more than any registry was seen to have. */
 const mostPages = 1000;
 /**
@@ -42015,7 +42075,8 @@ const mostPages = 1000;
  * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
  */
 async function collect(registry, list) {
-    const { needs, key, until, signal } = list;
+    const { needs, key, until, tries, signal } = list;
+    let size = 0;
     const entries = [];
     const seen = new Set();
     let next = new URL(list.path, registry.origin);
@@ -42028,6 +42089,7 @@ async function collect(registry, list) {
             needs,
             expect: [200, 404],
             headers: { Accept: 'application/json' },
+            tries,
             signal
         }, async (answer) => {
             if (answer.status === 404) {
@@ -42036,6 +42098,7 @@ async function collect(registry, list) {
             }
             const place = { host: registry.name, method: 'GET', path: url.pathname };
             const body = await readBody(answer.body, largestPage, registry.transport.timings.idle, place);
+            size += body.length;
             return { entries: parse(body, key, place), link: answer.headers.link };
         });
         if (page === undefined)
@@ -42045,7 +42108,8 @@ async function collect(registry, list) {
         if (until !== undefined && page.entries.some(until))
             return entries;
         next = follow(page.link, url, registry);
-        if (next !== undefined && (seen.has(next.href) || seen.size >= mostPages)) {
+        if (next !== undefined &&
+            (seen.has(next.href) || seen.size >= mostPages || size > pages_largestList)) {
             throw new registry_error/* RegistryError */.gl('unsafe', `${registry.name}: the list of ${key} has no end`, {
                 host: registry.name,
                 path: url.pathname
@@ -42071,7 +42135,7 @@ function parse(body, key, place) {
 /** @see https://www.rfc-editor.org/rfc/rfc8288#section-3 */
 function follow(header, from, registry) {
     const text = Array.isArray(header) ? header.join(', ') : (header ?? '');
-    const target = /<([^<>]*)>\s*(?:;\s*[^;,]+)*;\s*rel="?next"?/i.exec(text)?.[1];
+    const target = /<([^<>]*)>\s*(?:;[^;,]*)*;\s*rel="?next"?/i.exec(text.slice(0, 4096))?.[1];
     if (target === undefined || !URL.canParse(target, from.href))
         return undefined;
     const url = new URL(target, from);
@@ -42082,7 +42146,11 @@ function follow(header, from, registry) {
             path: from.pathname
         });
     }
-    return new URL(url.pathname + url.search, registry.origin);
+    // Set, not parsed anew: `//elsewhere/` is a path here, and no host.
+    const here = new URL(registry.origin);
+    here.pathname = url.pathname;
+    here.search = url.search;
+    return here;
 }
 
 ;// CONCATENATED MODULE: ./src/registry/tags.ts
@@ -42759,7 +42827,7 @@ function wantedImages({ images, chart }) {
  * It may hold names that are dead, and may leave out what the account must not see: a hint, no proof.
  * @see https://github.com/distribution/distribution/blob/main/docs/content/spec/api.md#catalog
  */
-async function listRepositories(registry, prefix, signal) {
+async function listRepositories(registry, prefix, signal, tries = 'patient') {
     try {
         const all = await collect(registry, {
             // Lists are sorted: begin where the prefix begins, and end where it has passed. A registry that
@@ -42768,6 +42836,7 @@ async function listRepositories(registry, prefix, signal) {
             needs: [{ repository: '', actions: 'pull' }],
             key: 'repositories',
             until: name => name > prefix && !name.startsWith(prefix),
+            tries,
             signal
         });
         return all?.filter(name => name.startsWith(prefix));
@@ -43779,7 +43848,7 @@ function explain(error, request, names) {
         return make('certificate', `${host} has a TLS certificate that is not believed: ${(0,clean/* clean */.uH)(message, 200)} (${code})`, "Give the registry's CA as ca-file, or mend the certificate; it is never skipped over.");
     }
     if (code.startsWith('ERR_SSL_') || code === 'EPROTO') {
-        return make('certificate', `${host} does not speak TLS as it should: ${(0,clean/* clean */.uH)(message.replace(/^[0-9A-F]+:error:/, ''), 200)}`, 'If it is meant to be spoken to over plain http, name it in insecure-registries.');
+        return make('certificate', `${host} does not speak TLS as it should: ${(0,clean/* clean */.uH)(message.replace(/^.*:error:[0-9A-F]+:[^:]*:[^:]*:([^:]+):.*$/s, '$1'), 200)}`, 'If it is meant to be spoken to over plain http, name it in insecure-registries.');
     }
     if (/proxy/i.test(message)) {
         return make('proxy', `the proxy did not let ${host} through: ${(0,clean/* clean */.uH)(message, 200)}`, "Check HTTPS_PROXY, NO_PROXY and the proxy's user and password.");
@@ -43897,6 +43966,8 @@ class NotPlain extends Error {
 /** The kept sockets of a run. */
 class Wires {
     #idle = new Map();
+    /** All that are open. */
+    #open = new Set();
     #buffers = [];
     /** Sends a request on a kept socket, or on a fresh one. */
     ask(method, target, headers, body) {
@@ -43922,10 +43993,15 @@ class Wires {
     }
     /** Forgets a socket that closed. */
     drop(line) {
+        this.#open.delete(line);
         const idle = this.#idle.get(line.key);
         const at = idle?.indexOf(line) ?? -1;
         if (at >= 0)
             idle?.splice(at, 1);
+    }
+    /** Knows of a socket that was opened. */
+    opened(line) {
+        this.#open.add(line);
     }
     /** A buffer that nobody uses. */
     buffer() {
@@ -43938,9 +44014,8 @@ class Wires {
     }
     /** Closes what is idle. */
     close() {
-        for (const idle of this.#idle.values())
-            for (const line of [...idle])
-                line.destroy();
+        for (const line of [...this.#open])
+            line.destroy();
         this.#idle.clear();
     }
     #take(key) {
@@ -43965,6 +44040,7 @@ class Line {
     constructor({ url, lookup, trust, key }, wires) {
         this.key = key;
         this.#wires = wires;
+        wires.opened(this);
         const secure = url.protocol === 'https:';
         const host = hostOf(url);
         const options = {
@@ -44094,6 +44170,7 @@ class Exchange {
     #method;
     #settle;
     #start = Buffer.alloc(0);
+    #foretastes = 0;
     #body;
     constructor(line, method) {
         this.#line = line;
@@ -44106,31 +44183,35 @@ class Exchange {
     take(piece, release) {
         if (this.#body !== undefined)
             return this.#body.take(piece, release);
-        const known = this.#start.length;
+        let known = this.#start.length;
         this.#start = Buffer.concat([this.#start, piece]);
         release();
-        const end = this.#start.indexOf('\r\n\r\n', Math.max(0, known - 3));
-        if (end < 0) {
-            if (this.#start.length <= largestHead)
-                return true;
-            this.#refuse('its head has no end');
-            return false;
-        }
-        const rest = this.#start.subarray(end + 4);
-        const text = this.#start.toString('latin1', 0, end);
+        let parsed;
+        do {
+            const end = this.#start.indexOf('\r\n\r\n', Math.max(0, known - 3));
+            if (end < 0) {
+                if (this.#start.length <= largestHead)
+                    return true;
+                this.#refuse('its head has no end');
+                return false;
+            }
+            parsed = parseHead(this.#start.toString('latin1', 0, end), this.#method);
+            this.#start = this.#start.subarray(end + 4);
+            known = 0;
+            if (parsed === undefined || (parsed.status < 200 && ++this.#foretastes > mostForetastes)) {
+                this.#refuse('its head is not plain');
+                return false;
+            }
+            // Nothing but a foretaste: the real answer follows.
+        } while (parsed.status < 200);
+        const rest = this.#start;
         this.#start = Buffer.alloc(0);
-        const parsed = parseHead(text, this.#method);
-        if (parsed === undefined) {
-            this.#refuse('its head is not plain');
-            return false;
-        }
-        // Nothing but a foretaste: the real answer follows.
-        if (parsed.status < 200)
-            return rest.length === 0 || this.take(rest, () => undefined);
-        const body = new WireBody(this.#line, parsed.length, parsed.keep);
+        // Some send a body where none may be: it is passed over, and its connection with it.
+        const astray = parsed.bodiless && rest.length > 0;
+        const body = new WireBody(this.#line, parsed.length, parsed.keep && !astray);
         this.#body = body;
         // Of an answer that is cut off, nothing but its head counts.
-        const more = body.take(parsed.cut ? none : rest, () => undefined);
+        const more = body.take(parsed.cut || astray ? none : rest, () => undefined);
         this.#settle?.resolve({ status: parsed.status, headers: parsed.headers, body });
         this.#settle = undefined;
         return more;
@@ -44154,6 +44235,7 @@ class WireBody {
     #taker;
     #waiting = [];
     #failure;
+    #ended = () => undefined;
     constructor(line, length, keep) {
         this.#line = line;
         this.#left = length;
@@ -44161,6 +44243,18 @@ class WireBody {
     }
     get paused() {
         return this.#paused;
+    }
+    /** Gives it up when the signal aborts, as long as it lasts. */
+    until(signal) {
+        if (this.#over)
+            return;
+        const end = () => {
+            this.#line.destroy(signal.reason);
+        };
+        signal.addEventListener('abort', end, { once: true });
+        this.#ended = () => {
+            signal.removeEventListener('abort', end);
+        };
     }
     /** Nothing more will come: it was read to its end, or was empty. */
     get over() {
@@ -44196,6 +44290,7 @@ class WireBody {
         if (this.#over)
             return;
         this.#over = true;
+        this.#ended();
         this.#line.destroy();
     }
     /** @returns whether more may come at once */
@@ -44225,6 +44320,7 @@ class WireBody {
         if (this.#over)
             return;
         this.#over = true;
+        this.#ended();
         this.#taker?.fail(error);
     }
     /** The body as a stream of Node's own, its pieces copied: for small ones. */
@@ -44270,9 +44366,12 @@ class WireBody {
         if (this.#over)
             return;
         this.#over = true;
+        this.#ended();
         this.#line.done(this.#keep);
     }
 }
+/** So many answers of the kind 1xx before the real one. */
+const mostForetastes = 16;
 const none = Buffer.alloc(0);
 /**
  * The head of an answer, if it is of the plain kind: HTTP/1.1, one Content-Length, no coding.
@@ -44285,31 +44384,34 @@ function parseHead(text, method) {
         return undefined;
     const headers = {};
     for (const line of lines) {
-        const parts = /^([!#$%&'*+.^_`|~\w-]+):[ \t]*(.*?)[ \t]*$/.exec(line);
-        if (parts?.[1] === undefined || parts[2] === undefined)
+        const colon = line.indexOf(':');
+        const name = line.slice(0, Math.max(0, colon)).toLowerCase();
+        const value = line.slice(colon + 1).trim();
+        // eslint-disable-next-line no-control-regex
+        if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(name) || /[\x00-\x08\x0a-\x1f\x7f]/.test(value))
             return undefined;
-        const name = parts[1].toLowerCase();
         const before = headers[name];
         if (before !== undefined && name === 'content-length')
             return undefined;
-        headers[name] = before === undefined ? parts[2] : `${before}, ${parts[2]}`;
+        headers[name] = before === undefined ? value : `${before}, ${value}`;
     }
     if (status < 200)
-        return { status, headers, length: 0, keep: true, cut: false };
+        return { status, headers, length: 0, keep: true, cut: false, bodiless: true };
     // What has no body says of what length it would be, or nothing.
     const bodiless = method === 'HEAD' || status === 204 || status === 304;
     const length = bodiless ? '0' : (headers['content-length'] ?? '');
     if (!/^\d{1,15}$/.test(length) || headers['transfer-encoding'] !== undefined) {
         // What was done is not asked for a second time: its head says all, and its body is cut off.
         const done = (method === 'POST' || method === 'PUT') && status < 300;
-        return done ? { status, headers, length: 0, keep: false, cut: true } : undefined;
+        return done ? { status, headers, length: 0, keep: false, cut: true, bodiless } : undefined;
     }
     return {
         status,
         headers,
         length: Number(length),
         keep: !/\bclose\b/i.test(headers.connection ?? ''),
-        cut: false
+        cut: false,
+        bodiless
     };
 }
 
@@ -44349,7 +44451,9 @@ class StraightWay {
             const { line, answer } = this.#wires.ask(method, target, headers, body);
             const used = line.used;
             try {
-                return answerOf(await this.#within(line, answer, outgoing), url);
+                const given = await this.#within(line, answer, outgoing);
+                given.body.until(signal);
+                return answerOf(given, url);
             }
             catch (error) {
                 signal.throwIfAborted();
@@ -44358,7 +44462,9 @@ class StraightWay {
                     return undefined;
                 }
                 const { code } = error;
-                if (used && i < stale && (code === 'ECONNRESET' || code === 'EPIPE'))
+                // Whether a POST was carried out before the connection broke, nobody knows: it may leave an upload.
+                const again = method === 'POST' ? 1 : stale;
+                if (used && i < again && (code === 'ECONNRESET' || code === 'EPIPE'))
                     continue;
                 throw error;
             }
@@ -44890,7 +44996,7 @@ function choose(request, stable, newest, targetComplete) {
                 (!to || (0,release_tag/* compareVersions */.Zy)(release, { ...to, patch: to.patch ?? Infinity }) <= 0));
             if (found.length > 0)
                 return found;
-            throw new release_error/* ReleaseError */.K(`No release lies within ${(0,clean/* clean */.uH)(request.text, 140)}. The oldest is ${stable[0]?.text ?? newest.text}, the newest ${newest.text}.`);
+            throw new release_error/* ReleaseError */.K(`No release lies within "${(0,clean/* clean */.uH)(request.text, 140)}". The oldest is ${stable[0]?.text ?? newest.text}, the newest ${newest.text}.`);
         }
         case 'catch-up': {
             const complete = targetComplete === undefined ? undefined : (0,release_tag/* parseReleaseTag */.rE)(targetComplete);
@@ -44959,6 +45065,8 @@ function either(texts) {
 
 
 
+/** How long the target's catalogue may take, in milliseconds. */
+const longestHint = 10_000;
 /**
  * Chooses the releases from the tags that the source has now, and reads their images.
  * @throws ReleaseError, RegistryError, MirrorError; nothing has been moved by then
@@ -44974,7 +45082,9 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
     // A target without this image is most likely empty: then its catalogue, in one question, saves one
     // question for each blob.
     if (targetTags.length === 0) {
-        const listed = listRepositories(target, `${settings.target.repository}/`, signal);
+        // It only saves questions: whatever goes wrong with it must not hold up the rest.
+        const hint = AbortSignal.any([signal, AbortSignal.timeout(longestHint)]);
+        const listed = listRepositories(target, `${settings.target.repository}/`, hint, 'once');
         survey?.open(listed.then(found => found && new Set(found), () => undefined));
     }
     const complete = requests.some(({ kind }) => kind === 'catch-up')
@@ -45058,7 +45168,7 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
                 return image === undefined ? [] : [image];
             }))
         });
-        log.info(`${tag}: ${set.images.length} images`);
+        log.info(`${tag}: ${set.images.length} ${set.images.length === 1 ? 'image' : 'images'}`);
     }
     return { releases: chosen, ...(selection.reason !== undefined && { reason: selection.reason }) };
 }
@@ -46774,8 +46884,7 @@ const pasteable = {
     tag: /^\w[\w.-]*$/
 };
 /**
- * What to do with the releases that a run brought in: nothing (undefined) when none is whole at the
- * target.
+ * What to do with the releases that a run published: nothing (undefined) when it published none.
  * @param today decides on the end of support
  * @throws ReportError when a name could not be pasted safely
  */
@@ -48289,8 +48398,12 @@ function verdict(record) {
     const { outcome, headline, bytes, note } = judge(record);
     const fate = (0,_fate_js__WEBPACK_IMPORTED_MODULE_0__/* .fateSentence */ .uN)(record.releases.flatMap(({ images }) => images));
     const notes = [note, fate === undefined ? undefined : `${fate}.`].filter(text => text !== undefined);
-    const first = `${headline}${bytes === undefined ? '' : `: ${bytes}`}.`;
+    const first = stopped(`${headline}${bytes === undefined ? '' : `: ${bytes}`}`);
     return { outcome, headline, notes, sentence: [first, ...notes].join(' ') };
+}
+/** As a sentence: with a full stop, where it does not end in a mark of its own. */
+function stopped(text) {
+    return /[.?!]$/.test(text) ? text : `${text}.`;
 }
 function judge(record) {
     const { releases, dryRun, publish, reason } = record;
@@ -48516,6 +48629,8 @@ function endOf(signal, milliseconds) {
         signal: AbortSignal.any([signal, late.signal]),
         end: () => {
             clearTimeout(timer);
+            // What was asked ahead and is not needed any more ends with the run.
+            late.abort(new EndedError('the run is over', ''));
         }
     };
 }

@@ -98,6 +98,72 @@ const plain = (body: string, more = '') =>
   `HTTP/1.1 200 OK\r\nContent-Length: ${Buffer.byteLength(body)}\r\n${more}\r\n${body}`;
 
 describe('the straight way', () => {
+  it('reads past a few answers of the kind 1xx, and refuses a flood of them', async () => {
+    const foretaste = 'HTTP/1.1 100 Continue\r\n\r\n';
+    await using server = new Script((socket, _, n) =>
+      socket.write(n === 1 ? foretaste.repeat(3) + plain('after') : foretaste.repeat(100_000))
+    );
+    const url = await server.listen();
+    const transport = new Transport();
+    expect(await read(await ask(transport, url))).toBe('after');
+    await expect(ask(transport, url)).rejects.toBeInstanceOf(RegistryError);
+    transport.close();
+  });
+
+  it('reads a header of many spaces at once', async () => {
+    await using server = new Script(socket =>
+      socket.write(plain('spaces', `X-Odd: a${' '.repeat(60_000)}b\r\n`))
+    );
+    const transport = new Transport();
+    const url = await server.listen();
+    const began = performance.now();
+    expect(await read(await ask(transport, url))).toBe('spaces');
+    expect(performance.now() - began).toBeLessThan(2000);
+    transport.close();
+  });
+
+  it('takes the head of an answer that has a body where none may be, and not its connection', async () => {
+    await using server = new Script(socket =>
+      socket.write('HTTP/1.1 404 Not Found\r\nContent-Length: 13\r\n\r\n{"errors":[]}')
+    );
+    const transport = new Transport();
+    const url = await server.listen();
+    for (let i = 0; i < 2; i++) expect((await ask(transport, url, 'HEAD')).status).toBe(404);
+    expect(server.connections).toBe(2);
+    transport.close();
+  });
+
+  it('gives up a body in its middle when the run ends', async () => {
+    await using server = new Script(socket =>
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\na part')
+    );
+    const transport = new Transport();
+    const cancel = new AbortController();
+    const answer = await ask(transport, await server.listen(), 'GET', cancel.signal);
+    const reading = read(answer);
+    const began = performance.now();
+    setTimeout(() => {
+      cancel.abort(new Error('cancelled'));
+    }, 50);
+    await expect(reading).rejects.toThrow('cancelled');
+    expect(performance.now() - began).toBeLessThan(2000);
+    transport.close();
+  });
+
+  it('closes a connection whose body nobody has read to its end', async () => {
+    let closed = 0;
+    await using server = new Script(socket => {
+      socket.once('close', () => closed++);
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\na part');
+    });
+    const transport = new Transport();
+    await ask(transport, await server.listen());
+    transport.close();
+    for (let i = 0; i < 100 && closed === 0; i++)
+      await new Promise(resolve => setTimeout(resolve, 10));
+    expect(closed).toBe(1);
+  });
+
   it('asks one question after the other over one connection', async () => {
     await using server = new Script((socket, _, n) => socket.write(plain(`answer ${n}`)));
     const url = await server.listen();

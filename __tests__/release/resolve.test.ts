@@ -285,11 +285,11 @@ describe('the chart artifact', () => {
 
   test('is refused where it is not, or where its version is not known', async () => {
     await expect(resolve(history(), {selection: change([chartArtifact])})).rejects.toThrow(
-      `${chartArtifact}:1.46.0 is named in images but is not at the source`
+      `The chart ${chartArtifact}:1.46.0 is not at the source. Leave out chart`
     );
     await expect(
       resolve(history(), {tag: 'public-preview-jun-2021', selection: change([chartArtifact])})
-    ).rejects.toThrow(/is not known\. Leave it out of images/);
+    ).rejects.toThrow(/is not known\. Leave out chart/);
   });
 });
 

@@ -136,7 +136,7 @@ describe('what no tag answers', () => {
     ['0.9', 'No release v0.9 exists. Next to it is v1.0.0_2021-07-30.'],
     [
       '1.60..1.70',
-      'No release lies within 1.60..1.70. The oldest is v1.0.0_2021-07-30, the newest v1.46.0_2026-05-12.'
+      'No release lies within "1.60..1.70". The oldest is v1.0.0_2021-07-30, the newest v1.46.0_2026-05-12.'
     ]
   ])('%s', (request, message) => {
     expect(() => select(request)).toThrow(ReleaseError);

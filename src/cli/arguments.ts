@@ -40,6 +40,14 @@ type OwnFlag = keyof typeof ownFlags;
 const own = Object.keys(ownFlags) as OwnFlag[];
 /** The flags of our own that take a value, and what that is. */
 export const ownValues: ReadonlyMap<string, string> = new Map([['against', 'FILE']]);
+/** What says how to mirror has no place where nothing is mirrored. */
+const besideVerify: readonly InputName[] = [
+  'engine',
+  'concurrency',
+  'dry-run',
+  'publish',
+  'shards'
+];
 /** With a lock file, it alone says what is compared. */
 const besideAgainst: readonly InputName[] = [
   'source-registry',
@@ -132,6 +140,7 @@ class ArgumentReader {
         'only one password can come over standard input; give the other one by its variable'
       );
     }
+    this.#checkPlace(command);
     this.#checkVerify(command);
     if (this.#mistakes.size > 0) throw new UsageError([...this.#mistakes].join('\n'));
     return {
@@ -166,6 +175,20 @@ class ArgumentReader {
     else if (this.#against !== undefined && this.#against !== value)
       this.#mistakes.add('--against is given twice, with different values');
     else this.#against = value;
+  }
+
+  /** Flags that do nothing would promise something. */
+  #checkPlace(command: Command): void {
+    if (this.#given.get('keep-login')?.value === 'true')
+      this.#mistakes.add(
+        '--keep-login is for workflows, which sign out again at their end; here, sign in with docker login'
+      );
+    const idle = (names: readonly string[]) =>
+      names.filter(name => this.#given.has(name as InputName)).map(name => `--${name}`);
+    const strange = command === 'demo' ? idle([...this.#given.keys()]) : [];
+    if (command === 'verify') strange.push(...idle(besideVerify));
+    if (strange.length > 0)
+      this.#mistakes.add(`${command} has no use for ${strange.join(', ')}; leave it out`);
   }
 
   #checkVerify(command: Command): void {
@@ -219,7 +242,9 @@ class ArgumentReader {
       // Shown only where it looks like a command: it may as well be a password gone astray.
       const meant = didYouMean(first, commands);
       const word = meant === '' ? 'a word on the command line' : JSON.stringify(clean(first, 60));
-      this.#mistakes.add(`${word} is no command${meant}; known are ${commands.join(', ')}`);
+      this.#mistakes.add(
+        `${word} is no command${meant}; known are ${commands.join(', ')}; a boolean takes its value with =, such as --publish=false`
+      );
     } else if (more.length > 0 && command !== 'help') {
       this.#mistakes.add(
         `nothing is expected behind ${command} but flags; a boolean takes its value with =, such as --publish=false`

@@ -6,11 +6,12 @@ import {ownFlags, ownValues} from './arguments.ts';
 const column = 30;
 
 const commands = {
-  '(none)': 'Mirror a release: plan, copy, verify, publish, report.',
+  mirror: 'Mirror a release: plan, copy, verify, publish, report. The same without a command.',
   demo: 'Mirror a small sample release between two registries on this machine.',
   verify:
     'Check that the target has the release whole, equal to the source or a lock file; change nothing.',
-  help: 'Show this text.'
+  help: 'Show this text.',
+  version: 'Show the version.'
 };
 
 /**

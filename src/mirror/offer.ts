@@ -1,3 +1,4 @@
+import {isForeign} from '../oci/descriptor.ts';
 import type {Digest} from '../oci/digest.ts';
 import {RegistryError} from '../registry/error.ts';
 import {putManifest} from '../registry/manifests.ts';
@@ -26,6 +27,19 @@ export async function offer(
     if (!error.says('MANIFEST_BLOB_UNKNOWN')) return undefined;
     return new Set(error.entries.flatMap(({digests}) => digests));
   }
+}
+
+/**
+ * Whether what a registry named as missing holds one of each kind that such a manifest has below it: one
+ * that looks at layers only must not be believed about configs.
+ */
+export function namesEachKind({manifest}: Node, said: ReadonlySet<Digest>): boolean {
+  if (manifest.kind !== 'image') return true;
+  const layers = manifest.layers.filter(layer => !isForeign(layer));
+  return (
+    said.has(manifest.config.digest) &&
+    (layers.length === 0 || layers.some(({digest}) => said.has(digest)))
+  );
 }
 
 /** So many manifests of a type are tried that settle nothing, since all below them is there. */
@@ -99,8 +113,9 @@ export class Offers {
       }
       const said = await this.#slots.run(() => offer(this.#target, repository, node, this.#signal));
       const same = said?.size === missing.length && missing.every(digest => said.has(digest));
-      if (same) this.#target.learned.checks.add(node.descriptor.mediaType);
-      else proof.refuted = true;
+      if (!same) proof.refuted = true;
+      else if (namesEachKind(node, said)) this.#target.learned.checks.add(node.descriptor.mediaType);
+      else proof.vain++;
       return new Set(missing);
     } finally {
       proof.underWay = undefined;

@@ -2,7 +2,7 @@ import type {Digest} from '../oci/digest.ts';
 import type {Manifest} from '../oci/manifest.ts';
 import type {Registry} from '../registry/registry.ts';
 import type {Node} from './graph.ts';
-import {offer} from './offer.ts';
+import {namesEachKind, offer} from './offer.ts';
 import {pair, type PlannedImage} from './plan.ts';
 
 /** The digests that a manifest names: config and layers, or children. */
@@ -55,6 +55,7 @@ export async function proveChecks(
       const said = await offer(target, repository, node, signal);
       if (said === undefined || said.size === 0) return;
       const left = missing(repository, node);
+      if (!namesEachKind(node, said)) return;
       if (left.length > 0 && left.every(one => said.has(one))) target.learned.checks.add(mediaType);
     })
   );

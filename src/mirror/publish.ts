@@ -46,7 +46,11 @@ export async function commitImage(planned: PlannedImage, context: PublishContext
   const missing = [...image.manifests, ...image.attached].filter(
     ({descriptor}) => !standing.manifests.has(descriptor.digest)
   );
-  if (missing.length === 0 && planned.placements.every(({way}) => way === 'present')) return;
+  if (
+    missing.length === 0 &&
+    planned.placements.every(({way, told}) => way === 'present' && told !== true)
+  )
+    return;
   const children = missing.filter(node => node !== image.root && !image.attached.includes(node));
   // Children of children come first: the list has them in that order.
   for (const level of levels(children)) {

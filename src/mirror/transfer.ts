@@ -1,4 +1,5 @@
 import type {Log} from '../log.ts';
+import {hasBlob} from '../registry/blobs.ts';
 import {RegistryError} from '../registry/error.ts';
 import {BlobReader} from '../registry/reader.ts';
 import type {Registry} from '../registry/registry.ts';
@@ -208,8 +209,11 @@ export class Transfer {
         // A mount from itself asks whether the blob is there and opens the upload if not, at once.
         const {digest} = descriptor;
         const answer = await mountBlob(target, targetRepository, digest, targetRepository, signal);
-        if (answer === 'mounted') return 'present';
-        session = answer;
+        if (answer === 'mounted') {
+          // Its word alone: that the bytes are there, nobody has seen.
+          if ((await hasBlob(target, targetRepository, descriptor, signal)) !== 'absent')
+            return 'present';
+        } else session = answer;
       }
       await new Upload(target, targetRepository, reader, session, signal).run();
     } finally {

@@ -97,7 +97,16 @@ export class Authorizer {
     const kept = this.#tokens.get(key);
     if (kept !== undefined && kept.until > transport.clock.now()) return kept;
     const asking = this.#asking.get(key);
-    if (asking !== undefined) return asking;
+    if (asking !== undefined) {
+      try {
+        return await asking;
+      } catch (error) {
+        // Whoever asked has given up, which is nobody else's failure.
+        if (error instanceof RegistryError) throw error;
+        signal.throwIfAborted();
+        return await this.#token(scopes, signal);
+      }
+    }
     if (this.#challenge === undefined) throw new TypeError('no challenge yet');
     const asked = fetchToken(this.#challenge, scopes, this.#context, signal)
       .then(token => {

@@ -1,6 +1,6 @@
 import {RegistryError} from './error.ts';
 import {collect} from './pages.ts';
-import type {Registry} from './registry.ts';
+import type {Question, Registry} from './registry.ts';
 
 /**
  * The repositories of a registry that begin with `prefix`, or undefined where it does not list them.
@@ -10,7 +10,8 @@ import type {Registry} from './registry.ts';
 export async function listRepositories(
   registry: Registry,
   prefix: string,
-  signal: AbortSignal
+  signal: AbortSignal,
+  tries: Question['tries'] = 'patient'
 ): Promise<string[] | undefined> {
   try {
     const all = await collect(registry, {
@@ -20,6 +21,7 @@ export async function listRepositories(
       needs: [{repository: '', actions: 'pull'}],
       key: 'repositories',
       until: name => name > prefix && !name.startsWith(prefix),
+      tries,
       signal
     });
     return all?.filter(name => name.startsWith(prefix));

@@ -53,7 +53,7 @@ export function explain(
   if (code.startsWith('ERR_SSL_') || code === 'EPROTO') {
     return make(
       'certificate',
-      `${host} does not speak TLS as it should: ${clean(message.replace(/^[0-9A-F]+:error:/, ''), 200)}`,
+      `${host} does not speak TLS as it should: ${clean(message.replace(/^.*:error:[0-9A-F]+:[^:]*:[^:]*:([^:]+):.*$/s, '$1'), 200)}`,
       'If it is meant to be spoken to over plain http, name it in insecure-registries.'
     );
   }

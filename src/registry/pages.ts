@@ -1,10 +1,12 @@
 import {readBody} from './body.ts';
 import type {Need} from './authorizer.ts';
 import {RegistryError} from './error.ts';
-import {discard, type Registry} from './registry.ts';
+import {discard, type Question, type Registry} from './registry.ts';
 
 /** The most bytes of a page. */
 const largestPage = 8 * 1024 * 1024;
+/** The most bytes of all pages: a hundred thousand tags. */
+const largestList = 16 * 1024 * 1024;
 /** The most pages; with a thousand entries each, more than any registry was seen to have. */
 const mostPages = 1000;
 
@@ -15,6 +17,7 @@ interface List {
   readonly key: 'tags' | 'repositories';
   /** Whether an entry lies behind all that is wanted, so that the pages after it are not. */
   readonly until?: (entry: string) => boolean;
+  readonly tries?: Question['tries'];
   readonly signal: AbortSignal;
 }
 
@@ -25,7 +28,8 @@ interface List {
  * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
  */
 export async function collect(registry: Registry, list: List): Promise<string[] | undefined> {
-  const {needs, key, until, signal} = list;
+  const {needs, key, until, tries, signal} = list;
+  let size = 0;
   const entries: string[] = [];
   const seen = new Set<string>();
   let next: URL | undefined = new URL(list.path, registry.origin);
@@ -39,6 +43,7 @@ export async function collect(registry: Registry, list: List): Promise<string[] 
         needs,
         expect: [200, 404],
         headers: {Accept: 'application/json'},
+        tries,
         signal
       },
       async answer => {
@@ -53,6 +58,7 @@ export async function collect(registry: Registry, list: List): Promise<string[] 
           registry.transport.timings.idle,
           place
         );
+        size += body.length;
         return {entries: parse(body, key, place), link: answer.headers.link};
       }
     );
@@ -60,7 +66,10 @@ export async function collect(registry: Registry, list: List): Promise<string[] 
     for (const entry of page.entries) entries.push(entry);
     if (until !== undefined && page.entries.some(until)) return entries;
     next = follow(page.link, url, registry);
-    if (next !== undefined && (seen.has(next.href) || seen.size >= mostPages)) {
+    if (
+      next !== undefined &&
+      (seen.has(next.href) || seen.size >= mostPages || size > largestList)
+    ) {
       throw new RegistryError('unsafe', `${registry.name}: the list of ${key} has no end`, {
         host: registry.name,
         path: url.pathname
@@ -89,7 +98,7 @@ function follow(
   registry: Registry
 ): URL | undefined {
   const text = Array.isArray(header) ? header.join(', ') : (header ?? '');
-  const target = /<([^<>]*)>\s*(?:;\s*[^;,]+)*;\s*rel="?next"?/i.exec(text)?.[1];
+  const target = /<([^<>]*)>\s*(?:;[^;,]*)*;\s*rel="?next"?/i.exec(text.slice(0, 4096))?.[1];
   if (target === undefined || !URL.canParse(target, from.href)) return undefined;
   const url = new URL(target, from);
   // Behind a proxy the registry may not know its own scheme and port: the path is what counts.
@@ -103,5 +112,9 @@ function follow(
       }
     );
   }
-  return new URL(url.pathname + url.search, registry.origin);
+  // Set, not parsed anew: `//elsewhere/` is a path here, and no host.
+  const here = new URL(registry.origin);
+  here.pathname = url.pathname;
+  here.search = url.search;
+  return here;
 }

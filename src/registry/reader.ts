@@ -166,6 +166,11 @@ export class BlobReader implements BlobContent {
         skip = Math.max(0, skip - whole.length);
         if (over || piece.length === 0) {
           release();
+          // More than was asked for: the end may never come, and the connection is not worth it.
+          if (cursor.at === to && whole.length > 0) {
+            settle();
+            body.destroy();
+          }
           return;
         }
         try {

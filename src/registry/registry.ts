@@ -8,7 +8,7 @@ import {Authorizer, type Need} from './authorizer.ts';
 import {largestError, readError} from './body.ts';
 import type {FoundCredentials} from './credentials.ts';
 import {type ErrorEntry, faultOf, parseEntries, RegistryError} from './error.ts';
-import {Gate, Patience, type PatienceOptions, usualPatience} from './patience.ts';
+import {Gate, isPassing, Patience, type PatienceOptions, usualPatience} from './patience.ts';
 import {type Learned, type Quirks, quirksOf} from './quirks.ts';
 import {judgeAddress, judgeLiteral, judgeRedirect, mostHops} from './redirect.ts';
 import {retryAfterOf} from './token.ts';
@@ -77,7 +77,7 @@ export class Registry {
   readonly #gate: Gate;
   readonly #warned = new Set<string>();
   /** Since when there have only been failures, by method. */
-  readonly #failing = new Map<string, number>();
+  readonly #failing = new Map<string, {since: number; last: number}>();
   #own: readonly string[] = [];
   #met = false;
 
@@ -165,11 +165,18 @@ export class Registry {
    * Whether nothing of this kind has worked here for so long that whoever comes now need not find
    * that out by a patience of its own: hundreds of blobs would take hours.
    */
-  #isDown({method = '', retryAfter}: RegistryError): boolean {
+  #isDown(failure: RegistryError): boolean {
+    const {method = '', retryAfter} = failure;
+    // A plain no is an answer.
+    if (!isPassing(failure)) return false;
     const now = this.transport.clock.now();
-    const since = this.#failing.get(method) ?? now;
+    const {longest} = this.#options.patience ?? usualPatience;
+    const known = this.#failing.get(method);
+    // Between two failures that nobody tried to get over, it may well have been up.
+    const recent = known !== undefined && now - known.last <= 4 * longest;
     // As long as it says when to come back, it is not down.
-    this.#failing.set(method, retryAfter === undefined ? since : now);
+    const since = recent && retryAfter === undefined ? known.since : now;
+    this.#failing.set(method, {since, last: now});
     return now - since > 2 * (this.#options.patience ?? usualPatience).own;
   }
 
@@ -246,7 +253,7 @@ export class Registry {
       this.#met = true;
       const moved = [301, 302, 303, 307, 308].includes(answer.status);
       if (!moved || (method !== 'GET' && method !== 'HEAD')) return answer;
-      answer.body.resume();
+      void discard(answer);
       if (hop >= mostHops) {
         throw new RegistryError(
           'unsafe',
@@ -295,12 +302,20 @@ export class Registry {
         entries,
         redirected,
         ...retryAfterOf(headers, this.transport.clock.date()),
-        advice: this.#advice(status, page)
+        advice: this.#advice(status, page, question.path === greeting)
       }
     );
   }
 
-  #advice(status: number, page: boolean): string | undefined {
+  #advice(status: number, page: boolean, greeted: boolean): string | undefined {
+    if (status === 401 && greeted && !page) {
+      const {used} = this.#authorizer;
+      return this.credentials.kind === 'anonymous'
+        ? `Give its user name and password, or sign in with docker first; ${used}.`
+        : `The user name or the password is not taken: check both; ${used}.`;
+    }
+    if (status === 400 && greeted && this.origin.protocol === 'http:')
+      return 'It may speak https: then take it out of insecure-registries.';
     if (status === 401 || status === 403) {
       const known =
         this.quirks.repositoryAdvice === undefined ? '' : ` ${this.quirks.repositoryAdvice}`;
@@ -323,11 +338,14 @@ export class Registry {
     return error.as(error.fault, error.message, {
       method: question.method,
       path,
-      repository: question.needs[0]?.repository,
+      repository: question.path === greeting ? undefined : question.needs[0]?.repository,
       digest: question.digest
     });
   }
 }
+
+/** Where every registry answers, whatever is in it. */
+const greeting = '/v2/';
 
 /** One entry in words; what is missing is told by its digest. */
 function entryText({code, message, digests}: ErrorEntry): string {
@@ -359,7 +377,7 @@ export async function ping(
   signal: AbortSignal
 ): Promise<void> {
   await registry.locate();
-  const question: Question = {method: 'GET', path: '/v2/', needs, expect: [200, 404], signal};
+  const question: Question = {method: 'GET', path: greeting, needs, expect: [200, 404], signal};
   const answer = await registry.ask(question, discard);
   // Some registries hide /v2/ from those who may still pull; a page of something else is no registry.
   const {status, headers, url} = answer;

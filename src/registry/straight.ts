@@ -46,7 +46,9 @@ export class StraightWay {
       const {line, answer} = this.#wires.ask(method, target, headers, body);
       const used = line.used;
       try {
-        return answerOf(await this.#within(line, answer, outgoing), url);
+        const given = await this.#within(line, answer, outgoing);
+        given.body.until(signal);
+        return answerOf(given, url);
       } catch (error) {
         signal.throwIfAborted();
         if (error instanceof NotPlain) {
@@ -54,7 +56,9 @@ export class StraightWay {
           return undefined;
         }
         const {code} = error as NodeJS.ErrnoException;
-        if (used && i < stale && (code === 'ECONNRESET' || code === 'EPIPE')) continue;
+        // Whether a POST was carried out before the connection broke, nobody knows: it may leave an upload.
+        const again = method === 'POST' ? 1 : stale;
+        if (used && i < again && (code === 'ECONNRESET' || code === 'EPIPE')) continue;
         throw error;
       }
     }

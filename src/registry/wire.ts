@@ -59,6 +59,8 @@ export interface WireRequest {
 /** The kept sockets of a run. */
 export class Wires {
   readonly #idle = new Map<string, Line[]>();
+  /** All that are open. */
+  readonly #open = new Set<Line>();
   readonly #buffers: Buffer[] = [];
 
   /** Sends a request on a kept socket, or on a fresh one. */
@@ -91,9 +93,15 @@ export class Wires {
 
   /** Forgets a socket that closed. */
   drop(line: Line): void {
+    this.#open.delete(line);
     const idle = this.#idle.get(line.key);
     const at = idle?.indexOf(line) ?? -1;
     if (at >= 0) idle?.splice(at, 1);
+  }
+
+  /** Knows of a socket that was opened. */
+  opened(line: Line): void {
+    this.#open.add(line);
   }
 
   /** A buffer that nobody uses. */
@@ -108,7 +116,7 @@ export class Wires {
 
   /** Closes what is idle. */
   close(): void {
-    for (const idle of this.#idle.values()) for (const line of [...idle]) line.destroy();
+    for (const line of [...this.#open]) line.destroy();
     this.#idle.clear();
   }
 
@@ -135,6 +143,7 @@ export class Line {
   constructor({url, lookup, trust, key}: WireTarget, wires: Wires) {
     this.key = key;
     this.#wires = wires;
+    wires.opened(this);
     const secure = url.protocol === 'https:';
     const host = hostOf(url);
     const options = {
@@ -276,6 +285,7 @@ class Exchange {
   readonly #method: WireMethod;
   #settle: {resolve: (answer: WireAnswer) => void; reject: (error: Error) => void} | undefined;
   #start: Buffer = Buffer.alloc(0);
+  #foretastes = 0;
   #body: WireBody | undefined;
 
   constructor(line: Line, method: WireMethod) {
@@ -289,29 +299,34 @@ class Exchange {
   /** @returns whether more may come at once */
   take(piece: Buffer, release: () => void): boolean {
     if (this.#body !== undefined) return this.#body.take(piece, release);
-    const known = this.#start.length;
+    let known = this.#start.length;
     this.#start = Buffer.concat([this.#start, piece]);
     release();
-    const end = this.#start.indexOf('\r\n\r\n', Math.max(0, known - 3));
-    if (end < 0) {
-      if (this.#start.length <= largestHead) return true;
-      this.#refuse('its head has no end');
-      return false;
-    }
-    const rest = this.#start.subarray(end + 4);
-    const text = this.#start.toString('latin1', 0, end);
+    let parsed: Head | undefined;
+    do {
+      const end = this.#start.indexOf('\r\n\r\n', Math.max(0, known - 3));
+      if (end < 0) {
+        if (this.#start.length <= largestHead) return true;
+        this.#refuse('its head has no end');
+        return false;
+      }
+      parsed = parseHead(this.#start.toString('latin1', 0, end), this.#method);
+      this.#start = this.#start.subarray(end + 4);
+      known = 0;
+      if (parsed === undefined || (parsed.status < 200 && ++this.#foretastes > mostForetastes)) {
+        this.#refuse('its head is not plain');
+        return false;
+      }
+      // Nothing but a foretaste: the real answer follows.
+    } while (parsed.status < 200);
+    const rest = this.#start;
     this.#start = Buffer.alloc(0);
-    const parsed = parseHead(text, this.#method);
-    if (parsed === undefined) {
-      this.#refuse('its head is not plain');
-      return false;
-    }
-    // Nothing but a foretaste: the real answer follows.
-    if (parsed.status < 200) return rest.length === 0 || this.take(rest, () => undefined);
-    const body = new WireBody(this.#line, parsed.length, parsed.keep);
+    // Some send a body where none may be: it is passed over, and its connection with it.
+    const astray = parsed.bodiless && rest.length > 0;
+    const body = new WireBody(this.#line, parsed.length, parsed.keep && !astray);
     this.#body = body;
     // Of an answer that is cut off, nothing but its head counts.
-    const more = body.take(parsed.cut ? none : rest, () => undefined);
+    const more = body.take(parsed.cut || astray ? none : rest, () => undefined);
     this.#settle?.resolve({status: parsed.status, headers: parsed.headers, body});
     this.#settle = undefined;
     return more;
@@ -338,6 +353,7 @@ export class WireBody implements Pieces {
   #taker: PieceTaker | undefined;
   #waiting: {piece: Buffer; release: () => void}[] = [];
   #failure: Error | undefined;
+  #ended: () => void = () => undefined;
 
   constructor(line: Line, length: number, keep: boolean) {
     this.#line = line;
@@ -347,6 +363,18 @@ export class WireBody implements Pieces {
 
   get paused(): boolean {
     return this.#paused;
+  }
+
+  /** Gives it up when the signal aborts, as long as it lasts. */
+  until(signal: AbortSignal): void {
+    if (this.#over) return;
+    const end = () => {
+      this.#line.destroy(signal.reason as Error);
+    };
+    signal.addEventListener('abort', end, {once: true});
+    this.#ended = () => {
+      signal.removeEventListener('abort', end);
+    };
   }
 
   /** Nothing more will come: it was read to its end, or was empty. */
@@ -381,6 +409,7 @@ export class WireBody implements Pieces {
     this.#waiting = [];
     if (this.#over) return;
     this.#over = true;
+    this.#ended();
     this.#line.destroy();
   }
 
@@ -406,6 +435,7 @@ export class WireBody implements Pieces {
     this.#failure = error;
     if (this.#over) return;
     this.#over = true;
+    this.#ended();
     this.#taker?.fail(error);
   }
 
@@ -451,6 +481,7 @@ export class WireBody implements Pieces {
   #free(): void {
     if (this.#over) return;
     this.#over = true;
+    this.#ended();
     this.#line.done(this.#keep);
   }
 }
@@ -462,7 +493,12 @@ interface Head {
   readonly keep: boolean;
   /** Its body is of a kind that is not read here, and not wanted either. */
   readonly cut: boolean;
+  /** No body may follow. */
+  readonly bodiless: boolean;
 }
+
+/** So many answers of the kind 1xx before the real one. */
+const mostForetastes = 16;
 
 const none = Buffer.alloc(0);
 
@@ -476,27 +512,31 @@ function parseHead(text: string, method: WireMethod): Head | undefined {
   if (Number.isNaN(status)) return undefined;
   const headers: Record<string, string> = {};
   for (const line of lines) {
-    const parts = /^([!#$%&'*+.^_`|~\w-]+):[ \t]*(.*?)[ \t]*$/.exec(line);
-    if (parts?.[1] === undefined || parts[2] === undefined) return undefined;
-    const name = parts[1].toLowerCase();
+    const colon = line.indexOf(':');
+    const name = line.slice(0, Math.max(0, colon)).toLowerCase();
+    const value = line.slice(colon + 1).trim();
+    // eslint-disable-next-line no-control-regex
+    if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(name) || /[\x00-\x08\x0a-\x1f\x7f]/.test(value))
+      return undefined;
     const before = headers[name];
     if (before !== undefined && name === 'content-length') return undefined;
-    headers[name] = before === undefined ? parts[2] : `${before}, ${parts[2]}`;
+    headers[name] = before === undefined ? value : `${before}, ${value}`;
   }
-  if (status < 200) return {status, headers, length: 0, keep: true, cut: false};
+  if (status < 200) return {status, headers, length: 0, keep: true, cut: false, bodiless: true};
   // What has no body says of what length it would be, or nothing.
   const bodiless = method === 'HEAD' || status === 204 || status === 304;
   const length = bodiless ? '0' : (headers['content-length'] ?? '');
   if (!/^\d{1,15}$/.test(length) || headers['transfer-encoding'] !== undefined) {
     // What was done is not asked for a second time: its head says all, and its body is cut off.
     const done = (method === 'POST' || method === 'PUT') && status < 300;
-    return done ? {status, headers, length: 0, keep: false, cut: true} : undefined;
+    return done ? {status, headers, length: 0, keep: false, cut: true, bodiless} : undefined;
   }
   return {
     status,
     headers,
     length: Number(length),
     keep: !/\bclose\b/i.test(headers.connection ?? ''),
-    cut: false
+    cut: false,
+    bodiless
   };
 }

@@ -149,7 +149,7 @@ function chartTag(tag: string): string {
   const chart = companions(tag)?.chart;
   if (chart !== undefined) return chart;
   throw new ReleaseError(
-    `Which version of ${chartArtifact} belongs to ${clean(tag)} is not known. Leave it out of images.`
+    `Which version of ${chartArtifact} belongs to ${clean(tag)} is not known. Leave out chart.`
   );
 }
 
@@ -202,7 +202,8 @@ function refuseIncomplete(tag: string, absent: readonly Candidate[]): void {
   const lost = absent.filter(({required}) => required);
   if (lost.length === 0) return;
   const core = lost.filter(({role}) => role === 'core').map(({name}) => name);
-  const other = lost.filter(({role}) => role !== 'core');
+  const chart = lost.find(({role}) => role === 'chart');
+  const other = lost.filter(image => image.role !== 'core' && image !== chart);
   const parts: string[] = [];
   if (core.length > 0)
     parts.push(
@@ -214,6 +215,10 @@ function refuseIncomplete(tag: string, absent: readonly Candidate[]): void {
       `${names.join(', ')} ${are(names)} named in images but ${are(names)} not at the source under ${other.every(image => image.tag === tag) ? clean(tag) : 'that tag'}.${guess(tag, other)}`
     );
   }
+  if (chart !== undefined)
+    parts.push(
+      `The chart ${withTag(chart, tag)} is not at the source. Leave out chart, or mirror from where it is.`
+    );
   parts.push('Nothing was moved.');
   if (core.length > 0)
     parts.push(

@@ -89,7 +89,7 @@ function choose(
       );
       if (found.length > 0) return found;
       throw new ReleaseError(
-        `No release lies within ${clean(request.text, 140)}. The oldest is ${stable[0]?.text ?? newest.text}, the newest ${newest.text}.`
+        `No release lies within "${clean(request.text, 140)}". The oldest is ${stable[0]?.text ?? newest.text}, the newest ${newest.text}.`
       );
     }
     case 'catch-up': {

@@ -11,7 +11,7 @@ import {place, published} from './verdict.ts';
 
 /** What the data controller's settings need after a mirror, as data. */
 export interface HandOver {
-  /** The newest release that is whole at the target. */
+  /** The newest release that was published: all of it that was asked for. */
   readonly release: string;
   /** The order in which to upgrade, one step a release. */
   readonly upgradeOrder: readonly string[];
@@ -57,8 +57,7 @@ const pasteable = {
 };
 
 /**
- * What to do with the releases that a run brought in: nothing (undefined) when none is whole at the
- * target.
+ * What to do with the releases that a run published: nothing (undefined) when it published none.
  * @param today decides on the end of support
  * @throws ReportError when a name could not be pasted safely
  */

@@ -37,8 +37,13 @@ export function verdict(record: RunRecord): Verdict {
   const notes = [note, fate === undefined ? undefined : `${fate}.`].filter(
     text => text !== undefined
   );
-  const first = `${headline}${bytes === undefined ? '' : `: ${bytes}`}.`;
+  const first = stopped(`${headline}${bytes === undefined ? '' : `: ${bytes}`}`);
   return {outcome, headline, notes, sentence: [first, ...notes].join(' ')};
+}
+
+/** As a sentence: with a full stop, where it does not end in a mark of its own. */
+function stopped(text: string): string {
+  return /[.?!]$/.test(text) ? text : `${text}.`;
 }
 
 interface Judgement {

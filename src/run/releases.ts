@@ -34,6 +34,9 @@ interface Surroundings {
   readonly onMissing?: () => void;
 }
 
+/** How long the target's catalogue may take, in milliseconds. */
+const longestHint = 10_000;
+
 /** What was chosen. */
 export interface Choice {
   /** Oldest first; empty when there is nothing to do. */
@@ -62,7 +65,9 @@ export async function chooseReleases(
   // A target without this image is most likely empty: then its catalogue, in one question, saves one
   // question for each blob.
   if (targetTags.length === 0) {
-    const listed = listRepositories(target, `${settings.target.repository}/`, signal);
+    // It only saves questions: whatever goes wrong with it must not hold up the rest.
+    const hint = AbortSignal.any([signal, AbortSignal.timeout(longestHint)]);
+    const listed = listRepositories(target, `${settings.target.repository}/`, hint, 'once');
     survey?.open(
       listed.then(
         found => found && new Set(found),
@@ -157,7 +162,7 @@ export async function chooseReleases(
         })
       )
     });
-    log.info(`${tag}: ${set.images.length} images`);
+    log.info(`${tag}: ${set.images.length} ${set.images.length === 1 ? 'image' : 'images'}`);
   }
   return {releases: chosen, ...(selection.reason !== undefined && {reason: selection.reason})};
 }

@@ -33,6 +33,8 @@ export function endOf(signal: AbortSignal, milliseconds: number): TimeLimit {
     signal: AbortSignal.any([signal, late.signal]),
     end: () => {
       clearTimeout(timer);
+      // What was asked ahead and is not needed any more ends with the run.
+      late.abort(new EndedError('the run is over', ''));
     }
   };
 }

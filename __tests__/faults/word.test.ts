@@ -1,0 +1,152 @@
+import {describe, expect, test} from '@jest/globals';
+
+import type {Digest} from '../../src/oci/digest.ts';
+import {play, previous, release, type World} from '../support/fault-world.ts';
+import {always, asked, most, nothingAtSink, rule, status} from '../support/rows.ts';
+import {earlierTag, putImage} from '../support/small-release.ts';
+
+const {engine, common, base} = release;
+const controller = 'mirror/arcdata/arc-controller';
+
+/** The month before stands at the target, so that manifests are offered. */
+function standing({target}: World): void {
+  for (const [name, image] of previous.images)
+    putImage(target.store, `mirror/arcdata/${name}`, image, earlierTag);
+}
+
+function imageOf(name: string) {
+  const image = release.images.get(name);
+  if (image === undefined) throw new Error(`no ${name}`);
+  return image;
+}
+
+/** Whatever it says elsewhere, asked for the blob it has none. */
+const missing = (digest: Digest) =>
+  rule({kind: 'blob', repository: controller, digest}, status(404), {times: always});
+
+describe("a registry's word is looked at before a tag is set", () => {
+  test('of an image that was staged, and has lost a layer since', async () => {
+    const findings = await play({
+      id: 'staged',
+      name: 'it takes the manifest and says 404 of a layer',
+      prepare: world => {
+        standing(world);
+        putImage(world.target.store, controller, imageOf('arc-controller'));
+      },
+      // Late enough for the registry to have proven itself with another image.
+      source: [
+        rule(
+          {kind: 'manifest', method: 'GET', repository: 'arcdata/arc-controller'},
+          {effect: 'delay', ms: 600},
+          {times: always}
+        )
+      ],
+      target: [missing(engine.digest)],
+      end: {refused: [engine.digest]},
+      also: ({target}) => {
+        const looked = asked(target.requests, 'blob', 'HEAD', 'GET').filter(({path}) =>
+          path.endsWith(engine.digest)
+        );
+        return looked.length > 0 ? [] : ['nobody looked'];
+      }
+    });
+    expect(findings).toEqual([]);
+  });
+
+  test('of a blob that it says is there when it is mounted from itself', async () => {
+    const findings = await play({
+      id: 'presumed',
+      name: 'the catalogue is empty, and so is the blob',
+      prepare: ({target}) => {
+        target.store.putBlob(controller, engine.bytes);
+      },
+      target: [
+        rule(
+          {kind: 'catalog'},
+          {effect: 'substitute', body: '{"repositories":[]}'},
+          {times: always}
+        ),
+        missing(engine.digest)
+      ],
+      end: {refused: [engine.digest]}
+    });
+    expect(findings).toEqual([]);
+  });
+
+  test('where it looks at layers and never at configs', async () => {
+    const config = imageOf('arc-dns').children[0]?.blobs[0];
+    if (config === undefined) throw new Error('no config');
+    const findings = await play({
+      id: 'layers only',
+      name: 'a config is taken and not kept',
+      targetOptions: {verifyReferences: false},
+      source: [
+        rule({kind: 'blob', digest: engine.digest}, {effect: 'delay', ms: 1500}, {times: always})
+      ],
+      target: [
+        rule(
+          {kind: 'manifest', method: 'PUT', repository: controller},
+          {effect: 'missing', digests: [common.digest, base.digest, engine.digest]}
+        ),
+        // Time enough for small blobs to land before it is heard.
+        rule({kind: 'manifest', method: 'PUT', repository: controller}, {effect: 'delay', ms: 800}),
+        rule({kind: 'upload', method: 'PUT', digest: config.digest}, {effect: 'vanish'})
+      ],
+      end: 'complete'
+    });
+    expect(findings).toEqual([]);
+  });
+});
+
+describe('what only saves questions holds nothing up', () => {
+  test.each([
+    ['fails', status(504)],
+    ['is refused', status(403)]
+  ] as const)('a catalogue of the target that %s', async (_name, effect) => {
+    const findings = await play({
+      id: 'catalogue',
+      name: 'the rest goes on at once',
+      target: [rule({kind: 'catalog'}, effect, {times: always})],
+      end: 'complete',
+      longest: 2000,
+      also: ({target}) => most(1, 'catalogues', asked(target.requests, 'catalog', 'GET').length)
+    });
+    expect(findings).toEqual([]);
+  });
+});
+
+describe('V6 the next page of a list', () => {
+  test('is of the same host, also where its path could be read as another one', async () => {
+    const findings = await play({
+      id: 'V6',
+      name: 'a double slash',
+      prepare: ({source, sink}) => {
+        source.rule(
+          rule(
+            {kind: 'tags'},
+            {
+              effect: 'headers',
+              set: {Link: `<http://127.0.0.1//${sink.name}/v2/arcdata/tags/list>; rel="next"`}
+            },
+            {times: always}
+          )
+        );
+      },
+      end: 'complete',
+      also: nothingAtSink
+    });
+    expect(findings).toEqual([]);
+  });
+
+  test('is found at once in a header that was made to be slow to read', async () => {
+    const began = performance.now();
+    const findings = await play({
+      id: 'V6',
+      name: 'many parameters',
+      source: [rule({kind: 'tags'}, {effect: 'headers', set: {Link: `<x>${';  a'.repeat(900)};`}})],
+      end: 'complete'
+    });
+    expect(findings).toEqual([]);
+    expect(performance.now() - began).toBeLessThan(20_000);
+  });
+});
