@@ -114,7 +114,8 @@ export class Offers {
       const said = await this.#slots.run(() => offer(this.#target, repository, node, this.#signal));
       const same = said?.size === missing.length && missing.every(digest => said.has(digest));
       if (!same) proof.refuted = true;
-      else if (namesEachKind(node, said)) this.#target.learned.checks.add(node.descriptor.mediaType);
+      else if (namesEachKind(node, said))
+        this.#target.learned.checks.add(node.descriptor.mediaType);
       else proof.vain++;
       return new Set(missing);
     } finally {
