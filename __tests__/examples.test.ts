@@ -368,6 +368,8 @@ describe('the shell blocks of documents', () => {
     ],
     [/^(?:SOAK_\w+=\S+ )*npm (?:test|cit|run |i )/, 'it would start tests within tests'],
     [/^\.ci\/run/, 'it would start tests within tests'],
+    [/^npm ci$/, 'it would install what the tests run on'],
+    [/^bench\/peers\.sh$/, 'it unpacks packages of another Debian'],
     [/^cp \.env\.example \.env/, 'it is for the next line, which has a test of its own'],
     [/^gh attestation verify /, 'it asks GitHub'],
     [/^npm run local$/, 'local.test.ts runs it']

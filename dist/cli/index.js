@@ -12826,17 +12826,20 @@ class BlobReader {
             const onClose = () => {
                 settle(this.#failure('connection', 'the upload of it broke'));
             };
+            // More comes than was asked for, and its end may never: the connection is not worth it.
+            const enough = () => {
+                settle();
+                body.destroy();
+            };
             const data = (whole, release) => {
                 timer.refresh();
                 const piece = whole.subarray(skip, skip + to - cursor.at);
+                const surplus = piece.length > 0 && whole.length > skip + piece.length;
                 skip = Math.max(0, skip - whole.length);
                 if (over || piece.length === 0) {
                     release();
-                    // More than was asked for: the end may never come, and the connection is not worth it.
-                    if (cursor.at === to && whole.length > 0) {
-                        settle();
-                        body.destroy();
-                    }
+                    if (cursor.at === to && whole.length > 0)
+                        enough();
                     return;
                 }
                 try {
@@ -12854,8 +12857,12 @@ class BlobReader {
                 // Its memory is free again when the sink has handed it on.
                 if (!sink.write(piece, release))
                     body.pause();
-                // All is there: what comes after it is not wanted, but the end is, for the connection.
-                if (cursor.at === to)
+                if (cursor.at < to)
+                    return;
+                // All is there: the end is still wanted, for the connection, but nothing before it.
+                if (surplus)
+                    enough();
+                else
                     body.resume();
             };
             const broken = (text, cause) => {
