@@ -124,10 +124,14 @@ async function hashed(username: string, password: string): Promise<string> {
   return line;
 }
 
-/** Waits at most ten seconds for an answer of any status. */
+/**
+ * Waits at most ten seconds for an answer of any status, which this registry's own log has too: another
+ * one may have taken the port, and would answer just as well.
+ */
 async function answers(url: string, registry: Program): Promise<boolean> {
+  const logged = () => registry.stdout().some(line => line.includes('/v2/'));
   for (let left = 200; left > 0 && !registry.exited(); left--) {
-    if (await ping(url)) return true;
+    if ((await ping(url)) && logged()) return true;
     await new Promise(resolve => setTimeout(resolve, 50));
   }
   return false;
