@@ -347,3 +347,27 @@ describe('help', () => {
     expect(longest).toBeLessThanOrEqual(Math.min(120, Math.max(width, 90)));
   });
 });
+
+describe('flags that would do nothing', () => {
+  it('are refused by demo, and by verify where nothing is mirrored', () => {
+    expect(mistakes('demo', '--dry-run', '--images=arc-dns')).toEqual([
+      'demo has no use for --dry-run, --images; leave it out'
+    ]);
+    expect(mistakes('verify', '--engine=docker', '--publish=false', '--images=arc-dns')).toEqual([
+      'verify has no use for --engine, --publish; leave it out'
+    ]);
+    expect(mistakes('demo', '--json', '--yes')).toEqual([]);
+    expect(mistakes('help', '--dry-run')).toEqual([]);
+  });
+
+  it('keep-login is for workflows: nothing signs out again here', () => {
+    const [mistake] = mistakes('--keep-login', '--target-repository=arcdata');
+    expect(mistake).toMatch(/^--keep-login is for workflows.*docker login$/);
+    expect(mistakes('--no-keep-login')).toEqual([]);
+    expect(helpText()).toContain('in workflows only');
+  });
+
+  it('a value behind a boolean is told how to be written', () => {
+    expect(mistakes('--dry-run', 'false').join()).toContain('such as --publish=false');
+  });
+});

@@ -36404,7 +36404,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _docker_install_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(4986);
 /* harmony import */ var _inputs_error_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1551);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(766);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(731);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(1498);
 /* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(6661);
 /* harmony import */ var _report_actions_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(8886);
 /* harmony import */ var _report_help_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(9491);
@@ -37762,7 +37762,7 @@ class Refusal extends Error {
 
 /***/ }),
 
-/***/ 731:
+/***/ 1498:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -39167,7 +39167,7 @@ class Registry {
             const { used } = this.#authorizer;
             return this.credentials.kind === 'anonymous'
                 ? `Give its user name and password, or sign in with docker first; ${used}.`
-                : `The user name or the password is not taken: check both; ${used}.`;
+                : `They are not taken: check the user name and the password; ${used}.`;
         }
         if (status === 400 && greeted && this.origin.protocol === 'http:')
             return 'It may speak https: then take it out of insecure-registries.';
@@ -41112,6 +41112,20 @@ function imageResult({ image }, names, end) {
     };
 }
 
+;// CONCATENATED MODULE: ./src/mirror/once.ts
+/**
+ * Asks once for each key, whoever needs the answer: later ones get what the first one is waiting for.
+ * A failure is remembered as well.
+ */
+function once(known, key, ask) {
+    let asked = known.get(key);
+    if (asked === undefined) {
+        asked = ask();
+        known.set(key, asked);
+    }
+    return asked;
+}
+
 ;// CONCATENATED MODULE: ./src/mirror/repositories.ts
 /**
  * Which of the target's repositories hold something, by its catalogue: one question in place of one for
@@ -41195,6 +41209,7 @@ class Repositories {
 }
 
 ;// CONCATENATED MODULE: ./src/mirror/survey.ts
+
 
 
 
@@ -41330,12 +41345,7 @@ class Survey {
         return new Set(there.flat());
     }
     #stand(image) {
-        const known = this.#standings.get(image);
-        if (known !== undefined)
-            return known;
-        const asked = this.#look(image);
-        this.#standings.set(image, asked);
-        return asked;
+        return once(this.#standings, image, () => this.#look(image));
     }
     async #look(image) {
         const { target, slots, signal } = this.#options;
@@ -41364,12 +41374,7 @@ class Survey {
     }
     /** What is there of an image that is not tagged yet: by offering its manifests, else by looking. */
     #ask(image) {
-        const known = this.#askings.get(image);
-        if (known !== undefined)
-            return known;
-        const asking = this.#askAbout(image);
-        this.#askings.set(image, asking);
-        return asking;
+        return once(this.#askings, image, () => this.#askAbout(image));
     }
     async #askAbout(image) {
         const { repository } = image.target;
@@ -41401,28 +41406,17 @@ class Survey {
         return true;
     }
     #tag(repository, tag) {
-        const key = `${repository}:${tag}`;
-        const known = this.#tags.get(key);
-        if (known !== undefined)
-            return known;
         const { target, slots, signal } = this.#options;
-        const asked = this.#repositories
-            .exists(repository)
-            .then(exists => exists ? slots.run(() => resolveManifest(target, repository, tag, signal)) : undefined);
-        this.#tags.set(key, asked);
-        return asked;
+        return once(this.#tags, `${repository}:${tag}`, async () => (await this.#repositories.exists(repository))
+            ? await slots.run(() => resolveManifest(target, repository, tag, signal))
+            : undefined);
     }
     #has(repository, blob) {
-        const key = pair(repository, blob.digest);
-        const known = this.#blobs.get(key);
-        if (known !== undefined)
-            return known;
         const { target, slots, signal } = this.#options;
-        const asked = slots
-            .run(() => hasBlob(target, repository, blob, signal))
-            .then(has => has === 'present');
-        this.#blobs.set(key, asked);
-        return asked;
+        return once(this.#blobs, pair(repository, blob.digest), async () => {
+            const has = await slots.run(() => hasBlob(target, repository, blob, signal));
+            return has === 'present';
+        });
     }
 }
 
@@ -42073,6 +42067,8 @@ function shortOf(digest) {
 const largestPage = 8 * 1024 * 1024;
 /** The most bytes of all pages: a hundred thousand tags. */
 const pages_largestList = 16 * 1024 * 1024;
+/** The most characters of a Link header: whoever cuts one off takes a part of a list for the whole. */
+const longestLink = 8192;
 /** The most pages; with a thousand entries each, more than any registry was seen to have. */
 const mostPages = 1000;
 /**
@@ -42115,13 +42111,12 @@ async function collect(registry, list) {
         if (until !== undefined && page.entries.some(until))
             return entries;
         next = follow(page.link, url, registry);
-        if (next !== undefined &&
-            (seen.has(next.href) || seen.size >= mostPages || size > pages_largestList)) {
-            throw new registry_error/* RegistryError */.gl('unsafe', `${registry.name}: the list of ${key} has no end`, {
-                host: registry.name,
-                path: url.pathname
-            });
-        }
+        if (next === undefined)
+            continue;
+        if (size > pages_largestList)
+            throw unsafe(registry, url, `the list of ${key} goes on beyond ${pages_largestList} bytes`);
+        if (seen.has(next.href) || seen.size >= mostPages)
+            throw unsafe(registry, url, `the list of ${key} has no end`);
     }
     return entries;
 }
@@ -42142,22 +42137,27 @@ function parse(body, key, place) {
 /** @see https://www.rfc-editor.org/rfc/rfc8288#section-3 */
 function follow(header, from, registry) {
     const text = Array.isArray(header) ? header.join(', ') : (header ?? '');
-    const target = /<([^<>]*)>\s*(?:;[^;,]*)*;\s*rel="?next"?/i.exec(text.slice(0, 4096))?.[1];
+    if (text.length > longestLink)
+        throw unsafe(registry, from, `its Link header has more than ${longestLink} characters`);
+    const target = /<([^<>]*)>\s*(?:;[^;,]*)*;\s*rel="?next"?/i.exec(text)?.[1];
     if (target === undefined || !URL.canParse(target, from.href))
         return undefined;
     const url = new URL(target, from);
     // Behind a proxy the registry may not know its own scheme and port: the path is what counts.
-    if (url.hostname !== from.hostname) {
-        throw new registry_error/* RegistryError */.gl('unsafe', `${registry.name}: the list goes on at another host, which is not followed`, {
-            host: registry.name,
-            path: from.pathname
-        });
-    }
+    if (url.hostname !== from.hostname)
+        throw unsafe(registry, from, 'the list goes on at another host, which is not followed');
     // Set, not parsed anew: `//elsewhere/` is a path here, and no host.
     const here = new URL(registry.origin);
     here.pathname = url.pathname;
     here.search = url.search;
     return here;
+}
+function unsafe(registry, { pathname }, text) {
+    return new registry_error/* RegistryError */.gl('unsafe', `${registry.name}: ${text}`, {
+        host: registry.name,
+        path: pathname,
+        advice: 'See what the registry, or what stands in front of it, answers there.'
+    });
 }
 
 ;// CONCATENATED MODULE: ./src/registry/tags.ts
@@ -42743,6 +42743,7 @@ function measure(request, root, attached, registry) {
 
 
 
+
 /** The roots of images: each tag of the source is read once in a run, and by digest from then on. */
 class Roots {
     #registries;
@@ -42807,14 +42808,8 @@ class Roots {
         });
     }
     #fetch(repository, tag) {
-        const key = `${repository}:${tag}`;
         const { slots, signal } = this.#around;
-        const known = this.#known.get(key);
-        if (known !== undefined)
-            return known;
-        const asked = slots.run(() => getManifest(this.#registries.source, repository, tag, signal));
-        this.#known.set(key, asked);
-        return asked;
+        return once(this.#known, `${repository}:${tag}`, () => slots.run(() => getManifest(this.#registries.source, repository, tag, signal)));
     }
 }
 /** The images that the settings ask for; the chart goes with them, under its own version. */
@@ -44019,7 +44014,7 @@ class Wires {
         if (this.#buffers.length < mostKept)
             this.#buffers.push(buffer);
     }
-    /** Closes what is idle. */
+    /** Closes all that is open, also where an answer is still under way. */
     close() {
         for (const line of [...this.#open])
             line.destroy();

@@ -1,3 +1,5 @@
+import {once} from 'node:events';
+import {type AddressInfo, createServer, type Socket} from 'node:net';
 import {PassThrough} from 'node:stream';
 
 import {describe, expect, test} from '@jest/globals';
@@ -5,12 +7,16 @@ import {describe, expect, test} from '@jest/globals';
 import {type EmbeddedOptions, EmbeddedRegistry} from '../../src/demo/registry.ts';
 import {silent} from '../../src/log.ts';
 import {digestOf} from '../../src/oci/digest.ts';
-import {hasBlob} from '../../src/registry/blobs.ts';
+import {type RegistryName} from '../../src/oci/reference.ts';
+import {hasBlob, openBlob} from '../../src/registry/blobs.ts';
+import {explain} from '../../src/registry/explain.ts';
 import {getManifest} from '../../src/registry/manifests.ts';
+import {Names} from '../../src/registry/names.ts';
 import {BlobReader} from '../../src/registry/reader.ts';
-import {Registry} from '../../src/registry/registry.ts';
+import {ping, Registry} from '../../src/registry/registry.ts';
 import {listTags} from '../../src/registry/tags.ts';
 import {Transport} from '../../src/registry/transport.ts';
+import {mirrorRun} from '../support/mirror-run.ts';
 import {putImage, smallRelease, smallTag} from '../support/small-release.ts';
 import {account, always, rule, status} from '../support/rows.ts';
 import {VirtualClock} from '../support/virtual-clock.ts';
@@ -18,6 +24,22 @@ import {VirtualClock} from '../support/virtual-clock.ts';
 const repository = 'arcdata/arc-bootstrapper';
 const image = smallRelease().images.get('arc-bootstrapper');
 const {signal} = new AbortController();
+
+/** A registry by its name; with the password of the account, or another one, or none. */
+function client(name: RegistryName, transport: Transport, password?: string): Registry {
+  const from = 'a test';
+  return new Registry({
+    name,
+    plainHttp: true,
+    credentials:
+      password === undefined
+        ? {kind: 'anonymous', from}
+        : {kind: 'password', username: account.username, password, from},
+    transport,
+    log: silent,
+    actions: 'pull'
+  });
+}
 
 /** An embedded registry with one image, and the client's view of it. */
 async function open(options: EmbeddedOptions = {}) {
@@ -109,7 +131,94 @@ describe('a registry', () => {
     const body = JSON.stringify({name: repository, tags});
     server.rule(rule({kind: 'tags'}, {effect: 'substitute', body}, {times: always}));
     server.rule(rule({kind: 'tags'}, {effect: 'link', mode: 'endless'}, {times: always}));
-    await expect(listTags(registry, repository, signal)).rejects.toThrow('has no end');
+    await expect(listTags(registry, repository, signal)).rejects.toThrow('goes on beyond');
     expect(server.requests.filter(({kind}) => kind === 'tags').length).toBeLessThan(8);
   });
+
+  test('whose next page has an address without end is not taken for whole', async () => {
+    await using world = await open();
+    const {server, registry} = world;
+    const Link = `</v2/${repository}/tags/list?last=${'x'.repeat(9000)}>; rel="next"`;
+    server.rule(rule({kind: 'tags'}, {effect: 'headers', set: {Link}}));
+    await expect(listTags(registry, repository, signal)).rejects.toThrow('Link header');
+  });
+
+  test('that redirects and never ends its answer does not keep the connection', async () => {
+    const seen = {requests: 0, closed: 0};
+    await using server = createServer((socket: Socket) => {
+      socket.on('error', () => undefined).once('close', () => seen.closed++);
+      socket.on('data', () => {
+        const first = ++seen.requests === 1;
+        const head = first ? '307 Over there\r\nLocation: /v2/there' : '200 OK';
+        socket.write(`HTTP/1.1 ${head}\r\nContent-Length: 10\r\n\r\n${first ? 'x' : '0123456789'}`);
+      });
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const {port} = server.address() as AddressInfo;
+    const transport = new Transport();
+    const registry = client(`127.0.0.1:${port}` as RegistryName, transport);
+    const bytes = Buffer.from('0123456789');
+    const descriptor = {mediaType: '', digest: digestOf(bytes), size: bytes.length};
+    const range = {offset: 0, end: descriptor.size};
+    const {answer} = await openBlob(registry, repository, descriptor, range, signal);
+    expect(answer.status).toBe(200);
+    // Of its own accord, before the transport is closed.
+    for (let i = 0; i < 400 && seen.closed === 0; i++) await new Promise(go => setTimeout(go, 10));
+    expect(seen.closed).toBe(1);
+    transport.close();
+  });
+});
+
+describe('the advice at the greeting', () => {
+  test.each([
+    ['a wrong password', 'wrong', /not taken: check the user name and the password/],
+    ['no password at all', undefined, /Give its user name and password.*no credentials were used/]
+  ])('for %s says what to check, and of no repository', async (_name, password, advice) => {
+    await using world = await open({auth: {...account, kind: 'basic'}});
+    const {server, registry} = world;
+    const asking = client(server.name, registry.transport, password);
+    const greeted = ping(asking, [{repository, actions: 'pull'}], signal);
+    await expect(greeted).rejects.toMatchObject({
+      status: 401,
+      advice: expect.stringMatching(advice),
+      repository: undefined
+    });
+  });
+
+  test('for plain http at a port that speaks TLS says so', async () => {
+    await using world = await open();
+    const {server, registry} = world;
+    server.rule(rule({kind: 'ping'}, status(400)));
+    await expect(ping(registry, [], signal)).rejects.toMatchObject({
+      advice: expect.stringContaining('insecure-registries')
+    });
+  });
+});
+
+test('what TLS libraries say is cut down to its reason', () => {
+  const text =
+    'write EPROTO 804C47FC5C7F0000:error:0A00010B:SSL routines:ssl3_get_record:wrong version number:../ssl3_record.c:350:';
+  const error = Object.assign(new Error(text), {code: 'EPROTO'});
+  const outgoing = {
+    ...{method: 'GET', url: new URL('https://r.example/v2/'), headers: {}, answerWithin: 1, signal}
+  };
+  const told = explain(error, outgoing, new Names());
+  expect((told as Error).message).toMatch(/as it should: wrong version number$/);
+});
+
+test('a run that failed asks nothing more', async () => {
+  const clock = new VirtualClock();
+  await using source = await EmbeddedRegistry.start({now: clock.now});
+  await using target = await EmbeddedRegistry.start({now: clock.now});
+  source.rule(rule({kind: 'tags'}, status(503), {times: always}));
+  source.rule(rule({kind: 'manifest'}, status(503), {times: always}));
+  source.rule(rule({kind: 'catalog'}, status(503), {times: always}));
+  target.rule(rule({}, status(401, {headers: {'WWW-Authenticate': 'Negotiate'}}), {times: always}));
+  const {record} = await mirrorRun({source, target, clock});
+  expect(record.failure).toBeDefined();
+  const asked = source.requests.length;
+  await new Promise(resolve => setTimeout(resolve, 1000));
+  // What was on its way still arrives; waits are virtual, so that whoever went on would be far by now.
+  expect(source.requests.length - asked).toBeLessThan(5);
 });

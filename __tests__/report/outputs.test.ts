@@ -168,6 +168,7 @@ describe('the verdict', () => {
       `Staged 5 images of ${tag} at myregistry.azurecr.io/mirror/arcdata in 1 min 23 s: 255 MB copied, 374 MB mounted, 615 B already there. No tag was pushed.`
     ],
     ['nothing', aRecord([]), 'There was nothing to mirror.'],
+    ['nothing', aRecord([], {reason: 'Is it v1.46?'}), 'Is it v1.46?'],
     [
       'nothing',
       aRecord([], {reason: `Already up to date: the target has ${tag} whole.`}),

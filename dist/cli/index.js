@@ -5132,7 +5132,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var node_os__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_os__WEBPACK_IMPORTED_MODULE_0__);
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6760);
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_1___default = /*#__PURE__*/__nccwpck_require__.n(node_path__WEBPACK_IMPORTED_MODULE_1__);
-/* harmony import */ var _cli_arguments_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1506);
+/* harmony import */ var _cli_arguments_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(9056);
 /* harmony import */ var _cli_demo_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1007);
 /* harmony import */ var _cli_error_js__WEBPACK_IMPORTED_MODULE_18__ = __nccwpck_require__(2836);
 /* harmony import */ var _cli_help_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(7911);
@@ -5267,39 +5267,28 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 1506:
+/***/ 9056:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   Ae: () => (/* binding */ ownFlags),
-/* harmony export */   Lp: () => (/* binding */ ownValues),
-/* harmony export */   We: () => (/* binding */ parseArguments)
-/* harmony export */ });
-/* harmony import */ var node_util__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7975);
-/* harmony import */ var node_util__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_util__WEBPACK_IMPORTED_MODULE_0__);
-/* harmony import */ var _inputs_nearest_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(3915);
-/* harmony import */ var _inputs_table_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(5541);
-/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(4192);
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2836);
 
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  Ae: () => (/* binding */ ownFlags),
+  Lp: () => (/* binding */ ownValues),
+  We: () => (/* binding */ parseArguments)
+});
 
-
-
-
-/** The flags that are no inputs, and what they do. */
-const ownFlags = {
-    'source-password-stdin': 'Read the password at the source from standard input.',
-    'target-password-stdin': 'Read the password at the target from standard input.',
-    against: 'With verify: compare the target with this lock file; no source is needed.',
-    json: 'Write the result as JSON to standard output.',
-    yes: 'Ask nothing; what is missing takes its default.',
-    'no-input': 'The same as --yes.',
-    help: 'Show this text.',
-    version: 'Show the version.'
-};
-const own = Object.keys(ownFlags);
-/** The flags of our own that take a value, and what that is. */
-const ownValues = new Map([['against', 'FILE']]);
+// EXTERNAL MODULE: external "node:util"
+var external_node_util_ = __nccwpck_require__(7975);
+// EXTERNAL MODULE: ./src/inputs/nearest.ts
+var nearest = __nccwpck_require__(3915);
+// EXTERNAL MODULE: ./src/inputs/table.ts
+var table = __nccwpck_require__(5541);
+// EXTERNAL MODULE: ./src/oci/clean.ts
+var clean = __nccwpck_require__(4192);
+// EXTERNAL MODULE: ./src/cli/error.ts
+var error = __nccwpck_require__(2836);
+;// CONCATENATED MODULE: ./src/cli/misplaced.ts
 /** What says how to mirror has no place where nothing is mirrored. */
 const besideVerify = [
     'engine',
@@ -5319,6 +5308,54 @@ const besideAgainst = [
     'chart',
     'referrers'
 ];
+/** Flags that would do nothing where they stand, a mistake each: they would promise something. */
+function misplaced(command, given, beside) {
+    if (command === 'help' || command === 'version')
+        return [];
+    const { against, sourcePasswordOnStdin } = beside;
+    const mistakes = [];
+    const among = (names) => names.filter(name => given.has(name)).map(name => `--${name}`);
+    const idle = command === 'demo' ? [...given.keys()] : command === 'verify' ? besideVerify : [];
+    const strange = among(idle);
+    if (strange.length > 0)
+        mistakes.push(`${command} has no use for ${strange.join(', ')}; leave it out`);
+    if (given.get('keep-login')?.value === 'true' && command !== 'demo')
+        mistakes.push('--keep-login is for workflows, which sign out again at their end; here, sign in with docker login');
+    if (command === 'verify' && given.has('lock-file'))
+        mistakes.push('verify writes no lock file, so --lock-file has no place here; to compare with one, use --against');
+    if (!against)
+        return mistakes;
+    if (command !== 'verify')
+        mistakes.push('--against belongs to the command verify');
+    const compared = among(besideAgainst);
+    if (sourcePasswordOnStdin)
+        compared.push('--source-password-stdin');
+    if (compared.length > 0)
+        mistakes.push(`with --against the lock file says what is compared; leave out ${compared.join(', ')}`);
+    return mistakes;
+}
+
+;// CONCATENATED MODULE: ./src/cli/arguments.ts
+
+
+
+
+
+
+/** The flags that are no inputs, and what they do. */
+const ownFlags = {
+    'source-password-stdin': 'Read the password at the source from standard input.',
+    'target-password-stdin': 'Read the password at the target from standard input.',
+    against: 'With verify: compare the target with this lock file; no source is needed.',
+    json: 'Write the result as JSON to standard output.',
+    yes: 'Ask nothing; what is missing takes its default.',
+    'no-input': 'The same as --yes.',
+    help: 'Show this text.',
+    version: 'Show the version.'
+};
+const own = Object.keys(ownFlags);
+/** The flags of our own that take a value, and what that is. */
+const ownValues = new Map([['against', 'FILE']]);
 const commands = ['mirror', 'demo', 'verify', 'help', 'version'];
 /**
  * Takes a command line apart, without the two first items of `process.argv`. Lists repeat their flag
@@ -5326,12 +5363,12 @@ const commands = ['mirror', 'demo', 'verify', 'help', 'version'];
  * @throws UsageError with everything that cannot be understood, a line each; it never holds a value
  */
 function parseArguments(argv) {
-    const { tokens } = (0,node_util__WEBPACK_IMPORTED_MODULE_0__.parseArgs)({
+    const { tokens } = (0,external_node_util_.parseArgs)({
         args: [...argv],
         strict: false,
         tokens: true,
         options: Object.fromEntries([
-            ..._inputs_table_js__WEBPACK_IMPORTED_MODULE_1__/* .inputTable */ .Fu.map(({ name, form }) => [
+            ...table/* inputTable */.Fu.map(({ name, form }) => [
                 name,
                 { type: form === 'boolean' ? 'boolean' : 'string' }
             ]),
@@ -5370,12 +5407,12 @@ class ArgumentReader {
                 this.#mistakes.add(`--${name} takes no value`);
             this.#flags.add(name);
         }
-        else if ((0,_inputs_table_js__WEBPACK_IMPORTED_MODULE_1__/* .isInputName */ .wp)(name)) {
+        else if ((0,table/* isInputName */.wp)(name)) {
             this.#input(name, value, inlineValue === true);
         }
         else if (negated !== undefined &&
-            (0,_inputs_table_js__WEBPACK_IMPORTED_MODULE_1__/* .isInputName */ .wp)(negated) &&
-            (0,_inputs_table_js__WEBPACK_IMPORTED_MODULE_1__/* .inputRow */ .bd)(negated).form === 'boolean' &&
+            (0,table/* isInputName */.wp)(negated) &&
+            (0,table/* inputRow */.bd)(negated).form === 'boolean' &&
             value === undefined) {
             this.#set(negated, 'false');
         }
@@ -5390,10 +5427,14 @@ class ArgumentReader {
         if (stdin.length > 1) {
             this.#mistakes.add('only one password can come over standard input; give the other one by its variable');
         }
-        this.#checkPlace(command);
-        this.#checkVerify(command);
+        const beside = {
+            against: this.#against !== undefined,
+            sourcePasswordOnStdin: stdin.includes('source-password')
+        };
+        for (const mistake of misplaced(command, this.#given, beside))
+            this.#mistakes.add(mistake);
         if (this.#mistakes.size > 0)
-            throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .UsageError */ .e([...this.#mistakes].join('\n'));
+            throw new error/* UsageError */.e([...this.#mistakes].join('\n'));
         return {
             command,
             given: this.#given,
@@ -5404,7 +5445,7 @@ class ArgumentReader {
         };
     }
     #input(name, value, inline) {
-        const { form, variable } = (0,_inputs_table_js__WEBPACK_IMPORTED_MODULE_1__/* .inputRow */ .bd)(name);
+        const { form, variable } = (0,table/* inputRow */.bd)(name);
         if (form === 'secret') {
             // Whoever can list the processes of this machine can read its arguments.
             this.#mistakes.add(`--${name} is not taken, since other users of this machine could read it; set ${variable ?? ''}, use --${name}-stdin, or leave it out and be asked`);
@@ -5427,35 +5468,9 @@ class ArgumentReader {
         else
             this.#against = value;
     }
-    /** Flags that do nothing would promise something. */
-    #checkPlace(command) {
-        if (this.#given.get('keep-login')?.value === 'true')
-            this.#mistakes.add('--keep-login is for workflows, which sign out again at their end; here, sign in with docker login');
-        const idle = (names) => names.filter(name => this.#given.has(name)).map(name => `--${name}`);
-        const strange = command === 'demo' ? idle([...this.#given.keys()]) : [];
-        if (command === 'verify')
-            strange.push(...idle(besideVerify));
-        if (strange.length > 0)
-            this.#mistakes.add(`${command} has no use for ${strange.join(', ')}; leave it out`);
-    }
-    #checkVerify(command) {
-        if (command === 'verify' && this.#given.has('lock-file')) {
-            this.#mistakes.add('verify writes no lock file, so --lock-file has no place here; to compare with one, use --against');
-        }
-        if (this.#against === undefined)
-            return;
-        if (command !== 'verify' && command !== 'help' && command !== 'version')
-            this.#mistakes.add('--against belongs to the command verify');
-        const idle = besideAgainst.filter(name => this.#given.has(name)).map(name => `--${name}`);
-        if (this.#flags.has('source-password-stdin'))
-            idle.push('--source-password-stdin');
-        if (idle.length > 0) {
-            this.#mistakes.add(`with --against the lock file says what is compared; leave out ${idle.join(', ')}`);
-        }
-    }
     #set(name, value) {
         const before = this.#given.get(name);
-        const { form } = (0,_inputs_table_js__WEBPACK_IMPORTED_MODULE_1__/* .inputRow */ .bd)(name);
+        const { form } = (0,table/* inputRow */.bd)(name);
         if (before !== undefined && form !== 'list' && before.value !== value) {
             this.#mistakes.add(`--${name} is given twice, with different values`);
         }
@@ -5466,9 +5481,9 @@ class ArgumentReader {
         this.#strange = true;
         // -phunter2 may be a password in docker's manner, so only the first letter is shown.
         const short = !written.startsWith('--');
-        const flag = short ? written.slice(0, 2) : `--${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .clean */ .uH)(name, 60)}`;
-        const known = [..._inputs_table_js__WEBPACK_IMPORTED_MODULE_1__/* .inputTable */ .Fu.map(row => row.name), ...own];
-        this.#mistakes.add(`${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .clean */ .uH)(flag)} is not known${short ? '' : (0,_inputs_nearest_js__WEBPACK_IMPORTED_MODULE_4__/* .didYouMean */ .a)(name, known, '--')} (--help lists all flags)`);
+        const flag = short ? written.slice(0, 2) : `--${(0,clean/* clean */.uH)(name, 60)}`;
+        const known = [...table/* inputTable */.Fu.map(row => row.name), ...own];
+        this.#mistakes.add(`${(0,clean/* clean */.uH)(flag)} is not known${short ? '' : (0,nearest/* didYouMean */.a)(name, known, '--')} (--help lists all flags)`);
     }
     #command() {
         const [first, ...more] = this.#words;
@@ -5484,8 +5499,8 @@ class ArgumentReader {
             return command ?? 'mirror';
         if (command === undefined) {
             // Shown only where it looks like a command: it may as well be a password gone astray.
-            const meant = (0,_inputs_nearest_js__WEBPACK_IMPORTED_MODULE_4__/* .didYouMean */ .a)(first, commands);
-            const word = meant === '' ? 'a word on the command line' : JSON.stringify((0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .clean */ .uH)(first, 60));
+            const meant = (0,nearest/* didYouMean */.a)(first, commands);
+            const word = meant === '' ? 'a word on the command line' : JSON.stringify((0,clean/* clean */.uH)(first, 60));
             this.#mistakes.add(`${word} is no command${meant}; known are ${commands.join(', ')}; a boolean takes its value with =, such as --publish=false`);
         }
         else if (more.length > 0 && command !== 'help') {
@@ -8606,7 +8621,7 @@ class CancelledError extends Error {
 /* harmony export */ });
 /* harmony import */ var _inputs_table_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(5541);
 /* harmony import */ var _report_wrap_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8748);
-/* harmony import */ var _arguments_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1506);
+/* harmony import */ var _arguments_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(9056);
 
 
 
@@ -8656,8 +8671,9 @@ const placeholder = {
     number: 'NUMBER',
     path: 'FILE'
 };
-function about({ meaning, default: value, otherwise, variable }) {
+function about({ name, meaning, default: value, otherwise, variable }) {
     const notes = [
+        ...(name === 'keep-login' ? ['in workflows only'] : []),
         ...(value !== undefined ? [`default: ${value}`] : []),
         ...(otherwise !== undefined ? [`default: ${otherwise}`] : []),
         ...(variable !== undefined ? [`or ${variable}`] : [])
@@ -13716,6 +13732,8 @@ function imageResult({ image }, names, end) {
     };
 }
 
+// EXTERNAL MODULE: ./src/mirror/once.ts
+var once = __nccwpck_require__(8434);
 ;// CONCATENATED MODULE: ./src/mirror/repositories.ts
 /**
  * Which of the target's repositories hold something, by its catalogue: one question in place of one for
@@ -13799,6 +13817,7 @@ class Repositories {
 }
 
 ;// CONCATENATED MODULE: ./src/mirror/survey.ts
+
 
 
 
@@ -13934,12 +13953,7 @@ class Survey {
         return new Set(there.flat());
     }
     #stand(image) {
-        const known = this.#standings.get(image);
-        if (known !== undefined)
-            return known;
-        const asked = this.#look(image);
-        this.#standings.set(image, asked);
-        return asked;
+        return (0,once/* once */.O)(this.#standings, image, () => this.#look(image));
     }
     async #look(image) {
         const { target, slots, signal } = this.#options;
@@ -13968,12 +13982,7 @@ class Survey {
     }
     /** What is there of an image that is not tagged yet: by offering its manifests, else by looking. */
     #ask(image) {
-        const known = this.#askings.get(image);
-        if (known !== undefined)
-            return known;
-        const asking = this.#askAbout(image);
-        this.#askings.set(image, asking);
-        return asking;
+        return (0,once/* once */.O)(this.#askings, image, () => this.#askAbout(image));
     }
     async #askAbout(image) {
         const { repository } = image.target;
@@ -14005,28 +14014,17 @@ class Survey {
         return true;
     }
     #tag(repository, tag) {
-        const key = `${repository}:${tag}`;
-        const known = this.#tags.get(key);
-        if (known !== undefined)
-            return known;
         const { target, slots, signal } = this.#options;
-        const asked = this.#repositories
-            .exists(repository)
-            .then(exists => exists ? slots.run(() => (0,registry_manifests/* resolveManifest */.K9)(target, repository, tag, signal)) : undefined);
-        this.#tags.set(key, asked);
-        return asked;
+        return (0,once/* once */.O)(this.#tags, `${repository}:${tag}`, async () => (await this.#repositories.exists(repository))
+            ? await slots.run(() => (0,registry_manifests/* resolveManifest */.K9)(target, repository, tag, signal))
+            : undefined);
     }
     #has(repository, blob) {
-        const key = (0,mirror_plan/* pair */.V2)(repository, blob.digest);
-        const known = this.#blobs.get(key);
-        if (known !== undefined)
-            return known;
         const { target, slots, signal } = this.#options;
-        const asked = slots
-            .run(() => (0,registry_blobs/* hasBlob */.is)(target, repository, blob, signal))
-            .then(has => has === 'present');
-        this.#blobs.set(key, asked);
-        return asked;
+        return (0,once/* once */.O)(this.#blobs, (0,mirror_plan/* pair */.V2)(repository, blob.digest), async () => {
+            const has = await slots.run(() => (0,registry_blobs/* hasBlob */.is)(target, repository, blob, signal));
+            return has === 'present';
+        });
     }
 }
 
@@ -15979,6 +15977,28 @@ function refuseHalf(release, failed, left = []) {
 
 /***/ }),
 
+/***/ 8434:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   O: () => (/* binding */ once)
+/* harmony export */ });
+/**
+ * Asks once for each key, whoever needs the answer: later ones get what the first one is waiting for.
+ * A failure is remembered as well.
+ */
+function once(known, key, ask) {
+    let asked = known.get(key);
+    if (asked === undefined) {
+        asked = ask();
+        known.set(key, asked);
+    }
+    return asked;
+}
+
+
+/***/ }),
+
 /***/ 4236:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
@@ -17713,6 +17733,8 @@ function decode(raw, encoding, expected, fail) {
 const largestPage = 8 * 1024 * 1024;
 /** The most bytes of all pages: a hundred thousand tags. */
 const largestList = 16 * 1024 * 1024;
+/** The most characters of a Link header: whoever cuts one off takes a part of a list for the whole. */
+const longestLink = 8192;
 /** The most pages; with a thousand entries each, more than any registry was seen to have. */
 const mostPages = 1000;
 /**
@@ -17755,13 +17777,12 @@ async function collect(registry, list) {
         if (until !== undefined && page.entries.some(until))
             return entries;
         next = follow(page.link, url, registry);
-        if (next !== undefined &&
-            (seen.has(next.href) || seen.size >= mostPages || size > largestList)) {
-            throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .RegistryError */ .gl('unsafe', `${registry.name}: the list of ${key} has no end`, {
-                host: registry.name,
-                path: url.pathname
-            });
-        }
+        if (next === undefined)
+            continue;
+        if (size > largestList)
+            throw unsafe(registry, url, `the list of ${key} goes on beyond ${largestList} bytes`);
+        if (seen.has(next.href) || seen.size >= mostPages)
+            throw unsafe(registry, url, `the list of ${key} has no end`);
     }
     return entries;
 }
@@ -17782,22 +17803,27 @@ function parse(body, key, place) {
 /** @see https://www.rfc-editor.org/rfc/rfc8288#section-3 */
 function follow(header, from, registry) {
     const text = Array.isArray(header) ? header.join(', ') : (header ?? '');
-    const target = /<([^<>]*)>\s*(?:;[^;,]*)*;\s*rel="?next"?/i.exec(text.slice(0, 4096))?.[1];
+    if (text.length > longestLink)
+        throw unsafe(registry, from, `its Link header has more than ${longestLink} characters`);
+    const target = /<([^<>]*)>\s*(?:;[^;,]*)*;\s*rel="?next"?/i.exec(text)?.[1];
     if (target === undefined || !URL.canParse(target, from.href))
         return undefined;
     const url = new URL(target, from);
     // Behind a proxy the registry may not know its own scheme and port: the path is what counts.
-    if (url.hostname !== from.hostname) {
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .RegistryError */ .gl('unsafe', `${registry.name}: the list goes on at another host, which is not followed`, {
-            host: registry.name,
-            path: from.pathname
-        });
-    }
+    if (url.hostname !== from.hostname)
+        throw unsafe(registry, from, 'the list goes on at another host, which is not followed');
     // Set, not parsed anew: `//elsewhere/` is a path here, and no host.
     const here = new URL(registry.origin);
     here.pathname = url.pathname;
     here.search = url.search;
     return here;
+}
+function unsafe(registry, { pathname }, text) {
+    return new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .RegistryError */ .gl('unsafe', `${registry.name}: ${text}`, {
+        host: registry.name,
+        path: pathname,
+        advice: 'See what the registry, or what stands in front of it, answers there.'
+    });
 }
 
 
@@ -18871,7 +18897,7 @@ class Registry {
             const { used } = this.#authorizer;
             return this.credentials.kind === 'anonymous'
                 ? `Give its user name and password, or sign in with docker first; ${used}.`
-                : `The user name or the password is not taken: check both; ${used}.`;
+                : `They are not taken: check the user name and the password; ${used}.`;
         }
         if (status === 400 && greeted && this.origin.protocol === 'http:')
             return 'It may speak https: then take it out of insecure-registries.';
@@ -22695,7 +22721,7 @@ class Wires {
         if (this.#buffers.length < mostKept)
             this.#buffers.push(buffer);
     }
-    /** Closes what is idle. */
+    /** Closes all that is open, also where an answer is still under way. */
     close() {
         for (const line of [...this.#open])
             line.destroy();
@@ -24054,6 +24080,8 @@ function measure(request, root, attached, registry) {
     };
 }
 
+// EXTERNAL MODULE: ./src/mirror/once.ts
+var once = __nccwpck_require__(8434);
 // EXTERNAL MODULE: ./src/oci/reference.ts
 var reference = __nccwpck_require__(2148);
 // EXTERNAL MODULE: ./src/release/catalog.ts + 1 modules
@@ -24063,6 +24091,7 @@ var release_error = __nccwpck_require__(5083);
 // EXTERNAL MODULE: ./src/release/resolve.ts + 1 modules
 var resolve = __nccwpck_require__(4795);
 ;// CONCATENATED MODULE: ./src/run/roots.ts
+
 
 
 
@@ -24135,14 +24164,8 @@ class Roots {
         });
     }
     #fetch(repository, tag) {
-        const key = `${repository}:${tag}`;
         const { slots, signal } = this.#around;
-        const known = this.#known.get(key);
-        if (known !== undefined)
-            return known;
-        const asked = slots.run(() => (0,manifests/* getManifest */.c2)(this.#registries.source, repository, tag, signal));
-        this.#known.set(key, asked);
-        return asked;
+        return (0,once/* once */.O)(this.#known, `${repository}:${tag}`, () => slots.run(() => (0,manifests/* getManifest */.c2)(this.#registries.source, repository, tag, signal)));
     }
 }
 /** The images that the settings ask for; the chart goes with them, under its own version. */

@@ -5,6 +5,7 @@ import {didYouMean} from '../inputs/nearest.ts';
 import {type InputName, inputRow, inputTable, isInputName} from '../inputs/table.ts';
 import {clean} from '../oci/clean.ts';
 import {UsageError} from './error.ts';
+import {misplaced} from './misplaced.ts';
 
 /** What the program is asked to do. */
 export type Command = 'mirror' | 'demo' | 'verify' | 'help' | 'version';
@@ -40,25 +41,6 @@ type OwnFlag = keyof typeof ownFlags;
 const own = Object.keys(ownFlags) as OwnFlag[];
 /** The flags of our own that take a value, and what that is. */
 export const ownValues: ReadonlyMap<string, string> = new Map([['against', 'FILE']]);
-/** What says how to mirror has no place where nothing is mirrored. */
-const besideVerify: readonly InputName[] = [
-  'engine',
-  'concurrency',
-  'dry-run',
-  'publish',
-  'shards'
-];
-/** With a lock file, it alone says what is compared. */
-const besideAgainst: readonly InputName[] = [
-  'source-registry',
-  'source-repository',
-  'source-username',
-  'source-tag',
-  'target-tag',
-  'images',
-  'chart',
-  'referrers'
-];
 const commands: readonly Command[] = ['mirror', 'demo', 'verify', 'help', 'version'];
 
 /**
@@ -140,8 +122,11 @@ class ArgumentReader {
         'only one password can come over standard input; give the other one by its variable'
       );
     }
-    this.#checkPlace(command);
-    this.#checkVerify(command);
+    const beside = {
+      against: this.#against !== undefined,
+      sourcePasswordOnStdin: stdin.includes('source-password')
+    };
+    for (const mistake of misplaced(command, this.#given, beside)) this.#mistakes.add(mistake);
     if (this.#mistakes.size > 0) throw new UsageError([...this.#mistakes].join('\n'));
     return {
       command,
@@ -175,38 +160,6 @@ class ArgumentReader {
     else if (this.#against !== undefined && this.#against !== value)
       this.#mistakes.add('--against is given twice, with different values');
     else this.#against = value;
-  }
-
-  /** Flags that do nothing would promise something. */
-  #checkPlace(command: Command): void {
-    if (this.#given.get('keep-login')?.value === 'true')
-      this.#mistakes.add(
-        '--keep-login is for workflows, which sign out again at their end; here, sign in with docker login'
-      );
-    const idle = (names: readonly string[]) =>
-      names.filter(name => this.#given.has(name as InputName)).map(name => `--${name}`);
-    const strange = command === 'demo' ? idle([...this.#given.keys()]) : [];
-    if (command === 'verify') strange.push(...idle(besideVerify));
-    if (strange.length > 0)
-      this.#mistakes.add(`${command} has no use for ${strange.join(', ')}; leave it out`);
-  }
-
-  #checkVerify(command: Command): void {
-    if (command === 'verify' && this.#given.has('lock-file')) {
-      this.#mistakes.add(
-        'verify writes no lock file, so --lock-file has no place here; to compare with one, use --against'
-      );
-    }
-    if (this.#against === undefined) return;
-    if (command !== 'verify' && command !== 'help' && command !== 'version')
-      this.#mistakes.add('--against belongs to the command verify');
-    const idle = besideAgainst.filter(name => this.#given.has(name)).map(name => `--${name}`);
-    if (this.#flags.has('source-password-stdin')) idle.push('--source-password-stdin');
-    if (idle.length > 0) {
-      this.#mistakes.add(
-        `with --against the lock file says what is compared; leave out ${idle.join(', ')}`
-      );
-    }
   }
 
   #set(name: InputName, value: string): void {

@@ -65,8 +65,9 @@ const placeholder = {
   path: 'FILE'
 } as const;
 
-function about({meaning, default: value, otherwise, variable}: InputRow): string {
+function about({name, meaning, default: value, otherwise, variable}: InputRow): string {
   const notes = [
+    ...(name === 'keep-login' ? ['in workflows only'] : []),
     ...(value !== undefined ? [`default: ${value}`] : []),
     ...(otherwise !== undefined ? [`default: ${otherwise}`] : []),
     ...(variable !== undefined ? [`or ${variable}`] : [])

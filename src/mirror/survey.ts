@@ -6,6 +6,7 @@ import type {Registry} from '../registry/registry.ts';
 import {deferred} from './deferred.ts';
 import type {Image, Node} from './graph.ts';
 import {Offers} from './offer.ts';
+import {once} from './once.ts';
 import {type Findings, pair, type Standing} from './plan.ts';
 import {below} from './proof.ts';
 import {Repositories} from './repositories.ts';
@@ -164,11 +165,7 @@ export class Survey {
   }
 
   #stand(image: Image): Promise<Standing> {
-    const known = this.#standings.get(image);
-    if (known !== undefined) return known;
-    const asked = this.#look(image);
-    this.#standings.set(image, asked);
-    return asked;
+    return once(this.#standings, image, () => this.#look(image));
   }
 
   async #look(image: Image): Promise<Standing> {
@@ -197,11 +194,7 @@ export class Survey {
 
   /** What is there of an image that is not tagged yet: by offering its manifests, else by looking. */
   #ask(image: Image): Promise<void> {
-    const known = this.#askings.get(image);
-    if (known !== undefined) return known;
-    const asking = this.#askAbout(image);
-    this.#askings.set(image, asking);
-    return asking;
+    return once(this.#askings, image, () => this.#askAbout(image));
   }
 
   async #askAbout(image: Image): Promise<void> {
@@ -236,28 +229,19 @@ export class Survey {
   }
 
   #tag(repository: string, tag: string): Promise<Digest | undefined> {
-    const key = `${repository}:${tag}`;
-    const known = this.#tags.get(key);
-    if (known !== undefined) return known;
     const {target, slots, signal} = this.#options;
-    const asked = this.#repositories
-      .exists(repository)
-      .then(exists =>
-        exists ? slots.run(() => resolveManifest(target, repository, tag, signal)) : undefined
-      );
-    this.#tags.set(key, asked);
-    return asked;
+    return once(this.#tags, `${repository}:${tag}`, async () =>
+      (await this.#repositories.exists(repository))
+        ? await slots.run(() => resolveManifest(target, repository, tag, signal))
+        : undefined
+    );
   }
 
   #has(repository: string, blob: Descriptor): Promise<boolean> {
-    const key = pair(repository, blob.digest);
-    const known = this.#blobs.get(key);
-    if (known !== undefined) return known;
     const {target, slots, signal} = this.#options;
-    const asked = slots
-      .run(() => hasBlob(target, repository, blob, signal))
-      .then(has => has === 'present');
-    this.#blobs.set(key, asked);
-    return asked;
+    return once(this.#blobs, pair(repository, blob.digest), async () => {
+      const has = await slots.run(() => hasBlob(target, repository, blob, signal));
+      return has === 'present';
+    });
   }
 }

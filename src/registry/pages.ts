@@ -7,6 +7,8 @@ import {discard, type Question, type Registry} from './registry.ts';
 const largestPage = 8 * 1024 * 1024;
 /** The most bytes of all pages: a hundred thousand tags. */
 const largestList = 16 * 1024 * 1024;
+/** The most characters of a Link header: whoever cuts one off takes a part of a list for the whole. */
+const longestLink = 8192;
 /** The most pages; with a thousand entries each, more than any registry was seen to have. */
 const mostPages = 1000;
 
@@ -66,15 +68,11 @@ export async function collect(registry: Registry, list: List): Promise<string[] 
     for (const entry of page.entries) entries.push(entry);
     if (until !== undefined && page.entries.some(until)) return entries;
     next = follow(page.link, url, registry);
-    if (
-      next !== undefined &&
-      (seen.has(next.href) || seen.size >= mostPages || size > largestList)
-    ) {
-      throw new RegistryError('unsafe', `${registry.name}: the list of ${key} has no end`, {
-        host: registry.name,
-        path: url.pathname
-      });
-    }
+    if (next === undefined) continue;
+    if (size > largestList)
+      throw unsafe(registry, url, `the list of ${key} goes on beyond ${largestList} bytes`);
+    if (seen.has(next.href) || seen.size >= mostPages)
+      throw unsafe(registry, url, `the list of ${key} has no end`);
   }
   return entries;
 }
@@ -98,23 +96,25 @@ function follow(
   registry: Registry
 ): URL | undefined {
   const text = Array.isArray(header) ? header.join(', ') : (header ?? '');
-  const target = /<([^<>]*)>\s*(?:;[^;,]*)*;\s*rel="?next"?/i.exec(text.slice(0, 4096))?.[1];
+  if (text.length > longestLink)
+    throw unsafe(registry, from, `its Link header has more than ${longestLink} characters`);
+  const target = /<([^<>]*)>\s*(?:;[^;,]*)*;\s*rel="?next"?/i.exec(text)?.[1];
   if (target === undefined || !URL.canParse(target, from.href)) return undefined;
   const url = new URL(target, from);
   // Behind a proxy the registry may not know its own scheme and port: the path is what counts.
-  if (url.hostname !== from.hostname) {
-    throw new RegistryError(
-      'unsafe',
-      `${registry.name}: the list goes on at another host, which is not followed`,
-      {
-        host: registry.name,
-        path: from.pathname
-      }
-    );
-  }
+  if (url.hostname !== from.hostname)
+    throw unsafe(registry, from, 'the list goes on at another host, which is not followed');
   // Set, not parsed anew: `//elsewhere/` is a path here, and no host.
   const here = new URL(registry.origin);
   here.pathname = url.pathname;
   here.search = url.search;
   return here;
+}
+
+function unsafe(registry: Registry, {pathname}: URL, text: string): RegistryError {
+  return new RegistryError('unsafe', `${registry.name}: ${text}`, {
+    host: registry.name,
+    path: pathname,
+    advice: 'See what the registry, or what stands in front of it, answers there.'
+  });
 }

@@ -312,7 +312,7 @@ export class Registry {
       const {used} = this.#authorizer;
       return this.credentials.kind === 'anonymous'
         ? `Give its user name and password, or sign in with docker first; ${used}.`
-        : `The user name or the password is not taken: check both; ${used}.`;
+        : `They are not taken: check the user name and the password; ${used}.`;
     }
     if (status === 400 && greeted && this.origin.protocol === 'http:')
       return 'It may speak https: then take it out of insecure-registries.';

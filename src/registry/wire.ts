@@ -114,7 +114,7 @@ export class Wires {
     if (this.#buffers.length < mostKept) this.#buffers.push(buffer);
   }
 
-  /** Closes what is idle. */
+  /** Closes all that is open, also where an answer is still under way. */
   close(): void {
     for (const line of [...this.#open]) line.destroy();
     this.#idle.clear();

@@ -2,6 +2,7 @@ import type {Settings} from '../inputs.ts';
 import type {Log} from '../log.ts';
 import {MirrorError} from '../mirror/error.ts';
 import {type Image, type ImageRequest, readImage} from '../mirror/graph.ts';
+import {once} from '../mirror/once.ts';
 import type {Slots} from '../mirror/slots.ts';
 import {within} from '../oci/reference.ts';
 import {RegistryError} from '../registry/error.ts';
@@ -88,13 +89,10 @@ export class Roots {
   }
 
   #fetch(repository: string, tag: string): Promise<FetchedManifest | undefined> {
-    const key = `${repository}:${tag}`;
     const {slots, signal} = this.#around;
-    const known = this.#known.get(key);
-    if (known !== undefined) return known;
-    const asked = slots.run(() => getManifest(this.#registries.source, repository, tag, signal));
-    this.#known.set(key, asked);
-    return asked;
+    return once(this.#known, `${repository}:${tag}`, () =>
+      slots.run(() => getManifest(this.#registries.source, repository, tag, signal))
+    );
   }
 }
 

@@ -1,0 +1,60 @@
+import type {Given} from '../inputs/given.ts';
+import type {InputName} from '../inputs/table.ts';
+import type {Command} from './arguments.ts';
+
+/** What a command line says beside its inputs. */
+interface Beside {
+  readonly against: boolean;
+  readonly sourcePasswordOnStdin: boolean;
+}
+
+/** What says how to mirror has no place where nothing is mirrored. */
+const besideVerify: readonly InputName[] = [
+  'engine',
+  'concurrency',
+  'dry-run',
+  'publish',
+  'shards'
+];
+
+/** With a lock file, it alone says what is compared. */
+const besideAgainst: readonly InputName[] = [
+  'source-registry',
+  'source-repository',
+  'source-username',
+  'source-tag',
+  'target-tag',
+  'images',
+  'chart',
+  'referrers'
+];
+
+/** Flags that would do nothing where they stand, a mistake each: they would promise something. */
+export function misplaced(command: Command, given: Given, beside: Beside): readonly string[] {
+  if (command === 'help' || command === 'version') return [];
+  const {against, sourcePasswordOnStdin} = beside;
+  const mistakes: string[] = [];
+  const among = (names: readonly InputName[]) =>
+    names.filter(name => given.has(name)).map(name => `--${name}`);
+  const idle = command === 'demo' ? [...given.keys()] : command === 'verify' ? besideVerify : [];
+  const strange = among(idle);
+  if (strange.length > 0)
+    mistakes.push(`${command} has no use for ${strange.join(', ')}; leave it out`);
+  if (given.get('keep-login')?.value === 'true' && command !== 'demo')
+    mistakes.push(
+      '--keep-login is for workflows, which sign out again at their end; here, sign in with docker login'
+    );
+  if (command === 'verify' && given.has('lock-file'))
+    mistakes.push(
+      'verify writes no lock file, so --lock-file has no place here; to compare with one, use --against'
+    );
+  if (!against) return mistakes;
+  if (command !== 'verify') mistakes.push('--against belongs to the command verify');
+  const compared = among(besideAgainst);
+  if (sourcePasswordOnStdin) compared.push('--source-password-stdin');
+  if (compared.length > 0)
+    mistakes.push(
+      `with --against the lock file says what is compared; leave out ${compared.join(', ')}`
+    );
+  return mistakes;
+}
