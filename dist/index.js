@@ -36301,7 +36301,7 @@ function dockerEnvironment(env, configDirectory) {
  * @throws DockerError (`missing`, `timeout`), the signal's reason; a non-zero exit is handed back
  */
 async function runDocker(args, call, stdin, capture) {
-    const { docker, configDirectory, env, log, signal, timeout } = call;
+    const { docker, configDirectory, env, log, signal, timeout, imageTimeout } = call;
     const shown = (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(`docker ${args.join(' ')}`, 300);
     log.debug(shown);
     let outcome;
@@ -36322,9 +36322,14 @@ async function runDocker(args, call, stdin, capture) {
         throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .DockerError */ .B('missing', error.message, 'Install a docker client that runs on this machine.', error);
     }
     if (outcome.timedOut) {
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .DockerError */ .B('timeout', `${shown} did not end within ${Math.round(timeout / 1000)} s and was stopped`, 'See whether the docker daemon answers (docker info), and look at its log.');
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .DockerError */ .B('timeout', imageTimeout === undefined
+            ? `${shown} did not end within ${seconds(timeout)} and was stopped`
+            : `${shown} was stopped: the ${seconds(imageTimeout)} that the image may take were over`, 'See whether the docker daemon answers (docker info), and look at its log.');
     }
     return outcome;
+}
+function seconds(milliseconds) {
+    return `${Math.round(milliseconds / 1000)} s`;
 }
 /**
  * Runs a docker command that must succeed, and hands back its standard output.
@@ -37884,154 +37889,6 @@ function about(registry, method, repository, digest, signal) {
     };
 }
 
-;// CONCATENATED MODULE: ./src/mirror/error.ts
-
-
-/** The set cannot be mirrored as it is; the message says which image and why. */
-class MirrorError extends Error {
-    name = 'MirrorError';
-    fault;
-    advice;
-    constructor(message, advice, { fault = 'source', cause } = {}) {
-        super(message, cause === undefined ? undefined : { cause });
-        this.fault = fault;
-        this.advice = advice;
-    }
-}
-/** Any error as what a report says of it. */
-function failureOf(error) {
-    if (error instanceof registry_error/* RegistryError */.gl) {
-        const { message, advice, host, repository, digest, status, attempts } = error;
-        return {
-            message,
-            host,
-            attempts,
-            kind: kindOf(error),
-            ...(advice !== undefined && { advice }),
-            ...(repository !== undefined && { repository }),
-            ...(digest !== undefined && { digest }),
-            ...(status !== undefined && { status })
-        };
-    }
-    const { message, advice } = error;
-    return {
-        message: (0,clean/* clean */.uH)(typeof message === 'string' ? message : String(error), 1000),
-        ...(typeof advice === 'string' && { advice }),
-        kind: kindOf(error)
-    };
-}
-/** `DockerError/space`: names that this house gave, never a word from outside. */
-function kindOf(error) {
-    const { name, fault } = error;
-    const known = typeof name === 'string' ? name : 'Error';
-    return typeof fault === 'string' ? `${known}/${fault}` : known;
-}
-/**
- * A release that is not whole is not published.
- * @param left images whose tags were moved before that came out, and could not be put back
- */
-function refuseHalf(release, failed, left = []) {
-    const tags = left.length === 0
-        ? 'No tag at the target stands for it.'
-        : `The target took the tags of ${left.join(', ')} and could not be made to go back; Arc looks at that of arc-controller only.`;
-    return new MirrorError(`${release} is not published: ${failed.length === 1 ? 'one image is' : `${failed.length} images are`} missing (${failed.join(', ')})`, `${tags} Run again: what has arrived is not sent again.`, { fault: 'half' });
-}
-
-;// CONCATENATED MODULE: ./src/mirror/plan.ts
-/**
- * Decides how each blob gets to where it is needed, when all is known that the target has. Each unique
- * blob is read at most once. The home of a blob is the first image that needs it, so that no two images
- * can wait for each other.
- * @throws RegistryError; the signal's reason
- */
-async function makePlan(images, survey) {
-    return plan_assign(images, await survey.findings(images));
-}
-/** Decides for each blob and repository how it gets there; pure. */
-function plan_assign(images, findings) {
-    const { standings, present, told, exists } = findings;
-    const made = new Map();
-    // Where each blob is, or will be first.
-    const homes = new Map();
-    for (const { target: { repository }, blobs } of images) {
-        for (const { digest } of blobs.values()) {
-            if (!homes.has(digest) && present.has(pair(repository, digest)))
-                homes.set(digest, repository);
-        }
-    }
-    const travelled = new Set();
-    const planned = images.map((image) => {
-        const { repository } = image.target;
-        const standing = standings.get(image) ?? { tagged: undefined, manifests: new Set() };
-        const bytes = { copied: 0, mounted: 0, present: 0 };
-        const placements = [...image.blobs.values()].map(descriptor => {
-            const key = pair(repository, descriptor.digest);
-            const known = made.get(key);
-            if (known !== undefined) {
-                bytes.present += descriptor.size;
-                return known;
-            }
-            const placement = place(image, descriptor, {
-                there: present.has(key),
-                told: told.has(key),
-                homes,
-                travelled,
-                presumed: !exists(repository)
-            });
-            made.set(key, placement);
-            bytes[wayBytes[placement.way]] += descriptor.size;
-            if (placement.way === 'copy')
-                travelled.add(descriptor.digest);
-            return placement;
-        });
-        for (const { descriptor } of [...image.manifests, ...image.attached]) {
-            const there = standing.manifests.has(descriptor.digest);
-            bytes[there ? 'present' : 'copied'] += descriptor.size;
-            if (!there)
-                travelled.add(descriptor.digest);
-        }
-        return {
-            image,
-            standing,
-            placements,
-            bytes,
-            complete: bytes.copied + bytes.mounted === 0 &&
-                placements.every(({ way }) => way === 'present') &&
-                standing.tagged === image.root.descriptor.digest
-        };
-    });
-    return { images: planned, pieces: travelled.size, bytes: sum(planned.map(({ bytes }) => bytes)) };
-}
-const wayBytes = { copy: 'copied', mount: 'mounted', present: 'present' };
-function place(image, descriptor, known) {
-    const { there, told, homes, travelled, presumed } = known;
-    const base = {
-        descriptor,
-        sourceRepository: image.source.repository,
-        targetRepository: image.target.repository
-    };
-    if (there)
-        return { ...base, way: 'present', ...(told && { told }) };
-    const from = homes.get(descriptor.digest);
-    if (from !== undefined) {
-        return { ...base, way: 'mount', from, fresh: travelled.has(descriptor.digest) };
-    }
-    homes.set(descriptor.digest, image.target.repository);
-    return { ...base, way: 'copy', presumed };
-}
-/** A blob in a repository, as one word. */
-function pair(repository, digest) {
-    return `${repository}@${digest}`;
-}
-/** Adds up. */
-function sum(all) {
-    return all.reduce((one, other) => ({
-        copied: one.copied + other.copied,
-        mounted: one.mounted + other.mounted,
-        present: one.present + other.present
-    }), { copied: 0, mounted: 0, present: 0 });
-}
-
 // EXTERNAL MODULE: external "node:zlib"
 var external_node_zlib_ = __nccwpck_require__(8522);
 // EXTERNAL MODULE: ./src/oci/error.ts
@@ -38191,24 +38048,42 @@ function list(value, name) {
 
 
 /**
+ * So many times the wait for one piece may a whole small body take: five minutes as a rule, in which
+ * the largest of them comes through a line of 200 kbit/s. What drips on below that never ends.
+ */
+const wholeOverIdle = 5;
+/** What an error's body may take as a whole, in milliseconds: the status has said enough. */
+const longestError = 5000;
+/**
  * Reads a body that must be small, to its end.
  * @param limit the most bytes that are taken in; reading stops there, whatever Content-Length said
- * @param idle milliseconds between two pieces
+ * @param idle milliseconds between two pieces; the whole may take five times that
  * @throws RegistryError of the kinds corrupt (too large), stalled, connection (it ended early)
  */
 function readBody(body, limit, idle, place) {
     return new Promise((resolve, reject) => {
         const pieces = [];
         let size = 0;
-        const timer = setTimeout(() => {
+        const stalled = (what) => {
+            end();
             body.destroy();
-            reject(new registry_error/* RegistryError */.gl('stalled', `${place.host}: its answer stopped for ${idle / 1000} s`, place));
+            reject(new registry_error/* RegistryError */.gl('stalled', `${place.host}: its answer ${what}`, place));
+        };
+        const timer = setTimeout(() => {
+            stalled(`stopped for ${idle / 1000} s`);
         }, idle);
+        const whole = setTimeout(() => {
+            stalled(`was not at its end after ${(idle * wholeOverIdle) / 1000} s, at ${size} bytes`);
+        }, idle * wholeOverIdle);
+        const end = () => {
+            clearTimeout(timer);
+            clearTimeout(whole);
+        };
         body.on('data', (piece) => {
             timer.refresh();
             size += piece.length;
             if (size > limit) {
-                clearTimeout(timer);
+                end();
                 body.destroy();
                 reject(new registry_error/* RegistryError */.gl('corrupt', `${place.host}: its answer is larger than ${limit} bytes`, place));
                 return;
@@ -38216,15 +38091,15 @@ function readBody(body, limit, idle, place) {
             pieces.push(piece);
         });
         body.on('end', () => {
-            clearTimeout(timer);
+            end();
             resolve(Buffer.concat(pieces, size));
         });
         body.on('close', () => {
-            clearTimeout(timer);
+            end();
             reject(new registry_error/* RegistryError */.gl('connection', `${place.host}: its answer broke off after ${size} bytes`, place));
         });
         body.on('error', (cause) => {
-            clearTimeout(timer);
+            end();
             const text = `${place.host}: its answer broke off after ${size} bytes (${(0,clean/* clean */.uH)(cause.message, 100)})`;
             reject(new registry_error/* RegistryError */.gl('connection', text, { ...place, cause }));
         });
@@ -38238,10 +38113,9 @@ const largestError = 64 * 1024;
 async function readError(body, idle) {
     const pieces = [];
     let size = 0;
-    const timer = setTimeout(() => body.destroy(), Math.min(idle, 5000));
+    const timer = setTimeout(() => body.destroy(), Math.min(idle, longestError));
     try {
         for await (const piece of body) {
-            timer.refresh();
             pieces.push(piece);
             size += piece.length;
             if (size >= largestError)
@@ -39279,15 +39153,19 @@ const longestDiscard = 2000;
 
 
 
+/** Bytes that a small manifest may gain where a proxy packs it although nobody asked. */
+const packed = 1024;
 /** How often content that is not what it should be is asked for again. */
 const mostCorrupt = 2;
 /**
  * The manifest of a tag or digest, or undefined where the registry has none.
+ * @param largest the most bytes that it may have: what an index says of it
  * @throws RegistryError; corrupt when the bytes are not those of the digest, or not a manifest
  * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
  */
-async function getManifest(registry, repository, reference, signal) {
+async function getManifest(registry, repository, reference, signal, largest = largestManifest) {
     const question = manifests_about(registry, 'GET', repository, reference, signal);
+    const limit = Math.min(largest + packed, largestManifest);
     for (let tries = 0;; tries++) {
         try {
             return await registry.ask(question, async (answer) => {
@@ -39297,7 +39175,7 @@ async function getManifest(registry, repository, reference, signal) {
                 }
                 const place = { host: registry.name, method: 'GET', path: answer.url.pathname, repository };
                 const { idle } = registry.transport.timings;
-                const bytes = await readBody(answer.body, largestManifest, idle, place);
+                const bytes = await readBody(answer.body, limit, idle, place);
                 return read(bytes, answer, reference, place);
             });
         }
@@ -39481,6 +39359,154 @@ function decode(raw, encoding, expected, fail) {
     catch {
         throw fail('it came compressed, and cannot be unpacked within the limit');
     }
+}
+
+;// CONCATENATED MODULE: ./src/mirror/error.ts
+
+
+/** The set cannot be mirrored as it is; the message says which image and why. */
+class MirrorError extends Error {
+    name = 'MirrorError';
+    fault;
+    advice;
+    constructor(message, advice, { fault = 'source', cause } = {}) {
+        super(message, cause === undefined ? undefined : { cause });
+        this.fault = fault;
+        this.advice = advice;
+    }
+}
+/** Any error as what a report says of it. */
+function failureOf(error) {
+    if (error instanceof registry_error/* RegistryError */.gl) {
+        const { message, advice, host, repository, digest, status, attempts } = error;
+        return {
+            message,
+            host,
+            attempts,
+            kind: kindOf(error),
+            ...(advice !== undefined && { advice }),
+            ...(repository !== undefined && { repository }),
+            ...(digest !== undefined && { digest }),
+            ...(status !== undefined && { status })
+        };
+    }
+    const { message, advice } = error;
+    return {
+        message: (0,clean/* clean */.uH)(typeof message === 'string' ? message : String(error), 1000),
+        ...(typeof advice === 'string' && { advice }),
+        kind: kindOf(error)
+    };
+}
+/** `DockerError/space`: names that this house gave, never a word from outside. */
+function kindOf(error) {
+    const { name, fault } = error;
+    const known = typeof name === 'string' ? name : 'Error';
+    return typeof fault === 'string' ? `${known}/${fault}` : known;
+}
+/**
+ * A release that is not whole is not published.
+ * @param left images whose tags were moved before that came out, and could not be put back
+ */
+function refuseHalf(release, failed, left = []) {
+    const tags = left.length === 0
+        ? 'No tag at the target stands for it.'
+        : `The target took the tags of ${left.join(', ')} and could not be made to go back; Arc looks at that of arc-controller only.`;
+    return new MirrorError(`${release} is not published: ${failed.length === 1 ? 'one image is' : `${failed.length} images are`} missing (${failed.join(', ')})`, `${tags} Run again: what has arrived is not sent again.`, { fault: 'half' });
+}
+
+;// CONCATENATED MODULE: ./src/mirror/plan.ts
+/**
+ * Decides how each blob gets to where it is needed, when all is known that the target has. Each unique
+ * blob is read at most once. The home of a blob is the first image that needs it, so that no two images
+ * can wait for each other.
+ * @throws RegistryError; the signal's reason
+ */
+async function makePlan(images, survey) {
+    return plan_assign(images, await survey.findings(images));
+}
+/** Decides for each blob and repository how it gets there; pure. */
+function plan_assign(images, findings) {
+    const { standings, present, told, exists } = findings;
+    const made = new Map();
+    // Where each blob is, or will be first.
+    const homes = new Map();
+    for (const { target: { repository }, blobs } of images) {
+        for (const { digest } of blobs.values()) {
+            if (!homes.has(digest) && present.has(pair(repository, digest)))
+                homes.set(digest, repository);
+        }
+    }
+    const travelled = new Set();
+    const planned = images.map((image) => {
+        const { repository } = image.target;
+        const standing = standings.get(image) ?? { tagged: undefined, manifests: new Set() };
+        const bytes = { copied: 0, mounted: 0, present: 0 };
+        const placements = [...image.blobs.values()].map(descriptor => {
+            const key = pair(repository, descriptor.digest);
+            const known = made.get(key);
+            if (known !== undefined) {
+                bytes.present += descriptor.size;
+                return known;
+            }
+            const placement = place(image, descriptor, {
+                there: present.has(key),
+                told: told.has(key),
+                homes,
+                travelled,
+                presumed: !exists(repository)
+            });
+            made.set(key, placement);
+            bytes[wayBytes[placement.way]] += descriptor.size;
+            if (placement.way === 'copy')
+                travelled.add(descriptor.digest);
+            return placement;
+        });
+        for (const { descriptor } of [...image.manifests, ...image.attached]) {
+            const there = standing.manifests.has(descriptor.digest);
+            bytes[there ? 'present' : 'copied'] += descriptor.size;
+            if (!there)
+                travelled.add(descriptor.digest);
+        }
+        return {
+            image,
+            standing,
+            placements,
+            bytes,
+            complete: bytes.copied + bytes.mounted === 0 &&
+                placements.every(({ way }) => way === 'present') &&
+                standing.tagged === image.root.descriptor.digest
+        };
+    });
+    return { images: planned, pieces: travelled.size, bytes: sum(planned.map(({ bytes }) => bytes)) };
+}
+const wayBytes = { copy: 'copied', mount: 'mounted', present: 'present' };
+function place(image, descriptor, known) {
+    const { there, told, homes, travelled, presumed } = known;
+    const base = {
+        descriptor,
+        sourceRepository: image.source.repository,
+        targetRepository: image.target.repository
+    };
+    if (there)
+        return { ...base, way: 'present', ...(told && { told }) };
+    const from = homes.get(descriptor.digest);
+    if (from !== undefined) {
+        return { ...base, way: 'mount', from, fresh: travelled.has(descriptor.digest) };
+    }
+    homes.set(descriptor.digest, image.target.repository);
+    return { ...base, way: 'copy', presumed };
+}
+/** A blob in a repository, as one word. */
+function pair(repository, digest) {
+    return `${repository}@${digest}`;
+}
+/** Adds up. */
+function sum(all) {
+    return all.reduce((one, other) => ({
+        copied: one.copied + other.copied,
+        mounted: one.mounted + other.mounted,
+        present: one.present + other.present
+    }), { copied: 0, mounted: 0, present: 0 });
 }
 
 ;// CONCATENATED MODULE: ./src/registry/referrers.ts
@@ -40895,6 +40921,7 @@ class Transfer {
                 const { digest } = descriptor;
                 const answer = await mountBlob(target, targetRepository, digest, targetRepository, signal);
                 if (answer === 'mounted') {
+                    target.learned.hidesRepositories = true;
                     // Its word alone: that the bytes are there, nobody has seen.
                     if ((await hasBlob(target, targetRepository, descriptor, signal)) !== 'absent')
                         return 'present';
@@ -40963,6 +40990,7 @@ function isHopeless(error) {
 
 
 
+
 /** Few enough to leave the connections to what travels; a round trip of 100 ms still makes 160 a second. */
 const looksAtOnce = 16;
 const present = Promise.resolve('present');
@@ -41008,13 +41036,15 @@ class Mirror {
         if (!publish || failed.length > 0)
             return this.#result(release, brought, { published: false, changed: false });
         try {
-            const changed = await pushTags(release.images, last, {
+            const known = await this.#recall(brought);
+            const planned = known.map(one => one.planned);
+            const changed = await pushTags(planned, last, {
                 ...context,
                 left: names => {
                     this.#left = names;
                 }
             });
-            return this.#result(release, brought, { published: true, changed });
+            return this.#result(release, known, { published: true, changed });
         }
         catch (error) {
             return this.#result(release, brought, { published: false, changed: false, error });
@@ -41053,6 +41083,23 @@ class Mirror {
             looks.set(descriptor.digest, look);
         }
         return looks;
+    }
+    /**
+     * Once the registry's catalogue has turned out to leave out what holds something: what the tags stand
+     * for that were taken for absent, so that they can be put back, and nothing counts as new that is not.
+     */
+    async #recall(brought) {
+        const { target, lanes } = this.#options;
+        if (target.learned.hidesRepositories !== true)
+            return brought;
+        return await Promise.all(brought.map(async (one) => {
+            const { image, standing } = one.planned;
+            if (standing.presumed !== true)
+                return one;
+            const { repository, tag } = image.target;
+            const tagged = await lanes.control.run(() => resolveManifest(target, repository, tag, this.#signal));
+            return { ...one, planned: { ...one.planned, standing: { ...standing, tagged } } };
+        }));
     }
     /** Why a release did not come to where it should; undefined when it did. */
     failure({ tag, images, published }) {
@@ -41359,8 +41406,10 @@ class Survey {
         const manifests = new Set();
         // Under another tag, or none, all manifests are most likely to be put anew, which costs less than
         // asking; unless the blobs tell that the image was staged.
-        if (tagged !== image.root.descriptor.digest)
-            return { tagged, manifests };
+        if (tagged !== image.root.descriptor.digest) {
+            const presumed = !(await this.#repositories.exists(repository));
+            return { tagged, manifests, presumed };
+        }
         await Promise.all([
             ...[...image.blobs.values()].map(blob => this.#has(repository, blob)),
             ...[...image.manifests, ...image.attached].map(async ({ descriptor: { digest } }) => {
@@ -41938,7 +41987,8 @@ async function mirrorImageByDocker(options) {
     // Each command may take what is left of the image's time.
     const call = () => ({
         ...options,
-        timeout: Math.max(1, ends - performance.now())
+        timeout: Math.max(1, ends - performance.now()),
+        imageTimeout: timeout
     });
     const from = { registry: source.registry, repository: source.repository, digest: source.digest };
     const to = {
@@ -42619,6 +42669,8 @@ function plannedReleases(chosen, { images }) {
 const deepest = 4;
 /** The most manifests of one image. */
 const mostManifests = 2000;
+/** The most bytes of all of them, by what their indexes say: they are kept until they are put. */
+const largestTotal = 16 * 1024 * 1024;
 /**
  * Reads what is below an image's root, by digest: the tag was read once, when the root was fetched,
  * so one that moves meanwhile cannot mix two images.
@@ -42627,6 +42679,7 @@ const mostManifests = 2000;
 async function readImage(source, request, fetched, { slots, signal, referrers }) {
     const { repository, tag } = request.source;
     const nodes = new Map();
+    let total = fetched.descriptor.size;
     const root = await grow(fetched, 0);
     async function grow({ descriptor, bytes, manifest }, depth) {
         if (manifest.kind === 'image')
@@ -42644,8 +42697,12 @@ async function readImage(source, request, fetched, { slots, signal, referrers })
         if (nodes.size >= mostManifests) {
             throw new MirrorError(`${source.name}/${repository}:${tag} has more than ${mostManifests} manifests`);
         }
+        total += child.size;
+        if (total > largestTotal) {
+            throw new MirrorError(`${source.name}/${repository}:${tag} has manifests of more than ${largestTotal} bytes in all`);
+        }
         const node = slots
-            .run(() => getManifest(source, repository, child.digest, signal))
+            .run(() => getManifest(source, repository, child.digest, signal, child.size))
             .then(found => {
             if (found === undefined) {
                 throw new MirrorError(`${source.name}/${repository}:${tag} names the child ${child.digest}, which the source does not have`, 'The image is broken at the source; try again later, or leave it out with -name in images.');
@@ -42660,6 +42717,8 @@ async function readImage(source, request, fetched, { slots, signal, referrers })
             }
             return grow(found, depth);
         });
+        // Where a sibling ends the reading, nobody waits for it.
+        node.catch(() => undefined);
         nodes.set(child.digest, node);
         return node;
     }

@@ -5,6 +5,8 @@ import {afterAll, beforeAll, describe, expect, test} from '@jest/globals';
 import type {Body} from '../../src/demo/body.ts';
 import {EmbeddedRegistry} from '../../src/demo/registry.ts';
 import type {Effect, Rule, RuleMatch} from '../../src/demo/rules.ts';
+import {digestOf} from '../../src/oci/digest.ts';
+import {mediaTypes} from '../../src/oci/media-type.ts';
 import {putRelease, smallNames, smallRelease, smallTag} from '../support/small-release.ts';
 import {Job} from '../support/step.ts';
 
@@ -58,6 +60,18 @@ const huge = (size: number, more: Partial<Extract<Body, {repeat: string}>> = {})
 
 /** 200 MB as they travel, packed once. */
 const packed = gzipSync(Buffer.alloc(200 * MB, ' '), {level: 1});
+
+/** An index of so many manifests that nobody has. */
+function indexOf(count: number, size: number): string {
+  const manifests = Array.from({length: count}, (_, i) => ({
+    mediaType: mediaTypes.ociManifest,
+    digest: digestOf(Buffer.from(String(i))),
+    size
+  }));
+  return JSON.stringify({schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests});
+}
+
+const dns = smallRelease().images.get('arc-dns');
 
 interface Bomb {
   readonly name: string;
@@ -119,6 +133,19 @@ const bombs: readonly Bomb[] = [
       effect: 'substitute',
       body: huge(300 * MB, {head: '{"tags":["', repeat: 'v1","', tail: '"]}'})
     }
+  ),
+  bomb(
+    'an index of manifests of 40 MB',
+    /has manifests of more than 16777216 bytes in all/,
+    {kind: 'manifest', tag: smallTag},
+    {effect: 'substitute', body: indexOf(10, 4 * MB)},
+    {effect: 'headers', set: {'Content-Type': mediaTypes.ociIndex, 'Docker-Content-Digest': null}}
+  ),
+  bomb(
+    'manifests of 4 MB of which the index says that they are small',
+    /larger than \d{4} bytes/,
+    {kind: 'manifest', digest: dns?.children[0]?.digest ?? ''},
+    {effect: 'substitute', body: huge(4 * MB)}
   ),
   bomb(
     'a blob that is said to be small and has no end',

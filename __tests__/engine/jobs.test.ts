@@ -14,7 +14,7 @@ import {seedRelease} from '../../src/demo/sample.ts';
 import {describeOnPosix, makePlace, type Place} from '../docker/fake.ts';
 import {programOnPath} from '../support/program.ts';
 import {Job, type StepEnd, until} from '../support/step.ts';
-import {fakeDaemon} from './fake-daemon.ts';
+import {fail, FakeDaemon, type FakeDaemonOptions, hang} from './fake-daemon.ts';
 import {names, repository, tag} from './run.ts';
 
 const run = promisify(execFile);
@@ -97,7 +97,7 @@ async function expectNoCanary(...ends: readonly StepEnd[]): Promise<void> {
 async function archive(): Promise<Buffer> {
   const folder = join(place.directory, 'packed');
   await mkdir(join(folder, 'docker'), {recursive: true});
-  const program = await place.program('docker', fakeDaemon());
+  const program = await place.serve('docker', new FakeDaemon().answer);
   await rename(program, join(folder, 'docker', 'docker'));
   await run('tar', ['-czf', join(place.directory, 'docker.tgz'), '-C', folder, 'docker']);
   // What unpacking needs is on PATH, docker is not.
@@ -127,7 +127,7 @@ async function site(bytes: Buffer) {
 
 describeOnPosix('V15 a login that is kept', () => {
   test('is there for later steps; post takes it away, byte for byte', async () => {
-    await place.program('docker', fakeDaemon());
+    await place.serve('docker', new FakeDaemon().answer);
     const main = await job.run(inputs({'keep-login': 'true', engine: 'docker'}), {
       variables: onlyFake()
     });
@@ -142,7 +142,7 @@ describeOnPosix('V15 a login that is kept', () => {
   });
 
   test('of one job is not touched by another one that shares its home', async () => {
-    await place.program('docker', fakeDaemon());
+    await place.serve('docker', new FakeDaemon().answer);
     const second = await EmbeddedRegistry.start({auth: {kind: 'basic', username: 'me', password}});
     await using other = await Job.begin();
     const shared = {variables: {...onlyFake(), HOME: job.home}};
@@ -169,12 +169,12 @@ describeOnPosix('V15 a login that is kept', () => {
   });
 
   test.each(['SIGINT', 'SIGKILL'] as const)('is taken away after %s too', async signal => {
-    await place.program(
-      'docker',
-      fakeDaemon({
-        before: `if (args[0] === 'pull') await new Promise(resolve => setTimeout(resolve, 60_000));`
-      })
-    );
+    const daemon = new FakeDaemon({
+      before: async ({command}) => {
+        if (command === 'pull') await hang();
+      }
+    });
+    await place.serve('docker', daemon.answer);
     const running = await job.start(inputs({'keep-login': 'true', engine: 'docker'}), {
       variables: onlyFake()
     });
@@ -263,21 +263,34 @@ describeOnPosix('V18 a machine without docker', () => {
 });
 
 describeOnPosix('V14 log-secrets the password', () => {
-  test.each<[string, Readonly<Record<string, string>>, Readonly<Record<string, string>>]>([
-    ['in a run that goes well, with all that is said', {}, {RUNNER_DEBUG: '1'}],
-    ['when docker is refused and says it aloud', {'target-password': password}, {}],
-    ['when docker prints commands', {}, {}]
-  ])('goes nowhere %s', async (what, more, variables) => {
-    const body = what.startsWith('when docker is refused')
-      ? `if (args[0] === 'login') fail('::add-mask::x\\n::set-output name=digest::evil\\nunauthorized: ' + stdin + ' ' + Buffer.from('me:' + stdin).toString('base64'));`
-      : what.startsWith('when docker prints')
-        ? `if (args[0] === 'push') fail('::set-output name=digest::evil\\n##[set-output name=digest]evil\\r\\u001b[2J' + JSON.stringify(env));`
-        : '';
-    await place.program('docker', fakeDaemon({before: body}));
-    const end = await job.run(inputs({engine: 'docker', ...more}), {
+  test.each<[string, FakeDaemonOptions['before'], Readonly<Record<string, string>>]>([
+    ['in a run that goes well, with all that is said', undefined, {RUNNER_DEBUG: '1'}],
+    [
+      'when docker is refused and says it aloud',
+      ({command, stdin}) => {
+        const basic = Buffer.from(`me:${stdin}`).toString('base64');
+        if (command === 'login')
+          fail(`::add-mask::x\n::set-output name=digest::evil\nunauthorized: ${stdin} ${basic}`);
+      },
+      {}
+    ],
+    [
+      'when docker prints commands',
+      ({command, env}) => {
+        if (command === 'push') {
+          const commands =
+            '::set-output name=digest::evil\n##[set-output name=digest]evil\r\u001b[2J';
+          fail(commands + JSON.stringify(env));
+        }
+      },
+      {}
+    ]
+  ])('goes nowhere %s', async (_, says, variables) => {
+    await place.serve('docker', new FakeDaemon(says === undefined ? {} : {before: says}).answer);
+    const end = await job.run(inputs({engine: 'docker'}), {
       variables: {...onlyFake(), ...variables}
     });
-    expect(end.exitCode).toBe(body === '' ? 0 : 1);
+    expect(end.exitCode).toBe(says === undefined ? 0 : 1);
     expect(end.stdout).not.toContain('##[');
     expect(end.commands.filter(({name}) => name.startsWith('set-'))).toEqual([]);
     expect(Object.keys(end.outputs)).not.toContain('digest');

@@ -10,6 +10,7 @@ import type {RunRecord} from '../../src/report/record.ts';
 import type {Reporter} from '../../src/report/reporter.ts';
 import {noUndo} from '../../src/run/saved.ts';
 import {makePlace, type Place, type Recorded, recordedLog} from '../docker/fake.ts';
+import type {FakeDaemon} from './fake-daemon.ts';
 
 /** A release of three images, one of them for two platforms. */
 export const tag = 'v1.46.0_2026-05-12';
@@ -21,6 +22,7 @@ export interface Scene extends AsyncDisposable {
   readonly source: EmbeddedRegistry;
   readonly target: EmbeddedRegistry;
   readonly place: Place;
+  readonly daemon: FakeDaemon | undefined;
   readonly release: SeededRelease;
   /** Runs the story with the docker engine, in this process. */
   run(how?: {
@@ -39,9 +41,9 @@ export interface Ran {
   readonly commands: () => Promise<readonly string[]>;
 }
 
-/** Sets a scene. @param docker the program on PATH; none when absent */
+/** Sets a scene. @param daemon whose client is on PATH; none when absent */
 export async function setScene(
-  docker?: string,
+  daemon?: FakeDaemon,
   target?: Parameters<typeof EmbeddedRegistry.start>[0]
 ): Promise<Scene> {
   const place = await makePlace();
@@ -50,9 +52,10 @@ export async function setScene(
     target: await EmbeddedRegistry.start(target)
   };
   const release = seedRelease(registries.source.store, 'arcdata', {tag, names, month: 1});
-  if (docker !== undefined) await place.program('docker', docker);
+  if (daemon !== undefined) await place.serve('docker', daemon.answer);
   return {
     ...registries,
+    daemon,
     place,
     release,
     async run({inputs = {}, settings, signal, env = {}} = {}) {

@@ -3,7 +3,7 @@ import {describe, expect, test} from '@jest/globals';
 import type {Digest} from '../../src/oci/digest.ts';
 import {play, previous, release, type World} from '../support/fault-world.ts';
 import {always, asked, most, nothingAtSink, rule, status} from '../support/rows.ts';
-import {earlierTag, putImage} from '../support/small-release.ts';
+import {earlierTag, putImage, smallTag} from '../support/small-release.ts';
 
 const {engine, common, base} = release;
 const controller = 'mirror/arcdata/arc-controller';
@@ -148,5 +148,36 @@ describe('V6 the next page of a list', () => {
     });
     expect(findings).toEqual([]);
     expect(performance.now() - began).toBeLessThan(20_000);
+  });
+});
+
+describe('a catalogue that leaves out what is tagged', () => {
+  const empty = rule(
+    {kind: 'catalog'},
+    {effect: 'substitute', body: '{"repositories":[]}'},
+    {times: always}
+  );
+
+  test('does not keep the tags of before from being put back', async () => {
+    const findings = await play({
+      id: 'hidden',
+      name: 'the last tag is refused for good',
+      prepare: ({target}) => {
+        // Half of a release, as others leave it: where the controller stands, no catalogue is asked for.
+        for (const [name, image] of previous.images)
+          if (name !== 'arc-controller')
+            putImage(target.store, `mirror/arcdata/${name}`, image, smallTag);
+      },
+      target: [
+        empty,
+        rule(
+          {kind: 'manifest', method: 'PUT', repository: controller, tag: smallTag},
+          status(403),
+          {times: always}
+        )
+      ],
+      end: {refused: ['arc-controller']}
+    });
+    expect(findings).toEqual([]);
   });
 });

@@ -54,7 +54,7 @@ const longestReal = 30_000;
 
 /**
  * Everything that is wrong with a run, in words; a pass is an empty list. It looks at the outcome,
- * every tag down to the bytes of its blobs, the moments at which tags were set, the tags of before,
+ * every tag down to the bytes of its blobs and to what the registry last said of them, the moments at which tags were set, the tags of before,
  * foreign hosts, the time, the messages, the outputs, open uploads and secrets.
  */
 export function judge(one: Case): string[] {
@@ -67,6 +67,7 @@ export function judge(one: Case): string[] {
       ? [`it ${failed ? `failed: ${told}` : 'succeeded'}`]
       : []),
     ...tagFindings(store, before, failed),
+    ...(failed ? [] : wordFindings(target, before)),
     ...momentFindings(store.tagEvents.slice(before.events)),
     ...foreignFindings(one),
     ...timeFindings(one),
@@ -100,6 +101,38 @@ function tagFindings(store: Store, before: Snapshot, failed: boolean): string[] 
     else if (failed && current !== digest) findings.push(`${name} moved although the run failed`);
   }
   return findings;
+}
+
+/** A tag that was set over a blob of which the registry's last word was that it does not have it. */
+function wordFindings({store, requests}: EmbeddedRegistry, before: Snapshot): string[] {
+  const absent = new Set<string>();
+  for (const {method, kind, path, query, repository = '', status} of requests) {
+    const parameters = new URLSearchParams(query);
+    const digest =
+      kind === 'blob'
+        ? path.slice(path.lastIndexOf('/') + 1)
+        : (parameters.get('digest') ?? parameters.get('mount') ?? '');
+    const key = `${repository}@${digest}`;
+    if (kind === 'blob' && status === 404 && ['GET', 'HEAD'].includes(method)) absent.add(key);
+    else if (status === 200 || status === 201 || status === 206) absent.delete(key);
+  }
+  return [...snapshotOf(store).tags]
+    .filter(([name, digest]) => before.tags.get(name) !== digest)
+    .flatMap(([name, digest]) => {
+      const repository = name.slice(0, name.lastIndexOf(':'));
+      return blobsBelow(store, repository, digest)
+        .filter(blob => absent.has(`${repository}@${blob}`))
+        .map(blob => `${name} was set although ${blob} is not there by the registry's last word`);
+    });
+}
+
+function blobsBelow(store: Store, repository: string, root: Digest): Digest[] {
+  const manifest = store.manifest(repository, root);
+  if (manifest === undefined) return [];
+  const parsed = parseManifest(manifest.body, manifest.mediaType);
+  return parsed.kind === 'index'
+    ? parsed.manifests.flatMap(child => blobsBelow(store, repository, child.digest))
+    : [parsed.config, ...parsed.layers].map(({digest}) => digest);
 }
 
 /** What is missing or wrong below a manifest, looked at byte by byte. */

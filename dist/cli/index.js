@@ -12317,14 +12317,14 @@ __nccwpck_require__.d(__webpack_exports__, {
 var external_node_events_ = __nccwpck_require__(8474);
 // EXTERNAL MODULE: ./src/registry/blobs.ts
 var registry_blobs = __nccwpck_require__(5079);
+// EXTERNAL MODULE: ./src/registry/manifests.ts
+var registry_manifests = __nccwpck_require__(1);
 // EXTERNAL MODULE: ./src/mirror/error.ts
 var mirror_error = __nccwpck_require__(5913);
 // EXTERNAL MODULE: ./src/mirror/plan.ts
 var mirror_plan = __nccwpck_require__(4236);
 // EXTERNAL MODULE: ./src/registry/error.ts
 var registry_error = __nccwpck_require__(3269);
-// EXTERNAL MODULE: ./src/registry/manifests.ts
-var registry_manifests = __nccwpck_require__(1);
 // EXTERNAL MODULE: ./src/registry/referrers.ts
 var referrers = __nccwpck_require__(9191);
 // EXTERNAL MODULE: ./src/oci/descriptor.ts
@@ -13515,6 +13515,7 @@ class Transfer {
                 const { digest } = descriptor;
                 const answer = await mountBlob(target, targetRepository, digest, targetRepository, signal);
                 if (answer === 'mounted') {
+                    target.learned.hidesRepositories = true;
                     // Its word alone: that the bytes are there, nobody has seen.
                     if ((await (0,registry_blobs/* hasBlob */.is)(target, targetRepository, descriptor, signal)) !== 'absent')
                         return 'present';
@@ -13583,6 +13584,7 @@ function isHopeless(error) {
 
 
 
+
 /** Few enough to leave the connections to what travels; a round trip of 100 ms still makes 160 a second. */
 const looksAtOnce = 16;
 const present = Promise.resolve('present');
@@ -13628,13 +13630,15 @@ class Mirror {
         if (!publish || failed.length > 0)
             return this.#result(release, brought, { published: false, changed: false });
         try {
-            const changed = await pushTags(release.images, last, {
+            const known = await this.#recall(brought);
+            const planned = known.map(one => one.planned);
+            const changed = await pushTags(planned, last, {
                 ...context,
                 left: names => {
                     this.#left = names;
                 }
             });
-            return this.#result(release, brought, { published: true, changed });
+            return this.#result(release, known, { published: true, changed });
         }
         catch (error) {
             return this.#result(release, brought, { published: false, changed: false, error });
@@ -13673,6 +13677,23 @@ class Mirror {
             looks.set(descriptor.digest, look);
         }
         return looks;
+    }
+    /**
+     * Once the registry's catalogue has turned out to leave out what holds something: what the tags stand
+     * for that were taken for absent, so that they can be put back, and nothing counts as new that is not.
+     */
+    async #recall(brought) {
+        const { target, lanes } = this.#options;
+        if (target.learned.hidesRepositories !== true)
+            return brought;
+        return await Promise.all(brought.map(async (one) => {
+            const { image, standing } = one.planned;
+            if (standing.presumed !== true)
+                return one;
+            const { repository, tag } = image.target;
+            const tagged = await lanes.control.run(() => (0,registry_manifests/* resolveManifest */.K9)(target, repository, tag, this.#signal));
+            return { ...one, planned: { ...one.planned, standing: { ...standing, tagged } } };
+        }));
     }
     /** Why a release did not come to where it should; undefined when it did. */
     failure({ tag, images, published }) {
@@ -13967,8 +13988,10 @@ class Survey {
         const manifests = new Set();
         // Under another tag, or none, all manifests are most likely to be put anew, which costs less than
         // asking; unless the blobs tell that the image was staged.
-        if (tagged !== image.root.descriptor.digest)
-            return { tagged, manifests };
+        if (tagged !== image.root.descriptor.digest) {
+            const presumed = !(await this.#repositories.exists(repository));
+            return { tagged, manifests, presumed };
+        }
         await Promise.all([
             ...[...image.blobs.values()].map(blob => this.#has(repository, blob)),
             ...[...image.manifests, ...image.attached].map(async ({ descriptor: { digest } }) => {
@@ -14102,7 +14125,7 @@ function dockerEnvironment(env, configDirectory) {
  * @throws DockerError (`missing`, `timeout`), the signal's reason; a non-zero exit is handed back
  */
 async function run_runDocker(args, call, stdin, capture) {
-    const { docker, configDirectory, env, log, signal, timeout } = call;
+    const { docker, configDirectory, env, log, signal, timeout, imageTimeout } = call;
     const shown = (0,oci_clean/* clean */.uH)(`docker ${args.join(' ')}`, 300);
     log.debug(shown);
     let outcome;
@@ -14123,9 +14146,14 @@ async function run_runDocker(args, call, stdin, capture) {
         throw new error_DockerError('missing', error.message, 'Install a docker client that runs on this machine.', error);
     }
     if (outcome.timedOut) {
-        throw new error_DockerError('timeout', `${shown} did not end within ${Math.round(timeout / 1000)} s and was stopped`, 'See whether the docker daemon answers (docker info), and look at its log.');
+        throw new error_DockerError('timeout', imageTimeout === undefined
+            ? `${shown} did not end within ${seconds(timeout)} and was stopped`
+            : `${shown} was stopped: the ${seconds(imageTimeout)} that the image may take were over`, 'See whether the docker daemon answers (docker info), and look at its log.');
     }
     return outcome;
+}
+function seconds(milliseconds) {
+    return `${Math.round(milliseconds / 1000)} s`;
 }
 /**
  * Runs a docker command that must succeed, and hands back its standard output.
@@ -14384,7 +14412,8 @@ async function mirrorImageByDocker(options) {
     // Each command may take what is left of the image's time.
     const call = () => ({
         ...options,
-        timeout: Math.max(1, ends - performance.now())
+        timeout: Math.max(1, ends - performance.now()),
+        imageTimeout: timeout
     });
     const from = { registry: source.registry, repository: source.repository, digest: source.digest };
     const to = {
@@ -17106,24 +17135,42 @@ function about(registry, method, repository, digest, signal) {
 
 
 /**
+ * So many times the wait for one piece may a whole small body take: five minutes as a rule, in which
+ * the largest of them comes through a line of 200 kbit/s. What drips on below that never ends.
+ */
+const wholeOverIdle = 5;
+/** What an error's body may take as a whole, in milliseconds: the status has said enough. */
+const longestError = 5000;
+/**
  * Reads a body that must be small, to its end.
  * @param limit the most bytes that are taken in; reading stops there, whatever Content-Length said
- * @param idle milliseconds between two pieces
+ * @param idle milliseconds between two pieces; the whole may take five times that
  * @throws RegistryError of the kinds corrupt (too large), stalled, connection (it ended early)
  */
 function readBody(body, limit, idle, place) {
     return new Promise((resolve, reject) => {
         const pieces = [];
         let size = 0;
-        const timer = setTimeout(() => {
+        const stalled = (what) => {
+            end();
             body.destroy();
-            reject(new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .RegistryError */ .gl('stalled', `${place.host}: its answer stopped for ${idle / 1000} s`, place));
+            reject(new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .RegistryError */ .gl('stalled', `${place.host}: its answer ${what}`, place));
+        };
+        const timer = setTimeout(() => {
+            stalled(`stopped for ${idle / 1000} s`);
         }, idle);
+        const whole = setTimeout(() => {
+            stalled(`was not at its end after ${(idle * wholeOverIdle) / 1000} s, at ${size} bytes`);
+        }, idle * wholeOverIdle);
+        const end = () => {
+            clearTimeout(timer);
+            clearTimeout(whole);
+        };
         body.on('data', (piece) => {
             timer.refresh();
             size += piece.length;
             if (size > limit) {
-                clearTimeout(timer);
+                end();
                 body.destroy();
                 reject(new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .RegistryError */ .gl('corrupt', `${place.host}: its answer is larger than ${limit} bytes`, place));
                 return;
@@ -17131,15 +17178,15 @@ function readBody(body, limit, idle, place) {
             pieces.push(piece);
         });
         body.on('end', () => {
-            clearTimeout(timer);
+            end();
             resolve(Buffer.concat(pieces, size));
         });
         body.on('close', () => {
-            clearTimeout(timer);
+            end();
             reject(new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .RegistryError */ .gl('connection', `${place.host}: its answer broke off after ${size} bytes`, place));
         });
         body.on('error', (cause) => {
-            clearTimeout(timer);
+            end();
             const text = `${place.host}: its answer broke off after ${size} bytes (${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(cause.message, 100)})`;
             reject(new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .RegistryError */ .gl('connection', text, { ...place, cause }));
         });
@@ -17153,10 +17200,9 @@ const largestError = 64 * 1024;
 async function readError(body, idle) {
     const pieces = [];
     let size = 0;
-    const timer = setTimeout(() => body.destroy(), Math.min(idle, 5000));
+    const timer = setTimeout(() => body.destroy(), Math.min(idle, longestError));
     try {
         for await (const piece of body) {
-            timer.refresh();
             pieces.push(piece);
             size += piece.length;
             if (size >= largestError)
@@ -17510,15 +17556,19 @@ const digests = /sha256:[0-9a-f]{64}(?![0-9a-f])|sha512:[0-9a-f]{128}(?![0-9a-f]
 
 
 
+/** Bytes that a small manifest may gain where a proxy packs it although nobody asked. */
+const packed = 1024;
 /** How often content that is not what it should be is asked for again. */
 const mostCorrupt = 2;
 /**
  * The manifest of a tag or digest, or undefined where the registry has none.
+ * @param largest the most bytes that it may have: what an index says of it
  * @throws RegistryError; corrupt when the bytes are not those of the digest, or not a manifest
  * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
  */
-async function getManifest(registry, repository, reference, signal) {
+async function getManifest(registry, repository, reference, signal, largest = _oci_manifest_js__WEBPACK_IMPORTED_MODULE_2__/* .largestManifest */ .oU) {
     const question = about(registry, 'GET', repository, reference, signal);
+    const limit = Math.min(largest + packed, _oci_manifest_js__WEBPACK_IMPORTED_MODULE_2__/* .largestManifest */ .oU);
     for (let tries = 0;; tries++) {
         try {
             return await registry.ask(question, async (answer) => {
@@ -17528,7 +17578,7 @@ async function getManifest(registry, repository, reference, signal) {
                 }
                 const place = { host: registry.name, method: 'GET', path: answer.url.pathname, repository };
                 const { idle } = registry.transport.timings;
-                const bytes = await (0,_body_js__WEBPACK_IMPORTED_MODULE_5__/* .readBody */ .x8)(answer.body, _oci_manifest_js__WEBPACK_IMPORTED_MODULE_2__/* .largestManifest */ .oU, idle, place);
+                const bytes = await (0,_body_js__WEBPACK_IMPORTED_MODULE_5__/* .readBody */ .x8)(answer.body, limit, idle, place);
                 return read(bytes, answer, reference, place);
             });
         }
@@ -23965,6 +24015,8 @@ var registry_referrers = __nccwpck_require__(9191);
 const deepest = 4;
 /** The most manifests of one image. */
 const mostManifests = 2000;
+/** The most bytes of all of them, by what their indexes say: they are kept until they are put. */
+const largestTotal = 16 * 1024 * 1024;
 /**
  * Reads what is below an image's root, by digest: the tag was read once, when the root was fetched,
  * so one that moves meanwhile cannot mix two images.
@@ -23973,6 +24025,7 @@ const mostManifests = 2000;
 async function readImage(source, request, fetched, { slots, signal, referrers }) {
     const { repository, tag } = request.source;
     const nodes = new Map();
+    let total = fetched.descriptor.size;
     const root = await grow(fetched, 0);
     async function grow({ descriptor, bytes, manifest }, depth) {
         if (manifest.kind === 'image')
@@ -23990,8 +24043,12 @@ async function readImage(source, request, fetched, { slots, signal, referrers })
         if (nodes.size >= mostManifests) {
             throw new mirror_error/* MirrorError */.En(`${source.name}/${repository}:${tag} has more than ${mostManifests} manifests`);
         }
+        total += child.size;
+        if (total > largestTotal) {
+            throw new mirror_error/* MirrorError */.En(`${source.name}/${repository}:${tag} has manifests of more than ${largestTotal} bytes in all`);
+        }
         const node = slots
-            .run(() => (0,manifests/* getManifest */.c2)(source, repository, child.digest, signal))
+            .run(() => (0,manifests/* getManifest */.c2)(source, repository, child.digest, signal, child.size))
             .then(found => {
             if (found === undefined) {
                 throw new mirror_error/* MirrorError */.En(`${source.name}/${repository}:${tag} names the child ${child.digest}, which the source does not have`, 'The image is broken at the source; try again later, or leave it out with -name in images.');
@@ -24006,6 +24063,8 @@ async function readImage(source, request, fetched, { slots, signal, referrers })
             }
             return grow(found, depth);
         });
+        // Where a sibling ends the reading, nobody waits for it.
+        node.catch(() => undefined);
         nodes.set(child.digest, node);
         return node;
     }

@@ -101,7 +101,8 @@ export async function mirrorImageByDocker(options: MirrorByDocker): Promise<Mirr
   // Each command may take what is left of the image's time.
   const call = (): DockerCall => ({
     ...options,
-    timeout: Math.max(1, ends - performance.now())
+    timeout: Math.max(1, ends - performance.now()),
+    imageTimeout: timeout
   });
   const from = {registry: source.registry, repository: source.repository, digest: source.digest};
   const to = {

@@ -15,6 +15,8 @@ export interface DockerCall {
   readonly signal: AbortSignal;
   /** In milliseconds. */
   readonly timeout: number;
+  /** What an image may take of which this is one command, in milliseconds; `timeout` is what is left. */
+  readonly imageTimeout?: number;
 }
 
 /** How a docker command ended; its texts are as docker wrote them, not clean. */
@@ -62,7 +64,7 @@ export async function runDocker(
   stdin?: string,
   capture?: number
 ): Promise<DockerOutcome> {
-  const {docker, configDirectory, env, log, signal, timeout} = call;
+  const {docker, configDirectory, env, log, signal, timeout, imageTimeout} = call;
   const shown = clean(`docker ${args.join(' ')}`, 300);
   log.debug(shown);
   let outcome: Outcome;
@@ -88,11 +90,17 @@ export async function runDocker(
   if (outcome.timedOut) {
     throw new DockerError(
       'timeout',
-      `${shown} did not end within ${Math.round(timeout / 1000)} s and was stopped`,
+      imageTimeout === undefined
+        ? `${shown} did not end within ${seconds(timeout)} and was stopped`
+        : `${shown} was stopped: the ${seconds(imageTimeout)} that the image may take were over`,
       'See whether the docker daemon answers (docker info), and look at its log.'
     );
   }
   return outcome;
+}
+
+function seconds(milliseconds: number): string {
+  return `${Math.round(milliseconds / 1000)} s`;
 }
 
 /**

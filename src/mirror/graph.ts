@@ -44,6 +44,8 @@ export interface Image extends ImageRequest {
 const deepest = 4;
 /** The most manifests of one image. */
 const mostManifests = 2000;
+/** The most bytes of all of them, by what their indexes say: they are kept until they are put. */
+const largestTotal = 16 * 1024 * 1024;
 
 /** How an image is read. */
 export interface ReadOptions {
@@ -66,6 +68,7 @@ export async function readImage(
 ): Promise<Image> {
   const {repository, tag} = request.source;
   const nodes = new Map<Digest, Promise<Node>>();
+  let total = fetched.descriptor.size;
   const root = await grow(fetched, 0);
 
   async function grow(
@@ -90,8 +93,14 @@ export async function readImage(
         `${source.name}/${repository}:${tag} has more than ${mostManifests} manifests`
       );
     }
+    total += child.size;
+    if (total > largestTotal) {
+      throw new MirrorError(
+        `${source.name}/${repository}:${tag} has manifests of more than ${largestTotal} bytes in all`
+      );
+    }
     const node = slots
-      .run(() => getManifest(source, repository, child.digest, signal))
+      .run(() => getManifest(source, repository, child.digest, signal, child.size))
       .then(found => {
         if (found === undefined) {
           throw new MirrorError(
@@ -115,6 +124,8 @@ export async function readImage(
         }
         return grow(found, depth);
       });
+    // Where a sibling ends the reading, nobody waits for it.
+    node.catch(() => undefined);
     nodes.set(child.digest, node);
     return node;
   }

@@ -4,6 +4,7 @@ import type {Log} from '../log.ts';
 import type {Digest} from '../oci/digest.ts';
 import type {RegistryName} from '../oci/reference.ts';
 import {hasBlob, type Presence} from '../registry/blobs.ts';
+import {resolveManifest} from '../registry/manifests.ts';
 import type {Registry} from '../registry/registry.ts';
 import {failureOf, refuseHalf} from './error.ts';
 import {pair, type PlannedImage} from './plan.ts';
@@ -89,13 +90,15 @@ export class Mirror {
     if (!publish || failed.length > 0)
       return this.#result(release, brought, {published: false, changed: false});
     try {
-      const changed = await pushTags(release.images, last, {
+      const known = await this.#recall(brought);
+      const planned = known.map(one => one.planned);
+      const changed = await pushTags(planned, last, {
         ...context,
         left: names => {
           this.#left = names;
         }
       });
-      return this.#result(release, brought, {published: true, changed});
+      return this.#result(release, known, {published: true, changed});
     } catch (error) {
       return this.#result(release, brought, {published: false, changed: false, error});
     }
@@ -132,6 +135,26 @@ export class Mirror {
       looks.set(descriptor.digest, look);
     }
     return looks;
+  }
+
+  /**
+   * Once the registry's catalogue has turned out to leave out what holds something: what the tags stand
+   * for that were taken for absent, so that they can be put back, and nothing counts as new that is not.
+   */
+  async #recall(brought: readonly Brought[]): Promise<readonly Brought[]> {
+    const {target, lanes} = this.#options;
+    if (target.learned.hidesRepositories !== true) return brought;
+    return await Promise.all(
+      brought.map(async one => {
+        const {image, standing} = one.planned;
+        if (standing.presumed !== true) return one;
+        const {repository, tag} = image.target;
+        const tagged = await lanes.control.run(() =>
+          resolveManifest(target, repository, tag, this.#signal)
+        );
+        return {...one, planned: {...one.planned, standing: {...standing, tagged}}};
+      })
+    );
   }
 
   /** Why a release did not come to where it should; undefined when it did. */

@@ -31,6 +31,8 @@ export interface Placement {
 export interface Standing {
   /** The digest that the tag stands for; undefined where there is none. */
   readonly tagged: Digest | undefined;
+  /** Nobody has asked for the tag: its repository is not in the registry's catalogue. */
+  readonly presumed?: boolean;
   /** The manifests that are there, by digest. */
   readonly manifests: ReadonlySet<Digest>;
 }

@@ -179,7 +179,10 @@ export class Survey {
     const manifests = new Set<Digest>();
     // Under another tag, or none, all manifests are most likely to be put anew, which costs less than
     // asking; unless the blobs tell that the image was staged.
-    if (tagged !== image.root.descriptor.digest) return {tagged, manifests};
+    if (tagged !== image.root.descriptor.digest) {
+      const presumed = !(await this.#repositories.exists(repository));
+      return {tagged, manifests, presumed};
+    }
     await Promise.all([
       ...[...image.blobs.values()].map(blob => this.#has(repository, blob)),
       ...[...image.manifests, ...image.attached].map(async ({descriptor: {digest}}) => {

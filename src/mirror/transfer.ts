@@ -210,6 +210,7 @@ export class Transfer {
         const {digest} = descriptor;
         const answer = await mountBlob(target, targetRepository, digest, targetRepository, signal);
         if (answer === 'mounted') {
+          target.learned.hidesRepositories = true;
           // Its word alone: that the bytes are there, nobody has seen.
           if ((await hasBlob(target, targetRepository, descriptor, signal)) !== 'absent')
             return 'present';

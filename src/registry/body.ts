@@ -4,9 +4,17 @@ import {clean} from '../oci/clean.ts';
 import {type Place, RegistryError} from './error.ts';
 
 /**
+ * So many times the wait for one piece may a whole small body take: five minutes as a rule, in which
+ * the largest of them comes through a line of 200 kbit/s. What drips on below that never ends.
+ */
+const wholeOverIdle = 5;
+/** What an error's body may take as a whole, in milliseconds: the status has said enough. */
+const longestError = 5000;
+
+/**
  * Reads a body that must be small, to its end.
  * @param limit the most bytes that are taken in; reading stops there, whatever Content-Length said
- * @param idle milliseconds between two pieces
+ * @param idle milliseconds between two pieces; the whole may take five times that
  * @throws RegistryError of the kinds corrupt (too large), stalled, connection (it ended early)
  */
 export function readBody(
@@ -18,21 +26,26 @@ export function readBody(
   return new Promise((resolve, reject) => {
     const pieces: Buffer[] = [];
     let size = 0;
-    const timer = setTimeout(() => {
+    const stalled = (what: string) => {
+      end();
       body.destroy();
-      reject(
-        new RegistryError(
-          'stalled',
-          `${place.host}: its answer stopped for ${idle / 1000} s`,
-          place
-        )
-      );
+      reject(new RegistryError('stalled', `${place.host}: its answer ${what}`, place));
+    };
+    const timer = setTimeout(() => {
+      stalled(`stopped for ${idle / 1000} s`);
     }, idle);
+    const whole = setTimeout(() => {
+      stalled(`was not at its end after ${(idle * wholeOverIdle) / 1000} s, at ${size} bytes`);
+    }, idle * wholeOverIdle);
+    const end = () => {
+      clearTimeout(timer);
+      clearTimeout(whole);
+    };
     body.on('data', (piece: Buffer) => {
       timer.refresh();
       size += piece.length;
       if (size > limit) {
-        clearTimeout(timer);
+        end();
         body.destroy();
         reject(
           new RegistryError(
@@ -46,11 +59,11 @@ export function readBody(
       pieces.push(piece);
     });
     body.on('end', () => {
-      clearTimeout(timer);
+      end();
       resolve(Buffer.concat(pieces, size));
     });
     body.on('close', () => {
-      clearTimeout(timer);
+      end();
       reject(
         new RegistryError(
           'connection',
@@ -60,7 +73,7 @@ export function readBody(
       );
     });
     body.on('error', (cause: Error) => {
-      clearTimeout(timer);
+      end();
       const text = `${place.host}: its answer broke off after ${size} bytes (${clean(cause.message, 100)})`;
       reject(new RegistryError('connection', text, {...place, cause}));
     });
@@ -76,10 +89,9 @@ export const largestError = 64 * 1024;
 export async function readError(body: Readable, idle: number): Promise<string> {
   const pieces: Buffer[] = [];
   let size = 0;
-  const timer = setTimeout(() => body.destroy(), Math.min(idle, 5000));
+  const timer = setTimeout(() => body.destroy(), Math.min(idle, longestError));
   try {
     for await (const piece of body as AsyncIterable<Buffer>) {
-      timer.refresh();
       pieces.push(piece);
       size += piece.length;
       if (size >= largestError) break;

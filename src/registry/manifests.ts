@@ -19,11 +19,15 @@ export interface FetchedManifest {
   readonly manifest: Manifest;
 }
 
+/** Bytes that a small manifest may gain where a proxy packs it although nobody asked. */
+const packed = 1024;
+
 /** How often content that is not what it should be is asked for again. */
 const mostCorrupt = 2;
 
 /**
  * The manifest of a tag or digest, or undefined where the registry has none.
+ * @param largest the most bytes that it may have: what an index says of it
  * @throws RegistryError; corrupt when the bytes are not those of the digest, or not a manifest
  * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
  */
@@ -31,9 +35,11 @@ export async function getManifest(
   registry: Registry,
   repository: string,
   reference: string,
-  signal: AbortSignal
+  signal: AbortSignal,
+  largest = largestManifest
 ): Promise<FetchedManifest | undefined> {
   const question = about(registry, 'GET', repository, reference, signal);
+  const limit = Math.min(largest + packed, largestManifest);
   for (let tries = 0; ; tries++) {
     try {
       return await registry.ask(question, async answer => {
@@ -43,7 +49,7 @@ export async function getManifest(
         }
         const place = {host: registry.name, method: 'GET', path: answer.url.pathname, repository};
         const {idle} = registry.transport.timings;
-        const bytes = await readBody(answer.body, largestManifest, idle, place);
+        const bytes = await readBody(answer.body, limit, idle, place);
         return read(bytes, answer, reference, place);
       });
     } catch (error) {

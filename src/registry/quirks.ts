@@ -115,4 +115,6 @@ export interface Learned {
   headFails?: boolean;
   /** HEAD is refused for blobs: GET tells. */
   headRefused?: boolean;
+  /** Its catalogue leaves out a repository that holds something. */
+  hidesRepositories?: boolean;
 }
