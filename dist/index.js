@@ -36322,14 +36322,12 @@ async function runDocker(args, call, stdin, capture) {
         throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .DockerError */ .B('missing', error.message, 'Install a docker client that runs on this machine.', error);
     }
     if (outcome.timedOut) {
+        const seconds = Math.round((imageTimeout ?? timeout) / 1000);
         throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .DockerError */ .B('timeout', imageTimeout === undefined
-            ? `${shown} did not end within ${seconds(timeout)} and was stopped`
-            : `${shown} was stopped: the ${seconds(imageTimeout)} that the image may take were over`, 'See whether the docker daemon answers (docker info), and look at its log.');
+            ? `${shown} did not end within ${seconds} s and was stopped`
+            : `${shown} was stopped: the ${seconds} s that the image may take were over`, 'See whether the docker daemon answers (docker info), and look at its log.');
     }
     return outcome;
-}
-function seconds(milliseconds) {
-    return `${Math.round(milliseconds / 1000)} s`;
 }
 /**
  * Runs a docker command that must succeed, and hands back its standard output.
@@ -36409,7 +36407,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _docker_install_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(4986);
 /* harmony import */ var _inputs_error_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1551);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(766);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(1498);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(2694);
 /* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(6661);
 /* harmony import */ var _report_actions_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(8886);
 /* harmony import */ var _report_help_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(9491);
@@ -37767,7 +37765,7 @@ class Refusal extends Error {
 
 /***/ }),
 
-/***/ 1498:
+/***/ 2694:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -38067,13 +38065,13 @@ function readBody(body, limit, idle, place) {
         const stalled = (what) => {
             end();
             body.destroy();
-            reject(new registry_error/* RegistryError */.gl('stalled', `${place.host}: its answer ${what}`, place));
+            reject(new registry_error/* RegistryError */.gl('stalled', `${place.host}: ${what}`, place));
         };
         const timer = setTimeout(() => {
-            stalled(`stopped for ${idle / 1000} s`);
+            stalled(`its answer stopped for ${idle / 1000} s`);
         }, idle);
         const whole = setTimeout(() => {
-            stalled(`was not at its end after ${(idle * wholeOverIdle) / 1000} s, at ${size} bytes`);
+            stalled(`its answer was not at its end after ${(idle * wholeOverIdle) / 1000} s, at ${size} bytes`);
         }, idle * wholeOverIdle);
         const end = () => {
             clearTimeout(timer);
@@ -38131,986 +38129,8 @@ async function readError(body, idle) {
     }
     return Buffer.concat(pieces).subarray(0, largestError).toString('utf8');
 }
-
-// EXTERNAL MODULE: external "node:net"
-var external_node_net_ = __nccwpck_require__(7030);
-// EXTERNAL MODULE: ./node_modules/ipaddr.js/lib/ipaddr.js
-var ipaddr = __nccwpck_require__(8280);
-var ipaddr_default = /*#__PURE__*/__nccwpck_require__.n(ipaddr);
-// EXTERNAL MODULE: ./node_modules/tldts/dist/cjs/index.js
-var cjs = __nccwpck_require__(935);
-;// CONCATENATED MODULE: ./src/registry/address.ts
-
-
-
-/**
- * Judges an IP address: `never` are those that no registry may send us to (link-local with the
- * clouds' metadata services, unspecified, multicast, broadcast), `private` are loopback and
- * the networks of a site. An IPv4 address within IPv6 counts as itself.
- * @see https://www.iana.org/assignments/iana-ipv4-special-registry
- */
-function reachOf(address) {
-    if (!ipaddr_default().isValid(address))
-        return 'never';
-    const ip = ipaddr_default().process(address);
-    // AWS' IPv6 metadata service lies within the private range.
-    if (ip.toNormalizedString() === 'fd00:ec2:0:0:0:0:0:254')
-        return 'never';
-    switch (ip.range()) {
-        case 'unicast':
-            return 'public';
-        case 'loopback':
-        case 'private':
-        case 'uniqueLocal':
-            return 'private';
-        case 'carrierGradeNat':
-            // Alibaba Cloud's metadata service lies within carrier-grade NAT.
-            return ip.toString() === '100.100.100.200' ? 'never' : 'private';
-        default:
-            // Link-local, unspecified, multicast, reserved, and the tunnels that hide an IPv4 address.
-            return 'never';
-    }
-}
-/** Domains below which every host is another customer's, where the public suffix list does not say so. */
-const hosting = /(?:^|\.)(?:azurecr\.(?:io|cn|us|de)|amazonaws\.com(?:\.cn)?|on\.aws|jfrog\.io|pkg\.dev|gcr\.io|ocir\.io|icr\.io)$/;
-/**
- * Whether two host names belong to one owner: the same name, or the same registrable domain
- * (`registry.example.co.uk` and `auth.example.co.uk`, but not two tenants of one hosting domain).
- * @see https://publicsuffix.org
- */
-function sameOwner(one, other) {
-    if (one === other)
-        return true;
-    if ((0,external_node_net_.isIP)(one) !== 0 || (0,external_node_net_.isIP)(other) !== 0 || hosting.test(one))
-        return false;
-    const domain = (0,cjs/* getDomain */.FB)(one, { allowPrivateDomains: true });
-    return domain !== null && domain === (0,cjs/* getDomain */.FB)(other, { allowPrivateDomains: true });
-}
-/** The host of a URL as an address or name, without the brackets of IPv6. */
-function hostOf(url) {
-    return url.hostname.replace(/^\[|\]$/g, '');
-}
-
-;// CONCATENATED MODULE: ./src/registry/challenge.ts
-const token = /[!#$%&'*+.^_`|~\w-]+/y;
-const quoted = /"((?:[^"\\]|\\.)*)"/y;
-const gap = /[\s,]*/y;
-const equals = /\s*=\s*/y;
-const base64 = /[\w.~+/-]+=*(?=\s*(?:,|$))/y;
-/**
- * The challenges in a `WWW-Authenticate` header: several may stand in one, in any case of letters,
- * with commas inside quotes. What cannot be read ends the list; it never throws.
- * @see https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1
- */
-function parseChallenges(header) {
-    const text = header.slice(0, 8192);
-    let at = 0;
-    const take = (pattern) => {
-        pattern.lastIndex = at;
-        const found = pattern.exec(text);
-        if (found !== null)
-            at = pattern.lastIndex;
-        return found ?? undefined;
-    };
-    const challenges = [];
-    for (take(gap); at < text.length; take(gap)) {
-        const start = at;
-        const word = take(token)?.[0];
-        if (word === undefined)
-            return challenges;
-        const current = challenges.at(-1);
-        if (current !== undefined && take(equals) !== undefined) {
-            const value = take(quoted)?.[1]?.replace(/\\(.)/g, '$1') ?? take(token)?.[0];
-            if (value !== undefined) {
-                const name = word.toLowerCase();
-                // The first one counts: a second `realm` is an attempt at confusion.
-                if (!current.parameters.has(name))
-                    current.parameters.set(name, value);
-                continue;
-            }
-            // `Negotiate abc==`: the equals sign belonged to a token68, which is of no use here.
-            at = start;
-            if (take(base64) === undefined)
-                return challenges;
-            continue;
-        }
-        challenges.push({ scheme: word.toLowerCase(), parameters: new Map() });
-    }
-    return challenges;
-}
-
-;// CONCATENATED MODULE: ./src/registry/redirect.ts
-
-
-
-/** How many redirects in a row are followed. */
-const mostHops = 5;
-/**
- * Where a redirect leads, judged: to https from https, without a user in it, and never to an
- * address that no registry may send anyone to. The caller keeps credentials to their origin.
- * @throws RegistryError of the kind unsafe
- */
-function judgeRedirect(location, from) {
-    const refuse = (rule) => new registry_error/* RegistryError */.gl('unsafe', `${from.host} redirects ${rule}`, {
-        host: from.host,
-        path: from.pathname
-    });
-    if (location === undefined || !URL.canParse(location, from.href))
-        throw refuse('to nowhere');
-    const url = new URL(location, from);
-    const shown = (0,clean/* clean */.uH)(`${url.protocol}//${url.host}`, 120);
-    if (url.protocol !== 'https:' && !(url.protocol === 'http:' && from.protocol === 'http:')) {
-        throw refuse(`to ${shown}, which is not https`);
-    }
-    if (url.username !== '' || url.password !== '')
-        throw refuse(`to ${shown} with a user name in the address`);
-    return url;
-}
-/**
- * Where an upload goes on. It must stay at the registry: bytes of a private image, and the
- * credentials with them, go nowhere else. A registry behind a proxy may call itself by http or
- * without its port; then the path is taken and the origin stays what it was.
- * @throws RegistryError of the kind unsafe or corrupt
- * @see https://github.com/advisories/GHSA-jxpm-75mh-9fp7
- */
-function judgeLocation(location, request) {
-    const facts = { host: request.host, path: request.pathname };
-    if (location === undefined || location === '' || !URL.canParse(location, request.href)) {
-        throw new registry_error/* RegistryError */.gl('corrupt', `${request.host} opened an upload but did not say where it goes on`, facts);
-    }
-    const url = new URL(location, request);
-    if (url.hostname !== request.hostname) {
-        throw new registry_error/* RegistryError */.gl('unsafe', `${request.host} wants the upload to go on at ${(0,clean/* clean */.uH)(url.host, 120)}, another host; nothing was sent there`, { ...facts, advice: "Set the registry's external URL to the name that is used here." });
-    }
-    if (url.port !== '' && url.port !== portOf(request)) {
-        throw new registry_error/* RegistryError */.gl('unsafe', `${request.host} wants the upload to go on at ${(0,clean/* clean */.uH)(url.host, 120)}, another port; nothing was sent there`, facts);
-    }
-    const here = new URL(request.origin);
-    here.pathname = url.pathname;
-    here.search = url.search;
-    return here;
-}
-function portOf({ port, protocol }) {
-    return port === '' ? (protocol === 'https:' ? '443' : '80') : port;
-}
-/**
- * Judges the addresses of hosts that a registry names. Private ones only if the registry's own are:
- * a closed network has its blob store beside it, but a public registry has no business there.
- * @param own the registry's own addresses
- */
-function judgeAddress(registry, own) {
-    const inside = own.length > 0 && own.every(address => reachOf(address) === 'private');
-    return address => {
-        const reach = reachOf(address);
-        if (reach === 'public' || (reach === 'private' && inside))
-            return;
-        throw new registry_error/* RegistryError */.gl('unsafe', `${registry} names a host at ${(0,clean/* clean */.uH)(address, 60)}, an address that it has no business to send anyone to`, { host: registry, advice: 'Nothing was sent there.' });
-    };
-}
-/** Judges a literal address in a URL; names are judged when they are looked up. */
-function judgeLiteral(url, judge) {
-    const host = hostOf(url);
-    if (host.includes(':') || /^[\d.]+$/.test(host))
-        judge(host);
-}
-
-;// CONCATENATED MODULE: ./src/registry/token.ts
-
-
-
-
-
-/** The most bytes of a token server's answer. */
-const largestToken = 128 * 1024;
-/** A token lives 60 s where nothing is said, and at least so long where less is said. */
-const shortestLife = 60;
-/** Nothing lives longer than an hour here: asking again is cheap. */
-const longestLife = 3600;
-/**
- * Asks a token server for a token, by GET with Basic as all of them take it; an identity token
- * goes by POST as OAuth 2 wants it.
- * @throws RegistryError: unsafe (the realm must not be asked), unauthorized, corrupt, and the transport's
- * @see https://github.com/distribution/distribution/blob/main/docs/content/spec/auth/token.md
- */
-async function fetchToken(challenge, scopes, context, signal) {
-    const { origin, transport, credentials, log } = context;
-    const realm = judgeRealm(challenge.parameters.get('realm'), context);
-    const service = challenge.parameters.get('service');
-    const foreign = realm.origin !== origin.origin;
-    const headers = {
-        Accept: 'application/json',
-        'Accept-Encoding': 'identity'
-    };
-    let method = 'GET';
-    let body;
-    if (credentials.kind === 'identity-token') {
-        method = 'POST';
-        headers['Content-Type'] = 'application/x-www-form-urlencoded';
-        const form = new URLSearchParams({
-            grant_type: 'refresh_token',
-            client_id: 'arcdata-mirror',
-            refresh_token: credentials.token,
-            ...(service !== undefined && { service }),
-            scope: scopes.join(' ')
-        });
-        body = Buffer.from(form.toString());
-    }
-    else {
-        if (service !== undefined)
-            realm.searchParams.set('service', service);
-        for (const scope of scopes)
-            realm.searchParams.append('scope', scope);
-        if (credentials.kind === 'password') {
-            realm.searchParams.set('account', credentials.username);
-            headers.Authorization = basic(credentials);
-        }
-    }
-    const answer = await transport.send({
-        method,
-        url: realm,
-        headers,
-        ...(body !== undefined && { body }),
-        answerWithin: transport.timings.answer,
-        ...(foreign && { judge: context.judge }),
-        signal
-    });
-    return await readToken(answer, context, log);
-}
-/** The header of Basic authentication. @see https://www.rfc-editor.org/rfc/rfc7617 */
-function basic({ username, password }) {
-    return `Basic ${Buffer.from(`${username}:${password}`, 'utf8').toString('base64')}`;
-}
-/**
- * The realm decides who gets the password, and whoever answers for the registry decides the realm.
- * So: https (unless the registry itself may be spoken to without), no user in it, no address that
- * nobody may send us to; and with a secret to lose, only a host of the registry's owner.
- * @see https://github.com/advisories/GHSA-28r5-37g7-p6mp
- */
-function judgeRealm(text, { origin, credentials, judge }) {
-    const refuse = (rule) => new registry_error/* RegistryError */.gl('unsafe', `${origin.host} asks for a token from ${(0,clean/* clean */.uH)(bare(text), 160)}: ${rule}`, {
-        host: origin.host,
-        advice: "Nothing was sent there. Look into the registry's or its proxy's configuration (external URL)."
-    });
-    if (text === undefined || !URL.canParse(text))
-        throw refuse('that is not a URL');
-    const realm = new URL(text);
-    if (realm.username !== '' || realm.password !== '')
-        throw refuse('it holds a user name');
-    const same = realm.hostname === origin.hostname;
-    // A proxy that ends TLS in front of the registry makes it name itself by http.
-    if (same &&
-        realm.protocol === 'http:' &&
-        origin.protocol === 'https:' &&
-        (realm.port === '' || realm.port === origin.port)) {
-        realm.protocol = 'https:';
-        realm.port = origin.port;
-    }
-    if (realm.protocol !== 'https:' && !(realm.protocol === 'http:' && origin.protocol === 'http:')) {
-        throw refuse('only https is spoken to a token server');
-    }
-    if (same)
-        return realm;
-    const host = hostOf(realm);
-    // Names are judged when they are looked up; for an address nothing is looked up.
-    if (isLiteral(host) && reachOf(host) === 'never')
-        throw refuse('no registry may send anyone to that address');
-    judgeLiteral(realm, judge);
-    if (credentials.kind !== 'anonymous' && !sameOwner(host, hostOf(origin))) {
-        throw refuse('that host has another owner, and the password is not for it');
-    }
-    return realm;
-}
-function bare(text) {
-    if (text === undefined)
-        return 'nowhere';
-    if (!URL.canParse(text))
-        return JSON.stringify(text);
-    const { protocol, host, pathname } = new URL(text);
-    return `${protocol}//${host}${pathname}`;
-}
-function isLiteral(host) {
-    return host.includes(':') || /^[\d.]+$/.test(host);
-}
-async function readToken(answer, context, log) {
-    const { transport, credentials, origin } = context;
-    const { status, headers, url } = answer;
-    const place = { host: url.host, method: 'GET', path: url.pathname };
-    const fail = (fault, text, advice) => new registry_error/* RegistryError */.gl(fault, `the token server of ${origin.host} (${url.host}) ${text}`, {
-        ...place,
-        status,
-        ...(advice !== undefined && { advice })
-    });
-    if (status !== 200) {
-        await readError(answer.body, transport.timings.idle);
-        if (status === 401 || (status === 403 && credentials.kind !== 'anonymous')) {
-            throw fail('unauthorized', credentials.kind === 'anonymous'
-                ? `wants a user name (${status})`
-                : `refuses the user name or password (${status})`, `Check the credentials for ${origin.host} (${credentials.from}).`);
-        }
-        // Nobody's token server sends a password on: not followed.
-        if (status >= 300 && status < 400)
-            throw fail('unsafe', `answers with a redirect (${status}), which is not followed`);
-        throw new registry_error/* RegistryError */.gl((0,registry_error/* faultOf */.Kl)(status), `the token server of ${origin.host} (${url.host}) answers ${status}`, {
-            ...place,
-            status,
-            ...retryAfterOf(headers, transport.clock.date())
-        });
-    }
-    const body = await readBody(answer.body, largestToken, transport.timings.idle, place);
-    let parsed;
-    try {
-        parsed = JSON.parse(body.toString('utf8'));
-    }
-    catch {
-        throw fail('server', 'sends no JSON');
-    }
-    const value = parsed.token ?? parsed.access_token;
-    if (typeof value !== 'string' || value === '')
-        throw fail('server', 'sends no token');
-    // It becomes a header: anything that could end the line would be shown in Node's own error.
-    if (!/^[\x21-\x7e]+$/.test(value))
-        throw fail('corrupt', 'sends a token with characters that no header may have');
-    log.secret(value);
-    const { expires_in: told } = parsed;
-    const life = typeof told === 'number' && Number.isFinite(told) ? told : shortestLife;
-    const seconds = Math.min(Math.max(life, shortestLife), longestLife);
-    // A tenth less, so that it does not end on the way.
-    return { value, until: transport.clock.now() + seconds * 900 };
-}
-/**
- * `Retry-After` in milliseconds from now: seconds or a date, and nothing else, since registries
- * were seen to send `880.092µs`. A date counts from the answer's own, so that two clocks that differ
- * are no matter; one in the past is no wait at all.
- * @param date the time here, for answers that do not tell theirs
- * @see https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
- */
-function retryAfterOf(headers, date) {
-    const text = headers['retry-after']?.trim() ?? '';
-    if (/^\d{1,9}$/.test(text))
-        return { retryAfter: Number(text) * 1000 };
-    const at = dateOf(text);
-    return at === undefined ? {} : { retryAfter: Math.max(0, at - (dateOf(headers.date) ?? date)) };
-}
-/** A date as headers have it, in milliseconds since 1970. */
-function dateOf(text = '') {
-    if (!/^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/.test(text))
-        return undefined;
-    const at = Date.parse(text);
-    return Number.isNaN(at) ? undefined : at;
-}
-
-;// CONCATENATED MODULE: ./src/registry/authorizer.ts
-
-
-
-/**
- * The credentials of one registry, kept to its origin: it learns from challenges what is asked for,
- * and keeps one token per set of repositories, since some registries refuse large ones.
- */
-class Authorizer {
-    #context;
-    #tokens = new Map();
-    #asking = new Map();
-    #challenge;
-    constructor(context) {
-        this.#context = context;
-    }
-    get credentials() {
-        return this.#context.credentials;
-    }
-    /** The header for a request that needs this, or none where nothing has been asked for yet. */
-    async header(needs, signal) {
-        const { credentials } = this.#context;
-        if (this.#challenge === undefined)
-            return undefined;
-        if (this.#challenge.scheme === 'basic') {
-            return credentials.kind === 'password' ? basic(credentials) : undefined;
-        }
-        const token = await this.#token(scopesOf(needs), signal);
-        return `Bearer ${token.value}`;
-    }
-    /**
-     * Takes in the `WWW-Authenticate` of a 401 and forgets the token that was refused, so that
-     * `header` answers with something new.
-     * @param refused the header that was answered so; a token that came since is not forgotten
-     * @returns whether another try has a point
-     * @throws RegistryError when nothing that is asked for can be given
-     */
-    challenged(header, needs, refused) {
-        const { origin, credentials } = this.#context;
-        const known = parseChallenges(header ?? '');
-        const chosen = known.find(({ scheme, parameters }) => scheme === 'bearer' && parameters.has('realm')) ??
-            known.find(({ scheme }) => scheme === 'basic');
-        if (chosen === undefined) {
-            // After a first challenge, a bare 401 speaks of the token: another one may do.
-            if (this.#challenge?.scheme === 'bearer')
-                return this.#tokens.delete(scopesOf(needs).join(' '));
-            const asked = known.map(({ scheme }) => scheme).join(', ');
-            throw new registry_error/* RegistryError */.gl('unauthorized', `${origin.host} answers 401 and ${asked === '' ? 'does not say how to sign in' : `asks for ${asked}, which is not spoken here`}`, {
-                host: origin.host,
-                status: 401,
-                advice: 'Basic and Bearer are understood; check what stands in front of the registry.'
-            });
-        }
-        this.#challenge = chosen;
-        if (chosen.scheme === 'basic')
-            return refused === undefined && credentials.kind === 'password';
-        return this.#forget(needs, refused);
-    }
-    /** Another token may be tried: the refused one is gone, or was not the one that is kept. */
-    #forget(needs, refused) {
-        const key = scopesOf(needs).join(' ');
-        const kept = this.#tokens.get(key);
-        if (kept !== undefined && `Bearer ${kept.value}` === refused)
-            this.#tokens.delete(key);
-        return true;
-    }
-    /** Signed in with what was given, or without: in words for a message. */
-    get used() {
-        const { credentials } = this.#context;
-        return credentials.kind === 'anonymous'
-            ? 'no credentials were used'
-            : `the credentials from ${credentials.from} were used`;
-    }
-    async #token(scopes, signal) {
-        const { transport } = this.#context;
-        const key = scopes.join(' ');
-        const kept = this.#tokens.get(key);
-        if (kept !== undefined && kept.until > transport.clock.now())
-            return kept;
-        const asking = this.#asking.get(key);
-        if (asking !== undefined) {
-            try {
-                return await asking;
-            }
-            catch (error) {
-                // Whoever asked has given up, which is nobody else's failure.
-                if (error instanceof registry_error/* RegistryError */.gl)
-                    throw error;
-                signal.throwIfAborted();
-                return await this.#token(scopes, signal);
-            }
-        }
-        if (this.#challenge === undefined)
-            throw new TypeError('no challenge yet');
-        const asked = fetchToken(this.#challenge, scopes, this.#context, signal)
-            .then(token => {
-            this.#tokens.set(key, token);
-            return token;
-        })
-            .finally(() => this.#asking.delete(key));
-        this.#asking.set(key, asked);
-        return asked;
-    }
-}
-function scopesOf(needs) {
-    return needs.map(({ repository, actions }) => repository === '' ? 'registry:catalog:*' : `repository:${repository}:${actions}`);
-}
-
-;// CONCATENATED MODULE: ./src/registry/patience.ts
-
-/** Outlasts a minute of 503 with ease, and ends within ten minutes whatever happens. */
-const usualPatience = {
-    own: 180_000,
-    stranger: 10_000,
-    told: 600_000,
-    first: 500,
-    longest: 30_000
-};
-const passing = new Set([
-    'address',
-    'proxy',
-    'connection',
-    'stalled',
-    'throttled',
-    'server'
-]);
-/** Whether the same request may well succeed a little later. */
-function isPassing(error) {
-    // A proxy that wants another account will want it the next time too.
-    return passing.has(error.fault) && !(error.fault === 'proxy' && error.status === 407);
-}
-/** The patience of one request: it decides whether and when to try again. */
-class Patience {
-    #options;
-    #clock;
-    #deadline;
-    #own = 0;
-    #told = 0;
-    #tries = 0;
-    /** @param deadline when the whole run ends, by the clock's `now` */
-    constructor(options, clock, deadline) {
-        this.#options = options;
-        this.#clock = clock;
-        this.#deadline = deadline;
-    }
-    /** How many times it has been tried, the last failure included. */
-    get tries() {
-        return this.#tries;
-    }
-    /**
-     * How many milliseconds to wait before the next try, after this failure.
-     * @param met whether the host has ever answered
-     * @param down whether everybody has been failing there for long: then one try is enough
-     * @throws the error, when there is no point in another try or no time for it
-     */
-    next(error, met, down = false) {
-        this.#tries++;
-        error.attempts = this.#tries;
-        if (!isPassing(error))
-            throw error;
-        if (error.retryAfter !== undefined)
-            return this.#asTold(error, error.retryAfter);
-        const { own, stranger, first, longest, steady = 0 } = this.#options;
-        if (down || this.#own >= (met ? own : stranger))
-            throw error;
-        // Full jitter: many workers that failed together must not come back together.
-        // https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
-        const ceiling = Math.min(longest, first * 2 ** Math.min(this.#tries - 1, 20));
-        const wait = Math.max(1, (steady + (1 - steady) * Math.random()) * ceiling);
-        // The ceiling is what counts against the budget, so that small draws cannot make endless tries.
-        this.#own += ceiling / 2;
-        if (this.#clock.now() + wait > this.#deadline)
-            throw error;
-        return wait;
-    }
-    #asTold(error, wait) {
-        this.#told += wait;
-        const late = this.#clock.now() + wait > this.#deadline;
-        if (this.#told <= this.#options.told && !late) {
-            // `Retry-After: 0` in a row would be a busy loop.
-            if (wait < 1000)
-                this.#told += 1000 - wait;
-            return wait + Math.random() * Math.min(1000, 100 + wait / 10);
-        }
-        throw error.as(error.fault, `${error.message}; it asked to wait ${duration(wait)}, which is longer than this run may wait`);
-    }
-}
-/**
- * The gate of one host: when it asks for a pause, everything that is bound there waits, not only
- * the request that was told.
- */
-class Gate {
-    #clock;
-    #opens = 0;
-    constructor(clock) {
-        this.#clock = clock;
-    }
-    /** Closes the gate for so many milliseconds from now. */
-    close(milliseconds) {
-        this.#opens = Math.max(this.#opens, this.#clock.now() + milliseconds);
-    }
-    /** Waits until the gate is open. */
-    async pass(signal) {
-        for (let wait = this.#opens - this.#clock.now(); wait > 0; wait = this.#opens - this.#clock.now()) {
-            // A little apart, so that not all arrive in the same instant.
-            await this.#clock.sleep(wait + Math.random() * Math.min(1000, wait / 10), signal);
-        }
-    }
-}
-function duration(milliseconds) {
-    const seconds = Math.ceil(milliseconds / 1000);
-    if (seconds < 120)
-        return `${seconds} s`;
-    return seconds < 7200
-        ? `${Math.ceil(seconds / 60)} minutes`
-        : `${Math.ceil(seconds / 3600)} hours`;
-}
-
-;// CONCATENATED MODULE: ./src/registry/quirks.ts
-const MiB = 1024 * 1024;
-/** A registry that follows the specification. */
-const usual = {
-    name: 'distribution',
-    // Half of what proxies in front of registries were seen to cap a request at (Cloudflare: 100 MB).
-    singlePut: 48 * MiB,
-    chunk: 32 * MiB,
-    mountsCommittedOnly: false
-};
-const known = [
-    {
-        host: /^docker\.io$/,
-        quirks: {
-            name: 'Docker Hub',
-            api: 'registry-1.docker.io',
-            repositoryAdvice: 'Docker Hub answers 401 for repositories that do not exist or that the account may not see.'
-        }
-    },
-    {
-        // A single PUT of more than about 20 MB was seen to be answered with 413.
-        // https://github.com/goharbor/harbor/issues/21640
-        host: /\.azurecr\.(?:io|cn|us|de)$/,
-        quirks: {
-            name: 'ACR',
-            singlePut: 16 * MiB,
-            chunk: 16 * MiB,
-            // Manifests are deleted by digest only; tags have an address of their own.
-            // https://learn.microsoft.com/rest/api/containerregistry/dataplane/tag/delete
-            untag: (repository, tag) => `/acr/v1/${repository}/_tags/${tag}`
-        }
-    },
-    {
-        // Chunks with Content-Range above 4 MiB are answered with 416.
-        // https://github.com/oras-project/rust-oci-client/issues/35
-        host: /^ghcr\.io$/,
-        quirks: {
-            name: 'GHCR',
-            chunk: 4 * MiB,
-            repositoryAdvice: 'The token needs the scope write:packages.'
-        }
-    },
-    {
-        // Repositories are not made by a push, and layers are mounted only if the account has that switched on.
-        // https://github.com/google/go-containerregistry/issues/1091
-        host: /\.dkr\.ecr(?:-fips)?\.[a-z0-9-]+\.(?:amazonaws\.com(?:\.cn)?|on\.aws)$/,
-        quirks: {
-            name: 'ECR',
-            mountsCommittedOnly: true,
-            repositoryAdvice: 'ECR needs each repository before the push: aws ecr create-repository --repository-name <name>, or a creation template.'
-        }
-    },
-    {
-        // No upload in several chunks: whole blobs only.
-        // https://github.com/containers/skopeo/issues/1101
-        host: /(?:^|\.)(?:pkg\.dev|gcr\.io)$/,
-        quirks: {
-            name: 'Artifact Registry',
-            singlePut: 512 * MiB,
-            repositoryAdvice: 'The first part of the path must be an existing repository of the project: gcloud artifacts repositories create.'
-        }
-    },
-    // A blob is there for other repositories once a manifest names it.
-    { host: /\.jfrog\.io$/, quirks: { name: 'Artifactory', mountsCommittedOnly: true } },
-    { host: /^quay\.io$/, quirks: { name: 'Quay' } }
-];
-/** What is known about the registry of that name. */
-function quirksOf(registry) {
-    const host = registry.replace(/:\d+$/, '');
-    const found = known.find(entry => entry.host.test(host));
-    return { ...usual, ...found?.quirks };
-}
-
-;// CONCATENATED MODULE: ./src/registry/registry.ts
-
-
-
-
-
-
-
-
-
-
-/**
- * One registry: its origin, its credentials, its connections and its moods. It asks questions;
- * the files beside this one, one a noun, know which.
- */
-class Registry {
-    name;
-    origin;
-    quirks;
-    learned = { checks: new Set() };
-    log;
-    transport;
-    /** Requests sent, retries and redirects included. */
-    requests = 0;
-    #options;
-    #authorizer;
-    #gate;
-    #warned = new Set();
-    /** Since when there have only been failures, by method. */
-    #failing = new Map();
-    #own = [];
-    #met = false;
-    constructor(options) {
-        const { name, plainHttp, transport, log, credentials } = options;
-        this.#options = options;
-        this.name = name;
-        this.log = log;
-        this.transport = transport;
-        this.quirks = options.quirks ?? quirksOf(name);
-        this.origin = new URL(`${plainHttp ? 'http' : 'https'}://${this.quirks.api ?? name}`);
-        this.#gate = new Gate(transport.clock);
-        this.#authorizer = new Authorizer({
-            origin: this.origin,
-            transport,
-            credentials,
-            log,
-            judge: address => {
-                judgeAddress(name, this.#own)(address);
-            }
-        });
-    }
-    /** What the tokens of this run are good for. */
-    get actions() {
-        return this.#options.actions;
-    }
-    get credentials() {
-        return this.#authorizer.credentials;
-    }
-    /** A patience of its own, for whoever tries again by another way than asking the same again. */
-    patience(options = {}) {
-        const { patience = usualPatience, deadline = Infinity } = this.#options;
-        return new Patience({ ...patience, ...options }, this.transport.clock, deadline);
-    }
-    /**
-     * Asks, signs in where that is asked for, follows redirects of GET and HEAD, waits and asks again
-     * while the failure may pass.
-     * @param read takes in the answer; what breaks while it reads counts as a failure of the question
-     * @throws RegistryError, with the number of tries; the signal's reason when it aborts
-     */
-    async ask(question, read) {
-        const { own } = question;
-        const patient = this.patience(own === undefined ? {} : { own });
-        for (;;) {
-            await this.#gate.pass(question.signal);
-            try {
-                const answer = await this.#signedIn(question);
-                this.#heed(answer);
-                if (question.expect.includes(answer.status)) {
-                    this.#failing.delete(question.method);
-                    return await read(answer);
-                }
-                throw await this.#refusal(answer, question);
-            }
-            catch (error) {
-                question.signal.throwIfAborted();
-                if (!(error instanceof registry_error/* RegistryError */.gl))
-                    throw error;
-                // The body's own source failed, and has told where: nothing is to be said of this registry.
-                if (streams(question) && error.repository !== undefined)
-                    throw error;
-                const failure = this.#placed(error, question);
-                if (failure.fault === 'throttled' || failure.fault === 'server')
-                    this.#options.onPressure?.();
-                if (question.tries === 'once')
-                    throw failure;
-                await this.recover(patient, failure, question.signal);
-            }
-        }
-    }
-    /**
-     * Waits before another try, as long as the failure calls for; when the registry asked for a
-     * pause, everything that is bound there waits.
-     * @throws the failure, when another try has no point
-     */
-    async recover(patient, failure, signal) {
-        const wait = patient.next(failure, this.#met, this.#isDown(failure));
-        this.log.debug(`${failure.message}; again in ${Math.round(wait)} ms`);
-        if (failure.retryAfter === undefined)
-            await this.transport.clock.sleep(wait, signal);
-        else
-            this.#gate.close(wait);
-    }
-    /**
-     * Whether nothing of this kind has worked here for so long that whoever comes now need not find
-     * that out by a patience of its own: hundreds of blobs would take hours.
-     */
-    #isDown(failure) {
-        const { method = '', retryAfter } = failure;
-        // A plain no is an answer.
-        if (!isPassing(failure))
-            return false;
-        const now = this.transport.clock.now();
-        const { longest } = this.#options.patience ?? usualPatience;
-        const known = this.#failing.get(method);
-        // Between two failures that nobody tried to get over, it may well have been up.
-        const recent = known !== undefined && now - known.last <= 4 * longest;
-        // As long as it says when to come back, it is not down.
-        const since = recent && retryAfter === undefined ? known.since : now;
-        this.#failing.set(method, { since, last: now });
-        return now - since > 2 * (this.#options.patience ?? usualPatience).own;
-    }
-    /** Learns the registry's own addresses, by which the ones that it names are judged. */
-    async locate() {
-        try {
-            const found = await this.transport.names.addresses(hostOf(this.origin));
-            this.#own = found.map(({ address }) => address);
-        }
-        catch {
-            // Behind a proxy, names need not resolve here. Then only public addresses are believed.
-        }
-    }
-    /**
-     * Opens so many connections ahead: a new one costs two round trips and begins slowly, which need
-     * not wait until the first bytes are wanted.
-     */
-    warm(count) {
-        this.transport.warm(this.origin, count);
-    }
-    /** Shows a message once in a run. */
-    warnOnce(message) {
-        if (this.#warned.has(message) || this.#warned.size >= 20)
-            return;
-        this.#warned.add(message);
-        this.log.warning(message);
-    }
-    /** One question with at most one change of credentials. */
-    async #signedIn(question) {
-        const { needs, signal } = question;
-        for (let refused = 0;; refused++) {
-            const authorization = await this.#authorizer.header(needs, signal);
-            const answer = await this.#redirected(question, authorization);
-            if (answer.status !== 401 || answer.url.origin !== this.origin.origin)
-                return answer;
-            const again = this.#authorizer.challenged(answer.headers['www-authenticate'], needs, authorization);
-            // A body that streams cannot be sent a second time from here: its owner begins anew, and the
-            // next request finds the new token.
-            if (!again || refused >= 1 || streams(question))
-                return answer;
-            await readError(answer.body, this.transport.timings.idle);
-        }
-    }
-    /** One question through its redirects. Authorization goes to the origin and nowhere else. */
-    async #redirected(question, authorization) {
-        const { timings } = this.transport;
-        const { method, signal, body, commit, straight } = question;
-        let url = question.path instanceof URL ? question.path : new URL(question.path, this.origin);
-        for (let hop = 0;; hop++) {
-            const home = url.origin === this.origin.origin;
-            const judge = home ? undefined : judgeAddress(this.name, this.#own);
-            if (judge !== undefined)
-                judgeLiteral(url, judge);
-            this.requests++;
-            const answer = await this.transport.send({
-                method,
-                url,
-                headers: {
-                    'User-Agent': 'arcdata-mirror',
-                    'Accept-Encoding': 'identity',
-                    ...question.headers,
-                    ...(home && authorization !== undefined && { Authorization: authorization })
-                },
-                ...(body !== undefined && { body }),
-                answerWithin: commit === true ? timings.commit : timings.answer,
-                ...(judge !== undefined && { judge }),
-                ...(question.fresh !== undefined && { fresh: question.fresh }),
-                ...(straight !== undefined && { straight }),
-                signal
-            });
-            this.#met = true;
-            const moved = [301, 302, 303, 307, 308].includes(answer.status);
-            if (!moved || (method !== 'GET' && method !== 'HEAD'))
-                return answer;
-            void discard(answer);
-            if (hop >= mostHops) {
-                throw new registry_error/* RegistryError */.gl('unsafe', `${this.name} redirects more than ${mostHops} times in a row`, { host: this.name });
-            }
-            url = judgeRedirect(answer.headers.location, url);
-        }
-    }
-    /** Warnings of the registry are shown, once each, and never acted on. */
-    #heed({ headers, url }) {
-        const { warning } = headers;
-        if (warning === undefined || url.origin !== this.origin.origin)
-            return;
-        const text = /^299 (?:-|\S+) "((?:[^"\\]|\\.){1,4096})"/.exec(warning)?.[1];
-        if (text !== undefined)
-            this.warnOnce(`${this.name} warns: ${(0,clean/* clean */.uH)(text)}`);
-    }
-    /** An answer that was not wanted, as an error; its body is read, bounded. */
-    async #refusal(answer, question) {
-        const { status, headers, url } = answer;
-        const text = await readError(answer.body, this.transport.timings.idle);
-        const page = baseType(headers['content-type']) === 'text/html' || /^\s*</.test(text);
-        const entries = page ? [] : (0,registry_error/* parseEntries */.Km)(text);
-        const redirected = url.origin !== this.origin.origin;
-        const said = entries.length > 0
-            ? `: ${entries
-                .slice(0, 3)
-                .map(entry => entryText(entry))
-                .join('; ')}`
-            : page || text.trim() === ''
-                ? ''
-                : `: ${(0,clean/* clean */.uH)(text, 200)}`;
-        const where = redirected ? `${url.host} (where ${this.name} redirects to)` : this.name;
-        // Behind a redirect, a 403 is a signed address that has expired: the registry gives a new one.
-        const expired = redirected && status >= 400 && status < 500;
-        const blocked = page && status === 403 && this.#options.blocksAtTimes === true;
-        return new registry_error/* RegistryError */.gl(expired || blocked ? 'server' : (0,registry_error/* faultOf */.Kl)(status), `${question.method} ${describePath(question, this.origin)}: ${where} answers ${status}${page ? ' with an HTML page' : said}`, {
-            host: url.host,
-            status,
-            entries,
-            redirected,
-            ...retryAfterOf(headers, this.transport.clock.date()),
-            advice: this.#advice(status, page, question.path === greeting)
-        });
-    }
-    #advice(status, page, greeted) {
-        if (status === 401 && greeted && !page) {
-            const { used } = this.#authorizer;
-            return this.credentials.kind === 'anonymous'
-                ? `Give its user name and password, or sign in with docker first; ${used}.`
-                : `They are not taken: check the user name and the password; ${used}.`;
-        }
-        if (status === 400 && greeted && this.origin.protocol === 'http:')
-            return 'It may speak https: then take it out of insecure-registries.';
-        if (status === 401 || status === 403) {
-            const known = this.quirks.repositoryAdvice === undefined ? '' : ` ${this.quirks.repositoryAdvice}`;
-            return page
-                ? 'Something in front of the registry blocks the request (firewall, gateway); look there.'
-                : `Check what the account may do; ${this.#authorizer.used}.${known}`;
-        }
-        if (status === 404)
-            return this.quirks.repositoryAdvice;
-        if (status === 405 || status === 412 || status === 423)
-            return 'The tag or repository may be locked or immutable.';
-        if (status === 413)
-            return 'Something in front of the registry limits the size of requests.';
-        if (status === 507)
-            return 'The registry has no room left.';
-        return undefined;
-    }
-    /** The error with the question's place in it. */
-    #placed(error, question) {
-        const path = question.path instanceof URL ? question.path.pathname : question.path.split('?', 1)[0];
-        return error.as(error.fault, error.message, {
-            method: question.method,
-            path,
-            repository: question.path === greeting ? undefined : question.needs[0]?.repository,
-            digest: question.digest
-        });
-    }
-}
-/** Where every registry answers, whatever is in it. */
-const greeting = '/v2/';
-/** One entry in words; what is missing is told by its digest. */
-function entryText({ code, message, digests }) {
-    const unknown = code.endsWith('_UNKNOWN')
-        ? digests.slice(0, 2).filter(one => !message.includes(one))
-        : [];
-    return [code, message, ...unknown].join(' ').trim();
-}
-/** Whether the body is written as it comes, so that it cannot be sent a second time from here. */
-function streams({ body }) {
-    return body !== undefined && !(body instanceof Uint8Array);
-}
-function describePath({ path }, origin) {
-    return (0,clean/* clean */.uH)((path instanceof URL ? path : new URL(path, origin)).pathname, 200);
-}
-/**
- * The registry's handshake: is it there, does it speak the protocol, what does it ask for?
- * Signs in where credentials are there, so that wrong ones end the run before anything else.
- * @param needs what will be needed later: a token for it is fetched now
- * @throws RegistryError
- * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#determining-support
- */
-async function ping(registry, needs, signal) {
-    await registry.locate();
-    const question = { method: 'GET', path: greeting, needs, expect: [200, 404], signal };
-    const answer = await registry.ask(question, discard);
-    // Some registries hide /v2/ from those who may still pull; a page of something else is no registry.
-    const { status, headers, url } = answer;
-    const registryLike = headers['docker-distribution-api-version'] !== undefined;
-    if (baseType(headers['content-type']) === 'text/html' && (status !== 200 || !registryLike)) {
-        const where = url.host === registry.origin.host ? '' : `, at ${url.host}`;
-        throw new registry_error/* RegistryError */.gl('refused', `${registry.name} answers, but it is no registry: GET /v2/ is ${status} with an HTML page${where}`, {
-            host: registry.name,
-            status,
-            advice: 'Check the name; a path such as /registry does not belong into it.'
-        });
-    }
-}
+/** How long a body may take that nobody wants, in milliseconds. */
+const longestDiscard = 2000;
 /**
  * Reads an answer's body away, to its end: only then its connection is free, and the next request
  * need not open another one. A body that is long or does not end costs its connection.
@@ -39139,8 +38159,6 @@ async function discard(answer) {
     clearTimeout(timer);
     return answer;
 }
-/** How long a body may take that nobody wants, in milliseconds. */
-const longestDiscard = 2000;
 
 ;// CONCATENATED MODULE: ./src/registry/manifests.ts
 
@@ -40032,6 +39050,116 @@ class Slots {
     }
 }
 
+;// CONCATENATED MODULE: ./src/registry/patience.ts
+
+/** Outlasts a minute of 503 with ease, and ends within ten minutes whatever happens. */
+const usualPatience = {
+    own: 180_000,
+    stranger: 10_000,
+    told: 600_000,
+    first: 500,
+    longest: 30_000
+};
+const passing = new Set([
+    'address',
+    'proxy',
+    'connection',
+    'stalled',
+    'throttled',
+    'server'
+]);
+/** Whether the same request may well succeed a little later. */
+function isPassing(error) {
+    // A proxy that wants another account will want it the next time too.
+    return passing.has(error.fault) && !(error.fault === 'proxy' && error.status === 407);
+}
+/** The patience of one request: it decides whether and when to try again. */
+class Patience {
+    #options;
+    #clock;
+    #deadline;
+    #own = 0;
+    #told = 0;
+    #tries = 0;
+    /** @param deadline when the whole run ends, by the clock's `now` */
+    constructor(options, clock, deadline) {
+        this.#options = options;
+        this.#clock = clock;
+        this.#deadline = deadline;
+    }
+    /** How many times it has been tried, the last failure included. */
+    get tries() {
+        return this.#tries;
+    }
+    /**
+     * How many milliseconds to wait before the next try, after this failure.
+     * @param met whether the host has ever answered
+     * @param down whether everybody has been failing there for long: then one try is enough
+     * @throws the error, when there is no point in another try or no time for it
+     */
+    next(error, met, down = false) {
+        this.#tries++;
+        error.attempts = this.#tries;
+        if (!isPassing(error))
+            throw error;
+        if (error.retryAfter !== undefined)
+            return this.#asTold(error, error.retryAfter);
+        const { own, stranger, first, longest, steady = 0 } = this.#options;
+        if (down || this.#own >= (met ? own : stranger))
+            throw error;
+        // Full jitter: many workers that failed together must not come back together.
+        // https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+        const ceiling = Math.min(longest, first * 2 ** Math.min(this.#tries - 1, 20));
+        const wait = Math.max(1, (steady + (1 - steady) * Math.random()) * ceiling);
+        // The ceiling is what counts against the budget, so that small draws cannot make endless tries.
+        this.#own += ceiling / 2;
+        if (this.#clock.now() + wait > this.#deadline)
+            throw error;
+        return wait;
+    }
+    #asTold(error, wait) {
+        this.#told += wait;
+        const late = this.#clock.now() + wait > this.#deadline;
+        if (this.#told <= this.#options.told && !late) {
+            // `Retry-After: 0` in a row would be a busy loop.
+            if (wait < 1000)
+                this.#told += 1000 - wait;
+            return wait + Math.random() * Math.min(1000, 100 + wait / 10);
+        }
+        throw error.as(error.fault, `${error.message}; it asked to wait ${duration(wait)}, which is longer than this run may wait`);
+    }
+}
+/**
+ * The gate of one host: when it asks for a pause, everything that is bound there waits, not only
+ * the request that was told.
+ */
+class Gate {
+    #clock;
+    #opens = 0;
+    constructor(clock) {
+        this.#clock = clock;
+    }
+    /** Closes the gate for so many milliseconds from now. */
+    close(milliseconds) {
+        this.#opens = Math.max(this.#opens, this.#clock.now() + milliseconds);
+    }
+    /** Waits until the gate is open. */
+    async pass(signal) {
+        for (let wait = this.#opens - this.#clock.now(); wait > 0; wait = this.#opens - this.#clock.now()) {
+            // A little apart, so that not all arrive in the same instant.
+            await this.#clock.sleep(wait + Math.random() * Math.min(1000, wait / 10), signal);
+        }
+    }
+}
+function duration(milliseconds) {
+    const seconds = Math.ceil(milliseconds / 1000);
+    if (seconds < 120)
+        return `${seconds} s`;
+    return seconds < 7200
+        ? `${Math.ceil(seconds / 60)} minutes`
+        : `${Math.ceil(seconds / 3600)} hours`;
+}
+
 ;// CONCATENATED MODULE: ./src/registry/pieces.ts
 /** A stream of Node's own as pieces; its memory is not used again. */
 function piecesOf(body) {
@@ -40307,26 +39435,148 @@ function decoded(answer, size) {
     return piecesOf(answer.body.pipe(unpacked));
 }
 
-;// CONCATENATED MODULE: ./src/registry/uploads.ts
+// EXTERNAL MODULE: external "node:net"
+var external_node_net_ = __nccwpck_require__(7030);
+// EXTERNAL MODULE: ./node_modules/ipaddr.js/lib/ipaddr.js
+var ipaddr = __nccwpck_require__(8280);
+var ipaddr_default = /*#__PURE__*/__nccwpck_require__.n(ipaddr);
+// EXTERNAL MODULE: ./node_modules/tldts/dist/cjs/index.js
+var cjs = __nccwpck_require__(935);
+;// CONCATENATED MODULE: ./src/registry/address.ts
+
+
+
+/**
+ * Judges an IP address: `never` are those that no registry may send us to (link-local with the
+ * clouds' metadata services, unspecified, multicast, broadcast), `private` are loopback and
+ * the networks of a site. An IPv4 address within IPv6 counts as itself.
+ * @see https://www.iana.org/assignments/iana-ipv4-special-registry
+ */
+function reachOf(address) {
+    if (!ipaddr_default().isValid(address))
+        return 'never';
+    const ip = ipaddr_default().process(address);
+    // AWS' IPv6 metadata service lies within the private range.
+    if (ip.toNormalizedString() === 'fd00:ec2:0:0:0:0:0:254')
+        return 'never';
+    switch (ip.range()) {
+        case 'unicast':
+            return 'public';
+        case 'loopback':
+        case 'private':
+        case 'uniqueLocal':
+            return 'private';
+        case 'carrierGradeNat':
+            // Alibaba Cloud's metadata service lies within carrier-grade NAT.
+            return ip.toString() === '100.100.100.200' ? 'never' : 'private';
+        default:
+            // Link-local, unspecified, multicast, reserved, and the tunnels that hide an IPv4 address.
+            return 'never';
+    }
+}
+/** Domains below which every host is another customer's, where the public suffix list does not say so. */
+const hosting = /(?:^|\.)(?:azurecr\.(?:io|cn|us|de)|amazonaws\.com(?:\.cn)?|on\.aws|jfrog\.io|pkg\.dev|gcr\.io|ocir\.io|icr\.io)$/;
+/**
+ * Whether two host names belong to one owner: the same name, or the same registrable domain
+ * (`registry.example.co.uk` and `auth.example.co.uk`, but not two tenants of one hosting domain).
+ * @see https://publicsuffix.org
+ */
+function sameOwner(one, other) {
+    if (one === other)
+        return true;
+    if ((0,external_node_net_.isIP)(one) !== 0 || (0,external_node_net_.isIP)(other) !== 0 || hosting.test(one))
+        return false;
+    const domain = (0,cjs/* getDomain */.FB)(one, { allowPrivateDomains: true });
+    return domain !== null && domain === (0,cjs/* getDomain */.FB)(other, { allowPrivateDomains: true });
+}
+/** The host of a URL as an address or name, without the brackets of IPv6. */
+function hostOf(url) {
+    return url.hostname.replace(/^\[|\]$/g, '');
+}
+
+;// CONCATENATED MODULE: ./src/registry/redirect.ts
+
+
+
+/** How many redirects in a row are followed. */
+const mostHops = 5;
+/**
+ * Where a redirect leads, judged: to https from https, without a user in it, and never to an
+ * address that no registry may send anyone to. The caller keeps credentials to their origin.
+ * @throws RegistryError of the kind unsafe
+ */
+function judgeRedirect(location, from) {
+    const refuse = (rule) => new registry_error/* RegistryError */.gl('unsafe', `${from.host} redirects ${rule}`, {
+        host: from.host,
+        path: from.pathname
+    });
+    if (location === undefined || !URL.canParse(location, from.href))
+        throw refuse('to nowhere');
+    const url = new URL(location, from);
+    const shown = (0,clean/* clean */.uH)(`${url.protocol}//${url.host}`, 120);
+    if (url.protocol !== 'https:' && !(url.protocol === 'http:' && from.protocol === 'http:')) {
+        throw refuse(`to ${shown}, which is not https`);
+    }
+    if (url.username !== '' || url.password !== '')
+        throw refuse(`to ${shown} with a user name in the address`);
+    return url;
+}
+/**
+ * Where an upload goes on. It must stay at the registry: bytes of a private image, and the
+ * credentials with them, go nowhere else. A registry behind a proxy may call itself by http or
+ * without its port; then the path is taken and the origin stays what it was.
+ * @throws RegistryError of the kind unsafe or corrupt
+ * @see https://github.com/advisories/GHSA-jxpm-75mh-9fp7
+ */
+function judgeLocation(location, request) {
+    const facts = { host: request.host, path: request.pathname };
+    if (location === undefined || location === '' || !URL.canParse(location, request.href)) {
+        throw new registry_error/* RegistryError */.gl('corrupt', `${request.host} opened an upload but did not say where it goes on`, facts);
+    }
+    const url = new URL(location, request);
+    if (url.hostname !== request.hostname) {
+        throw new registry_error/* RegistryError */.gl('unsafe', `${request.host} wants the upload to go on at ${(0,clean/* clean */.uH)(url.host, 120)}, another host; nothing was sent there`, { ...facts, advice: "Set the registry's external URL to the name that is used here." });
+    }
+    if (url.port !== '' && url.port !== portOf(request)) {
+        throw new registry_error/* RegistryError */.gl('unsafe', `${request.host} wants the upload to go on at ${(0,clean/* clean */.uH)(url.host, 120)}, another port; nothing was sent there`, facts);
+    }
+    const here = new URL(request.origin);
+    here.pathname = url.pathname;
+    here.search = url.search;
+    return here;
+}
+function portOf({ port, protocol }) {
+    return port === '' ? (protocol === 'https:' ? '443' : '80') : port;
+}
+/**
+ * Judges the addresses of hosts that a registry names. Private ones only if the registry's own are:
+ * a closed network has its blob store beside it, but a public registry has no business there.
+ * @param own the registry's own addresses
+ */
+function judgeAddress(registry, own) {
+    const inside = own.length > 0 && own.every(address => reachOf(address) === 'private');
+    return address => {
+        const reach = reachOf(address);
+        if (reach === 'public' || (reach === 'private' && inside))
+            return;
+        throw new registry_error/* RegistryError */.gl('unsafe', `${registry} names a host at ${(0,clean/* clean */.uH)(address, 60)}, an address that it has no business to send anyone to`, { host: registry, advice: 'Nothing was sent there.' });
+    };
+}
+/** Judges a literal address in a URL; names are judged when they are looked up. */
+function judgeLiteral(url, judge) {
+    const host = hostOf(url);
+    if (host.includes(':') || /^[\d.]+$/.test(host))
+        judge(host);
+}
+
+;// CONCATENATED MODULE: ./src/registry/sessions.ts
 
 
 
 
 
-
-
-/** Chunks never become smaller than this, in bytes: below, round trips are all there is. */
-const shortestChunk = 1024 * 1024;
-/** How often a blob whose bytes are wrong is tried again: the source may have had a bad moment. */
-const uploads_mostCorrupt = 2;
-/** How often an upload begins anew because its token was refused in the middle of a body. */
-const mostRefused = 2;
-/** How often it begins anew because the registry has lost it. */
-const mostLost = 4;
 /** How long the answer to an upload's opening is waited for after it was given up, in milliseconds. */
 const lastAnswer = 2000;
-/** From the largest blob down to the shortest chunk. */
-const mostHalvings = 16;
 /**
  * Asks the registry to take a blob over from another of its repositories, which moves no byte.
  * @returns `mounted`, or the upload that the registry opened instead; undefined where it did neither
@@ -40420,6 +39670,38 @@ async function cancelUpload(registry, repository, { url }) {
         registry.log.debug(`an upload at ${registry.name}/${repository} could not be cancelled`);
     }
 }
+/**
+ * The upload that an answer speaks of. @throws RegistryError of the kind corrupt or unsafe
+ */
+function sessionOf({ headers, url, status }, before) {
+    const { location } = headers;
+    // An answer to a chunk may leave it out: then the address stays.
+    const next = location === undefined && before !== undefined ? before.url : judgeLocation(location, url);
+    const told = headers['oci-chunk-min-length'];
+    const least = typeof told === 'string' && /^\d{1,12}$/.test(told) ? Number(told) : 0;
+    if (least > 1024 * 1024 * 1024) {
+        throw new registry_error/* RegistryError */.gl('corrupt', `${url.host} wants chunks of at least ${(0,clean/* clean */.uH)(String(told), 20)} bytes (${status})`, { host: url.host });
+    }
+    return { url: next, shortestChunk: Math.max(least, before?.shortestChunk ?? 0) };
+}
+
+;// CONCATENATED MODULE: ./src/registry/uploads.ts
+
+
+
+
+
+
+/** Chunks never become smaller than this, in bytes: below, round trips are all there is. */
+const shortestChunk = 1024 * 1024;
+/** How often a blob whose bytes are wrong is tried again: the source may have had a bad moment. */
+const uploads_mostCorrupt = 2;
+/** How often an upload begins anew because its token was refused in the middle of a body. */
+const mostRefused = 2;
+/** How often it begins anew because the registry has lost it. */
+const mostLost = 4;
+/** From the largest blob down to the shortest chunk. */
+const mostHalvings = 16;
 /** One blob on its way into one repository. */
 class Upload {
     #registry;
@@ -40680,20 +39962,6 @@ class Upload {
             await cancelUpload(this.#registry, this.#repository, session);
     }
 }
-/**
- * The upload that an answer speaks of. @throws RegistryError of the kind corrupt or unsafe
- */
-function sessionOf({ headers, url, status }, before) {
-    const { location } = headers;
-    // An answer to a chunk may leave it out: then the address stays.
-    const next = location === undefined && before !== undefined ? before.url : judgeLocation(location, url);
-    const told = headers['oci-chunk-min-length'];
-    const least = typeof told === 'string' && /^\d{1,12}$/.test(told) ? Number(told) : 0;
-    if (least > 1024 * 1024 * 1024) {
-        throw new registry_error/* RegistryError */.gl('corrupt', `${url.host} wants chunks of at least ${(0,clean/* clean */.uH)(String(told), 20)} bytes (${status})`, { host: url.host });
-    }
-    return { url: next, shortestChunk: Math.max(least, before?.shortestChunk ?? 0) };
-}
 
 ;// CONCATENATED MODULE: ./src/mirror/deferred.ts
 /** A promise and what fulfils it; it is never rejected. */
@@ -40759,6 +40027,7 @@ async function largestFirst(tasks, sizeOf, { large, small }, run) {
 }
 
 ;// CONCATENATED MODULE: ./src/mirror/transfer.ts
+
 
 
 
@@ -42057,6 +41326,9 @@ function formatPlatform({ os, architecture, variant }) {
 
 
 
+
+
+
 /** The digest of an image's config: what it names is the same content, however its layers are packed. */
 function contentOf({ manifest }) {
     return manifest.kind === 'image' ? manifest.config.digest : undefined;
@@ -42107,6 +41379,42 @@ function bytesOf(image, { manifest, descriptor }, { ways, diffIds }) {
 /** As docker shortens a digest. */
 function shortOf(digest) {
     return digest.slice(digest.indexOf(':') + 1).slice(0, 12);
+}
+/**
+ * What became of the image. A rewritten manifest must hold the config of one of the source's, and
+ * with it the same unpacked layers.
+ * @throws MirrorError when the daemon pushed something else
+ */
+function judgePushed(image, { digest, platform }, config) {
+    const leaves = image.manifests.filter(({ manifest }) => manifest.kind === 'image');
+    const names = new Map(image.manifests.flatMap(({ manifest }) => manifest.kind === 'image'
+        ? []
+        : manifest.manifests.flatMap(child => child.platform === undefined
+            ? []
+            : [[child.digest, formatPlatform(child.platform)]])));
+    const children = leaves
+        .filter(leaf => leaf !== image.root)
+        .map(({ descriptor }) => {
+        const name = names.get(descriptor.digest);
+        return { digest: descriptor.digest, ...(name !== undefined && { platform: name }) };
+    });
+    const root = { digest: image.root.descriptor.digest };
+    const { fate, platform: known } = fateOf(children.length > 0 ? { ...root, children } : root, digest);
+    if (fate !== 'rewritten')
+        return { fate, platform: known ?? platform };
+    const same = leaves.find(({ manifest }) => manifest.kind === 'image' && manifest.config.digest === config);
+    if (same === undefined) {
+        throw new MirrorError(`docker made ${digest} of ${image.name}, which is another image than any that ${root.digest} names`, 'Use engine: registry, which changes nothing.', { fault: 'docker' });
+    }
+    return { fate, platform: names.get(same.descriptor.digest) ?? platform };
+}
+/** What became of an image, in words. */
+function tellPushed({ fate, platform }) {
+    if (fate === 'kept')
+        return 'pushed, with its digest';
+    return fate === 'rewritten'
+        ? `pushed for ${platform}, with a digest of docker's`
+        : `pushed for ${platform} alone`;
 }
 
 ;// CONCATENATED MODULE: ./src/registry/pages.ts
@@ -42309,7 +41617,6 @@ async function removeStaging({ target, log, signal }, staged, tag) {
 
 
 
-
 /**
  * So many images at once: a daemon has three downloads and five uploads under way, of all images
  * together. https://docs.docker.com/reference/cli/dockerd/
@@ -42446,9 +41753,9 @@ class DockerEngine {
         if (fetched === undefined) {
             throw new MirrorError(`${target.name}/${repository} took ${mirrored.digest} from docker and does not have it`, "Look into the registry's storage and its replicas.", { fault: 'docker' });
         }
-        const throughDocker = docker_engine_judge(image, mirrored, contentOf(fetched));
+        const throughDocker = judgePushed(image, mirrored, contentOf(fetched));
         await blobsThere(image, fetched, this.#options, this.#signal);
-        log.info(`${image.name}: ${said(throughDocker)}`);
+        log.info(`${image.name}: ${tellPushed(throughDocker)}`);
         return {
             pushed: { ...fetched, children: [] },
             bytes: bytesOf(image, fetched, mirrored),
@@ -42537,40 +41844,6 @@ function sizeAtDaemon({ manifests }) {
         ? 0
         : [manifest.config, ...manifest.layers].reduce((sum, { size }) => sum + size, 0));
     return Math.max(0, ...sizes);
-}
-/**
- * What became of the image. A rewritten manifest must hold the config of one of the source's, and
- * with it the same unpacked layers: else the daemon pushed something else.
- */
-function docker_engine_judge(image, { digest, platform }, config) {
-    const leaves = image.manifests.filter(({ manifest }) => manifest.kind === 'image');
-    const names = new Map(image.manifests.flatMap(({ manifest }) => manifest.kind === 'image'
-        ? []
-        : manifest.manifests.flatMap(child => child.platform === undefined
-            ? []
-            : [[child.digest, formatPlatform(child.platform)]])));
-    const children = leaves
-        .filter(leaf => leaf !== image.root)
-        .map(({ descriptor }) => {
-        const name = names.get(descriptor.digest);
-        return { digest: descriptor.digest, ...(name !== undefined && { platform: name }) };
-    });
-    const root = { digest: image.root.descriptor.digest };
-    const { fate, platform: known } = fateOf(children.length > 0 ? { ...root, children } : root, digest);
-    if (fate !== 'rewritten')
-        return { fate, platform: known ?? platform };
-    const same = leaves.find(({ manifest }) => manifest.kind === 'image' && manifest.config.digest === config);
-    if (same === undefined) {
-        throw new MirrorError(`docker made ${digest} of ${image.name}, which is another image than any that ${root.digest} names`, 'Use engine: registry, which changes nothing.', { fault: 'docker' });
-    }
-    return { fate, platform: names.get(same.descriptor.digest) ?? platform };
-}
-function said({ fate, platform }) {
-    if (fate === 'kept')
-        return 'pushed, with its digest';
-    return fate === 'rewritten'
-        ? `pushed for ${platform}, with a digest of docker's`
-        : `pushed for ${platform} alone`;
 }
 /** Failures after which no other image will fare better: the rest is not tried. */
 function docker_engine_isHopeless(error) {
@@ -43491,6 +42764,763 @@ function masked(found, log) {
     return found;
 }
 
+;// CONCATENATED MODULE: ./src/registry/challenge.ts
+const token = /[!#$%&'*+.^_`|~\w-]+/y;
+const quoted = /"((?:[^"\\]|\\.)*)"/y;
+const gap = /[\s,]*/y;
+const equals = /\s*=\s*/y;
+const base64 = /[\w.~+/-]+=*(?=\s*(?:,|$))/y;
+/**
+ * The challenges in a `WWW-Authenticate` header: several may stand in one, in any case of letters,
+ * with commas inside quotes. What cannot be read ends the list; it never throws.
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1
+ */
+function parseChallenges(header) {
+    const text = header.slice(0, 8192);
+    let at = 0;
+    const take = (pattern) => {
+        pattern.lastIndex = at;
+        const found = pattern.exec(text);
+        if (found !== null)
+            at = pattern.lastIndex;
+        return found ?? undefined;
+    };
+    const challenges = [];
+    for (take(gap); at < text.length; take(gap)) {
+        const start = at;
+        const word = take(token)?.[0];
+        if (word === undefined)
+            return challenges;
+        const current = challenges.at(-1);
+        if (current !== undefined && take(equals) !== undefined) {
+            const value = take(quoted)?.[1]?.replace(/\\(.)/g, '$1') ?? take(token)?.[0];
+            if (value !== undefined) {
+                const name = word.toLowerCase();
+                // The first one counts: a second `realm` is an attempt at confusion.
+                if (!current.parameters.has(name))
+                    current.parameters.set(name, value);
+                continue;
+            }
+            // `Negotiate abc==`: the equals sign belonged to a token68, which is of no use here.
+            at = start;
+            if (take(base64) === undefined)
+                return challenges;
+            continue;
+        }
+        challenges.push({ scheme: word.toLowerCase(), parameters: new Map() });
+    }
+    return challenges;
+}
+
+;// CONCATENATED MODULE: ./src/registry/token.ts
+
+
+
+
+
+/** The most bytes of a token server's answer. */
+const largestToken = 128 * 1024;
+/** A token lives 60 s where nothing is said, and at least so long where less is said. */
+const shortestLife = 60;
+/** Nothing lives longer than an hour here: asking again is cheap. */
+const longestLife = 3600;
+/**
+ * Asks a token server for a token, by GET with Basic as all of them take it; an identity token
+ * goes by POST as OAuth 2 wants it.
+ * @throws RegistryError: unsafe (the realm must not be asked), unauthorized, corrupt, and the transport's
+ * @see https://github.com/distribution/distribution/blob/main/docs/content/spec/auth/token.md
+ */
+async function fetchToken(challenge, scopes, context, signal) {
+    const { origin, transport, credentials, log } = context;
+    const realm = judgeRealm(challenge.parameters.get('realm'), context);
+    const service = challenge.parameters.get('service');
+    const foreign = realm.origin !== origin.origin;
+    const headers = {
+        Accept: 'application/json',
+        'Accept-Encoding': 'identity'
+    };
+    let method = 'GET';
+    let body;
+    if (credentials.kind === 'identity-token') {
+        method = 'POST';
+        headers['Content-Type'] = 'application/x-www-form-urlencoded';
+        const form = new URLSearchParams({
+            grant_type: 'refresh_token',
+            client_id: 'arcdata-mirror',
+            refresh_token: credentials.token,
+            ...(service !== undefined && { service }),
+            scope: scopes.join(' ')
+        });
+        body = Buffer.from(form.toString());
+    }
+    else {
+        if (service !== undefined)
+            realm.searchParams.set('service', service);
+        for (const scope of scopes)
+            realm.searchParams.append('scope', scope);
+        if (credentials.kind === 'password') {
+            realm.searchParams.set('account', credentials.username);
+            headers.Authorization = basic(credentials);
+        }
+    }
+    const answer = await transport.send({
+        method,
+        url: realm,
+        headers,
+        ...(body !== undefined && { body }),
+        answerWithin: transport.timings.answer,
+        ...(foreign && { judge: context.judge }),
+        signal
+    });
+    return await readToken(answer, context, log);
+}
+/** The header of Basic authentication. @see https://www.rfc-editor.org/rfc/rfc7617 */
+function basic({ username, password }) {
+    return `Basic ${Buffer.from(`${username}:${password}`, 'utf8').toString('base64')}`;
+}
+/**
+ * The realm decides who gets the password, and whoever answers for the registry decides the realm.
+ * So: https (unless the registry itself may be spoken to without), no user in it, no address that
+ * nobody may send us to; and with a secret to lose, only a host of the registry's owner.
+ * @see https://github.com/advisories/GHSA-28r5-37g7-p6mp
+ */
+function judgeRealm(text, { origin, credentials, judge }) {
+    const refuse = (rule) => new registry_error/* RegistryError */.gl('unsafe', `${origin.host} asks for a token from ${(0,clean/* clean */.uH)(bare(text), 160)}: ${rule}`, {
+        host: origin.host,
+        advice: "Nothing was sent there. Look into the registry's or its proxy's configuration (external URL)."
+    });
+    if (text === undefined || !URL.canParse(text))
+        throw refuse('that is not a URL');
+    const realm = new URL(text);
+    if (realm.username !== '' || realm.password !== '')
+        throw refuse('it holds a user name');
+    const same = realm.hostname === origin.hostname;
+    // A proxy that ends TLS in front of the registry makes it name itself by http.
+    if (same &&
+        realm.protocol === 'http:' &&
+        origin.protocol === 'https:' &&
+        (realm.port === '' || realm.port === origin.port)) {
+        realm.protocol = 'https:';
+        realm.port = origin.port;
+    }
+    if (realm.protocol !== 'https:' && !(realm.protocol === 'http:' && origin.protocol === 'http:')) {
+        throw refuse('only https is spoken to a token server');
+    }
+    if (same)
+        return realm;
+    const host = hostOf(realm);
+    // Names are judged when they are looked up; for an address nothing is looked up.
+    if (isLiteral(host) && reachOf(host) === 'never')
+        throw refuse('no registry may send anyone to that address');
+    judgeLiteral(realm, judge);
+    if (credentials.kind !== 'anonymous' && !sameOwner(host, hostOf(origin))) {
+        throw refuse('that host has another owner, and the password is not for it');
+    }
+    return realm;
+}
+function bare(text) {
+    if (text === undefined)
+        return 'nowhere';
+    if (!URL.canParse(text))
+        return JSON.stringify(text);
+    const { protocol, host, pathname } = new URL(text);
+    return `${protocol}//${host}${pathname}`;
+}
+function isLiteral(host) {
+    return host.includes(':') || /^[\d.]+$/.test(host);
+}
+async function readToken(answer, context, log) {
+    const { transport, credentials, origin } = context;
+    const { status, headers, url } = answer;
+    const place = { host: url.host, method: 'GET', path: url.pathname };
+    const fail = (fault, text, advice) => new registry_error/* RegistryError */.gl(fault, `the token server of ${origin.host} (${url.host}) ${text}`, {
+        ...place,
+        status,
+        ...(advice !== undefined && { advice })
+    });
+    if (status !== 200) {
+        await readError(answer.body, transport.timings.idle);
+        if (status === 401 || (status === 403 && credentials.kind !== 'anonymous')) {
+            throw fail('unauthorized', credentials.kind === 'anonymous'
+                ? `wants a user name (${status})`
+                : `refuses the user name or password (${status})`, `Check the credentials for ${origin.host} (${credentials.from}).`);
+        }
+        // Nobody's token server sends a password on: not followed.
+        if (status >= 300 && status < 400)
+            throw fail('unsafe', `answers with a redirect (${status}), which is not followed`);
+        throw new registry_error/* RegistryError */.gl((0,registry_error/* faultOf */.Kl)(status), `the token server of ${origin.host} (${url.host}) answers ${status}`, {
+            ...place,
+            status,
+            ...retryAfterOf(headers, transport.clock.date())
+        });
+    }
+    const body = await readBody(answer.body, largestToken, transport.timings.idle, place);
+    let parsed;
+    try {
+        parsed = JSON.parse(body.toString('utf8'));
+    }
+    catch {
+        throw fail('server', 'sends no JSON');
+    }
+    const value = parsed.token ?? parsed.access_token;
+    if (typeof value !== 'string' || value === '')
+        throw fail('server', 'sends no token');
+    // It becomes a header: anything that could end the line would be shown in Node's own error.
+    if (!/^[\x21-\x7e]+$/.test(value))
+        throw fail('corrupt', 'sends a token with characters that no header may have');
+    log.secret(value);
+    const { expires_in: told } = parsed;
+    const life = typeof told === 'number' && Number.isFinite(told) ? told : shortestLife;
+    const seconds = Math.min(Math.max(life, shortestLife), longestLife);
+    // A tenth less, so that it does not end on the way.
+    return { value, until: transport.clock.now() + seconds * 900 };
+}
+/**
+ * `Retry-After` in milliseconds from now: seconds or a date, and nothing else, since registries
+ * were seen to send `880.092µs`. A date counts from the answer's own, so that two clocks that differ
+ * are no matter; one in the past is no wait at all.
+ * @param date the time here, for answers that do not tell theirs
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
+ */
+function retryAfterOf(headers, date) {
+    const text = headers['retry-after']?.trim() ?? '';
+    if (/^\d{1,9}$/.test(text))
+        return { retryAfter: Number(text) * 1000 };
+    const at = dateOf(text);
+    return at === undefined ? {} : { retryAfter: Math.max(0, at - (dateOf(headers.date) ?? date)) };
+}
+/** A date as headers have it, in milliseconds since 1970. */
+function dateOf(text = '') {
+    if (!/^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/.test(text))
+        return undefined;
+    const at = Date.parse(text);
+    return Number.isNaN(at) ? undefined : at;
+}
+
+;// CONCATENATED MODULE: ./src/registry/authorizer.ts
+
+
+
+/**
+ * The credentials of one registry, kept to its origin: it learns from challenges what is asked for,
+ * and keeps one token per set of repositories, since some registries refuse large ones.
+ */
+class Authorizer {
+    #context;
+    #tokens = new Map();
+    #asking = new Map();
+    #challenge;
+    constructor(context) {
+        this.#context = context;
+    }
+    get credentials() {
+        return this.#context.credentials;
+    }
+    /** The header for a request that needs this, or none where nothing has been asked for yet. */
+    async header(needs, signal) {
+        const { credentials } = this.#context;
+        if (this.#challenge === undefined)
+            return undefined;
+        if (this.#challenge.scheme === 'basic') {
+            return credentials.kind === 'password' ? basic(credentials) : undefined;
+        }
+        const token = await this.#token(scopesOf(needs), signal);
+        return `Bearer ${token.value}`;
+    }
+    /**
+     * Takes in the `WWW-Authenticate` of a 401 and forgets the token that was refused, so that
+     * `header` answers with something new.
+     * @param refused the header that was answered so; a token that came since is not forgotten
+     * @returns whether another try has a point
+     * @throws RegistryError when nothing that is asked for can be given
+     */
+    challenged(header, needs, refused) {
+        const { origin, credentials } = this.#context;
+        const known = parseChallenges(header ?? '');
+        const chosen = known.find(({ scheme, parameters }) => scheme === 'bearer' && parameters.has('realm')) ??
+            known.find(({ scheme }) => scheme === 'basic');
+        if (chosen === undefined) {
+            // After a first challenge, a bare 401 speaks of the token: another one may do.
+            if (this.#challenge?.scheme === 'bearer')
+                return this.#tokens.delete(scopesOf(needs).join(' '));
+            const asked = known.map(({ scheme }) => scheme).join(', ');
+            throw new registry_error/* RegistryError */.gl('unauthorized', `${origin.host} answers 401 and ${asked === '' ? 'does not say how to sign in' : `asks for ${asked}, which is not spoken here`}`, {
+                host: origin.host,
+                status: 401,
+                advice: 'Basic and Bearer are understood; check what stands in front of the registry.'
+            });
+        }
+        this.#challenge = chosen;
+        if (chosen.scheme === 'basic')
+            return refused === undefined && credentials.kind === 'password';
+        return this.#forget(needs, refused);
+    }
+    /** Another token may be tried: the refused one is gone, or was not the one that is kept. */
+    #forget(needs, refused) {
+        const key = scopesOf(needs).join(' ');
+        const kept = this.#tokens.get(key);
+        if (kept !== undefined && `Bearer ${kept.value}` === refused)
+            this.#tokens.delete(key);
+        return true;
+    }
+    /** Signed in with what was given, or without: in words for a message. */
+    get used() {
+        const { credentials } = this.#context;
+        return credentials.kind === 'anonymous'
+            ? 'no credentials were used'
+            : `the credentials from ${credentials.from} were used`;
+    }
+    async #token(scopes, signal) {
+        const { transport } = this.#context;
+        const key = scopes.join(' ');
+        const kept = this.#tokens.get(key);
+        if (kept !== undefined && kept.until > transport.clock.now())
+            return kept;
+        const asking = this.#asking.get(key);
+        if (asking !== undefined) {
+            try {
+                return await asking;
+            }
+            catch (error) {
+                // Whoever asked has given up, which is nobody else's failure.
+                if (error instanceof registry_error/* RegistryError */.gl)
+                    throw error;
+                signal.throwIfAborted();
+                return await this.#token(scopes, signal);
+            }
+        }
+        if (this.#challenge === undefined)
+            throw new TypeError('no challenge yet');
+        const asked = fetchToken(this.#challenge, scopes, this.#context, signal)
+            .then(token => {
+            this.#tokens.set(key, token);
+            return token;
+        })
+            .finally(() => this.#asking.delete(key));
+        this.#asking.set(key, asked);
+        return asked;
+    }
+}
+function scopesOf(needs) {
+    return needs.map(({ repository, actions }) => repository === '' ? 'registry:catalog:*' : `repository:${repository}:${actions}`);
+}
+
+;// CONCATENATED MODULE: ./src/registry/quirks.ts
+const MiB = 1024 * 1024;
+/** A registry that follows the specification. */
+const usual = {
+    name: 'distribution',
+    // Half of what proxies in front of registries were seen to cap a request at (Cloudflare: 100 MB).
+    singlePut: 48 * MiB,
+    chunk: 32 * MiB,
+    mountsCommittedOnly: false
+};
+const known = [
+    {
+        host: /^docker\.io$/,
+        quirks: {
+            name: 'Docker Hub',
+            api: 'registry-1.docker.io',
+            repositoryAdvice: 'Docker Hub answers 401 for repositories that do not exist or that the account may not see.'
+        }
+    },
+    {
+        // A single PUT of more than about 20 MB was seen to be answered with 413.
+        // https://github.com/goharbor/harbor/issues/21640
+        host: /\.azurecr\.(?:io|cn|us|de)$/,
+        quirks: {
+            name: 'ACR',
+            singlePut: 16 * MiB,
+            chunk: 16 * MiB,
+            // Manifests are deleted by digest only; tags have an address of their own.
+            // https://learn.microsoft.com/rest/api/containerregistry/dataplane/tag/delete
+            untag: (repository, tag) => `/acr/v1/${repository}/_tags/${tag}`
+        }
+    },
+    {
+        // Chunks with Content-Range above 4 MiB are answered with 416.
+        // https://github.com/oras-project/rust-oci-client/issues/35
+        host: /^ghcr\.io$/,
+        quirks: {
+            name: 'GHCR',
+            chunk: 4 * MiB,
+            repositoryAdvice: 'The token needs the scope write:packages.'
+        }
+    },
+    {
+        // Repositories are not made by a push, and layers are mounted only if the account has that switched on.
+        // https://github.com/google/go-containerregistry/issues/1091
+        host: /\.dkr\.ecr(?:-fips)?\.[a-z0-9-]+\.(?:amazonaws\.com(?:\.cn)?|on\.aws)$/,
+        quirks: {
+            name: 'ECR',
+            mountsCommittedOnly: true,
+            repositoryAdvice: 'ECR needs each repository before the push: aws ecr create-repository --repository-name <name>, or a creation template.'
+        }
+    },
+    {
+        // No upload in several chunks: whole blobs only.
+        // https://github.com/containers/skopeo/issues/1101
+        host: /(?:^|\.)(?:pkg\.dev|gcr\.io)$/,
+        quirks: {
+            name: 'Artifact Registry',
+            singlePut: 512 * MiB,
+            repositoryAdvice: 'The first part of the path must be an existing repository of the project: gcloud artifacts repositories create.'
+        }
+    },
+    // A blob is there for other repositories once a manifest names it.
+    { host: /\.jfrog\.io$/, quirks: { name: 'Artifactory', mountsCommittedOnly: true } },
+    { host: /^quay\.io$/, quirks: { name: 'Quay' } }
+];
+/** What is known about the registry of that name. */
+function quirksOf(registry) {
+    const host = registry.replace(/:\d+$/, '');
+    const found = known.find(entry => entry.host.test(host));
+    return { ...usual, ...found?.quirks };
+}
+
+;// CONCATENATED MODULE: ./src/registry/question.ts
+/** Where every registry answers, whatever is in it. */
+const greeting = '/v2/';
+/** Whether the body is written as it comes, so that it cannot be sent a second time from here. */
+function streams({ body }) {
+    return body !== undefined && !(body instanceof Uint8Array);
+}
+
+;// CONCATENATED MODULE: ./src/registry/refusal.ts
+
+
+
+
+
+
+/** An answer that was not wanted, as an error that says what to do; its body is read, bounded. */
+async function refusalOf(answer, question, registry) {
+    const { status, headers, url } = answer;
+    const { name, origin, transport } = registry;
+    const text = await readError(answer.body, transport.timings.idle);
+    const page = baseType(headers['content-type']) === 'text/html' || /^\s*</.test(text);
+    const entries = page ? [] : (0,registry_error/* parseEntries */.Km)(text);
+    const redirected = url.origin !== origin.origin;
+    const said = entries.length > 0
+        ? `: ${entries
+            .slice(0, 3)
+            .map(entry => entryText(entry))
+            .join('; ')}`
+        : page || text.trim() === ''
+            ? ''
+            : `: ${(0,clean/* clean */.uH)(text, 200)}`;
+    const where = redirected ? `${url.host} (where ${name} redirects to)` : name;
+    // Behind a redirect, a 403 is a signed address that has expired: the registry gives a new one.
+    const expired = redirected && status >= 400 && status < 500;
+    const blocked = page && status === 403 && registry.blocksAtTimes;
+    return new registry_error/* RegistryError */.gl(expired || blocked ? 'server' : (0,registry_error/* faultOf */.Kl)(status), `${question.method} ${describePath(question, origin)}: ${where} answers ${status}${page ? ' with an HTML page' : said}`, {
+        host: url.host,
+        status,
+        entries,
+        redirected,
+        ...retryAfterOf(headers, transport.clock.date()),
+        advice: adviceFor(status, page, question.path === greeting, registry)
+    });
+}
+function adviceFor(status, page, greeted, { credentials, origin, quirks, used }) {
+    if (status === 401 && greeted && !page) {
+        return credentials.kind === 'anonymous'
+            ? `Give its user name and password, or sign in with docker first; ${used}.`
+            : `They are not taken: check the user name and the password; ${used}.`;
+    }
+    if (status === 400 && greeted && origin.protocol === 'http:')
+        return 'It may speak https: then take it out of insecure-registries.';
+    if (status === 401 || status === 403) {
+        const known = quirks.repositoryAdvice === undefined ? '' : ` ${quirks.repositoryAdvice}`;
+        return page
+            ? 'Something in front of the registry blocks the request (firewall, gateway); look there.'
+            : `Check what the account may do; ${used}.${known}`;
+    }
+    if (status === 404)
+        return quirks.repositoryAdvice;
+    if (status === 405 || status === 412 || status === 423)
+        return 'The tag or repository may be locked or immutable.';
+    if (status === 413)
+        return 'Something in front of the registry limits the size of requests.';
+    if (status === 507)
+        return 'The registry has no room left.';
+    return undefined;
+}
+/** One entry in words; what is missing is told by its digest. */
+function entryText({ code, message, digests }) {
+    const unknown = code.endsWith('_UNKNOWN')
+        ? digests.slice(0, 2).filter(one => !message.includes(one))
+        : [];
+    return [code, message, ...unknown].join(' ').trim();
+}
+function describePath({ path }, origin) {
+    return (0,clean/* clean */.uH)((path instanceof URL ? path : new URL(path, origin)).pathname, 200);
+}
+
+;// CONCATENATED MODULE: ./src/registry/registry.ts
+
+
+
+
+
+
+
+
+
+
+/**
+ * One registry: its origin, its credentials, its connections and its moods. It asks questions;
+ * the files beside this one, one a noun, know which.
+ */
+class Registry {
+    name;
+    origin;
+    quirks;
+    learned = { checks: new Set() };
+    log;
+    transport;
+    /** Requests sent, retries and redirects included. */
+    requests = 0;
+    #options;
+    #authorizer;
+    #gate;
+    #warned = new Set();
+    /** Since when there have only been failures, by method. */
+    #failing = new Map();
+    #own = [];
+    #met = false;
+    constructor(options) {
+        const { name, plainHttp, transport, log, credentials } = options;
+        this.#options = options;
+        this.name = name;
+        this.log = log;
+        this.transport = transport;
+        this.quirks = options.quirks ?? quirksOf(name);
+        this.origin = new URL(`${plainHttp ? 'http' : 'https'}://${this.quirks.api ?? name}`);
+        this.#gate = new Gate(transport.clock);
+        this.#authorizer = new Authorizer({
+            origin: this.origin,
+            transport,
+            credentials,
+            log,
+            judge: address => {
+                judgeAddress(name, this.#own)(address);
+            }
+        });
+    }
+    /** What the tokens of this run are good for. */
+    get actions() {
+        return this.#options.actions;
+    }
+    get credentials() {
+        return this.#authorizer.credentials;
+    }
+    /** A patience of its own, for whoever tries again by another way than asking the same again. */
+    patience(options = {}) {
+        const { patience = usualPatience, deadline = Infinity } = this.#options;
+        return new Patience({ ...patience, ...options }, this.transport.clock, deadline);
+    }
+    /**
+     * Asks, signs in where that is asked for, follows redirects of GET and HEAD, waits and asks again
+     * while the failure may pass.
+     * @param read takes in the answer; what breaks while it reads counts as a failure of the question
+     * @throws RegistryError, with the number of tries; the signal's reason when it aborts
+     */
+    async ask(question, read) {
+        const { own } = question;
+        const patient = this.patience(own === undefined ? {} : { own });
+        for (;;) {
+            await this.#gate.pass(question.signal);
+            try {
+                const answer = await this.#signedIn(question);
+                this.#heed(answer);
+                if (question.expect.includes(answer.status)) {
+                    this.#failing.delete(question.method);
+                    return await read(answer);
+                }
+                const { credentials, name, origin, quirks, transport } = this;
+                throw await refusalOf(answer, question, {
+                    ...{ credentials, name, origin, quirks, transport },
+                    used: this.#authorizer.used,
+                    blocksAtTimes: this.#options.blocksAtTimes === true
+                });
+            }
+            catch (error) {
+                question.signal.throwIfAborted();
+                if (!(error instanceof registry_error/* RegistryError */.gl))
+                    throw error;
+                // The body's own source failed, and has told where: nothing is to be said of this registry.
+                if (streams(question) && error.repository !== undefined)
+                    throw error;
+                const failure = this.#placed(error, question);
+                if (failure.fault === 'throttled' || failure.fault === 'server')
+                    this.#options.onPressure?.();
+                if (question.tries === 'once')
+                    throw failure;
+                await this.recover(patient, failure, question.signal);
+            }
+        }
+    }
+    /**
+     * Waits before another try, as long as the failure calls for; when the registry asked for a
+     * pause, everything that is bound there waits.
+     * @throws the failure, when another try has no point
+     */
+    async recover(patient, failure, signal) {
+        const wait = patient.next(failure, this.#met, this.#isDown(failure));
+        this.log.debug(`${failure.message}; again in ${Math.round(wait)} ms`);
+        if (failure.retryAfter === undefined)
+            await this.transport.clock.sleep(wait, signal);
+        else
+            this.#gate.close(wait);
+    }
+    /**
+     * Whether nothing of this kind has worked here for so long that whoever comes now need not find
+     * that out by a patience of its own: hundreds of blobs would take hours.
+     */
+    #isDown(failure) {
+        const { method = '', retryAfter } = failure;
+        // A plain no is an answer.
+        if (!isPassing(failure))
+            return false;
+        const now = this.transport.clock.now();
+        const { longest } = this.#options.patience ?? usualPatience;
+        const known = this.#failing.get(method);
+        // Between two failures that nobody tried to get over, it may well have been up.
+        const recent = known !== undefined && now - known.last <= 4 * longest;
+        // As long as it says when to come back, it is not down.
+        const since = recent && retryAfter === undefined ? known.since : now;
+        this.#failing.set(method, { since, last: now });
+        return now - since > 2 * (this.#options.patience ?? usualPatience).own;
+    }
+    /** Learns the registry's own addresses, by which the ones that it names are judged. */
+    async locate() {
+        try {
+            const found = await this.transport.names.addresses(hostOf(this.origin));
+            this.#own = found.map(({ address }) => address);
+        }
+        catch {
+            // Behind a proxy, names need not resolve here. Then only public addresses are believed.
+        }
+    }
+    /**
+     * Opens so many connections ahead: a new one costs two round trips and begins slowly, which need
+     * not wait until the first bytes are wanted.
+     */
+    warm(count) {
+        this.transport.warm(this.origin, count);
+    }
+    /** Shows a message once in a run. */
+    warnOnce(message) {
+        if (this.#warned.has(message) || this.#warned.size >= 20)
+            return;
+        this.#warned.add(message);
+        this.log.warning(message);
+    }
+    /** One question with at most one change of credentials. */
+    async #signedIn(question) {
+        const { needs, signal } = question;
+        for (let refused = 0;; refused++) {
+            const authorization = await this.#authorizer.header(needs, signal);
+            const answer = await this.#redirected(question, authorization);
+            if (answer.status !== 401 || answer.url.origin !== this.origin.origin)
+                return answer;
+            const again = this.#authorizer.challenged(answer.headers['www-authenticate'], needs, authorization);
+            // A body that streams cannot be sent a second time from here: its owner begins anew, and the
+            // next request finds the new token.
+            if (!again || refused >= 1 || streams(question))
+                return answer;
+            await readError(answer.body, this.transport.timings.idle);
+        }
+    }
+    /** One question through its redirects. Authorization goes to the origin and nowhere else. */
+    async #redirected(question, authorization) {
+        const { timings } = this.transport;
+        const { method, signal, body, commit, straight } = question;
+        let url = question.path instanceof URL ? question.path : new URL(question.path, this.origin);
+        for (let hop = 0;; hop++) {
+            const home = url.origin === this.origin.origin;
+            const judge = home ? undefined : judgeAddress(this.name, this.#own);
+            if (judge !== undefined)
+                judgeLiteral(url, judge);
+            this.requests++;
+            const answer = await this.transport.send({
+                method,
+                url,
+                headers: {
+                    'User-Agent': 'arcdata-mirror',
+                    'Accept-Encoding': 'identity',
+                    ...question.headers,
+                    ...(home && authorization !== undefined && { Authorization: authorization })
+                },
+                ...(body !== undefined && { body }),
+                answerWithin: commit === true ? timings.commit : timings.answer,
+                ...(judge !== undefined && { judge }),
+                ...(question.fresh !== undefined && { fresh: question.fresh }),
+                ...(straight !== undefined && { straight }),
+                signal
+            });
+            this.#met = true;
+            const moved = [301, 302, 303, 307, 308].includes(answer.status);
+            if (!moved || (method !== 'GET' && method !== 'HEAD'))
+                return answer;
+            void discard(answer);
+            if (hop >= mostHops) {
+                throw new registry_error/* RegistryError */.gl('unsafe', `${this.name} redirects more than ${mostHops} times in a row`, { host: this.name });
+            }
+            url = judgeRedirect(answer.headers.location, url);
+        }
+    }
+    /** Warnings of the registry are shown, once each, and never acted on. */
+    #heed({ headers, url }) {
+        const { warning } = headers;
+        if (warning === undefined || url.origin !== this.origin.origin)
+            return;
+        const text = /^299 (?:-|\S+) "((?:[^"\\]|\\.){1,4096})"/.exec(warning)?.[1];
+        if (text !== undefined)
+            this.warnOnce(`${this.name} warns: ${(0,clean/* clean */.uH)(text)}`);
+    }
+    /** The error with the question's place in it. */
+    #placed(error, question) {
+        const path = question.path instanceof URL ? question.path.pathname : question.path.split('?', 1)[0];
+        return error.as(error.fault, error.message, {
+            method: question.method,
+            path,
+            repository: question.path === greeting ? undefined : question.needs[0]?.repository,
+            digest: question.digest
+        });
+    }
+}
+
+;// CONCATENATED MODULE: ./src/registry/ping.ts
+
+
+
+
+/**
+ * The registry's handshake: is it there, does it speak the protocol, what does it ask for?
+ * Signs in where credentials are there, so that wrong ones end the run before anything else.
+ * @param needs what will be needed later: a token for it is fetched now
+ * @throws RegistryError
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#determining-support
+ */
+async function ping(registry, needs, signal) {
+    await registry.locate();
+    const question = { method: 'GET', path: greeting, needs, expect: [200, 404], signal };
+    const answer = await registry.ask(question, discard);
+    // Some registries hide /v2/ from those who may still pull; a page of something else is no registry.
+    const { status, headers, url } = answer;
+    const registryLike = headers['docker-distribution-api-version'] !== undefined;
+    if (baseType(headers['content-type']) === 'text/html' && (status !== 200 || !registryLike)) {
+        const where = url.host === registry.origin.host ? '' : `, at ${url.host}`;
+        throw new registry_error/* RegistryError */.gl('refused', `${registry.name} answers, but it is no registry: GET /v2/ is ${status} with an HTML page${where}`, {
+            host: registry.name,
+            status,
+            advice: 'Check the name; a path such as /registry does not belong into it.'
+        });
+    }
+}
+
 // EXTERNAL MODULE: external "node:http"
 var external_node_http_ = __nccwpck_require__(7067);
 ;// CONCATENATED MODULE: external "node:https"
@@ -44005,87 +44035,212 @@ class Names {
     }
 }
 
+;// CONCATENATED MODULE: ./src/registry/head.ts
+/**
+ * The head of an answer, if it is of the plain kind: HTTP/1.1, one Content-Length, no coding.
+ * @see https://www.rfc-editor.org/rfc/rfc9112
+ */
+function parseHead(text, method) {
+    const [first = '', ...lines] = text.split('\r\n');
+    const status = Number(/^HTTP\/1\.1 (\d{3})(?: |$)/.exec(first)?.[1]);
+    if (Number.isNaN(status))
+        return undefined;
+    const headers = {};
+    for (const line of lines) {
+        const colon = line.indexOf(':');
+        const name = line.slice(0, Math.max(0, colon)).toLowerCase();
+        const value = line.slice(colon + 1).trim();
+        // eslint-disable-next-line no-control-regex
+        if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(name) || /[\x00-\x08\x0a-\x1f\x7f]/.test(value))
+            return undefined;
+        const before = headers[name];
+        if (before !== undefined && name === 'content-length')
+            return undefined;
+        headers[name] = before === undefined ? value : `${before}, ${value}`;
+    }
+    if (status < 200)
+        return { status, headers, length: 0, keep: true, cut: false, bodiless: true };
+    // What has no body says of what length it would be, or nothing.
+    const bodiless = method === 'HEAD' || status === 204 || status === 304;
+    const length = bodiless ? '0' : (headers['content-length'] ?? '');
+    if (!/^\d{1,15}$/.test(length) || headers['transfer-encoding'] !== undefined) {
+        // What was done is not asked for a second time: its head says all, and its body is cut off.
+        const done = (method === 'POST' || method === 'PUT') && status < 300;
+        return done ? { status, headers, length: 0, keep: false, cut: true, bodiless } : undefined;
+    }
+    return {
+        status,
+        headers,
+        length: Number(length),
+        keep: !/\bclose\b/i.test(headers.connection ?? ''),
+        cut: false,
+        bodiless
+    };
+}
+
 // EXTERNAL MODULE: external "node:stream"
 var external_node_stream_ = __nccwpck_require__(7075);
-;// CONCATENATED MODULE: ./src/registry/wire.ts
+;// CONCATENATED MODULE: ./src/registry/wire-body.ts
+
+/** A body of known length, straight from its socket. */
+class WireBody {
+    #carrier;
+    #keep;
+    #left;
+    #paused = true;
+    #over = false;
+    #taker;
+    #waiting = [];
+    #failure;
+    #ended = () => undefined;
+    constructor(carrier, length, keep) {
+        this.#carrier = carrier;
+        this.#left = length;
+        this.#keep = keep;
+    }
+    get paused() {
+        return this.#paused;
+    }
+    /** Gives it up when the signal aborts, as long as it lasts. */
+    until(signal) {
+        if (this.#over)
+            return;
+        const end = () => {
+            this.#carrier.destroy(signal.reason);
+        };
+        signal.addEventListener('abort', end, { once: true });
+        this.#ended = () => {
+            signal.removeEventListener('abort', end);
+        };
+    }
+    /** Nothing more will come: it was read to its end, or was empty. */
+    get over() {
+        return this.#over;
+    }
+    start(taker) {
+        this.#taker = taker;
+        if (this.#failure !== undefined)
+            taker.fail(this.#failure);
+        else
+            this.resume();
+    }
+    pause() {
+        this.#paused = true;
+    }
+    resume() {
+        this.#paused = false;
+        while (!this.#isPaused()) {
+            const next = this.#waiting.shift();
+            if (next === undefined)
+                break;
+            this.#taker?.data(next.piece, next.release);
+        }
+        if (this.#isPaused())
+            return;
+        this.#finish();
+        if (!this.#over)
+            this.#carrier.resume();
+    }
+    destroy() {
+        this.#taker = undefined;
+        this.#waiting = [];
+        if (this.#over)
+            return;
+        this.#over = true;
+        this.#ended();
+        this.#carrier.destroy();
+    }
+    /** @returns whether more may come at once */
+    take(piece, release) {
+        if (piece.length > this.#left) {
+            // More than was announced: from here on nothing on this connection can be believed.
+            release();
+            this.#carrier.destroy(new Error('more came than was announced'));
+            return false;
+        }
+        this.#left -= piece.length;
+        if (piece.length === 0)
+            release();
+        else if (this.#paused || this.#waiting.length > 0)
+            this.#waiting.push({ piece, release });
+        else
+            this.#taker?.data(piece, release);
+        if (!this.#paused)
+            this.#finish();
+        // A body without bytes is over before anyone has looked at it: its socket is free.
+        else if (this.#left === 0 && this.#waiting.length === 0)
+            this.#free();
+        return !this.#paused;
+    }
+    fail(error) {
+        this.#failure = error;
+        if (this.#over)
+            return;
+        this.#over = true;
+        this.#ended();
+        this.#taker?.fail(error);
+    }
+    /** The body as a stream of Node's own, its pieces copied: for small ones. */
+    readable() {
+        const stream = new external_node_stream_.Readable({
+            read: () => {
+                if (started)
+                    this.resume();
+                else {
+                    started = true;
+                    this.start({
+                        data: (piece, release) => {
+                            const more = stream.push(Buffer.from(piece));
+                            release();
+                            if (!more)
+                                this.pause();
+                        },
+                        end: () => stream.push(null),
+                        fail: error => stream.destroy(error)
+                    });
+                }
+            },
+            destroy: (error, done) => {
+                this.destroy();
+                done(error);
+            }
+        });
+        let started = false;
+        return stream;
+    }
+    #isPaused() {
+        return this.#paused;
+    }
+    #finish() {
+        if (this.#left > 0 || this.#waiting.length > 0)
+            return;
+        this.#free();
+        const taker = this.#taker;
+        this.#taker = undefined;
+        taker?.end();
+    }
+    #free() {
+        if (this.#over)
+            return;
+        this.#over = true;
+        this.#ended();
+        this.#carrier.done(this.#keep);
+    }
+}
+
+;// CONCATENATED MODULE: ./src/registry/line.ts
 
 
 
 
-/** One buffer, in bytes: large enough that a call costs nothing beside it, small enough to stay in the cache. */
-const bufferSize = 128 * 1024;
-/** So many buffers are kept for later. */
-const mostKept = 64;
+
 /** The most bytes of an answer's head. */
 const largestHead = 64 * 1024;
-/** How many idle sockets to one origin are kept. */
-const mostIdle = 64;
+/** So many answers of the kind 1xx before the real one. */
+const mostForetastes = 16;
 /** The answer cannot be read this way; it has to be asked for again, by Node's client. */
 class NotPlain extends Error {
     name = 'NotPlain';
-}
-/** The kept sockets of a run. */
-class Wires {
-    #idle = new Map();
-    /** All that are open. */
-    #open = new Set();
-    #buffers = [];
-    /** Sends a request on a kept socket, or on a fresh one. */
-    ask(method, target, headers, body) {
-        const line = this.#take(target.key) ?? new Line(target, this);
-        return { answer: line.ask(method, target.url, headers, body), line };
-    }
-    /** Opens so many connections ahead of their first use. One that fails is gone without a word. */
-    warm(target, count) {
-        for (let i = 0; i < count; i++) {
-            const line = new Line(target, this);
-            line.idle();
-            this.keep(line);
-        }
-    }
-    /** Takes back a socket whose answer has been read to its end. */
-    keep(line) {
-        const idle = this.#idle.get(line.key) ?? [];
-        if (idle.length >= mostIdle)
-            line.destroy();
-        else
-            idle.push(line);
-        this.#idle.set(line.key, idle);
-    }
-    /** Forgets a socket that closed. */
-    drop(line) {
-        this.#open.delete(line);
-        const idle = this.#idle.get(line.key);
-        const at = idle?.indexOf(line) ?? -1;
-        if (at >= 0)
-            idle?.splice(at, 1);
-    }
-    /** Knows of a socket that was opened. */
-    opened(line) {
-        this.#open.add(line);
-    }
-    /** A buffer that nobody uses. */
-    buffer() {
-        return this.#buffers.pop() ?? Buffer.allocUnsafeSlow(bufferSize);
-    }
-    /** Takes a buffer back. */
-    release(buffer) {
-        if (this.#buffers.length < mostKept)
-            this.#buffers.push(buffer);
-    }
-    /** Closes all that is open, also where an answer is still under way. */
-    close() {
-        for (const line of [...this.#open])
-            line.destroy();
-        this.#idle.clear();
-    }
-    #take(key) {
-        const idle = this.#idle.get(key);
-        for (let line = idle?.pop(); line !== undefined; line = idle?.pop())
-            if (line.usable)
-                return line;
-        return undefined;
-    }
 }
 /** One socket: one exchange after the other. */
 class Line {
@@ -44093,15 +44248,15 @@ class Line {
     /** Whether it has carried an answer before. */
     used = false;
     #socket;
-    #wires;
+    #keeper;
     #exchange;
     #buffer = Buffer.alloc(0);
     #connected = false;
     #whenConnected = [];
-    constructor({ url, lookup, trust, key }, wires) {
+    constructor({ url, lookup, trust, key }, keeper) {
         this.key = key;
-        this.#wires = wires;
-        wires.opened(this);
+        this.#keeper = keeper;
+        keeper.opened(this);
         const secure = url.protocol === 'https:';
         const host = hostOf(url);
         const options = {
@@ -44111,7 +44266,7 @@ class Line {
             noDelay: true,
             onread: {
                 buffer: () => {
-                    this.#buffer = wires.buffer();
+                    this.#buffer = keeper.buffer();
                     return this.#buffer;
                 },
                 callback: (bytes) => this.#receive(bytes)
@@ -44191,7 +44346,7 @@ class Line {
             return;
         }
         this.idle();
-        this.#wires.keep(this);
+        this.#keeper.keep(this);
     }
     /** Kept for later, but not worth staying alive for. */
     idle() {
@@ -44205,20 +44360,20 @@ class Line {
     #receive(bytes) {
         const buffer = this.#buffer;
         const release = () => {
-            this.#wires.release(buffer);
+            this.#keeper.release(buffer);
         };
         const exchange = this.#exchange;
         if (exchange === undefined) {
             // Nothing was asked: whatever this is, it is no answer.
             release();
-            this.#wires.drop(this);
+            this.#keeper.drop(this);
             this.#socket.destroy();
             return false;
         }
         return exchange.take(buffer.subarray(0, bytes), release);
     }
     #end(error) {
-        this.#wires.drop(this);
+        this.#keeper.drop(this);
         const exchange = this.#exchange;
         this.#exchange = undefined;
         exchange?.fail(error);
@@ -44272,7 +44427,7 @@ class Exchange {
         const body = new WireBody(this.#line, parsed.length, parsed.keep && !astray);
         this.#body = body;
         // Of an answer that is cut off, nothing but its head counts.
-        const more = body.take(parsed.cut || astray ? none : rest, () => undefined);
+        const more = body.take(parsed.cut || astray ? Buffer.alloc(0) : rest, () => undefined);
         this.#settle?.resolve({ status: parsed.status, headers: parsed.headers, body });
         this.#settle = undefined;
         return more;
@@ -44286,197 +44441,89 @@ class Exchange {
         this.#line.destroy(new NotPlain(rule));
     }
 }
-/** A body of known length, straight from its socket. */
-class WireBody {
-    #line;
-    #keep;
-    #left;
-    #paused = true;
-    #over = false;
-    #taker;
-    #waiting = [];
-    #failure;
-    #ended = () => undefined;
-    constructor(line, length, keep) {
-        this.#line = line;
-        this.#left = length;
-        this.#keep = keep;
-    }
-    get paused() {
-        return this.#paused;
-    }
-    /** Gives it up when the signal aborts, as long as it lasts. */
-    until(signal) {
-        if (this.#over)
-            return;
-        const end = () => {
-            this.#line.destroy(signal.reason);
-        };
-        signal.addEventListener('abort', end, { once: true });
-        this.#ended = () => {
-            signal.removeEventListener('abort', end);
-        };
-    }
-    /** Nothing more will come: it was read to its end, or was empty. */
-    get over() {
-        return this.#over;
-    }
-    start(taker) {
-        this.#taker = taker;
-        if (this.#failure !== undefined)
-            taker.fail(this.#failure);
-        else
-            this.resume();
-    }
-    pause() {
-        this.#paused = true;
-    }
-    resume() {
-        this.#paused = false;
-        while (!this.#isPaused()) {
-            const next = this.#waiting.shift();
-            if (next === undefined)
-                break;
-            this.#taker?.data(next.piece, next.release);
-        }
-        if (this.#isPaused())
-            return;
-        this.#finish();
-        if (!this.#over)
-            this.#line.resume();
-    }
-    destroy() {
-        this.#taker = undefined;
-        this.#waiting = [];
-        if (this.#over)
-            return;
-        this.#over = true;
-        this.#ended();
-        this.#line.destroy();
-    }
-    /** @returns whether more may come at once */
-    take(piece, release) {
-        if (piece.length > this.#left) {
-            // More than was announced: from here on nothing on this connection can be believed.
-            release();
-            this.#line.destroy(new Error('more came than was announced'));
-            return false;
-        }
-        this.#left -= piece.length;
-        if (piece.length === 0)
-            release();
-        else if (this.#paused || this.#waiting.length > 0)
-            this.#waiting.push({ piece, release });
-        else
-            this.#taker?.data(piece, release);
-        if (!this.#paused)
-            this.#finish();
-        // A body without bytes is over before anyone has looked at it: its socket is free.
-        else if (this.#left === 0 && this.#waiting.length === 0)
-            this.#free();
-        return !this.#paused;
-    }
-    fail(error) {
-        this.#failure = error;
-        if (this.#over)
-            return;
-        this.#over = true;
-        this.#ended();
-        this.#taker?.fail(error);
-    }
-    /** The body as a stream of Node's own, its pieces copied: for small ones. */
-    readable() {
-        const stream = new external_node_stream_.Readable({
-            read: () => {
-                if (started)
-                    this.resume();
-                else {
-                    started = true;
-                    this.start({
-                        data: (piece, release) => {
-                            const more = stream.push(Buffer.from(piece));
-                            release();
-                            if (!more)
-                                this.pause();
-                        },
-                        end: () => stream.push(null),
-                        fail: error => stream.destroy(error)
-                    });
-                }
-            },
-            destroy: (error, done) => {
-                this.destroy();
-                done(error);
-            }
-        });
-        let started = false;
-        return stream;
-    }
-    #isPaused() {
-        return this.#paused;
-    }
-    #finish() {
-        if (this.#left > 0 || this.#waiting.length > 0)
-            return;
-        this.#free();
-        const taker = this.#taker;
-        this.#taker = undefined;
-        taker?.end();
-    }
-    #free() {
-        if (this.#over)
-            return;
-        this.#over = true;
-        this.#ended();
-        this.#line.done(this.#keep);
-    }
-}
-/** So many answers of the kind 1xx before the real one. */
-const mostForetastes = 16;
-const none = Buffer.alloc(0);
+
+;// CONCATENATED MODULE: ./src/registry/wire.ts
+
 /**
- * The head of an answer, if it is of the plain kind: HTTP/1.1, one Content-Length, no coding.
- * @see https://www.rfc-editor.org/rfc/rfc9112
+ * The straight way for many bytes and many questions: requests over sockets whose bytes land in
+ * buffers that are used again and again. Node's own HTTP client copies each piece of a body into
+ * memory of its own, and does much for each request; with gigabytes and hundreds of questions that
+ * costs a third of the processor time and half of the memory of the whole mirror. Only answers with
+ * a known length go this way, and only bodies that are at hand; whatever is more complicated is left
+ * to Node.
  */
-function parseHead(text, method) {
-    const [first = '', ...lines] = text.split('\r\n');
-    const status = Number(/^HTTP\/1\.1 (\d{3})(?: |$)/.exec(first)?.[1]);
-    if (Number.isNaN(status))
+/** One buffer, in bytes: large enough that a call costs nothing beside it, small enough to stay in the cache. */
+const bufferSize = 128 * 1024;
+/** So many buffers are kept for later. */
+const mostKept = 64;
+/** How many idle sockets to one origin are kept. */
+const mostIdle = 64;
+/** The kept sockets of a run. */
+class Wires {
+    #idle = new Map();
+    /** All that are open. */
+    #open = new Set();
+    #buffers = [];
+    /** Sends a request on a kept socket, or on a fresh one. */
+    ask(method, target, headers, body) {
+        const line = this.#take(target.key) ?? new Line(target, this);
+        return { answer: line.ask(method, target.url, headers, body), line };
+    }
+    /** Opens so many connections ahead of their first use. One that fails is gone without a word. */
+    warm(target, count) {
+        for (let i = 0; i < count; i++) {
+            const line = new Line(target, this);
+            line.idle();
+            this.keep(line);
+        }
+    }
+    /** Takes back a socket whose answer has been read to its end. */
+    keep(line) {
+        const idle = this.#idle.get(line.key) ?? [];
+        if (idle.length >= mostIdle)
+            line.destroy();
+        else
+            idle.push(line);
+        this.#idle.set(line.key, idle);
+    }
+    /** Forgets a socket that closed. */
+    drop(line) {
+        this.#open.delete(line);
+        const idle = this.#idle.get(line.key);
+        const at = idle?.indexOf(line) ?? -1;
+        if (at >= 0)
+            idle?.splice(at, 1);
+    }
+    /** Knows of a socket that was opened. */
+    opened(line) {
+        this.#open.add(line);
+    }
+    /** A buffer that nobody uses. */
+    buffer() {
+        return this.#buffers.pop() ?? Buffer.allocUnsafeSlow(bufferSize);
+    }
+    /** Takes a buffer back. */
+    release(buffer) {
+        if (this.#buffers.length < mostKept)
+            this.#buffers.push(buffer);
+    }
+    /** Closes all that is open, also where an answer is still under way. */
+    close() {
+        for (const line of [...this.#open])
+            line.destroy();
+        this.#idle.clear();
+    }
+    #take(key) {
+        const idle = this.#idle.get(key);
+        for (let line = idle?.pop(); line !== undefined; line = idle?.pop())
+            if (line.usable)
+                return line;
         return undefined;
-    const headers = {};
-    for (const line of lines) {
-        const colon = line.indexOf(':');
-        const name = line.slice(0, Math.max(0, colon)).toLowerCase();
-        const value = line.slice(colon + 1).trim();
-        // eslint-disable-next-line no-control-regex
-        if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(name) || /[\x00-\x08\x0a-\x1f\x7f]/.test(value))
-            return undefined;
-        const before = headers[name];
-        if (before !== undefined && name === 'content-length')
-            return undefined;
-        headers[name] = before === undefined ? value : `${before}, ${value}`;
     }
-    if (status < 200)
-        return { status, headers, length: 0, keep: true, cut: false, bodiless: true };
-    // What has no body says of what length it would be, or nothing.
-    const bodiless = method === 'HEAD' || status === 204 || status === 304;
-    const length = bodiless ? '0' : (headers['content-length'] ?? '');
-    if (!/^\d{1,15}$/.test(length) || headers['transfer-encoding'] !== undefined) {
-        // What was done is not asked for a second time: its head says all, and its body is cut off.
-        const done = (method === 'POST' || method === 'PUT') && status < 300;
-        return done ? { status, headers, length: 0, keep: false, cut: true, bodiless } : undefined;
-    }
-    return {
-        status,
-        headers,
-        length: Number(length),
-        keep: !/\bclose\b/i.test(headers.connection ?? ''),
-        cut: false,
-        bodiless
-    };
 }
 
 ;// CONCATENATED MODULE: ./src/registry/straight.ts
+
 
 
 /** How many kept connections in a row may turn out to be closed before it counts. */
@@ -44848,6 +44895,7 @@ function bodiless(method) {
 }
 
 ;// CONCATENATED MODULE: ./src/run/registries.ts
+
 
 
 

@@ -5143,7 +5143,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _inputs_error_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(1551);
 /* harmony import */ var _inputs_given_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(2604);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(6754);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(9771);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(3232);
 /* harmony import */ var _report_help_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(9491);
 /* harmony import */ var _report_terminal_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(7825);
 /* harmony import */ var _report_verdict_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(687);
@@ -8429,8 +8429,8 @@ class LayerMaker {
 var given = __nccwpck_require__(2604);
 // EXTERNAL MODULE: ./src/inputs.ts + 8 modules
 var inputs = __nccwpck_require__(6754);
-// EXTERNAL MODULE: ./src/main.ts + 29 modules
-var main = __nccwpck_require__(9771);
+// EXTERNAL MODULE: ./src/main.ts + 30 modules
+var main = __nccwpck_require__(3232);
 // EXTERNAL MODULE: ./src/report/verdict.ts
 var verdict = __nccwpck_require__(687);
 ;// CONCATENATED MODULE: ./src/cli/demo.ts
@@ -10706,8 +10706,8 @@ class Look {
 var reference = __nccwpck_require__(2148);
 // EXTERNAL MODULE: ./src/report/verdict.ts
 var verdict = __nccwpck_require__(687);
-// EXTERNAL MODULE: ./src/run/registries.ts + 13 modules
-var run_registries = __nccwpck_require__(2757);
+// EXTERNAL MODULE: ./src/run/registries.ts + 24 modules
+var run_registries = __nccwpck_require__(8207);
 // EXTERNAL MODULE: ./src/run/first-questions.ts + 2 modules
 var first_questions = __nccwpck_require__(2696);
 // EXTERNAL MODULE: ./src/run/releases.ts + 2 modules
@@ -12304,7 +12304,7 @@ function isInputName(text) {
 
 /***/ }),
 
-/***/ 9771:
+/***/ 3232:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -12950,28 +12950,16 @@ function decoded(answer, size) {
 var oci_clean = __nccwpck_require__(4192);
 // EXTERNAL MODULE: ./src/registry/redirect.ts
 var redirect = __nccwpck_require__(5231);
-// EXTERNAL MODULE: ./src/registry/registry.ts + 4 modules
-var registry_registry = __nccwpck_require__(1915);
-;// CONCATENATED MODULE: ./src/registry/uploads.ts
+// EXTERNAL MODULE: ./src/registry/body.ts
+var registry_body = __nccwpck_require__(6655);
+;// CONCATENATED MODULE: ./src/registry/sessions.ts
 
 
 
 
 
-
-
-/** Chunks never become smaller than this, in bytes: below, round trips are all there is. */
-const shortestChunk = 1024 * 1024;
-/** How often a blob whose bytes are wrong is tried again: the source may have had a bad moment. */
-const mostCorrupt = 2;
-/** How often an upload begins anew because its token was refused in the middle of a body. */
-const mostRefused = 2;
-/** How often it begins anew because the registry has lost it. */
-const mostLost = 4;
 /** How long the answer to an upload's opening is waited for after it was given up, in milliseconds. */
 const lastAnswer = 2000;
-/** From the largest blob down to the shortest chunk. */
-const mostHalvings = 16;
 /**
  * Asks the registry to take a blob over from another of its repositories, which moves no byte.
  * @returns `mounted`, or the upload that the registry opened instead; undefined where it did neither
@@ -12993,7 +12981,7 @@ async function mountBlob(registry, repository, digest, from, signal) {
             straight: true,
             digest,
             signal: late
-        }, registry_registry/* discard */.vf));
+        }, registry_body/* discard */.vf));
         return answer.status === 201 ? 'mounted' : sessionOf(answer);
     }
     catch (error) {
@@ -13019,7 +13007,7 @@ async function openUpload(registry, repository, digest, signal, tries = 'patient
         straight: true,
         digest,
         signal: late
-    }, registry_registry/* discard */.vf));
+    }, registry_body/* discard */.vf));
     return sessionOf(answer);
 }
 /** Says the algorithm of a digest where it is not the usual one. */
@@ -13059,12 +13047,44 @@ async function cancelUpload(registry, repository, { url }) {
             expect: [200, 202, 204, 404, 405],
             tries: 'once',
             signal: AbortSignal.timeout(2000)
-        }, registry_registry/* discard */.vf);
+        }, registry_body/* discard */.vf);
     }
     catch {
         registry.log.debug(`an upload at ${registry.name}/${repository} could not be cancelled`);
     }
 }
+/**
+ * The upload that an answer speaks of. @throws RegistryError of the kind corrupt or unsafe
+ */
+function sessionOf({ headers, url, status }, before) {
+    const { location } = headers;
+    // An answer to a chunk may leave it out: then the address stays.
+    const next = location === undefined && before !== undefined ? before.url : (0,redirect/* judgeLocation */.Nl)(location, url);
+    const told = headers['oci-chunk-min-length'];
+    const least = typeof told === 'string' && /^\d{1,12}$/.test(told) ? Number(told) : 0;
+    if (least > 1024 * 1024 * 1024) {
+        throw new registry_error/* RegistryError */.gl('corrupt', `${url.host} wants chunks of at least ${(0,oci_clean/* clean */.uH)(String(told), 20)} bytes (${status})`, { host: url.host });
+    }
+    return { url: next, shortestChunk: Math.max(least, before?.shortestChunk ?? 0) };
+}
+
+;// CONCATENATED MODULE: ./src/registry/uploads.ts
+
+
+
+
+
+
+/** Chunks never become smaller than this, in bytes: below, round trips are all there is. */
+const shortestChunk = 1024 * 1024;
+/** How often a blob whose bytes are wrong is tried again: the source may have had a bad moment. */
+const mostCorrupt = 2;
+/** How often an upload begins anew because its token was refused in the middle of a body. */
+const mostRefused = 2;
+/** How often it begins anew because the registry has lost it. */
+const mostLost = 4;
+/** From the largest blob down to the shortest chunk. */
+const mostHalvings = 16;
 /** One blob on its way into one repository. */
 class Upload {
     #registry;
@@ -13316,7 +13336,7 @@ class Upload {
             tries: 'once',
             digest: descriptor.digest,
             signal: this.#signal
-        }, registry_registry/* discard */.vf);
+        }, registry_body/* discard */.vf);
     }
     async #abandon() {
         const session = this.#session;
@@ -13324,20 +13344,6 @@ class Upload {
         if (session !== undefined)
             await cancelUpload(this.#registry, this.#repository, session);
     }
-}
-/**
- * The upload that an answer speaks of. @throws RegistryError of the kind corrupt or unsafe
- */
-function sessionOf({ headers, url, status }, before) {
-    const { location } = headers;
-    // An answer to a chunk may leave it out: then the address stays.
-    const next = location === undefined && before !== undefined ? before.url : (0,redirect/* judgeLocation */.Nl)(location, url);
-    const told = headers['oci-chunk-min-length'];
-    const least = typeof told === 'string' && /^\d{1,12}$/.test(told) ? Number(told) : 0;
-    if (least > 1024 * 1024 * 1024) {
-        throw new registry_error/* RegistryError */.gl('corrupt', `${url.host} wants chunks of at least ${(0,oci_clean/* clean */.uH)(String(told), 20)} bytes (${status})`, { host: url.host });
-    }
-    return { url: next, shortestChunk: Math.max(least, before?.shortestChunk ?? 0) };
 }
 
 ;// CONCATENATED MODULE: ./src/mirror/deferred.ts
@@ -13353,6 +13359,7 @@ function deferred() {
 // EXTERNAL MODULE: ./src/mirror/schedule.ts
 var schedule = __nccwpck_require__(6610);
 ;// CONCATENATED MODULE: ./src/mirror/transfer.ts
+
 
 
 
@@ -14146,14 +14153,12 @@ async function run_runDocker(args, call, stdin, capture) {
         throw new error_DockerError('missing', error.message, 'Install a docker client that runs on this machine.', error);
     }
     if (outcome.timedOut) {
+        const seconds = Math.round((imageTimeout ?? timeout) / 1000);
         throw new error_DockerError('timeout', imageTimeout === undefined
-            ? `${shown} did not end within ${seconds(timeout)} and was stopped`
-            : `${shown} was stopped: the ${seconds(imageTimeout)} that the image may take were over`, 'See whether the docker daemon answers (docker info), and look at its log.');
+            ? `${shown} did not end within ${seconds} s and was stopped`
+            : `${shown} was stopped: the ${seconds} s that the image may take were over`, 'See whether the docker daemon answers (docker info), and look at its log.');
     }
     return outcome;
-}
-function seconds(milliseconds) {
-    return `${Math.round(milliseconds / 1000)} s`;
 }
 /**
  * Runs a docker command that must succeed, and hands back its standard output.
@@ -14478,6 +14483,9 @@ var oci_platform = __nccwpck_require__(1890);
 
 
 
+
+
+
 /** The digest of an image's config: what it names is the same content, however its layers are packed. */
 function contentOf({ manifest }) {
     return manifest.kind === 'image' ? manifest.config.digest : undefined;
@@ -14529,6 +14537,42 @@ function bytesOf(image, { manifest, descriptor }, { ways, diffIds }) {
 function shortOf(digest) {
     return digest.slice(digest.indexOf(':') + 1).slice(0, 12);
 }
+/**
+ * What became of the image. A rewritten manifest must hold the config of one of the source's, and
+ * with it the same unpacked layers.
+ * @throws MirrorError when the daemon pushed something else
+ */
+function judgePushed(image, { digest, platform }, config) {
+    const leaves = image.manifests.filter(({ manifest }) => manifest.kind === 'image');
+    const names = new Map(image.manifests.flatMap(({ manifest }) => manifest.kind === 'image'
+        ? []
+        : manifest.manifests.flatMap(child => child.platform === undefined
+            ? []
+            : [[child.digest, (0,oci_platform/* formatPlatform */.B)(child.platform)]])));
+    const children = leaves
+        .filter(leaf => leaf !== image.root)
+        .map(({ descriptor }) => {
+        const name = names.get(descriptor.digest);
+        return { digest: descriptor.digest, ...(name !== undefined && { platform: name }) };
+    });
+    const root = { digest: image.root.descriptor.digest };
+    const { fate, platform: known } = fateOf(children.length > 0 ? { ...root, children } : root, digest);
+    if (fate !== 'rewritten')
+        return { fate, platform: known ?? platform };
+    const same = leaves.find(({ manifest }) => manifest.kind === 'image' && manifest.config.digest === config);
+    if (same === undefined) {
+        throw new mirror_error/* MirrorError */.En(`docker made ${digest} of ${image.name}, which is another image than any that ${root.digest} names`, 'Use engine: registry, which changes nothing.', { fault: 'docker' });
+    }
+    return { fate, platform: names.get(same.descriptor.digest) ?? platform };
+}
+/** What became of an image, in words. */
+function tellPushed({ fate, platform }) {
+    if (fate === 'kept')
+        return 'pushed, with its digest';
+    return fate === 'rewritten'
+        ? `pushed for ${platform}, with a digest of docker's`
+        : `pushed for ${platform} alone`;
+}
 
 // EXTERNAL MODULE: ./src/registry/tags.ts
 var tags = __nccwpck_require__(7906);
@@ -14574,7 +14618,6 @@ async function removeStaging({ target, log, signal }, staged, tag) {
 }
 
 ;// CONCATENATED MODULE: ./src/run/docker-engine.ts
-
 
 
 
@@ -14721,9 +14764,9 @@ class DockerEngine {
         if (fetched === undefined) {
             throw new mirror_error/* MirrorError */.En(`${target.name}/${repository} took ${mirrored.digest} from docker and does not have it`, "Look into the registry's storage and its replicas.", { fault: 'docker' });
         }
-        const throughDocker = judge(image, mirrored, contentOf(fetched));
+        const throughDocker = judgePushed(image, mirrored, contentOf(fetched));
         await blobsThere(image, fetched, this.#options, this.#signal);
-        log.info(`${image.name}: ${said(throughDocker)}`);
+        log.info(`${image.name}: ${tellPushed(throughDocker)}`);
         return {
             pushed: { ...fetched, children: [] },
             bytes: bytesOf(image, fetched, mirrored),
@@ -14812,40 +14855,6 @@ function sizeAtDaemon({ manifests }) {
         ? 0
         : [manifest.config, ...manifest.layers].reduce((sum, { size }) => sum + size, 0));
     return Math.max(0, ...sizes);
-}
-/**
- * What became of the image. A rewritten manifest must hold the config of one of the source's, and
- * with it the same unpacked layers: else the daemon pushed something else.
- */
-function judge(image, { digest, platform }, config) {
-    const leaves = image.manifests.filter(({ manifest }) => manifest.kind === 'image');
-    const names = new Map(image.manifests.flatMap(({ manifest }) => manifest.kind === 'image'
-        ? []
-        : manifest.manifests.flatMap(child => child.platform === undefined
-            ? []
-            : [[child.digest, (0,oci_platform/* formatPlatform */.B)(child.platform)]])));
-    const children = leaves
-        .filter(leaf => leaf !== image.root)
-        .map(({ descriptor }) => {
-        const name = names.get(descriptor.digest);
-        return { digest: descriptor.digest, ...(name !== undefined && { platform: name }) };
-    });
-    const root = { digest: image.root.descriptor.digest };
-    const { fate, platform: known } = fateOf(children.length > 0 ? { ...root, children } : root, digest);
-    if (fate !== 'rewritten')
-        return { fate, platform: known ?? platform };
-    const same = leaves.find(({ manifest }) => manifest.kind === 'image' && manifest.config.digest === config);
-    if (same === undefined) {
-        throw new mirror_error/* MirrorError */.En(`docker made ${digest} of ${image.name}, which is another image than any that ${root.digest} names`, 'Use engine: registry, which changes nothing.', { fault: 'docker' });
-    }
-    return { fate, platform: names.get(same.descriptor.digest) ?? platform };
-}
-function said({ fate, platform }) {
-    if (fate === 'kept')
-        return 'pushed, with its digest';
-    return fate === 'rewritten'
-        ? `pushed for ${platform}, with a digest of docker's`
-        : `pushed for ${platform} alone`;
 }
 /** Failures after which no other image will fare better: the rest is not tried. */
 function docker_engine_isHopeless(error) {
@@ -15215,8 +15224,8 @@ function inputOf({ releases, names }, planned, images) {
     ];
 }
 
-// EXTERNAL MODULE: ./src/run/registries.ts + 13 modules
-var run_registries = __nccwpck_require__(2757);
+// EXTERNAL MODULE: ./src/run/registries.ts + 24 modules
+var run_registries = __nccwpck_require__(8207);
 // EXTERNAL MODULE: ./src/run/releases.ts + 2 modules
 var run_releases = __nccwpck_require__(9917);
 // EXTERNAL MODULE: external "node:path"
@@ -15604,7 +15613,7 @@ async function login({ registry, username, password }, client, configDirectory, 
         const outcome = await run_runDocker(args, call, password);
         if (outcome.exitCode === 0)
             return { registry, outcome: 'accepted', reason: '' };
-        return login_judge({ registry, username, password }, outcome);
+        return judge({ registry, username, password }, outcome);
     }
     catch (error) {
         if (!(error instanceof error_DockerError))
@@ -15613,7 +15622,7 @@ async function login({ registry, username, password }, client, configDirectory, 
     }
 }
 /** Where docker's words leave a doubt, nothing is said about the credentials. */
-function login_judge({ registry, username, password }, outcome) {
+function judge({ registry, username, password }, outcome) {
     const basic = Buffer.from(`${username}:${password}`, 'utf8').toString('base64');
     const said = lastSaid(outcome, [password, basic]);
     const reason = `docker login failed (${exitOf(outcome)}): ${said}`;
@@ -17127,9 +17136,10 @@ function about(registry, method, repository, digest, signal) {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   lS: () => (/* binding */ readError),
-/* harmony export */   tv: () => (/* binding */ largestError),
+/* harmony export */   vf: () => (/* binding */ discard),
 /* harmony export */   x8: () => (/* binding */ readBody)
 /* harmony export */ });
+/* unused harmony export largestError */
 /* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4192);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3269);
 
@@ -17154,13 +17164,13 @@ function readBody(body, limit, idle, place) {
         const stalled = (what) => {
             end();
             body.destroy();
-            reject(new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .RegistryError */ .gl('stalled', `${place.host}: its answer ${what}`, place));
+            reject(new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .RegistryError */ .gl('stalled', `${place.host}: ${what}`, place));
         };
         const timer = setTimeout(() => {
-            stalled(`stopped for ${idle / 1000} s`);
+            stalled(`its answer stopped for ${idle / 1000} s`);
         }, idle);
         const whole = setTimeout(() => {
-            stalled(`was not at its end after ${(idle * wholeOverIdle) / 1000} s, at ${size} bytes`);
+            stalled(`its answer was not at its end after ${(idle * wholeOverIdle) / 1000} s, at ${size} bytes`);
         }, idle * wholeOverIdle);
         const end = () => {
             clearTimeout(timer);
@@ -17217,6 +17227,36 @@ async function readError(body, idle) {
         body.destroy();
     }
     return Buffer.concat(pieces).subarray(0, largestError).toString('utf8');
+}
+/** How long a body may take that nobody wants, in milliseconds. */
+const longestDiscard = 2000;
+/**
+ * Reads an answer's body away, to its end: only then its connection is free, and the next request
+ * need not open another one. A body that is long or does not end costs its connection.
+ */
+async function discard(answer) {
+    if (answer.bare === true)
+        return answer;
+    const { body } = answer;
+    const done = new Promise(resolve => {
+        body
+            .once('close', resolve)
+            .once('end', resolve)
+            .once('error', () => {
+            resolve();
+        });
+    });
+    let size = 0;
+    body.on('data', (piece) => {
+        size += piece.length;
+        if (size > largestError)
+            body.destroy();
+    });
+    const timer = setTimeout(() => body.destroy(), longestDiscard);
+    if (!body.readableEnded && !body.destroyed)
+        await done;
+    clearTimeout(timer);
+    return answer;
 }
 
 
@@ -17537,15 +17577,14 @@ const digests = /sha256:[0-9a-f]{64}(?![0-9a-f])|sha512:[0-9a-f]{128}(?![0-9a-f]
 /* unused harmony export headManifest */
 /* harmony import */ var node_zlib__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8522);
 /* harmony import */ var node_zlib__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_zlib__WEBPACK_IMPORTED_MODULE_0__);
-/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(4192);
+/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(4192);
 /* harmony import */ var _oci_digest_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8825);
-/* harmony import */ var _oci_error_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(1887);
+/* harmony import */ var _oci_error_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(1887);
 /* harmony import */ var _oci_manifest_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2060);
 /* harmony import */ var _oci_media_type_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1994);
 /* harmony import */ var _blobs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(5079);
 /* harmony import */ var _body_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(6655);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(3269);
-/* harmony import */ var _registry_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(1915);
 
 
 
@@ -17573,7 +17612,7 @@ async function getManifest(registry, repository, reference, signal, largest = _o
         try {
             return await registry.ask(question, async (answer) => {
                 if (answer.status === 404) {
-                    await (0,_registry_js__WEBPACK_IMPORTED_MODULE_7__/* .discard */ .vf)(answer);
+                    await (0,_body_js__WEBPACK_IMPORTED_MODULE_5__/* .discard */ .vf)(answer);
                     return undefined;
                 }
                 const place = { host: registry.name, method: 'GET', path: answer.url.pathname, repository };
@@ -17599,7 +17638,7 @@ async function headManifest(registry, repository, reference, signal) {
             ...about(registry, 'HEAD', repository, reference, signal),
             own: _blobs_js__WEBPACK_IMPORTED_MODULE_4__/* .headPatience */ ._i
         };
-        const { status, headers } = await registry.ask(question, _registry_js__WEBPACK_IMPORTED_MODULE_7__/* .discard */ .vf);
+        const { status, headers } = await registry.ask(question, _body_js__WEBPACK_IMPORTED_MODULE_5__/* .discard */ .vf);
         if (status === 404)
             return 'absent';
         const digest = headers['docker-content-digest'];
@@ -17680,7 +17719,7 @@ async function putManifest(registry, repository, reference, { bytes, descriptor 
             tries,
             digest,
             signal
-        }, _registry_js__WEBPACK_IMPORTED_MODULE_7__/* .discard */ .vf);
+        }, _body_js__WEBPACK_IMPORTED_MODULE_5__/* .discard */ .vf);
     }
     catch (error) {
         if (!(error instanceof _error_js__WEBPACK_IMPORTED_MODULE_6__/* .RegistryError */ .gl) || !mayStandAlready(error))
@@ -17743,7 +17782,7 @@ function read(raw, { headers }, reference, place) {
         return { descriptor: { mediaType, digest, size: bytes.length }, bytes, manifest };
     }
     catch (error) {
-        if (error instanceof _oci_error_js__WEBPACK_IMPORTED_MODULE_8__/* .OciError */ .M)
+        if (error instanceof _oci_error_js__WEBPACK_IMPORTED_MODULE_7__/* .OciError */ .M)
             throw fail(error.message);
         throw error;
     }
@@ -17753,7 +17792,7 @@ function decode(raw, encoding, expected, fail) {
     if (encoding === undefined || encoding === 'identity')
         return raw;
     if (encoding !== 'gzip')
-        throw fail(`it came with Content-Encoding ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_9__/* .clean */ .uH)(encoding, 40)}, which nobody asked for`);
+        throw fail(`it came with Content-Encoding ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_8__/* .clean */ .uH)(encoding, 40)}, which nobody asked for`);
     if (expected !== undefined && (0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_1__/* .digestOf */ .ol)(raw, (0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_1__/* .algorithmOf */ .Hy)(expected)) === expected)
         return raw;
     try {
@@ -17775,7 +17814,6 @@ function decode(raw, encoding, expected, fail) {
 /* harmony export */ });
 /* harmony import */ var _body_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6655);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3269);
-/* harmony import */ var _registry_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1915);
 
 
 
@@ -17812,7 +17850,7 @@ async function collect(registry, list) {
             signal
         }, async (answer) => {
             if (answer.status === 404) {
-                await (0,_registry_js__WEBPACK_IMPORTED_MODULE_2__/* .discard */ .vf)(answer);
+                await (0,_body_js__WEBPACK_IMPORTED_MODULE_0__/* .discard */ .vf)(answer);
                 return undefined;
             }
             const place = { host: registry.name, method: 'GET', path: url.pathname };
@@ -18148,13 +18186,12 @@ function judgeLiteral(url, judge) {
 /* harmony export */ });
 /* unused harmony export referrersTag */
 /* harmony import */ var _oci_digest_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8825);
-/* harmony import */ var _oci_error_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(1887);
+/* harmony import */ var _oci_error_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(1887);
 /* harmony import */ var _oci_manifest_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2060);
 /* harmony import */ var _oci_media_type_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1994);
 /* harmony import */ var _body_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(6655);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(3269);
 /* harmony import */ var _manifests_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(1);
-/* harmony import */ var _registry_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(1915);
 
 
 
@@ -18202,7 +18239,7 @@ async function byList(registry, repository, digest, signal) {
         }
         // A page of something else, such as a login form behind a redirect, is no list either.
         if (status !== 200 || (0,_oci_media_type_js__WEBPACK_IMPORTED_MODULE_2__/* .baseType */ .wV)(headers['content-type']) !== _oci_media_type_js__WEBPACK_IMPORTED_MODULE_2__/* .mediaTypes */ .Ib.ociIndex) {
-            await (0,_registry_js__WEBPACK_IMPORTED_MODULE_6__/* .discard */ .vf)(answer);
+            await (0,_body_js__WEBPACK_IMPORTED_MODULE_3__/* .discard */ .vf)(answer);
             return undefined;
         }
         const place = { host: registry.name, method: 'GET', repository, digest };
@@ -18212,7 +18249,7 @@ async function byList(registry, repository, digest, signal) {
             return list.kind === 'index' ? list.manifests : [];
         }
         catch (error) {
-            if (!(error instanceof _oci_error_js__WEBPACK_IMPORTED_MODULE_7__/* .OciError */ .M))
+            if (!(error instanceof _oci_error_js__WEBPACK_IMPORTED_MODULE_6__/* .OciError */ .M))
                 throw error;
             throw new _error_js__WEBPACK_IMPORTED_MODULE_4__/* .RegistryError */ .gl('corrupt', `${registry.name}: its list of referrers cannot be read: ${error.message}`, place);
         }
@@ -18257,800 +18294,6 @@ async function recordReferrer(registry, repository, subject, { descriptor }, sig
 
 /***/ }),
 
-/***/ 1915:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-
-// EXPORTS
-__nccwpck_require__.d(__webpack_exports__, {
-  OR: () => (/* binding */ Registry),
-  vf: () => (/* binding */ discard),
-  hU: () => (/* binding */ ping)
-});
-
-// EXTERNAL MODULE: ./src/oci/clean.ts
-var clean = __nccwpck_require__(4192);
-// EXTERNAL MODULE: ./src/oci/media-type.ts
-var media_type = __nccwpck_require__(1994);
-// EXTERNAL MODULE: ./src/registry/address.ts
-var address = __nccwpck_require__(7187);
-;// CONCATENATED MODULE: ./src/registry/challenge.ts
-const token = /[!#$%&'*+.^_`|~\w-]+/y;
-const quoted = /"((?:[^"\\]|\\.)*)"/y;
-const gap = /[\s,]*/y;
-const equals = /\s*=\s*/y;
-const base64 = /[\w.~+/-]+=*(?=\s*(?:,|$))/y;
-/**
- * The challenges in a `WWW-Authenticate` header: several may stand in one, in any case of letters,
- * with commas inside quotes. What cannot be read ends the list; it never throws.
- * @see https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1
- */
-function parseChallenges(header) {
-    const text = header.slice(0, 8192);
-    let at = 0;
-    const take = (pattern) => {
-        pattern.lastIndex = at;
-        const found = pattern.exec(text);
-        if (found !== null)
-            at = pattern.lastIndex;
-        return found ?? undefined;
-    };
-    const challenges = [];
-    for (take(gap); at < text.length; take(gap)) {
-        const start = at;
-        const word = take(token)?.[0];
-        if (word === undefined)
-            return challenges;
-        const current = challenges.at(-1);
-        if (current !== undefined && take(equals) !== undefined) {
-            const value = take(quoted)?.[1]?.replace(/\\(.)/g, '$1') ?? take(token)?.[0];
-            if (value !== undefined) {
-                const name = word.toLowerCase();
-                // The first one counts: a second `realm` is an attempt at confusion.
-                if (!current.parameters.has(name))
-                    current.parameters.set(name, value);
-                continue;
-            }
-            // `Negotiate abc==`: the equals sign belonged to a token68, which is of no use here.
-            at = start;
-            if (take(base64) === undefined)
-                return challenges;
-            continue;
-        }
-        challenges.push({ scheme: word.toLowerCase(), parameters: new Map() });
-    }
-    return challenges;
-}
-
-// EXTERNAL MODULE: ./src/registry/error.ts
-var registry_error = __nccwpck_require__(3269);
-// EXTERNAL MODULE: ./src/registry/body.ts
-var registry_body = __nccwpck_require__(6655);
-// EXTERNAL MODULE: ./src/registry/redirect.ts
-var redirect = __nccwpck_require__(5231);
-;// CONCATENATED MODULE: ./src/registry/token.ts
-
-
-
-
-
-/** The most bytes of a token server's answer. */
-const largestToken = 128 * 1024;
-/** A token lives 60 s where nothing is said, and at least so long where less is said. */
-const shortestLife = 60;
-/** Nothing lives longer than an hour here: asking again is cheap. */
-const longestLife = 3600;
-/**
- * Asks a token server for a token, by GET with Basic as all of them take it; an identity token
- * goes by POST as OAuth 2 wants it.
- * @throws RegistryError: unsafe (the realm must not be asked), unauthorized, corrupt, and the transport's
- * @see https://github.com/distribution/distribution/blob/main/docs/content/spec/auth/token.md
- */
-async function fetchToken(challenge, scopes, context, signal) {
-    const { origin, transport, credentials, log } = context;
-    const realm = judgeRealm(challenge.parameters.get('realm'), context);
-    const service = challenge.parameters.get('service');
-    const foreign = realm.origin !== origin.origin;
-    const headers = {
-        Accept: 'application/json',
-        'Accept-Encoding': 'identity'
-    };
-    let method = 'GET';
-    let body;
-    if (credentials.kind === 'identity-token') {
-        method = 'POST';
-        headers['Content-Type'] = 'application/x-www-form-urlencoded';
-        const form = new URLSearchParams({
-            grant_type: 'refresh_token',
-            client_id: 'arcdata-mirror',
-            refresh_token: credentials.token,
-            ...(service !== undefined && { service }),
-            scope: scopes.join(' ')
-        });
-        body = Buffer.from(form.toString());
-    }
-    else {
-        if (service !== undefined)
-            realm.searchParams.set('service', service);
-        for (const scope of scopes)
-            realm.searchParams.append('scope', scope);
-        if (credentials.kind === 'password') {
-            realm.searchParams.set('account', credentials.username);
-            headers.Authorization = basic(credentials);
-        }
-    }
-    const answer = await transport.send({
-        method,
-        url: realm,
-        headers,
-        ...(body !== undefined && { body }),
-        answerWithin: transport.timings.answer,
-        ...(foreign && { judge: context.judge }),
-        signal
-    });
-    return await readToken(answer, context, log);
-}
-/** The header of Basic authentication. @see https://www.rfc-editor.org/rfc/rfc7617 */
-function basic({ username, password }) {
-    return `Basic ${Buffer.from(`${username}:${password}`, 'utf8').toString('base64')}`;
-}
-/**
- * The realm decides who gets the password, and whoever answers for the registry decides the realm.
- * So: https (unless the registry itself may be spoken to without), no user in it, no address that
- * nobody may send us to; and with a secret to lose, only a host of the registry's owner.
- * @see https://github.com/advisories/GHSA-28r5-37g7-p6mp
- */
-function judgeRealm(text, { origin, credentials, judge }) {
-    const refuse = (rule) => new registry_error/* RegistryError */.gl('unsafe', `${origin.host} asks for a token from ${(0,clean/* clean */.uH)(bare(text), 160)}: ${rule}`, {
-        host: origin.host,
-        advice: "Nothing was sent there. Look into the registry's or its proxy's configuration (external URL)."
-    });
-    if (text === undefined || !URL.canParse(text))
-        throw refuse('that is not a URL');
-    const realm = new URL(text);
-    if (realm.username !== '' || realm.password !== '')
-        throw refuse('it holds a user name');
-    const same = realm.hostname === origin.hostname;
-    // A proxy that ends TLS in front of the registry makes it name itself by http.
-    if (same &&
-        realm.protocol === 'http:' &&
-        origin.protocol === 'https:' &&
-        (realm.port === '' || realm.port === origin.port)) {
-        realm.protocol = 'https:';
-        realm.port = origin.port;
-    }
-    if (realm.protocol !== 'https:' && !(realm.protocol === 'http:' && origin.protocol === 'http:')) {
-        throw refuse('only https is spoken to a token server');
-    }
-    if (same)
-        return realm;
-    const host = (0,address/* hostOf */.w4)(realm);
-    // Names are judged when they are looked up; for an address nothing is looked up.
-    if (isLiteral(host) && (0,address/* reachOf */.xw)(host) === 'never')
-        throw refuse('no registry may send anyone to that address');
-    (0,redirect/* judgeLiteral */.zC)(realm, judge);
-    if (credentials.kind !== 'anonymous' && !(0,address/* sameOwner */.s0)(host, (0,address/* hostOf */.w4)(origin))) {
-        throw refuse('that host has another owner, and the password is not for it');
-    }
-    return realm;
-}
-function bare(text) {
-    if (text === undefined)
-        return 'nowhere';
-    if (!URL.canParse(text))
-        return JSON.stringify(text);
-    const { protocol, host, pathname } = new URL(text);
-    return `${protocol}//${host}${pathname}`;
-}
-function isLiteral(host) {
-    return host.includes(':') || /^[\d.]+$/.test(host);
-}
-async function readToken(answer, context, log) {
-    const { transport, credentials, origin } = context;
-    const { status, headers, url } = answer;
-    const place = { host: url.host, method: 'GET', path: url.pathname };
-    const fail = (fault, text, advice) => new registry_error/* RegistryError */.gl(fault, `the token server of ${origin.host} (${url.host}) ${text}`, {
-        ...place,
-        status,
-        ...(advice !== undefined && { advice })
-    });
-    if (status !== 200) {
-        await (0,registry_body/* readError */.lS)(answer.body, transport.timings.idle);
-        if (status === 401 || (status === 403 && credentials.kind !== 'anonymous')) {
-            throw fail('unauthorized', credentials.kind === 'anonymous'
-                ? `wants a user name (${status})`
-                : `refuses the user name or password (${status})`, `Check the credentials for ${origin.host} (${credentials.from}).`);
-        }
-        // Nobody's token server sends a password on: not followed.
-        if (status >= 300 && status < 400)
-            throw fail('unsafe', `answers with a redirect (${status}), which is not followed`);
-        throw new registry_error/* RegistryError */.gl((0,registry_error/* faultOf */.Kl)(status), `the token server of ${origin.host} (${url.host}) answers ${status}`, {
-            ...place,
-            status,
-            ...retryAfterOf(headers, transport.clock.date())
-        });
-    }
-    const body = await (0,registry_body/* readBody */.x8)(answer.body, largestToken, transport.timings.idle, place);
-    let parsed;
-    try {
-        parsed = JSON.parse(body.toString('utf8'));
-    }
-    catch {
-        throw fail('server', 'sends no JSON');
-    }
-    const value = parsed.token ?? parsed.access_token;
-    if (typeof value !== 'string' || value === '')
-        throw fail('server', 'sends no token');
-    // It becomes a header: anything that could end the line would be shown in Node's own error.
-    if (!/^[\x21-\x7e]+$/.test(value))
-        throw fail('corrupt', 'sends a token with characters that no header may have');
-    log.secret(value);
-    const { expires_in: told } = parsed;
-    const life = typeof told === 'number' && Number.isFinite(told) ? told : shortestLife;
-    const seconds = Math.min(Math.max(life, shortestLife), longestLife);
-    // A tenth less, so that it does not end on the way.
-    return { value, until: transport.clock.now() + seconds * 900 };
-}
-/**
- * `Retry-After` in milliseconds from now: seconds or a date, and nothing else, since registries
- * were seen to send `880.092µs`. A date counts from the answer's own, so that two clocks that differ
- * are no matter; one in the past is no wait at all.
- * @param date the time here, for answers that do not tell theirs
- * @see https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
- */
-function retryAfterOf(headers, date) {
-    const text = headers['retry-after']?.trim() ?? '';
-    if (/^\d{1,9}$/.test(text))
-        return { retryAfter: Number(text) * 1000 };
-    const at = dateOf(text);
-    return at === undefined ? {} : { retryAfter: Math.max(0, at - (dateOf(headers.date) ?? date)) };
-}
-/** A date as headers have it, in milliseconds since 1970. */
-function dateOf(text = '') {
-    if (!/^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/.test(text))
-        return undefined;
-    const at = Date.parse(text);
-    return Number.isNaN(at) ? undefined : at;
-}
-
-;// CONCATENATED MODULE: ./src/registry/authorizer.ts
-
-
-
-/**
- * The credentials of one registry, kept to its origin: it learns from challenges what is asked for,
- * and keeps one token per set of repositories, since some registries refuse large ones.
- */
-class Authorizer {
-    #context;
-    #tokens = new Map();
-    #asking = new Map();
-    #challenge;
-    constructor(context) {
-        this.#context = context;
-    }
-    get credentials() {
-        return this.#context.credentials;
-    }
-    /** The header for a request that needs this, or none where nothing has been asked for yet. */
-    async header(needs, signal) {
-        const { credentials } = this.#context;
-        if (this.#challenge === undefined)
-            return undefined;
-        if (this.#challenge.scheme === 'basic') {
-            return credentials.kind === 'password' ? basic(credentials) : undefined;
-        }
-        const token = await this.#token(scopesOf(needs), signal);
-        return `Bearer ${token.value}`;
-    }
-    /**
-     * Takes in the `WWW-Authenticate` of a 401 and forgets the token that was refused, so that
-     * `header` answers with something new.
-     * @param refused the header that was answered so; a token that came since is not forgotten
-     * @returns whether another try has a point
-     * @throws RegistryError when nothing that is asked for can be given
-     */
-    challenged(header, needs, refused) {
-        const { origin, credentials } = this.#context;
-        const known = parseChallenges(header ?? '');
-        const chosen = known.find(({ scheme, parameters }) => scheme === 'bearer' && parameters.has('realm')) ??
-            known.find(({ scheme }) => scheme === 'basic');
-        if (chosen === undefined) {
-            // After a first challenge, a bare 401 speaks of the token: another one may do.
-            if (this.#challenge?.scheme === 'bearer')
-                return this.#tokens.delete(scopesOf(needs).join(' '));
-            const asked = known.map(({ scheme }) => scheme).join(', ');
-            throw new registry_error/* RegistryError */.gl('unauthorized', `${origin.host} answers 401 and ${asked === '' ? 'does not say how to sign in' : `asks for ${asked}, which is not spoken here`}`, {
-                host: origin.host,
-                status: 401,
-                advice: 'Basic and Bearer are understood; check what stands in front of the registry.'
-            });
-        }
-        this.#challenge = chosen;
-        if (chosen.scheme === 'basic')
-            return refused === undefined && credentials.kind === 'password';
-        return this.#forget(needs, refused);
-    }
-    /** Another token may be tried: the refused one is gone, or was not the one that is kept. */
-    #forget(needs, refused) {
-        const key = scopesOf(needs).join(' ');
-        const kept = this.#tokens.get(key);
-        if (kept !== undefined && `Bearer ${kept.value}` === refused)
-            this.#tokens.delete(key);
-        return true;
-    }
-    /** Signed in with what was given, or without: in words for a message. */
-    get used() {
-        const { credentials } = this.#context;
-        return credentials.kind === 'anonymous'
-            ? 'no credentials were used'
-            : `the credentials from ${credentials.from} were used`;
-    }
-    async #token(scopes, signal) {
-        const { transport } = this.#context;
-        const key = scopes.join(' ');
-        const kept = this.#tokens.get(key);
-        if (kept !== undefined && kept.until > transport.clock.now())
-            return kept;
-        const asking = this.#asking.get(key);
-        if (asking !== undefined) {
-            try {
-                return await asking;
-            }
-            catch (error) {
-                // Whoever asked has given up, which is nobody else's failure.
-                if (error instanceof registry_error/* RegistryError */.gl)
-                    throw error;
-                signal.throwIfAborted();
-                return await this.#token(scopes, signal);
-            }
-        }
-        if (this.#challenge === undefined)
-            throw new TypeError('no challenge yet');
-        const asked = fetchToken(this.#challenge, scopes, this.#context, signal)
-            .then(token => {
-            this.#tokens.set(key, token);
-            return token;
-        })
-            .finally(() => this.#asking.delete(key));
-        this.#asking.set(key, asked);
-        return asked;
-    }
-}
-function scopesOf(needs) {
-    return needs.map(({ repository, actions }) => repository === '' ? 'registry:catalog:*' : `repository:${repository}:${actions}`);
-}
-
-// EXTERNAL MODULE: ./src/registry/patience.ts
-var registry_patience = __nccwpck_require__(6708);
-;// CONCATENATED MODULE: ./src/registry/quirks.ts
-const MiB = 1024 * 1024;
-/** A registry that follows the specification. */
-const usual = {
-    name: 'distribution',
-    // Half of what proxies in front of registries were seen to cap a request at (Cloudflare: 100 MB).
-    singlePut: 48 * MiB,
-    chunk: 32 * MiB,
-    mountsCommittedOnly: false
-};
-const known = [
-    {
-        host: /^docker\.io$/,
-        quirks: {
-            name: 'Docker Hub',
-            api: 'registry-1.docker.io',
-            repositoryAdvice: 'Docker Hub answers 401 for repositories that do not exist or that the account may not see.'
-        }
-    },
-    {
-        // A single PUT of more than about 20 MB was seen to be answered with 413.
-        // https://github.com/goharbor/harbor/issues/21640
-        host: /\.azurecr\.(?:io|cn|us|de)$/,
-        quirks: {
-            name: 'ACR',
-            singlePut: 16 * MiB,
-            chunk: 16 * MiB,
-            // Manifests are deleted by digest only; tags have an address of their own.
-            // https://learn.microsoft.com/rest/api/containerregistry/dataplane/tag/delete
-            untag: (repository, tag) => `/acr/v1/${repository}/_tags/${tag}`
-        }
-    },
-    {
-        // Chunks with Content-Range above 4 MiB are answered with 416.
-        // https://github.com/oras-project/rust-oci-client/issues/35
-        host: /^ghcr\.io$/,
-        quirks: {
-            name: 'GHCR',
-            chunk: 4 * MiB,
-            repositoryAdvice: 'The token needs the scope write:packages.'
-        }
-    },
-    {
-        // Repositories are not made by a push, and layers are mounted only if the account has that switched on.
-        // https://github.com/google/go-containerregistry/issues/1091
-        host: /\.dkr\.ecr(?:-fips)?\.[a-z0-9-]+\.(?:amazonaws\.com(?:\.cn)?|on\.aws)$/,
-        quirks: {
-            name: 'ECR',
-            mountsCommittedOnly: true,
-            repositoryAdvice: 'ECR needs each repository before the push: aws ecr create-repository --repository-name <name>, or a creation template.'
-        }
-    },
-    {
-        // No upload in several chunks: whole blobs only.
-        // https://github.com/containers/skopeo/issues/1101
-        host: /(?:^|\.)(?:pkg\.dev|gcr\.io)$/,
-        quirks: {
-            name: 'Artifact Registry',
-            singlePut: 512 * MiB,
-            repositoryAdvice: 'The first part of the path must be an existing repository of the project: gcloud artifacts repositories create.'
-        }
-    },
-    // A blob is there for other repositories once a manifest names it.
-    { host: /\.jfrog\.io$/, quirks: { name: 'Artifactory', mountsCommittedOnly: true } },
-    { host: /^quay\.io$/, quirks: { name: 'Quay' } }
-];
-/** What is known about the registry of that name. */
-function quirksOf(registry) {
-    const host = registry.replace(/:\d+$/, '');
-    const found = known.find(entry => entry.host.test(host));
-    return { ...usual, ...found?.quirks };
-}
-
-;// CONCATENATED MODULE: ./src/registry/registry.ts
-
-
-
-
-
-
-
-
-
-
-/**
- * One registry: its origin, its credentials, its connections and its moods. It asks questions;
- * the files beside this one, one a noun, know which.
- */
-class Registry {
-    name;
-    origin;
-    quirks;
-    learned = { checks: new Set() };
-    log;
-    transport;
-    /** Requests sent, retries and redirects included. */
-    requests = 0;
-    #options;
-    #authorizer;
-    #gate;
-    #warned = new Set();
-    /** Since when there have only been failures, by method. */
-    #failing = new Map();
-    #own = [];
-    #met = false;
-    constructor(options) {
-        const { name, plainHttp, transport, log, credentials } = options;
-        this.#options = options;
-        this.name = name;
-        this.log = log;
-        this.transport = transport;
-        this.quirks = options.quirks ?? quirksOf(name);
-        this.origin = new URL(`${plainHttp ? 'http' : 'https'}://${this.quirks.api ?? name}`);
-        this.#gate = new registry_patience/* Gate */.iD(transport.clock);
-        this.#authorizer = new Authorizer({
-            origin: this.origin,
-            transport,
-            credentials,
-            log,
-            judge: address => {
-                (0,redirect/* judgeAddress */.Ke)(name, this.#own)(address);
-            }
-        });
-    }
-    /** What the tokens of this run are good for. */
-    get actions() {
-        return this.#options.actions;
-    }
-    get credentials() {
-        return this.#authorizer.credentials;
-    }
-    /** A patience of its own, for whoever tries again by another way than asking the same again. */
-    patience(options = {}) {
-        const { patience = registry_patience/* usualPatience */.UG, deadline = Infinity } = this.#options;
-        return new registry_patience/* Patience */.i3({ ...patience, ...options }, this.transport.clock, deadline);
-    }
-    /**
-     * Asks, signs in where that is asked for, follows redirects of GET and HEAD, waits and asks again
-     * while the failure may pass.
-     * @param read takes in the answer; what breaks while it reads counts as a failure of the question
-     * @throws RegistryError, with the number of tries; the signal's reason when it aborts
-     */
-    async ask(question, read) {
-        const { own } = question;
-        const patient = this.patience(own === undefined ? {} : { own });
-        for (;;) {
-            await this.#gate.pass(question.signal);
-            try {
-                const answer = await this.#signedIn(question);
-                this.#heed(answer);
-                if (question.expect.includes(answer.status)) {
-                    this.#failing.delete(question.method);
-                    return await read(answer);
-                }
-                throw await this.#refusal(answer, question);
-            }
-            catch (error) {
-                question.signal.throwIfAborted();
-                if (!(error instanceof registry_error/* RegistryError */.gl))
-                    throw error;
-                // The body's own source failed, and has told where: nothing is to be said of this registry.
-                if (streams(question) && error.repository !== undefined)
-                    throw error;
-                const failure = this.#placed(error, question);
-                if (failure.fault === 'throttled' || failure.fault === 'server')
-                    this.#options.onPressure?.();
-                if (question.tries === 'once')
-                    throw failure;
-                await this.recover(patient, failure, question.signal);
-            }
-        }
-    }
-    /**
-     * Waits before another try, as long as the failure calls for; when the registry asked for a
-     * pause, everything that is bound there waits.
-     * @throws the failure, when another try has no point
-     */
-    async recover(patient, failure, signal) {
-        const wait = patient.next(failure, this.#met, this.#isDown(failure));
-        this.log.debug(`${failure.message}; again in ${Math.round(wait)} ms`);
-        if (failure.retryAfter === undefined)
-            await this.transport.clock.sleep(wait, signal);
-        else
-            this.#gate.close(wait);
-    }
-    /**
-     * Whether nothing of this kind has worked here for so long that whoever comes now need not find
-     * that out by a patience of its own: hundreds of blobs would take hours.
-     */
-    #isDown(failure) {
-        const { method = '', retryAfter } = failure;
-        // A plain no is an answer.
-        if (!(0,registry_patience/* isPassing */.WG)(failure))
-            return false;
-        const now = this.transport.clock.now();
-        const { longest } = this.#options.patience ?? registry_patience/* usualPatience */.UG;
-        const known = this.#failing.get(method);
-        // Between two failures that nobody tried to get over, it may well have been up.
-        const recent = known !== undefined && now - known.last <= 4 * longest;
-        // As long as it says when to come back, it is not down.
-        const since = recent && retryAfter === undefined ? known.since : now;
-        this.#failing.set(method, { since, last: now });
-        return now - since > 2 * (this.#options.patience ?? registry_patience/* usualPatience */.UG).own;
-    }
-    /** Learns the registry's own addresses, by which the ones that it names are judged. */
-    async locate() {
-        try {
-            const found = await this.transport.names.addresses((0,address/* hostOf */.w4)(this.origin));
-            this.#own = found.map(({ address }) => address);
-        }
-        catch {
-            // Behind a proxy, names need not resolve here. Then only public addresses are believed.
-        }
-    }
-    /**
-     * Opens so many connections ahead: a new one costs two round trips and begins slowly, which need
-     * not wait until the first bytes are wanted.
-     */
-    warm(count) {
-        this.transport.warm(this.origin, count);
-    }
-    /** Shows a message once in a run. */
-    warnOnce(message) {
-        if (this.#warned.has(message) || this.#warned.size >= 20)
-            return;
-        this.#warned.add(message);
-        this.log.warning(message);
-    }
-    /** One question with at most one change of credentials. */
-    async #signedIn(question) {
-        const { needs, signal } = question;
-        for (let refused = 0;; refused++) {
-            const authorization = await this.#authorizer.header(needs, signal);
-            const answer = await this.#redirected(question, authorization);
-            if (answer.status !== 401 || answer.url.origin !== this.origin.origin)
-                return answer;
-            const again = this.#authorizer.challenged(answer.headers['www-authenticate'], needs, authorization);
-            // A body that streams cannot be sent a second time from here: its owner begins anew, and the
-            // next request finds the new token.
-            if (!again || refused >= 1 || streams(question))
-                return answer;
-            await (0,registry_body/* readError */.lS)(answer.body, this.transport.timings.idle);
-        }
-    }
-    /** One question through its redirects. Authorization goes to the origin and nowhere else. */
-    async #redirected(question, authorization) {
-        const { timings } = this.transport;
-        const { method, signal, body, commit, straight } = question;
-        let url = question.path instanceof URL ? question.path : new URL(question.path, this.origin);
-        for (let hop = 0;; hop++) {
-            const home = url.origin === this.origin.origin;
-            const judge = home ? undefined : (0,redirect/* judgeAddress */.Ke)(this.name, this.#own);
-            if (judge !== undefined)
-                (0,redirect/* judgeLiteral */.zC)(url, judge);
-            this.requests++;
-            const answer = await this.transport.send({
-                method,
-                url,
-                headers: {
-                    'User-Agent': 'arcdata-mirror',
-                    'Accept-Encoding': 'identity',
-                    ...question.headers,
-                    ...(home && authorization !== undefined && { Authorization: authorization })
-                },
-                ...(body !== undefined && { body }),
-                answerWithin: commit === true ? timings.commit : timings.answer,
-                ...(judge !== undefined && { judge }),
-                ...(question.fresh !== undefined && { fresh: question.fresh }),
-                ...(straight !== undefined && { straight }),
-                signal
-            });
-            this.#met = true;
-            const moved = [301, 302, 303, 307, 308].includes(answer.status);
-            if (!moved || (method !== 'GET' && method !== 'HEAD'))
-                return answer;
-            void discard(answer);
-            if (hop >= redirect/* mostHops */.aF) {
-                throw new registry_error/* RegistryError */.gl('unsafe', `${this.name} redirects more than ${redirect/* mostHops */.aF} times in a row`, { host: this.name });
-            }
-            url = (0,redirect/* judgeRedirect */.Su)(answer.headers.location, url);
-        }
-    }
-    /** Warnings of the registry are shown, once each, and never acted on. */
-    #heed({ headers, url }) {
-        const { warning } = headers;
-        if (warning === undefined || url.origin !== this.origin.origin)
-            return;
-        const text = /^299 (?:-|\S+) "((?:[^"\\]|\\.){1,4096})"/.exec(warning)?.[1];
-        if (text !== undefined)
-            this.warnOnce(`${this.name} warns: ${(0,clean/* clean */.uH)(text)}`);
-    }
-    /** An answer that was not wanted, as an error; its body is read, bounded. */
-    async #refusal(answer, question) {
-        const { status, headers, url } = answer;
-        const text = await (0,registry_body/* readError */.lS)(answer.body, this.transport.timings.idle);
-        const page = (0,media_type/* baseType */.wV)(headers['content-type']) === 'text/html' || /^\s*</.test(text);
-        const entries = page ? [] : (0,registry_error/* parseEntries */.Km)(text);
-        const redirected = url.origin !== this.origin.origin;
-        const said = entries.length > 0
-            ? `: ${entries
-                .slice(0, 3)
-                .map(entry => entryText(entry))
-                .join('; ')}`
-            : page || text.trim() === ''
-                ? ''
-                : `: ${(0,clean/* clean */.uH)(text, 200)}`;
-        const where = redirected ? `${url.host} (where ${this.name} redirects to)` : this.name;
-        // Behind a redirect, a 403 is a signed address that has expired: the registry gives a new one.
-        const expired = redirected && status >= 400 && status < 500;
-        const blocked = page && status === 403 && this.#options.blocksAtTimes === true;
-        return new registry_error/* RegistryError */.gl(expired || blocked ? 'server' : (0,registry_error/* faultOf */.Kl)(status), `${question.method} ${describePath(question, this.origin)}: ${where} answers ${status}${page ? ' with an HTML page' : said}`, {
-            host: url.host,
-            status,
-            entries,
-            redirected,
-            ...retryAfterOf(headers, this.transport.clock.date()),
-            advice: this.#advice(status, page, question.path === greeting)
-        });
-    }
-    #advice(status, page, greeted) {
-        if (status === 401 && greeted && !page) {
-            const { used } = this.#authorizer;
-            return this.credentials.kind === 'anonymous'
-                ? `Give its user name and password, or sign in with docker first; ${used}.`
-                : `They are not taken: check the user name and the password; ${used}.`;
-        }
-        if (status === 400 && greeted && this.origin.protocol === 'http:')
-            return 'It may speak https: then take it out of insecure-registries.';
-        if (status === 401 || status === 403) {
-            const known = this.quirks.repositoryAdvice === undefined ? '' : ` ${this.quirks.repositoryAdvice}`;
-            return page
-                ? 'Something in front of the registry blocks the request (firewall, gateway); look there.'
-                : `Check what the account may do; ${this.#authorizer.used}.${known}`;
-        }
-        if (status === 404)
-            return this.quirks.repositoryAdvice;
-        if (status === 405 || status === 412 || status === 423)
-            return 'The tag or repository may be locked or immutable.';
-        if (status === 413)
-            return 'Something in front of the registry limits the size of requests.';
-        if (status === 507)
-            return 'The registry has no room left.';
-        return undefined;
-    }
-    /** The error with the question's place in it. */
-    #placed(error, question) {
-        const path = question.path instanceof URL ? question.path.pathname : question.path.split('?', 1)[0];
-        return error.as(error.fault, error.message, {
-            method: question.method,
-            path,
-            repository: question.path === greeting ? undefined : question.needs[0]?.repository,
-            digest: question.digest
-        });
-    }
-}
-/** Where every registry answers, whatever is in it. */
-const greeting = '/v2/';
-/** One entry in words; what is missing is told by its digest. */
-function entryText({ code, message, digests }) {
-    const unknown = code.endsWith('_UNKNOWN')
-        ? digests.slice(0, 2).filter(one => !message.includes(one))
-        : [];
-    return [code, message, ...unknown].join(' ').trim();
-}
-/** Whether the body is written as it comes, so that it cannot be sent a second time from here. */
-function streams({ body }) {
-    return body !== undefined && !(body instanceof Uint8Array);
-}
-function describePath({ path }, origin) {
-    return (0,clean/* clean */.uH)((path instanceof URL ? path : new URL(path, origin)).pathname, 200);
-}
-/**
- * The registry's handshake: is it there, does it speak the protocol, what does it ask for?
- * Signs in where credentials are there, so that wrong ones end the run before anything else.
- * @param needs what will be needed later: a token for it is fetched now
- * @throws RegistryError
- * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#determining-support
- */
-async function ping(registry, needs, signal) {
-    await registry.locate();
-    const question = { method: 'GET', path: greeting, needs, expect: [200, 404], signal };
-    const answer = await registry.ask(question, discard);
-    // Some registries hide /v2/ from those who may still pull; a page of something else is no registry.
-    const { status, headers, url } = answer;
-    const registryLike = headers['docker-distribution-api-version'] !== undefined;
-    if ((0,media_type/* baseType */.wV)(headers['content-type']) === 'text/html' && (status !== 200 || !registryLike)) {
-        const where = url.host === registry.origin.host ? '' : `, at ${url.host}`;
-        throw new registry_error/* RegistryError */.gl('refused', `${registry.name} answers, but it is no registry: GET /v2/ is ${status} with an HTML page${where}`, {
-            host: registry.name,
-            status,
-            advice: 'Check the name; a path such as /registry does not belong into it.'
-        });
-    }
-}
-/**
- * Reads an answer's body away, to its end: only then its connection is free, and the next request
- * need not open another one. A body that is long or does not end costs its connection.
- */
-async function discard(answer) {
-    if (answer.bare === true)
-        return answer;
-    const { body } = answer;
-    const done = new Promise(resolve => {
-        body
-            .once('close', resolve)
-            .once('end', resolve)
-            .once('error', () => {
-            resolve();
-        });
-    });
-    let size = 0;
-    body.on('data', (piece) => {
-        size += piece.length;
-        if (size > registry_body/* largestError */.tv)
-            body.destroy();
-    });
-    const timer = setTimeout(() => body.destroy(), longestDiscard);
-    if (!body.readableEnded && !body.destroyed)
-        await done;
-    clearTimeout(timer);
-    return answer;
-}
-/** How long a body may take that nobody wants, in milliseconds. */
-const longestDiscard = 2000;
-
-
-/***/ }),
-
 /***/ 7906:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
@@ -19061,7 +18304,7 @@ const longestDiscard = 2000;
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3269);
 /* harmony import */ var _manifests_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1);
 /* harmony import */ var _pages_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(4247);
-/* harmony import */ var _registry_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1915);
+/* harmony import */ var _body_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(6655);
 
 
 
@@ -19097,7 +18340,7 @@ async function removeTag(registry, repository, tag, signal) {
             expect: [200, 202, 204, 404],
             tries: 'once',
             signal
-        }, _registry_js__WEBPACK_IMPORTED_MODULE_3__/* .discard */ .vf);
+        }, _body_js__WEBPACK_IMPORTED_MODULE_3__/* .discard */ .vf);
         return (await (0,_manifests_js__WEBPACK_IMPORTED_MODULE_1__/* .resolveManifest */ .K9)(registry, repository, tag, signal)) === undefined;
     }
     catch (error) {
@@ -21953,7 +21196,7 @@ function firstQuestions(registries, settings, around) {
 
 /***/ }),
 
-/***/ 2757:
+/***/ 8207:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -22176,8 +21419,773 @@ function masked(found, log) {
     return found;
 }
 
-// EXTERNAL MODULE: ./src/registry/registry.ts + 4 modules
-var registry_registry = __nccwpck_require__(1915);
+// EXTERNAL MODULE: ./src/registry/address.ts
+var address = __nccwpck_require__(7187);
+;// CONCATENATED MODULE: ./src/registry/challenge.ts
+const token = /[!#$%&'*+.^_`|~\w-]+/y;
+const quoted = /"((?:[^"\\]|\\.)*)"/y;
+const gap = /[\s,]*/y;
+const equals = /\s*=\s*/y;
+const base64 = /[\w.~+/-]+=*(?=\s*(?:,|$))/y;
+/**
+ * The challenges in a `WWW-Authenticate` header: several may stand in one, in any case of letters,
+ * with commas inside quotes. What cannot be read ends the list; it never throws.
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1
+ */
+function parseChallenges(header) {
+    const text = header.slice(0, 8192);
+    let at = 0;
+    const take = (pattern) => {
+        pattern.lastIndex = at;
+        const found = pattern.exec(text);
+        if (found !== null)
+            at = pattern.lastIndex;
+        return found ?? undefined;
+    };
+    const challenges = [];
+    for (take(gap); at < text.length; take(gap)) {
+        const start = at;
+        const word = take(token)?.[0];
+        if (word === undefined)
+            return challenges;
+        const current = challenges.at(-1);
+        if (current !== undefined && take(equals) !== undefined) {
+            const value = take(quoted)?.[1]?.replace(/\\(.)/g, '$1') ?? take(token)?.[0];
+            if (value !== undefined) {
+                const name = word.toLowerCase();
+                // The first one counts: a second `realm` is an attempt at confusion.
+                if (!current.parameters.has(name))
+                    current.parameters.set(name, value);
+                continue;
+            }
+            // `Negotiate abc==`: the equals sign belonged to a token68, which is of no use here.
+            at = start;
+            if (take(base64) === undefined)
+                return challenges;
+            continue;
+        }
+        challenges.push({ scheme: word.toLowerCase(), parameters: new Map() });
+    }
+    return challenges;
+}
+
+// EXTERNAL MODULE: ./src/registry/body.ts
+var registry_body = __nccwpck_require__(6655);
+// EXTERNAL MODULE: ./src/registry/redirect.ts
+var redirect = __nccwpck_require__(5231);
+;// CONCATENATED MODULE: ./src/registry/token.ts
+
+
+
+
+
+/** The most bytes of a token server's answer. */
+const largestToken = 128 * 1024;
+/** A token lives 60 s where nothing is said, and at least so long where less is said. */
+const shortestLife = 60;
+/** Nothing lives longer than an hour here: asking again is cheap. */
+const longestLife = 3600;
+/**
+ * Asks a token server for a token, by GET with Basic as all of them take it; an identity token
+ * goes by POST as OAuth 2 wants it.
+ * @throws RegistryError: unsafe (the realm must not be asked), unauthorized, corrupt, and the transport's
+ * @see https://github.com/distribution/distribution/blob/main/docs/content/spec/auth/token.md
+ */
+async function fetchToken(challenge, scopes, context, signal) {
+    const { origin, transport, credentials, log } = context;
+    const realm = judgeRealm(challenge.parameters.get('realm'), context);
+    const service = challenge.parameters.get('service');
+    const foreign = realm.origin !== origin.origin;
+    const headers = {
+        Accept: 'application/json',
+        'Accept-Encoding': 'identity'
+    };
+    let method = 'GET';
+    let body;
+    if (credentials.kind === 'identity-token') {
+        method = 'POST';
+        headers['Content-Type'] = 'application/x-www-form-urlencoded';
+        const form = new URLSearchParams({
+            grant_type: 'refresh_token',
+            client_id: 'arcdata-mirror',
+            refresh_token: credentials.token,
+            ...(service !== undefined && { service }),
+            scope: scopes.join(' ')
+        });
+        body = Buffer.from(form.toString());
+    }
+    else {
+        if (service !== undefined)
+            realm.searchParams.set('service', service);
+        for (const scope of scopes)
+            realm.searchParams.append('scope', scope);
+        if (credentials.kind === 'password') {
+            realm.searchParams.set('account', credentials.username);
+            headers.Authorization = basic(credentials);
+        }
+    }
+    const answer = await transport.send({
+        method,
+        url: realm,
+        headers,
+        ...(body !== undefined && { body }),
+        answerWithin: transport.timings.answer,
+        ...(foreign && { judge: context.judge }),
+        signal
+    });
+    return await readToken(answer, context, log);
+}
+/** The header of Basic authentication. @see https://www.rfc-editor.org/rfc/rfc7617 */
+function basic({ username, password }) {
+    return `Basic ${Buffer.from(`${username}:${password}`, 'utf8').toString('base64')}`;
+}
+/**
+ * The realm decides who gets the password, and whoever answers for the registry decides the realm.
+ * So: https (unless the registry itself may be spoken to without), no user in it, no address that
+ * nobody may send us to; and with a secret to lose, only a host of the registry's owner.
+ * @see https://github.com/advisories/GHSA-28r5-37g7-p6mp
+ */
+function judgeRealm(text, { origin, credentials, judge }) {
+    const refuse = (rule) => new registry_error/* RegistryError */.gl('unsafe', `${origin.host} asks for a token from ${(0,clean/* clean */.uH)(bare(text), 160)}: ${rule}`, {
+        host: origin.host,
+        advice: "Nothing was sent there. Look into the registry's or its proxy's configuration (external URL)."
+    });
+    if (text === undefined || !URL.canParse(text))
+        throw refuse('that is not a URL');
+    const realm = new URL(text);
+    if (realm.username !== '' || realm.password !== '')
+        throw refuse('it holds a user name');
+    const same = realm.hostname === origin.hostname;
+    // A proxy that ends TLS in front of the registry makes it name itself by http.
+    if (same &&
+        realm.protocol === 'http:' &&
+        origin.protocol === 'https:' &&
+        (realm.port === '' || realm.port === origin.port)) {
+        realm.protocol = 'https:';
+        realm.port = origin.port;
+    }
+    if (realm.protocol !== 'https:' && !(realm.protocol === 'http:' && origin.protocol === 'http:')) {
+        throw refuse('only https is spoken to a token server');
+    }
+    if (same)
+        return realm;
+    const host = (0,address/* hostOf */.w4)(realm);
+    // Names are judged when they are looked up; for an address nothing is looked up.
+    if (isLiteral(host) && (0,address/* reachOf */.xw)(host) === 'never')
+        throw refuse('no registry may send anyone to that address');
+    (0,redirect/* judgeLiteral */.zC)(realm, judge);
+    if (credentials.kind !== 'anonymous' && !(0,address/* sameOwner */.s0)(host, (0,address/* hostOf */.w4)(origin))) {
+        throw refuse('that host has another owner, and the password is not for it');
+    }
+    return realm;
+}
+function bare(text) {
+    if (text === undefined)
+        return 'nowhere';
+    if (!URL.canParse(text))
+        return JSON.stringify(text);
+    const { protocol, host, pathname } = new URL(text);
+    return `${protocol}//${host}${pathname}`;
+}
+function isLiteral(host) {
+    return host.includes(':') || /^[\d.]+$/.test(host);
+}
+async function readToken(answer, context, log) {
+    const { transport, credentials, origin } = context;
+    const { status, headers, url } = answer;
+    const place = { host: url.host, method: 'GET', path: url.pathname };
+    const fail = (fault, text, advice) => new registry_error/* RegistryError */.gl(fault, `the token server of ${origin.host} (${url.host}) ${text}`, {
+        ...place,
+        status,
+        ...(advice !== undefined && { advice })
+    });
+    if (status !== 200) {
+        await (0,registry_body/* readError */.lS)(answer.body, transport.timings.idle);
+        if (status === 401 || (status === 403 && credentials.kind !== 'anonymous')) {
+            throw fail('unauthorized', credentials.kind === 'anonymous'
+                ? `wants a user name (${status})`
+                : `refuses the user name or password (${status})`, `Check the credentials for ${origin.host} (${credentials.from}).`);
+        }
+        // Nobody's token server sends a password on: not followed.
+        if (status >= 300 && status < 400)
+            throw fail('unsafe', `answers with a redirect (${status}), which is not followed`);
+        throw new registry_error/* RegistryError */.gl((0,registry_error/* faultOf */.Kl)(status), `the token server of ${origin.host} (${url.host}) answers ${status}`, {
+            ...place,
+            status,
+            ...retryAfterOf(headers, transport.clock.date())
+        });
+    }
+    const body = await (0,registry_body/* readBody */.x8)(answer.body, largestToken, transport.timings.idle, place);
+    let parsed;
+    try {
+        parsed = JSON.parse(body.toString('utf8'));
+    }
+    catch {
+        throw fail('server', 'sends no JSON');
+    }
+    const value = parsed.token ?? parsed.access_token;
+    if (typeof value !== 'string' || value === '')
+        throw fail('server', 'sends no token');
+    // It becomes a header: anything that could end the line would be shown in Node's own error.
+    if (!/^[\x21-\x7e]+$/.test(value))
+        throw fail('corrupt', 'sends a token with characters that no header may have');
+    log.secret(value);
+    const { expires_in: told } = parsed;
+    const life = typeof told === 'number' && Number.isFinite(told) ? told : shortestLife;
+    const seconds = Math.min(Math.max(life, shortestLife), longestLife);
+    // A tenth less, so that it does not end on the way.
+    return { value, until: transport.clock.now() + seconds * 900 };
+}
+/**
+ * `Retry-After` in milliseconds from now: seconds or a date, and nothing else, since registries
+ * were seen to send `880.092µs`. A date counts from the answer's own, so that two clocks that differ
+ * are no matter; one in the past is no wait at all.
+ * @param date the time here, for answers that do not tell theirs
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
+ */
+function retryAfterOf(headers, date) {
+    const text = headers['retry-after']?.trim() ?? '';
+    if (/^\d{1,9}$/.test(text))
+        return { retryAfter: Number(text) * 1000 };
+    const at = dateOf(text);
+    return at === undefined ? {} : { retryAfter: Math.max(0, at - (dateOf(headers.date) ?? date)) };
+}
+/** A date as headers have it, in milliseconds since 1970. */
+function dateOf(text = '') {
+    if (!/^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/.test(text))
+        return undefined;
+    const at = Date.parse(text);
+    return Number.isNaN(at) ? undefined : at;
+}
+
+;// CONCATENATED MODULE: ./src/registry/authorizer.ts
+
+
+
+/**
+ * The credentials of one registry, kept to its origin: it learns from challenges what is asked for,
+ * and keeps one token per set of repositories, since some registries refuse large ones.
+ */
+class Authorizer {
+    #context;
+    #tokens = new Map();
+    #asking = new Map();
+    #challenge;
+    constructor(context) {
+        this.#context = context;
+    }
+    get credentials() {
+        return this.#context.credentials;
+    }
+    /** The header for a request that needs this, or none where nothing has been asked for yet. */
+    async header(needs, signal) {
+        const { credentials } = this.#context;
+        if (this.#challenge === undefined)
+            return undefined;
+        if (this.#challenge.scheme === 'basic') {
+            return credentials.kind === 'password' ? basic(credentials) : undefined;
+        }
+        const token = await this.#token(scopesOf(needs), signal);
+        return `Bearer ${token.value}`;
+    }
+    /**
+     * Takes in the `WWW-Authenticate` of a 401 and forgets the token that was refused, so that
+     * `header` answers with something new.
+     * @param refused the header that was answered so; a token that came since is not forgotten
+     * @returns whether another try has a point
+     * @throws RegistryError when nothing that is asked for can be given
+     */
+    challenged(header, needs, refused) {
+        const { origin, credentials } = this.#context;
+        const known = parseChallenges(header ?? '');
+        const chosen = known.find(({ scheme, parameters }) => scheme === 'bearer' && parameters.has('realm')) ??
+            known.find(({ scheme }) => scheme === 'basic');
+        if (chosen === undefined) {
+            // After a first challenge, a bare 401 speaks of the token: another one may do.
+            if (this.#challenge?.scheme === 'bearer')
+                return this.#tokens.delete(scopesOf(needs).join(' '));
+            const asked = known.map(({ scheme }) => scheme).join(', ');
+            throw new registry_error/* RegistryError */.gl('unauthorized', `${origin.host} answers 401 and ${asked === '' ? 'does not say how to sign in' : `asks for ${asked}, which is not spoken here`}`, {
+                host: origin.host,
+                status: 401,
+                advice: 'Basic and Bearer are understood; check what stands in front of the registry.'
+            });
+        }
+        this.#challenge = chosen;
+        if (chosen.scheme === 'basic')
+            return refused === undefined && credentials.kind === 'password';
+        return this.#forget(needs, refused);
+    }
+    /** Another token may be tried: the refused one is gone, or was not the one that is kept. */
+    #forget(needs, refused) {
+        const key = scopesOf(needs).join(' ');
+        const kept = this.#tokens.get(key);
+        if (kept !== undefined && `Bearer ${kept.value}` === refused)
+            this.#tokens.delete(key);
+        return true;
+    }
+    /** Signed in with what was given, or without: in words for a message. */
+    get used() {
+        const { credentials } = this.#context;
+        return credentials.kind === 'anonymous'
+            ? 'no credentials were used'
+            : `the credentials from ${credentials.from} were used`;
+    }
+    async #token(scopes, signal) {
+        const { transport } = this.#context;
+        const key = scopes.join(' ');
+        const kept = this.#tokens.get(key);
+        if (kept !== undefined && kept.until > transport.clock.now())
+            return kept;
+        const asking = this.#asking.get(key);
+        if (asking !== undefined) {
+            try {
+                return await asking;
+            }
+            catch (error) {
+                // Whoever asked has given up, which is nobody else's failure.
+                if (error instanceof registry_error/* RegistryError */.gl)
+                    throw error;
+                signal.throwIfAborted();
+                return await this.#token(scopes, signal);
+            }
+        }
+        if (this.#challenge === undefined)
+            throw new TypeError('no challenge yet');
+        const asked = fetchToken(this.#challenge, scopes, this.#context, signal)
+            .then(token => {
+            this.#tokens.set(key, token);
+            return token;
+        })
+            .finally(() => this.#asking.delete(key));
+        this.#asking.set(key, asked);
+        return asked;
+    }
+}
+function scopesOf(needs) {
+    return needs.map(({ repository, actions }) => repository === '' ? 'registry:catalog:*' : `repository:${repository}:${actions}`);
+}
+
+// EXTERNAL MODULE: ./src/registry/patience.ts
+var registry_patience = __nccwpck_require__(6708);
+;// CONCATENATED MODULE: ./src/registry/quirks.ts
+const MiB = 1024 * 1024;
+/** A registry that follows the specification. */
+const usual = {
+    name: 'distribution',
+    // Half of what proxies in front of registries were seen to cap a request at (Cloudflare: 100 MB).
+    singlePut: 48 * MiB,
+    chunk: 32 * MiB,
+    mountsCommittedOnly: false
+};
+const known = [
+    {
+        host: /^docker\.io$/,
+        quirks: {
+            name: 'Docker Hub',
+            api: 'registry-1.docker.io',
+            repositoryAdvice: 'Docker Hub answers 401 for repositories that do not exist or that the account may not see.'
+        }
+    },
+    {
+        // A single PUT of more than about 20 MB was seen to be answered with 413.
+        // https://github.com/goharbor/harbor/issues/21640
+        host: /\.azurecr\.(?:io|cn|us|de)$/,
+        quirks: {
+            name: 'ACR',
+            singlePut: 16 * MiB,
+            chunk: 16 * MiB,
+            // Manifests are deleted by digest only; tags have an address of their own.
+            // https://learn.microsoft.com/rest/api/containerregistry/dataplane/tag/delete
+            untag: (repository, tag) => `/acr/v1/${repository}/_tags/${tag}`
+        }
+    },
+    {
+        // Chunks with Content-Range above 4 MiB are answered with 416.
+        // https://github.com/oras-project/rust-oci-client/issues/35
+        host: /^ghcr\.io$/,
+        quirks: {
+            name: 'GHCR',
+            chunk: 4 * MiB,
+            repositoryAdvice: 'The token needs the scope write:packages.'
+        }
+    },
+    {
+        // Repositories are not made by a push, and layers are mounted only if the account has that switched on.
+        // https://github.com/google/go-containerregistry/issues/1091
+        host: /\.dkr\.ecr(?:-fips)?\.[a-z0-9-]+\.(?:amazonaws\.com(?:\.cn)?|on\.aws)$/,
+        quirks: {
+            name: 'ECR',
+            mountsCommittedOnly: true,
+            repositoryAdvice: 'ECR needs each repository before the push: aws ecr create-repository --repository-name <name>, or a creation template.'
+        }
+    },
+    {
+        // No upload in several chunks: whole blobs only.
+        // https://github.com/containers/skopeo/issues/1101
+        host: /(?:^|\.)(?:pkg\.dev|gcr\.io)$/,
+        quirks: {
+            name: 'Artifact Registry',
+            singlePut: 512 * MiB,
+            repositoryAdvice: 'The first part of the path must be an existing repository of the project: gcloud artifacts repositories create.'
+        }
+    },
+    // A blob is there for other repositories once a manifest names it.
+    { host: /\.jfrog\.io$/, quirks: { name: 'Artifactory', mountsCommittedOnly: true } },
+    { host: /^quay\.io$/, quirks: { name: 'Quay' } }
+];
+/** What is known about the registry of that name. */
+function quirksOf(registry) {
+    const host = registry.replace(/:\d+$/, '');
+    const found = known.find(entry => entry.host.test(host));
+    return { ...usual, ...found?.quirks };
+}
+
+;// CONCATENATED MODULE: ./src/registry/question.ts
+/** Where every registry answers, whatever is in it. */
+const greeting = '/v2/';
+/** Whether the body is written as it comes, so that it cannot be sent a second time from here. */
+function streams({ body }) {
+    return body !== undefined && !(body instanceof Uint8Array);
+}
+
+// EXTERNAL MODULE: ./src/oci/media-type.ts
+var media_type = __nccwpck_require__(1994);
+;// CONCATENATED MODULE: ./src/registry/refusal.ts
+
+
+
+
+
+
+/** An answer that was not wanted, as an error that says what to do; its body is read, bounded. */
+async function refusalOf(answer, question, registry) {
+    const { status, headers, url } = answer;
+    const { name, origin, transport } = registry;
+    const text = await (0,registry_body/* readError */.lS)(answer.body, transport.timings.idle);
+    const page = (0,media_type/* baseType */.wV)(headers['content-type']) === 'text/html' || /^\s*</.test(text);
+    const entries = page ? [] : (0,registry_error/* parseEntries */.Km)(text);
+    const redirected = url.origin !== origin.origin;
+    const said = entries.length > 0
+        ? `: ${entries
+            .slice(0, 3)
+            .map(entry => entryText(entry))
+            .join('; ')}`
+        : page || text.trim() === ''
+            ? ''
+            : `: ${(0,clean/* clean */.uH)(text, 200)}`;
+    const where = redirected ? `${url.host} (where ${name} redirects to)` : name;
+    // Behind a redirect, a 403 is a signed address that has expired: the registry gives a new one.
+    const expired = redirected && status >= 400 && status < 500;
+    const blocked = page && status === 403 && registry.blocksAtTimes;
+    return new registry_error/* RegistryError */.gl(expired || blocked ? 'server' : (0,registry_error/* faultOf */.Kl)(status), `${question.method} ${describePath(question, origin)}: ${where} answers ${status}${page ? ' with an HTML page' : said}`, {
+        host: url.host,
+        status,
+        entries,
+        redirected,
+        ...retryAfterOf(headers, transport.clock.date()),
+        advice: adviceFor(status, page, question.path === greeting, registry)
+    });
+}
+function adviceFor(status, page, greeted, { credentials, origin, quirks, used }) {
+    if (status === 401 && greeted && !page) {
+        return credentials.kind === 'anonymous'
+            ? `Give its user name and password, or sign in with docker first; ${used}.`
+            : `They are not taken: check the user name and the password; ${used}.`;
+    }
+    if (status === 400 && greeted && origin.protocol === 'http:')
+        return 'It may speak https: then take it out of insecure-registries.';
+    if (status === 401 || status === 403) {
+        const known = quirks.repositoryAdvice === undefined ? '' : ` ${quirks.repositoryAdvice}`;
+        return page
+            ? 'Something in front of the registry blocks the request (firewall, gateway); look there.'
+            : `Check what the account may do; ${used}.${known}`;
+    }
+    if (status === 404)
+        return quirks.repositoryAdvice;
+    if (status === 405 || status === 412 || status === 423)
+        return 'The tag or repository may be locked or immutable.';
+    if (status === 413)
+        return 'Something in front of the registry limits the size of requests.';
+    if (status === 507)
+        return 'The registry has no room left.';
+    return undefined;
+}
+/** One entry in words; what is missing is told by its digest. */
+function entryText({ code, message, digests }) {
+    const unknown = code.endsWith('_UNKNOWN')
+        ? digests.slice(0, 2).filter(one => !message.includes(one))
+        : [];
+    return [code, message, ...unknown].join(' ').trim();
+}
+function describePath({ path }, origin) {
+    return (0,clean/* clean */.uH)((path instanceof URL ? path : new URL(path, origin)).pathname, 200);
+}
+
+;// CONCATENATED MODULE: ./src/registry/registry.ts
+
+
+
+
+
+
+
+
+
+
+/**
+ * One registry: its origin, its credentials, its connections and its moods. It asks questions;
+ * the files beside this one, one a noun, know which.
+ */
+class Registry {
+    name;
+    origin;
+    quirks;
+    learned = { checks: new Set() };
+    log;
+    transport;
+    /** Requests sent, retries and redirects included. */
+    requests = 0;
+    #options;
+    #authorizer;
+    #gate;
+    #warned = new Set();
+    /** Since when there have only been failures, by method. */
+    #failing = new Map();
+    #own = [];
+    #met = false;
+    constructor(options) {
+        const { name, plainHttp, transport, log, credentials } = options;
+        this.#options = options;
+        this.name = name;
+        this.log = log;
+        this.transport = transport;
+        this.quirks = options.quirks ?? quirksOf(name);
+        this.origin = new URL(`${plainHttp ? 'http' : 'https'}://${this.quirks.api ?? name}`);
+        this.#gate = new registry_patience/* Gate */.iD(transport.clock);
+        this.#authorizer = new Authorizer({
+            origin: this.origin,
+            transport,
+            credentials,
+            log,
+            judge: address => {
+                (0,redirect/* judgeAddress */.Ke)(name, this.#own)(address);
+            }
+        });
+    }
+    /** What the tokens of this run are good for. */
+    get actions() {
+        return this.#options.actions;
+    }
+    get credentials() {
+        return this.#authorizer.credentials;
+    }
+    /** A patience of its own, for whoever tries again by another way than asking the same again. */
+    patience(options = {}) {
+        const { patience = registry_patience/* usualPatience */.UG, deadline = Infinity } = this.#options;
+        return new registry_patience/* Patience */.i3({ ...patience, ...options }, this.transport.clock, deadline);
+    }
+    /**
+     * Asks, signs in where that is asked for, follows redirects of GET and HEAD, waits and asks again
+     * while the failure may pass.
+     * @param read takes in the answer; what breaks while it reads counts as a failure of the question
+     * @throws RegistryError, with the number of tries; the signal's reason when it aborts
+     */
+    async ask(question, read) {
+        const { own } = question;
+        const patient = this.patience(own === undefined ? {} : { own });
+        for (;;) {
+            await this.#gate.pass(question.signal);
+            try {
+                const answer = await this.#signedIn(question);
+                this.#heed(answer);
+                if (question.expect.includes(answer.status)) {
+                    this.#failing.delete(question.method);
+                    return await read(answer);
+                }
+                const { credentials, name, origin, quirks, transport } = this;
+                throw await refusalOf(answer, question, {
+                    ...{ credentials, name, origin, quirks, transport },
+                    used: this.#authorizer.used,
+                    blocksAtTimes: this.#options.blocksAtTimes === true
+                });
+            }
+            catch (error) {
+                question.signal.throwIfAborted();
+                if (!(error instanceof registry_error/* RegistryError */.gl))
+                    throw error;
+                // The body's own source failed, and has told where: nothing is to be said of this registry.
+                if (streams(question) && error.repository !== undefined)
+                    throw error;
+                const failure = this.#placed(error, question);
+                if (failure.fault === 'throttled' || failure.fault === 'server')
+                    this.#options.onPressure?.();
+                if (question.tries === 'once')
+                    throw failure;
+                await this.recover(patient, failure, question.signal);
+            }
+        }
+    }
+    /**
+     * Waits before another try, as long as the failure calls for; when the registry asked for a
+     * pause, everything that is bound there waits.
+     * @throws the failure, when another try has no point
+     */
+    async recover(patient, failure, signal) {
+        const wait = patient.next(failure, this.#met, this.#isDown(failure));
+        this.log.debug(`${failure.message}; again in ${Math.round(wait)} ms`);
+        if (failure.retryAfter === undefined)
+            await this.transport.clock.sleep(wait, signal);
+        else
+            this.#gate.close(wait);
+    }
+    /**
+     * Whether nothing of this kind has worked here for so long that whoever comes now need not find
+     * that out by a patience of its own: hundreds of blobs would take hours.
+     */
+    #isDown(failure) {
+        const { method = '', retryAfter } = failure;
+        // A plain no is an answer.
+        if (!(0,registry_patience/* isPassing */.WG)(failure))
+            return false;
+        const now = this.transport.clock.now();
+        const { longest } = this.#options.patience ?? registry_patience/* usualPatience */.UG;
+        const known = this.#failing.get(method);
+        // Between two failures that nobody tried to get over, it may well have been up.
+        const recent = known !== undefined && now - known.last <= 4 * longest;
+        // As long as it says when to come back, it is not down.
+        const since = recent && retryAfter === undefined ? known.since : now;
+        this.#failing.set(method, { since, last: now });
+        return now - since > 2 * (this.#options.patience ?? registry_patience/* usualPatience */.UG).own;
+    }
+    /** Learns the registry's own addresses, by which the ones that it names are judged. */
+    async locate() {
+        try {
+            const found = await this.transport.names.addresses((0,address/* hostOf */.w4)(this.origin));
+            this.#own = found.map(({ address }) => address);
+        }
+        catch {
+            // Behind a proxy, names need not resolve here. Then only public addresses are believed.
+        }
+    }
+    /**
+     * Opens so many connections ahead: a new one costs two round trips and begins slowly, which need
+     * not wait until the first bytes are wanted.
+     */
+    warm(count) {
+        this.transport.warm(this.origin, count);
+    }
+    /** Shows a message once in a run. */
+    warnOnce(message) {
+        if (this.#warned.has(message) || this.#warned.size >= 20)
+            return;
+        this.#warned.add(message);
+        this.log.warning(message);
+    }
+    /** One question with at most one change of credentials. */
+    async #signedIn(question) {
+        const { needs, signal } = question;
+        for (let refused = 0;; refused++) {
+            const authorization = await this.#authorizer.header(needs, signal);
+            const answer = await this.#redirected(question, authorization);
+            if (answer.status !== 401 || answer.url.origin !== this.origin.origin)
+                return answer;
+            const again = this.#authorizer.challenged(answer.headers['www-authenticate'], needs, authorization);
+            // A body that streams cannot be sent a second time from here: its owner begins anew, and the
+            // next request finds the new token.
+            if (!again || refused >= 1 || streams(question))
+                return answer;
+            await (0,registry_body/* readError */.lS)(answer.body, this.transport.timings.idle);
+        }
+    }
+    /** One question through its redirects. Authorization goes to the origin and nowhere else. */
+    async #redirected(question, authorization) {
+        const { timings } = this.transport;
+        const { method, signal, body, commit, straight } = question;
+        let url = question.path instanceof URL ? question.path : new URL(question.path, this.origin);
+        for (let hop = 0;; hop++) {
+            const home = url.origin === this.origin.origin;
+            const judge = home ? undefined : (0,redirect/* judgeAddress */.Ke)(this.name, this.#own);
+            if (judge !== undefined)
+                (0,redirect/* judgeLiteral */.zC)(url, judge);
+            this.requests++;
+            const answer = await this.transport.send({
+                method,
+                url,
+                headers: {
+                    'User-Agent': 'arcdata-mirror',
+                    'Accept-Encoding': 'identity',
+                    ...question.headers,
+                    ...(home && authorization !== undefined && { Authorization: authorization })
+                },
+                ...(body !== undefined && { body }),
+                answerWithin: commit === true ? timings.commit : timings.answer,
+                ...(judge !== undefined && { judge }),
+                ...(question.fresh !== undefined && { fresh: question.fresh }),
+                ...(straight !== undefined && { straight }),
+                signal
+            });
+            this.#met = true;
+            const moved = [301, 302, 303, 307, 308].includes(answer.status);
+            if (!moved || (method !== 'GET' && method !== 'HEAD'))
+                return answer;
+            void (0,registry_body/* discard */.vf)(answer);
+            if (hop >= redirect/* mostHops */.aF) {
+                throw new registry_error/* RegistryError */.gl('unsafe', `${this.name} redirects more than ${redirect/* mostHops */.aF} times in a row`, { host: this.name });
+            }
+            url = (0,redirect/* judgeRedirect */.Su)(answer.headers.location, url);
+        }
+    }
+    /** Warnings of the registry are shown, once each, and never acted on. */
+    #heed({ headers, url }) {
+        const { warning } = headers;
+        if (warning === undefined || url.origin !== this.origin.origin)
+            return;
+        const text = /^299 (?:-|\S+) "((?:[^"\\]|\\.){1,4096})"/.exec(warning)?.[1];
+        if (text !== undefined)
+            this.warnOnce(`${this.name} warns: ${(0,clean/* clean */.uH)(text)}`);
+    }
+    /** The error with the question's place in it. */
+    #placed(error, question) {
+        const path = question.path instanceof URL ? question.path.pathname : question.path.split('?', 1)[0];
+        return error.as(error.fault, error.message, {
+            method: question.method,
+            path,
+            repository: question.path === greeting ? undefined : question.needs[0]?.repository,
+            digest: question.digest
+        });
+    }
+}
+
+;// CONCATENATED MODULE: ./src/registry/ping.ts
+
+
+
+
+/**
+ * The registry's handshake: is it there, does it speak the protocol, what does it ask for?
+ * Signs in where credentials are there, so that wrong ones end the run before anything else.
+ * @param needs what will be needed later: a token for it is fetched now
+ * @throws RegistryError
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#determining-support
+ */
+async function ping(registry, needs, signal) {
+    await registry.locate();
+    const question = { method: 'GET', path: greeting, needs, expect: [200, 404], signal };
+    const answer = await registry.ask(question, registry_body/* discard */.vf);
+    // Some registries hide /v2/ from those who may still pull; a page of something else is no registry.
+    const { status, headers, url } = answer;
+    const registryLike = headers['docker-distribution-api-version'] !== undefined;
+    if ((0,media_type/* baseType */.wV)(headers['content-type']) === 'text/html' && (status !== 200 || !registryLike)) {
+        const where = url.host === registry.origin.host ? '' : `, at ${url.host}`;
+        throw new registry_error/* RegistryError */.gl('refused', `${registry.name} answers, but it is no registry: GET /v2/ is ${status} with an HTML page${where}`, {
+            host: registry.name,
+            status,
+            advice: 'Check the name; a path such as /registry does not belong into it.'
+        });
+    }
+}
+
 // EXTERNAL MODULE: external "node:http"
 var external_node_http_ = __nccwpck_require__(7067);
 // EXTERNAL MODULE: external "node:https"
@@ -22299,8 +22307,6 @@ function getEnv(key) {
   return process.env[key.toLowerCase()] || process.env[key.toUpperCase()] || '';
 }
 
-// EXTERNAL MODULE: ./src/registry/address.ts
-var address = __nccwpck_require__(7187);
 // EXTERNAL MODULE: ./node_modules/ipaddr.js/lib/ipaddr.js
 var ipaddr = __nccwpck_require__(8280);
 var ipaddr_default = /*#__PURE__*/__nccwpck_require__.n(ipaddr);
@@ -22703,87 +22709,212 @@ class Names {
 
 // EXTERNAL MODULE: ./src/registry/pieces.ts
 var pieces = __nccwpck_require__(8164);
+;// CONCATENATED MODULE: ./src/registry/head.ts
+/**
+ * The head of an answer, if it is of the plain kind: HTTP/1.1, one Content-Length, no coding.
+ * @see https://www.rfc-editor.org/rfc/rfc9112
+ */
+function parseHead(text, method) {
+    const [first = '', ...lines] = text.split('\r\n');
+    const status = Number(/^HTTP\/1\.1 (\d{3})(?: |$)/.exec(first)?.[1]);
+    if (Number.isNaN(status))
+        return undefined;
+    const headers = {};
+    for (const line of lines) {
+        const colon = line.indexOf(':');
+        const name = line.slice(0, Math.max(0, colon)).toLowerCase();
+        const value = line.slice(colon + 1).trim();
+        // eslint-disable-next-line no-control-regex
+        if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(name) || /[\x00-\x08\x0a-\x1f\x7f]/.test(value))
+            return undefined;
+        const before = headers[name];
+        if (before !== undefined && name === 'content-length')
+            return undefined;
+        headers[name] = before === undefined ? value : `${before}, ${value}`;
+    }
+    if (status < 200)
+        return { status, headers, length: 0, keep: true, cut: false, bodiless: true };
+    // What has no body says of what length it would be, or nothing.
+    const bodiless = method === 'HEAD' || status === 204 || status === 304;
+    const length = bodiless ? '0' : (headers['content-length'] ?? '');
+    if (!/^\d{1,15}$/.test(length) || headers['transfer-encoding'] !== undefined) {
+        // What was done is not asked for a second time: its head says all, and its body is cut off.
+        const done = (method === 'POST' || method === 'PUT') && status < 300;
+        return done ? { status, headers, length: 0, keep: false, cut: true, bodiless } : undefined;
+    }
+    return {
+        status,
+        headers,
+        length: Number(length),
+        keep: !/\bclose\b/i.test(headers.connection ?? ''),
+        cut: false,
+        bodiless
+    };
+}
+
 // EXTERNAL MODULE: external "node:stream"
 var external_node_stream_ = __nccwpck_require__(7075);
-;// CONCATENATED MODULE: ./src/registry/wire.ts
+;// CONCATENATED MODULE: ./src/registry/wire-body.ts
+
+/** A body of known length, straight from its socket. */
+class WireBody {
+    #carrier;
+    #keep;
+    #left;
+    #paused = true;
+    #over = false;
+    #taker;
+    #waiting = [];
+    #failure;
+    #ended = () => undefined;
+    constructor(carrier, length, keep) {
+        this.#carrier = carrier;
+        this.#left = length;
+        this.#keep = keep;
+    }
+    get paused() {
+        return this.#paused;
+    }
+    /** Gives it up when the signal aborts, as long as it lasts. */
+    until(signal) {
+        if (this.#over)
+            return;
+        const end = () => {
+            this.#carrier.destroy(signal.reason);
+        };
+        signal.addEventListener('abort', end, { once: true });
+        this.#ended = () => {
+            signal.removeEventListener('abort', end);
+        };
+    }
+    /** Nothing more will come: it was read to its end, or was empty. */
+    get over() {
+        return this.#over;
+    }
+    start(taker) {
+        this.#taker = taker;
+        if (this.#failure !== undefined)
+            taker.fail(this.#failure);
+        else
+            this.resume();
+    }
+    pause() {
+        this.#paused = true;
+    }
+    resume() {
+        this.#paused = false;
+        while (!this.#isPaused()) {
+            const next = this.#waiting.shift();
+            if (next === undefined)
+                break;
+            this.#taker?.data(next.piece, next.release);
+        }
+        if (this.#isPaused())
+            return;
+        this.#finish();
+        if (!this.#over)
+            this.#carrier.resume();
+    }
+    destroy() {
+        this.#taker = undefined;
+        this.#waiting = [];
+        if (this.#over)
+            return;
+        this.#over = true;
+        this.#ended();
+        this.#carrier.destroy();
+    }
+    /** @returns whether more may come at once */
+    take(piece, release) {
+        if (piece.length > this.#left) {
+            // More than was announced: from here on nothing on this connection can be believed.
+            release();
+            this.#carrier.destroy(new Error('more came than was announced'));
+            return false;
+        }
+        this.#left -= piece.length;
+        if (piece.length === 0)
+            release();
+        else if (this.#paused || this.#waiting.length > 0)
+            this.#waiting.push({ piece, release });
+        else
+            this.#taker?.data(piece, release);
+        if (!this.#paused)
+            this.#finish();
+        // A body without bytes is over before anyone has looked at it: its socket is free.
+        else if (this.#left === 0 && this.#waiting.length === 0)
+            this.#free();
+        return !this.#paused;
+    }
+    fail(error) {
+        this.#failure = error;
+        if (this.#over)
+            return;
+        this.#over = true;
+        this.#ended();
+        this.#taker?.fail(error);
+    }
+    /** The body as a stream of Node's own, its pieces copied: for small ones. */
+    readable() {
+        const stream = new external_node_stream_.Readable({
+            read: () => {
+                if (started)
+                    this.resume();
+                else {
+                    started = true;
+                    this.start({
+                        data: (piece, release) => {
+                            const more = stream.push(Buffer.from(piece));
+                            release();
+                            if (!more)
+                                this.pause();
+                        },
+                        end: () => stream.push(null),
+                        fail: error => stream.destroy(error)
+                    });
+                }
+            },
+            destroy: (error, done) => {
+                this.destroy();
+                done(error);
+            }
+        });
+        let started = false;
+        return stream;
+    }
+    #isPaused() {
+        return this.#paused;
+    }
+    #finish() {
+        if (this.#left > 0 || this.#waiting.length > 0)
+            return;
+        this.#free();
+        const taker = this.#taker;
+        this.#taker = undefined;
+        taker?.end();
+    }
+    #free() {
+        if (this.#over)
+            return;
+        this.#over = true;
+        this.#ended();
+        this.#carrier.done(this.#keep);
+    }
+}
+
+;// CONCATENATED MODULE: ./src/registry/line.ts
 
 
 
 
-/** One buffer, in bytes: large enough that a call costs nothing beside it, small enough to stay in the cache. */
-const bufferSize = 128 * 1024;
-/** So many buffers are kept for later. */
-const mostKept = 64;
+
 /** The most bytes of an answer's head. */
 const largestHead = 64 * 1024;
-/** How many idle sockets to one origin are kept. */
-const mostIdle = 64;
+/** So many answers of the kind 1xx before the real one. */
+const mostForetastes = 16;
 /** The answer cannot be read this way; it has to be asked for again, by Node's client. */
 class NotPlain extends Error {
     name = 'NotPlain';
-}
-/** The kept sockets of a run. */
-class Wires {
-    #idle = new Map();
-    /** All that are open. */
-    #open = new Set();
-    #buffers = [];
-    /** Sends a request on a kept socket, or on a fresh one. */
-    ask(method, target, headers, body) {
-        const line = this.#take(target.key) ?? new Line(target, this);
-        return { answer: line.ask(method, target.url, headers, body), line };
-    }
-    /** Opens so many connections ahead of their first use. One that fails is gone without a word. */
-    warm(target, count) {
-        for (let i = 0; i < count; i++) {
-            const line = new Line(target, this);
-            line.idle();
-            this.keep(line);
-        }
-    }
-    /** Takes back a socket whose answer has been read to its end. */
-    keep(line) {
-        const idle = this.#idle.get(line.key) ?? [];
-        if (idle.length >= mostIdle)
-            line.destroy();
-        else
-            idle.push(line);
-        this.#idle.set(line.key, idle);
-    }
-    /** Forgets a socket that closed. */
-    drop(line) {
-        this.#open.delete(line);
-        const idle = this.#idle.get(line.key);
-        const at = idle?.indexOf(line) ?? -1;
-        if (at >= 0)
-            idle?.splice(at, 1);
-    }
-    /** Knows of a socket that was opened. */
-    opened(line) {
-        this.#open.add(line);
-    }
-    /** A buffer that nobody uses. */
-    buffer() {
-        return this.#buffers.pop() ?? Buffer.allocUnsafeSlow(bufferSize);
-    }
-    /** Takes a buffer back. */
-    release(buffer) {
-        if (this.#buffers.length < mostKept)
-            this.#buffers.push(buffer);
-    }
-    /** Closes all that is open, also where an answer is still under way. */
-    close() {
-        for (const line of [...this.#open])
-            line.destroy();
-        this.#idle.clear();
-    }
-    #take(key) {
-        const idle = this.#idle.get(key);
-        for (let line = idle?.pop(); line !== undefined; line = idle?.pop())
-            if (line.usable)
-                return line;
-        return undefined;
-    }
 }
 /** One socket: one exchange after the other. */
 class Line {
@@ -22791,15 +22922,15 @@ class Line {
     /** Whether it has carried an answer before. */
     used = false;
     #socket;
-    #wires;
+    #keeper;
     #exchange;
     #buffer = Buffer.alloc(0);
     #connected = false;
     #whenConnected = [];
-    constructor({ url, lookup, trust, key }, wires) {
+    constructor({ url, lookup, trust, key }, keeper) {
         this.key = key;
-        this.#wires = wires;
-        wires.opened(this);
+        this.#keeper = keeper;
+        keeper.opened(this);
         const secure = url.protocol === 'https:';
         const host = (0,address/* hostOf */.w4)(url);
         const options = {
@@ -22809,7 +22940,7 @@ class Line {
             noDelay: true,
             onread: {
                 buffer: () => {
-                    this.#buffer = wires.buffer();
+                    this.#buffer = keeper.buffer();
                     return this.#buffer;
                 },
                 callback: (bytes) => this.#receive(bytes)
@@ -22889,7 +23020,7 @@ class Line {
             return;
         }
         this.idle();
-        this.#wires.keep(this);
+        this.#keeper.keep(this);
     }
     /** Kept for later, but not worth staying alive for. */
     idle() {
@@ -22903,20 +23034,20 @@ class Line {
     #receive(bytes) {
         const buffer = this.#buffer;
         const release = () => {
-            this.#wires.release(buffer);
+            this.#keeper.release(buffer);
         };
         const exchange = this.#exchange;
         if (exchange === undefined) {
             // Nothing was asked: whatever this is, it is no answer.
             release();
-            this.#wires.drop(this);
+            this.#keeper.drop(this);
             this.#socket.destroy();
             return false;
         }
         return exchange.take(buffer.subarray(0, bytes), release);
     }
     #end(error) {
-        this.#wires.drop(this);
+        this.#keeper.drop(this);
         const exchange = this.#exchange;
         this.#exchange = undefined;
         exchange?.fail(error);
@@ -22970,7 +23101,7 @@ class Exchange {
         const body = new WireBody(this.#line, parsed.length, parsed.keep && !astray);
         this.#body = body;
         // Of an answer that is cut off, nothing but its head counts.
-        const more = body.take(parsed.cut || astray ? none : rest, () => undefined);
+        const more = body.take(parsed.cut || astray ? Buffer.alloc(0) : rest, () => undefined);
         this.#settle?.resolve({ status: parsed.status, headers: parsed.headers, body });
         this.#settle = undefined;
         return more;
@@ -22984,197 +23115,89 @@ class Exchange {
         this.#line.destroy(new NotPlain(rule));
     }
 }
-/** A body of known length, straight from its socket. */
-class WireBody {
-    #line;
-    #keep;
-    #left;
-    #paused = true;
-    #over = false;
-    #taker;
-    #waiting = [];
-    #failure;
-    #ended = () => undefined;
-    constructor(line, length, keep) {
-        this.#line = line;
-        this.#left = length;
-        this.#keep = keep;
-    }
-    get paused() {
-        return this.#paused;
-    }
-    /** Gives it up when the signal aborts, as long as it lasts. */
-    until(signal) {
-        if (this.#over)
-            return;
-        const end = () => {
-            this.#line.destroy(signal.reason);
-        };
-        signal.addEventListener('abort', end, { once: true });
-        this.#ended = () => {
-            signal.removeEventListener('abort', end);
-        };
-    }
-    /** Nothing more will come: it was read to its end, or was empty. */
-    get over() {
-        return this.#over;
-    }
-    start(taker) {
-        this.#taker = taker;
-        if (this.#failure !== undefined)
-            taker.fail(this.#failure);
-        else
-            this.resume();
-    }
-    pause() {
-        this.#paused = true;
-    }
-    resume() {
-        this.#paused = false;
-        while (!this.#isPaused()) {
-            const next = this.#waiting.shift();
-            if (next === undefined)
-                break;
-            this.#taker?.data(next.piece, next.release);
-        }
-        if (this.#isPaused())
-            return;
-        this.#finish();
-        if (!this.#over)
-            this.#line.resume();
-    }
-    destroy() {
-        this.#taker = undefined;
-        this.#waiting = [];
-        if (this.#over)
-            return;
-        this.#over = true;
-        this.#ended();
-        this.#line.destroy();
-    }
-    /** @returns whether more may come at once */
-    take(piece, release) {
-        if (piece.length > this.#left) {
-            // More than was announced: from here on nothing on this connection can be believed.
-            release();
-            this.#line.destroy(new Error('more came than was announced'));
-            return false;
-        }
-        this.#left -= piece.length;
-        if (piece.length === 0)
-            release();
-        else if (this.#paused || this.#waiting.length > 0)
-            this.#waiting.push({ piece, release });
-        else
-            this.#taker?.data(piece, release);
-        if (!this.#paused)
-            this.#finish();
-        // A body without bytes is over before anyone has looked at it: its socket is free.
-        else if (this.#left === 0 && this.#waiting.length === 0)
-            this.#free();
-        return !this.#paused;
-    }
-    fail(error) {
-        this.#failure = error;
-        if (this.#over)
-            return;
-        this.#over = true;
-        this.#ended();
-        this.#taker?.fail(error);
-    }
-    /** The body as a stream of Node's own, its pieces copied: for small ones. */
-    readable() {
-        const stream = new external_node_stream_.Readable({
-            read: () => {
-                if (started)
-                    this.resume();
-                else {
-                    started = true;
-                    this.start({
-                        data: (piece, release) => {
-                            const more = stream.push(Buffer.from(piece));
-                            release();
-                            if (!more)
-                                this.pause();
-                        },
-                        end: () => stream.push(null),
-                        fail: error => stream.destroy(error)
-                    });
-                }
-            },
-            destroy: (error, done) => {
-                this.destroy();
-                done(error);
-            }
-        });
-        let started = false;
-        return stream;
-    }
-    #isPaused() {
-        return this.#paused;
-    }
-    #finish() {
-        if (this.#left > 0 || this.#waiting.length > 0)
-            return;
-        this.#free();
-        const taker = this.#taker;
-        this.#taker = undefined;
-        taker?.end();
-    }
-    #free() {
-        if (this.#over)
-            return;
-        this.#over = true;
-        this.#ended();
-        this.#line.done(this.#keep);
-    }
-}
-/** So many answers of the kind 1xx before the real one. */
-const mostForetastes = 16;
-const none = Buffer.alloc(0);
+
+;// CONCATENATED MODULE: ./src/registry/wire.ts
+
 /**
- * The head of an answer, if it is of the plain kind: HTTP/1.1, one Content-Length, no coding.
- * @see https://www.rfc-editor.org/rfc/rfc9112
+ * The straight way for many bytes and many questions: requests over sockets whose bytes land in
+ * buffers that are used again and again. Node's own HTTP client copies each piece of a body into
+ * memory of its own, and does much for each request; with gigabytes and hundreds of questions that
+ * costs a third of the processor time and half of the memory of the whole mirror. Only answers with
+ * a known length go this way, and only bodies that are at hand; whatever is more complicated is left
+ * to Node.
  */
-function parseHead(text, method) {
-    const [first = '', ...lines] = text.split('\r\n');
-    const status = Number(/^HTTP\/1\.1 (\d{3})(?: |$)/.exec(first)?.[1]);
-    if (Number.isNaN(status))
+/** One buffer, in bytes: large enough that a call costs nothing beside it, small enough to stay in the cache. */
+const bufferSize = 128 * 1024;
+/** So many buffers are kept for later. */
+const mostKept = 64;
+/** How many idle sockets to one origin are kept. */
+const mostIdle = 64;
+/** The kept sockets of a run. */
+class Wires {
+    #idle = new Map();
+    /** All that are open. */
+    #open = new Set();
+    #buffers = [];
+    /** Sends a request on a kept socket, or on a fresh one. */
+    ask(method, target, headers, body) {
+        const line = this.#take(target.key) ?? new Line(target, this);
+        return { answer: line.ask(method, target.url, headers, body), line };
+    }
+    /** Opens so many connections ahead of their first use. One that fails is gone without a word. */
+    warm(target, count) {
+        for (let i = 0; i < count; i++) {
+            const line = new Line(target, this);
+            line.idle();
+            this.keep(line);
+        }
+    }
+    /** Takes back a socket whose answer has been read to its end. */
+    keep(line) {
+        const idle = this.#idle.get(line.key) ?? [];
+        if (idle.length >= mostIdle)
+            line.destroy();
+        else
+            idle.push(line);
+        this.#idle.set(line.key, idle);
+    }
+    /** Forgets a socket that closed. */
+    drop(line) {
+        this.#open.delete(line);
+        const idle = this.#idle.get(line.key);
+        const at = idle?.indexOf(line) ?? -1;
+        if (at >= 0)
+            idle?.splice(at, 1);
+    }
+    /** Knows of a socket that was opened. */
+    opened(line) {
+        this.#open.add(line);
+    }
+    /** A buffer that nobody uses. */
+    buffer() {
+        return this.#buffers.pop() ?? Buffer.allocUnsafeSlow(bufferSize);
+    }
+    /** Takes a buffer back. */
+    release(buffer) {
+        if (this.#buffers.length < mostKept)
+            this.#buffers.push(buffer);
+    }
+    /** Closes all that is open, also where an answer is still under way. */
+    close() {
+        for (const line of [...this.#open])
+            line.destroy();
+        this.#idle.clear();
+    }
+    #take(key) {
+        const idle = this.#idle.get(key);
+        for (let line = idle?.pop(); line !== undefined; line = idle?.pop())
+            if (line.usable)
+                return line;
         return undefined;
-    const headers = {};
-    for (const line of lines) {
-        const colon = line.indexOf(':');
-        const name = line.slice(0, Math.max(0, colon)).toLowerCase();
-        const value = line.slice(colon + 1).trim();
-        // eslint-disable-next-line no-control-regex
-        if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(name) || /[\x00-\x08\x0a-\x1f\x7f]/.test(value))
-            return undefined;
-        const before = headers[name];
-        if (before !== undefined && name === 'content-length')
-            return undefined;
-        headers[name] = before === undefined ? value : `${before}, ${value}`;
     }
-    if (status < 200)
-        return { status, headers, length: 0, keep: true, cut: false, bodiless: true };
-    // What has no body says of what length it would be, or nothing.
-    const bodiless = method === 'HEAD' || status === 204 || status === 304;
-    const length = bodiless ? '0' : (headers['content-length'] ?? '');
-    if (!/^\d{1,15}$/.test(length) || headers['transfer-encoding'] !== undefined) {
-        // What was done is not asked for a second time: its head says all, and its body is cut off.
-        const done = (method === 'POST' || method === 'PUT') && status < 300;
-        return done ? { status, headers, length: 0, keep: false, cut: true, bodiless } : undefined;
-    }
-    return {
-        status,
-        headers,
-        length: Number(length),
-        keep: !/\bclose\b/i.test(headers.connection ?? ''),
-        cut: false,
-        bodiless
-    };
 }
 
 ;// CONCATENATED MODULE: ./src/registry/straight.ts
+
 
 
 /** How many kept connections in a row may turn out to be closed before it counts. */
@@ -23550,6 +23573,7 @@ function bodiless(method) {
 
 
 
+
 /**
  * Finds the credentials for both registries. Nothing is sent yet.
  * @throws RegistryError when a docker config cannot be understood
@@ -23587,7 +23611,7 @@ function registries_opener(settings, around) {
             ...(username !== undefined && { username }),
             ...(password !== undefined && { password })
         });
-        return new registry_registry/* Registry */.OR({
+        return new Registry({
             name: registry,
             plainHttp: settings.insecure.has(registry),
             credentials,
@@ -23634,7 +23658,7 @@ async function greet({ source, target }, settings, log, signal) {
  * @throws RegistryError naming it
  */
 async function greetOne(registry, repository, log, signal) {
-    await (0,registry_registry/* ping */.hU)(registry, [{ repository, actions: registry.actions }], signal);
+    await ping(registry, [{ repository, actions: registry.actions }], signal);
     const { kind, from } = registry.credentials;
     log.info(`${registry.name} answers, ${kind === 'anonymous' ? 'without credentials' : `with the credentials from ${from}`}`);
     if (kind === 'anonymous')

@@ -88,19 +88,16 @@ export async function runDocker(
     );
   }
   if (outcome.timedOut) {
+    const seconds = Math.round((imageTimeout ?? timeout) / 1000);
     throw new DockerError(
       'timeout',
       imageTimeout === undefined
-        ? `${shown} did not end within ${seconds(timeout)} and was stopped`
-        : `${shown} was stopped: the ${seconds(imageTimeout)} that the image may take were over`,
+        ? `${shown} did not end within ${seconds} s and was stopped`
+        : `${shown} was stopped: the ${seconds} s that the image may take were over`,
       'See whether the docker daemon answers (docker info), and look at its log.'
     );
   }
   return outcome;
-}
-
-function seconds(milliseconds: number): string {
-  return `${Math.round(milliseconds / 1000)} s`;
 }
 
 /**

@@ -2,6 +2,7 @@ import type {Readable} from 'node:stream';
 
 import {clean} from '../oci/clean.ts';
 import {type Place, RegistryError} from './error.ts';
+import type {Answer} from './transport.ts';
 
 /**
  * So many times the wait for one piece may a whole small body take: five minutes as a rule, in which
@@ -29,13 +30,15 @@ export function readBody(
     const stalled = (what: string) => {
       end();
       body.destroy();
-      reject(new RegistryError('stalled', `${place.host}: its answer ${what}`, place));
+      reject(new RegistryError('stalled', `${place.host}: ${what}`, place));
     };
     const timer = setTimeout(() => {
-      stalled(`stopped for ${idle / 1000} s`);
+      stalled(`its answer stopped for ${idle / 1000} s`);
     }, idle);
     const whole = setTimeout(() => {
-      stalled(`was not at its end after ${(idle * wholeOverIdle) / 1000} s, at ${size} bytes`);
+      stalled(
+        `its answer was not at its end after ${(idle * wholeOverIdle) / 1000} s, at ${size} bytes`
+      );
     }, idle * wholeOverIdle);
     const end = () => {
       clearTimeout(timer);
@@ -103,4 +106,33 @@ export async function readError(body: Readable, idle: number): Promise<string> {
     body.destroy();
   }
   return Buffer.concat(pieces).subarray(0, largestError).toString('utf8');
+}
+
+/** How long a body may take that nobody wants, in milliseconds. */
+const longestDiscard = 2000;
+
+/**
+ * Reads an answer's body away, to its end: only then its connection is free, and the next request
+ * need not open another one. A body that is long or does not end costs its connection.
+ */
+export async function discard(answer: Answer): Promise<Answer> {
+  if (answer.bare === true) return answer;
+  const {body} = answer;
+  const done = new Promise<void>(resolve => {
+    body
+      .once('close', resolve)
+      .once('end', resolve)
+      .once('error', () => {
+        resolve();
+      });
+  });
+  let size = 0;
+  body.on('data', (piece: Buffer) => {
+    size += piece.length;
+    if (size > largestError) body.destroy();
+  });
+  const timer = setTimeout(() => body.destroy(), longestDiscard);
+  if (!body.readableEnded && !body.destroyed) await done;
+  clearTimeout(timer);
+  return answer;
 }

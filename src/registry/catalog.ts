@@ -1,6 +1,7 @@
 import {RegistryError} from './error.ts';
 import {collect} from './pages.ts';
-import type {Question, Registry} from './registry.ts';
+import type {Registry} from './registry.ts';
+import type {Question} from './question.ts';
 
 /**
  * The repositories of a registry that begin with `prefix`, or undefined where it does not list them.

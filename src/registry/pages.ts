@@ -1,7 +1,9 @@
 import {readBody} from './body.ts';
 import type {Need} from './authorizer.ts';
 import {RegistryError} from './error.ts';
-import {discard, type Question, type Registry} from './registry.ts';
+import type {Registry} from './registry.ts';
+import {discard} from './body.ts';
+import type {Question} from './question.ts';
 
 /** The most bytes of a page. */
 const largestPage = 8 * 1024 * 1024;

@@ -6,7 +6,8 @@ import {baseType, mediaTypes} from '../oci/media-type.ts';
 import {readBody} from './body.ts';
 import {RegistryError} from './error.ts';
 import {type FetchedManifest, getManifest, putManifest} from './manifests.ts';
-import {discard, type Registry} from './registry.ts';
+import type {Registry} from './registry.ts';
+import {discard} from './body.ts';
 
 /** The most bytes of a list of referrers: what an index may have. */
 const largestList = 4 * 1024 * 1024;

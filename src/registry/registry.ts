@@ -1,18 +1,17 @@
 import type {Log} from '../log.ts';
 import {clean} from '../oci/clean.ts';
-import type {Digest} from '../oci/digest.ts';
-import {baseType} from '../oci/media-type.ts';
 import type {RegistryName} from '../oci/reference.ts';
 import {hostOf} from './address.ts';
 import {Authorizer, type Need} from './authorizer.ts';
-import {largestError, readError} from './body.ts';
+import {discard, readError} from './body.ts';
 import type {FoundCredentials} from './credentials.ts';
-import {type ErrorEntry, faultOf, parseEntries, RegistryError} from './error.ts';
+import {RegistryError} from './error.ts';
 import {Gate, isPassing, Patience, type PatienceOptions, usualPatience} from './patience.ts';
 import {type Learned, type Quirks, quirksOf} from './quirks.ts';
+import {greeting, type Question, streams} from './question.ts';
 import {judgeAddress, judgeLiteral, judgeRedirect, mostHops} from './redirect.ts';
-import {retryAfterOf} from './token.ts';
-import type {Answer, BodyStream, Transport} from './transport.ts';
+import {refusalOf} from './refusal.ts';
+import type {Answer, Transport} from './transport.ts';
 
 export interface RegistryOptions {
   readonly name: RegistryName;
@@ -32,31 +31,6 @@ export interface RegistryOptions {
   readonly quirks?: Quirks;
   /** Told when the registry is overloaded, so that less is asked of it at once. */
   readonly onPressure?: () => void;
-}
-
-/** What to ask of a registry, and which answers are answers. */
-export interface Question {
-  readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
-  /** Below the origin, such as `/v2/arcdata/arc-dns/tags/list`; or the URL that the registry gave. */
-  readonly path: string | URL;
-  readonly needs: readonly Need[];
-  /** The statuses that the caller understands; every other one is thrown. */
-  readonly expect: readonly number[];
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: Uint8Array | BodyStream;
-  /** One of many questions, or one for many bytes; its answer's length is known beforehand. */
-  readonly straight?: boolean;
-  /** Not on a kept connection: one has just broken under this body. */
-  readonly fresh?: boolean;
-  /** A commit, which may take the registry minutes. */
-  readonly commit?: boolean;
-  /** `once` where the caller has its own way to go on, such as an upload that is under way. */
-  readonly tries?: 'patient' | 'once' | undefined;
-  /** Where there is another way, how long of our own accord this one is tried again, in milliseconds. */
-  readonly own?: number;
-  /** For messages. */
-  readonly digest?: Digest;
-  readonly signal: AbortSignal;
 }
 
 /**
@@ -134,7 +108,12 @@ export class Registry {
           this.#failing.delete(question.method);
           return await read(answer);
         }
-        throw await this.#refusal(answer, question);
+        const {credentials, name, origin, quirks, transport} = this;
+        throw await refusalOf(answer, question, {
+          ...{credentials, name, origin, quirks, transport},
+          used: this.#authorizer.used,
+          blocksAtTimes: this.#options.blocksAtTimes === true
+        });
       } catch (error) {
         question.signal.throwIfAborted();
         if (!(error instanceof RegistryError)) throw error;
@@ -273,64 +252,6 @@ export class Registry {
     if (text !== undefined) this.warnOnce(`${this.name} warns: ${clean(text)}`);
   }
 
-  /** An answer that was not wanted, as an error; its body is read, bounded. */
-  async #refusal(answer: Answer, question: Question): Promise<RegistryError> {
-    const {status, headers, url} = answer;
-    const text = await readError(answer.body, this.transport.timings.idle);
-    const page = baseType(headers['content-type']) === 'text/html' || /^\s*</.test(text);
-    const entries = page ? [] : parseEntries(text);
-    const redirected = url.origin !== this.origin.origin;
-    const said =
-      entries.length > 0
-        ? `: ${entries
-            .slice(0, 3)
-            .map(entry => entryText(entry))
-            .join('; ')}`
-        : page || text.trim() === ''
-          ? ''
-          : `: ${clean(text, 200)}`;
-    const where = redirected ? `${url.host} (where ${this.name} redirects to)` : this.name;
-    // Behind a redirect, a 403 is a signed address that has expired: the registry gives a new one.
-    const expired = redirected && status >= 400 && status < 500;
-    const blocked = page && status === 403 && this.#options.blocksAtTimes === true;
-    return new RegistryError(
-      expired || blocked ? 'server' : faultOf(status),
-      `${question.method} ${describePath(question, this.origin)}: ${where} answers ${status}${page ? ' with an HTML page' : said}`,
-      {
-        host: url.host,
-        status,
-        entries,
-        redirected,
-        ...retryAfterOf(headers, this.transport.clock.date()),
-        advice: this.#advice(status, page, question.path === greeting)
-      }
-    );
-  }
-
-  #advice(status: number, page: boolean, greeted: boolean): string | undefined {
-    if (status === 401 && greeted && !page) {
-      const {used} = this.#authorizer;
-      return this.credentials.kind === 'anonymous'
-        ? `Give its user name and password, or sign in with docker first; ${used}.`
-        : `They are not taken: check the user name and the password; ${used}.`;
-    }
-    if (status === 400 && greeted && this.origin.protocol === 'http:')
-      return 'It may speak https: then take it out of insecure-registries.';
-    if (status === 401 || status === 403) {
-      const known =
-        this.quirks.repositoryAdvice === undefined ? '' : ` ${this.quirks.repositoryAdvice}`;
-      return page
-        ? 'Something in front of the registry blocks the request (firewall, gateway); look there.'
-        : `Check what the account may do; ${this.#authorizer.used}.${known}`;
-    }
-    if (status === 404) return this.quirks.repositoryAdvice;
-    if (status === 405 || status === 412 || status === 423)
-      return 'The tag or repository may be locked or immutable.';
-    if (status === 413) return 'Something in front of the registry limits the size of requests.';
-    if (status === 507) return 'The registry has no room left.';
-    return undefined;
-  }
-
   /** The error with the question's place in it. */
   #placed(error: RegistryError, question: Question): RegistryError {
     const path =
@@ -343,84 +264,3 @@ export class Registry {
     });
   }
 }
-
-/** Where every registry answers, whatever is in it. */
-const greeting = '/v2/';
-
-/** One entry in words; what is missing is told by its digest. */
-function entryText({code, message, digests}: ErrorEntry): string {
-  const unknown = code.endsWith('_UNKNOWN')
-    ? digests.slice(0, 2).filter(one => !message.includes(one))
-    : [];
-  return [code, message, ...unknown].join(' ').trim();
-}
-
-/** Whether the body is written as it comes, so that it cannot be sent a second time from here. */
-function streams({body}: Question): boolean {
-  return body !== undefined && !(body instanceof Uint8Array);
-}
-
-function describePath({path}: Question, origin: URL): string {
-  return clean((path instanceof URL ? path : new URL(path, origin)).pathname, 200);
-}
-
-/**
- * The registry's handshake: is it there, does it speak the protocol, what does it ask for?
- * Signs in where credentials are there, so that wrong ones end the run before anything else.
- * @param needs what will be needed later: a token for it is fetched now
- * @throws RegistryError
- * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#determining-support
- */
-export async function ping(
-  registry: Registry,
-  needs: readonly Need[],
-  signal: AbortSignal
-): Promise<void> {
-  await registry.locate();
-  const question: Question = {method: 'GET', path: greeting, needs, expect: [200, 404], signal};
-  const answer = await registry.ask(question, discard);
-  // Some registries hide /v2/ from those who may still pull; a page of something else is no registry.
-  const {status, headers, url} = answer;
-  const registryLike = headers['docker-distribution-api-version'] !== undefined;
-  if (baseType(headers['content-type']) === 'text/html' && (status !== 200 || !registryLike)) {
-    const where = url.host === registry.origin.host ? '' : `, at ${url.host}`;
-    throw new RegistryError(
-      'refused',
-      `${registry.name} answers, but it is no registry: GET /v2/ is ${status} with an HTML page${where}`,
-      {
-        host: registry.name,
-        status,
-        advice: 'Check the name; a path such as /registry does not belong into it.'
-      }
-    );
-  }
-}
-
-/**
- * Reads an answer's body away, to its end: only then its connection is free, and the next request
- * need not open another one. A body that is long or does not end costs its connection.
- */
-export async function discard(answer: Answer): Promise<Answer> {
-  if (answer.bare === true) return answer;
-  const {body} = answer;
-  const done = new Promise<void>(resolve => {
-    body
-      .once('close', resolve)
-      .once('end', resolve)
-      .once('error', () => {
-        resolve();
-      });
-  });
-  let size = 0;
-  body.on('data', (piece: Buffer) => {
-    size += piece.length;
-    if (size > largestError) body.destroy();
-  });
-  const timer = setTimeout(() => body.destroy(), longestDiscard);
-  if (!body.readableEnded && !body.destroyed) await done;
-  clearTimeout(timer);
-  return answer;
-}
-
-/** How long a body may take that nobody wants, in milliseconds. */
-const longestDiscard = 2000;

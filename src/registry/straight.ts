@@ -1,15 +1,10 @@
 import type {Agents} from './agents.ts';
 import {RegistryError} from './error.ts';
+import type {WireMethod} from './head.ts';
+import {type Line, NotPlain, type WireAnswer, type WireTarget} from './line.ts';
 import type {Judge, Names} from './names.ts';
 import type {Answer, Outgoing, Timings} from './transport.ts';
-import {
-  type Line,
-  NotPlain,
-  type WireAnswer,
-  type WireMethod,
-  Wires,
-  type WireTarget
-} from './wire.ts';
+import {Wires} from './wire.ts';
 
 /** How many kept connections in a row may turn out to be closed before it counts. */
 const stale = 8;

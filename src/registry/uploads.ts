@@ -1,20 +1,13 @@
-import {clean} from '../oci/clean.ts';
 import {algorithmOf, type Digest, isDigest} from '../oci/digest.ts';
-import type {Need} from './authorizer.ts';
 import {hasBlob} from './blobs.ts';
 import {RegistryError} from './error.ts';
 import {isPassing} from './patience.ts';
 import type {BlobContent} from './reader.ts';
-import {judgeLocation} from './redirect.ts';
-import {discard, type Question, type Registry} from './registry.ts';
+import type {Registry} from './registry.ts';
+import {discard} from './body.ts';
+import type {Question} from './question.ts';
+import {cancelUpload, openUpload, type Session, sessionOf} from './sessions.ts';
 import type {Answer} from './transport.ts';
-
-/** An upload that the registry has opened. Only its newest address is good. */
-export interface Session {
-  readonly url: URL;
-  /** The smallest chunk that the registry takes, in bytes. */
-  readonly shortestChunk: number;
-}
 
 /** Chunks never become smaller than this, in bytes: below, round trips are all there is. */
 const shortestChunk = 1024 * 1024;
@@ -24,136 +17,8 @@ const mostCorrupt = 2;
 const mostRefused = 2;
 /** How often it begins anew because the registry has lost it. */
 const mostLost = 4;
-/** How long the answer to an upload's opening is waited for after it was given up, in milliseconds. */
-const lastAnswer = 2000;
 /** From the largest blob down to the shortest chunk. */
 const mostHalvings = 16;
-
-/**
- * Asks the registry to take a blob over from another of its repositories, which moves no byte.
- * @returns `mounted`, or the upload that the registry opened instead; undefined where it did neither
- * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#mounting-a-blob-from-another-repository
- */
-export async function mountBlob(
-  registry: Registry,
-  repository: string,
-  digest: Digest,
-  from: string,
-  signal: AbortSignal
-): Promise<'mounted' | Session | undefined> {
-  const needs: Need[] = [{repository, actions: 'pull,push'}];
-  if (from !== repository) needs.push({repository: from, actions: 'pull'});
-  try {
-    const answer = await answered(signal, late =>
-      registry.ask(
-        {
-          method: 'POST',
-          // In case that it opens an upload, which then has to know what it will be checked by.
-          path: `/v2/${repository}/blobs/uploads/?mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}${algorithmParameter('&', digest)}`,
-          needs,
-          expect: [201, 202],
-          // There is another way: an upload.
-          own: 10_000,
-          straight: true,
-          digest,
-          signal: late
-        },
-        discard
-      )
-    );
-    return answer.status === 201 ? 'mounted' : sessionOf(answer);
-  } catch (error) {
-    // Whatever a registry has against a mount, it may still take an upload.
-    if (error instanceof RegistryError && error.fault !== 'unsafe') {
-      registry.log.debug(`not mounted: ${error.message}`);
-      return undefined;
-    }
-    throw error;
-  }
-}
-
-/**
- * Opens an upload.
- * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-a-blob-in-chunks
- */
-export async function openUpload(
-  registry: Registry,
-  repository: string,
-  digest: Digest,
-  signal: AbortSignal,
-  tries: Question['tries'] = 'patient'
-): Promise<Session> {
-  const answer = await answered(signal, late =>
-    registry.ask(
-      {
-        method: 'POST',
-        path: `/v2/${repository}/blobs/uploads/${algorithmParameter('?', digest)}`,
-        needs: [{repository, actions: 'pull,push'}],
-        expect: [202],
-        tries,
-        straight: true,
-        digest,
-        signal: late
-      },
-      discard
-    )
-  );
-  return sessionOf(answer);
-}
-
-/** Says the algorithm of a digest where it is not the usual one. */
-function algorithmParameter(before: '?' | '&', digest: Digest): string {
-  const algorithm = algorithmOf(digest);
-  return algorithm === 'sha256' ? '' : `${before}digest-algorithm=${algorithm}`;
-}
-
-/**
- * Asks for what may open an upload. When it is given up meanwhile, the answer is still waited for,
- * for a moment: without it nobody could cancel what was opened.
- */
-async function answered<T>(
-  signal: AbortSignal,
-  ask: (late: AbortSignal) => Promise<T>
-): Promise<T> {
-  signal.throwIfAborted();
-  const late = new AbortController();
-  let timer: NodeJS.Timeout | undefined;
-  const end = () => {
-    timer = setTimeout(() => {
-      late.abort(signal.reason);
-    }, lastAnswer);
-  };
-  signal.addEventListener('abort', end, {once: true});
-  try {
-    return await ask(late.signal);
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', end);
-  }
-}
-
-/** Tells the registry that an upload will not go on. Best effort: some registries cannot. */
-export async function cancelUpload(
-  registry: Registry,
-  repository: string,
-  {url}: Session
-): Promise<void> {
-  try {
-    await registry.ask(
-      {
-        method: 'DELETE',
-        path: url,
-        needs: [{repository, actions: 'pull,push'}],
-        expect: [200, 202, 204, 404, 405],
-        tries: 'once',
-        signal: AbortSignal.timeout(2000)
-      },
-      discard
-    );
-  } catch {
-    registry.log.debug(`an upload at ${registry.name}/${repository} could not be cancelled`);
-  }
-}
 
 /** One blob on its way into one repository. */
 export class Upload {
@@ -442,24 +307,4 @@ export class Upload {
     this.#session = undefined;
     if (session !== undefined) await cancelUpload(this.#registry, this.#repository, session);
   }
-}
-
-/**
- * The upload that an answer speaks of. @throws RegistryError of the kind corrupt or unsafe
- */
-function sessionOf({headers, url, status}: Answer, before?: Session): Session {
-  const {location} = headers;
-  // An answer to a chunk may leave it out: then the address stays.
-  const next =
-    location === undefined && before !== undefined ? before.url : judgeLocation(location, url);
-  const told = headers['oci-chunk-min-length'];
-  const least = typeof told === 'string' && /^\d{1,12}$/.test(told) ? Number(told) : 0;
-  if (least > 1024 * 1024 * 1024) {
-    throw new RegistryError(
-      'corrupt',
-      `${url.host} wants chunks of at least ${clean(String(told), 20)} bytes (${status})`,
-      {host: url.host}
-    );
-  }
-  return {url: next, shortestChunk: Math.max(least, before?.shortestChunk ?? 0)};
 }

@@ -2,13 +2,7 @@ import {setMaxListeners} from 'node:events';
 
 import type {Settings} from '../inputs.ts';
 import {checkSpace} from '../docker/daemon.ts';
-import {
-  fateOf,
-  foresee,
-  mirrorImageByDocker,
-  type MirroredByDocker,
-  stagingTag
-} from '../docker/engine.ts';
+import {foresee, mirrorImageByDocker, stagingTag} from '../docker/engine.ts';
 import {DockerError} from '../docker/error.ts';
 import {failureOf, MirrorError, refuseHalf} from '../mirror/error.ts';
 import type {Image, Node} from '../mirror/graph.ts';
@@ -17,9 +11,8 @@ import type {Plan, PlannedImage} from '../mirror/plan.ts';
 import {pushTags} from '../mirror/publish.ts';
 import type {ImageResult, Moved, ReleaseResult, ThroughDocker} from '../mirror/result.ts';
 import {Slots} from '../mirror/slots.ts';
-import {formatPlatform} from '../oci/platform.ts';
 import {getManifest, resolveManifest} from '../registry/manifests.ts';
-import {blobsThere, bytesOf, contentOf} from './pushed.ts';
+import {blobsThere, bytesOf, contentOf, judgePushed, tellPushed} from './pushed.ts';
 import type {ReadyDocker} from './sign-in.ts';
 import {removeStaging, type Staged} from './staging.ts';
 
@@ -198,9 +191,9 @@ export class DockerEngine {
         {fault: 'docker'}
       );
     }
-    const throughDocker = judge(image, mirrored, contentOf(fetched));
+    const throughDocker = judgePushed(image, mirrored, contentOf(fetched));
     await blobsThere(image, fetched, this.#options, this.#signal);
-    log.info(`${image.name}: ${said(throughDocker)}`);
+    log.info(`${image.name}: ${tellPushed(throughDocker)}`);
     return {
       pushed: {...fetched, children: []},
       bytes: bytesOf(image, fetched, mirrored),
@@ -308,56 +301,6 @@ function sizeAtDaemon({manifests}: Image): number {
       : [manifest.config, ...manifest.layers].reduce((sum, {size}) => sum + size, 0)
   );
   return Math.max(0, ...sizes);
-}
-
-/**
- * What became of the image. A rewritten manifest must hold the config of one of the source's, and
- * with it the same unpacked layers: else the daemon pushed something else.
- */
-function judge(
-  image: Image,
-  {digest, platform}: MirroredByDocker,
-  config: string | undefined
-): ThroughDocker {
-  const leaves = image.manifests.filter(({manifest}) => manifest.kind === 'image');
-  const names = new Map(
-    image.manifests.flatMap(({manifest}) =>
-      manifest.kind === 'image'
-        ? []
-        : manifest.manifests.flatMap(child =>
-            child.platform === undefined
-              ? []
-              : [[child.digest, formatPlatform(child.platform)] as const]
-          )
-    )
-  );
-  const children = leaves
-    .filter(leaf => leaf !== image.root)
-    .map(({descriptor}) => {
-      const name = names.get(descriptor.digest);
-      return {digest: descriptor.digest, ...(name !== undefined && {platform: name})};
-    });
-  const root = {digest: image.root.descriptor.digest};
-  const {fate, platform: known} = fateOf(children.length > 0 ? {...root, children} : root, digest);
-  if (fate !== 'rewritten') return {fate, platform: known ?? platform};
-  const same = leaves.find(
-    ({manifest}) => manifest.kind === 'image' && manifest.config.digest === config
-  );
-  if (same === undefined) {
-    throw new MirrorError(
-      `docker made ${digest} of ${image.name}, which is another image than any that ${root.digest} names`,
-      'Use engine: registry, which changes nothing.',
-      {fault: 'docker'}
-    );
-  }
-  return {fate, platform: names.get(same.descriptor.digest) ?? platform};
-}
-
-function said({fate, platform}: ThroughDocker): string {
-  if (fate === 'kept') return 'pushed, with its digest';
-  return fate === 'rewritten'
-    ? `pushed for ${platform}, with a digest of docker's`
-    : `pushed for ${platform} alone`;
 }
 
 /** Failures after which no other image will fare better: the rest is not tried. */

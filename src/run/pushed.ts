@@ -1,8 +1,10 @@
-import type {MirroredByDocker} from '../docker/engine.ts';
+import {fateOf, type MirroredByDocker} from '../docker/engine.ts';
+import {MirrorError} from '../mirror/error.ts';
 import type {Image} from '../mirror/graph.ts';
 import type {MirrorOptions} from '../mirror/mirror.ts';
-import type {Moved} from '../mirror/result.ts';
+import type {Moved, ThroughDocker} from '../mirror/result.ts';
 import {isForeign} from '../oci/descriptor.ts';
+import {formatPlatform} from '../oci/platform.ts';
 import {hasBlob} from '../registry/blobs.ts';
 import {RegistryError} from '../registry/error.ts';
 import {type FetchedManifest, resolveManifest} from '../registry/manifests.ts';
@@ -74,4 +76,56 @@ export function bytesOf(
 /** As docker shortens a digest. */
 function shortOf(digest: string): string {
   return digest.slice(digest.indexOf(':') + 1).slice(0, 12);
+}
+
+/**
+ * What became of the image. A rewritten manifest must hold the config of one of the source's, and
+ * with it the same unpacked layers.
+ * @throws MirrorError when the daemon pushed something else
+ */
+export function judgePushed(
+  image: Image,
+  {digest, platform}: MirroredByDocker,
+  config: string | undefined
+): ThroughDocker {
+  const leaves = image.manifests.filter(({manifest}) => manifest.kind === 'image');
+  const names = new Map(
+    image.manifests.flatMap(({manifest}) =>
+      manifest.kind === 'image'
+        ? []
+        : manifest.manifests.flatMap(child =>
+            child.platform === undefined
+              ? []
+              : [[child.digest, formatPlatform(child.platform)] as const]
+          )
+    )
+  );
+  const children = leaves
+    .filter(leaf => leaf !== image.root)
+    .map(({descriptor}) => {
+      const name = names.get(descriptor.digest);
+      return {digest: descriptor.digest, ...(name !== undefined && {platform: name})};
+    });
+  const root = {digest: image.root.descriptor.digest};
+  const {fate, platform: known} = fateOf(children.length > 0 ? {...root, children} : root, digest);
+  if (fate !== 'rewritten') return {fate, platform: known ?? platform};
+  const same = leaves.find(
+    ({manifest}) => manifest.kind === 'image' && manifest.config.digest === config
+  );
+  if (same === undefined) {
+    throw new MirrorError(
+      `docker made ${digest} of ${image.name}, which is another image than any that ${root.digest} names`,
+      'Use engine: registry, which changes nothing.',
+      {fault: 'docker'}
+    );
+  }
+  return {fate, platform: names.get(same.descriptor.digest) ?? platform};
+}
+
+/** What became of an image, in words. */
+export function tellPushed({fate, platform}: ThroughDocker): string {
+  if (fate === 'kept') return 'pushed, with its digest';
+  return fate === 'rewritten'
+    ? `pushed for ${platform}, with a digest of docker's`
+    : `pushed for ${platform} alone`;
 }

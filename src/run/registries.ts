@@ -5,7 +5,8 @@ import type {RegistryName} from '../oci/reference.ts';
 import {findCredentials} from '../registry/credentials.ts';
 import type {PatienceOptions} from '../registry/patience.ts';
 import type {Quirks} from '../registry/quirks.ts';
-import {ping, Registry} from '../registry/registry.ts';
+import {Registry} from '../registry/registry.ts';
+import {ping} from '../registry/ping.ts';
 import {Transport, type TransportOptions} from '../registry/transport.ts';
 
 /** Both ends of the mirror, over one set of connections; disposal closes those. */

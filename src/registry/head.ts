@@ -1,0 +1,55 @@
+import type {IncomingHttpHeaders} from 'node:http';
+
+/** What is asked for this way. */
+export type WireMethod = 'GET' | 'HEAD' | 'POST' | 'PUT';
+
+/** The head of an answer that can be read the straight way. */
+export interface Head {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly length: number;
+  readonly keep: boolean;
+  /** Its body is of a kind that is not read here, and not wanted either. */
+  readonly cut: boolean;
+  /** No body may follow. */
+  readonly bodiless: boolean;
+}
+
+/**
+ * The head of an answer, if it is of the plain kind: HTTP/1.1, one Content-Length, no coding.
+ * @see https://www.rfc-editor.org/rfc/rfc9112
+ */
+export function parseHead(text: string, method: WireMethod): Head | undefined {
+  const [first = '', ...lines] = text.split('\r\n');
+  const status = Number(/^HTTP\/1\.1 (\d{3})(?: |$)/.exec(first)?.[1]);
+  if (Number.isNaN(status)) return undefined;
+  const headers: Record<string, string> = {};
+  for (const line of lines) {
+    const colon = line.indexOf(':');
+    const name = line.slice(0, Math.max(0, colon)).toLowerCase();
+    const value = line.slice(colon + 1).trim();
+    // eslint-disable-next-line no-control-regex
+    if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(name) || /[\x00-\x08\x0a-\x1f\x7f]/.test(value))
+      return undefined;
+    const before = headers[name];
+    if (before !== undefined && name === 'content-length') return undefined;
+    headers[name] = before === undefined ? value : `${before}, ${value}`;
+  }
+  if (status < 200) return {status, headers, length: 0, keep: true, cut: false, bodiless: true};
+  // What has no body says of what length it would be, or nothing.
+  const bodiless = method === 'HEAD' || status === 204 || status === 304;
+  const length = bodiless ? '0' : (headers['content-length'] ?? '');
+  if (!/^\d{1,15}$/.test(length) || headers['transfer-encoding'] !== undefined) {
+    // What was done is not asked for a second time: its head says all, and its body is cut off.
+    const done = (method === 'POST' || method === 'PUT') && status < 300;
+    return done ? {status, headers, length: 0, keep: false, cut: true, bodiless} : undefined;
+  }
+  return {
+    status,
+    headers,
+    length: Number(length),
+    keep: !/\bclose\b/i.test(headers.connection ?? ''),
+    cut: false,
+    bodiless
+  };
+}

@@ -1,0 +1,100 @@
+import {clean} from '../oci/clean.ts';
+import {baseType} from '../oci/media-type.ts';
+import {readError} from './body.ts';
+import type {FoundCredentials} from './credentials.ts';
+import {type ErrorEntry, faultOf, parseEntries, RegistryError} from './error.ts';
+import {greeting, type Question} from './question.ts';
+import type {Quirks} from './quirks.ts';
+import {retryAfterOf} from './token.ts';
+import type {Answer, Transport} from './transport.ts';
+
+/** What is known of the registry that refuses. */
+export interface Refusing {
+  readonly name: string;
+  readonly origin: URL;
+  readonly quirks: Quirks;
+  readonly transport: Transport;
+  readonly credentials: FoundCredentials;
+  /** Which credentials were used, and where they are from, in words. */
+  readonly used: string;
+  /** An HTML 403 is a passing fault here. */
+  readonly blocksAtTimes: boolean;
+}
+
+/** An answer that was not wanted, as an error that says what to do; its body is read, bounded. */
+export async function refusalOf(
+  answer: Answer,
+  question: Question,
+  registry: Refusing
+): Promise<RegistryError> {
+  const {status, headers, url} = answer;
+  const {name, origin, transport} = registry;
+  const text = await readError(answer.body, transport.timings.idle);
+  const page = baseType(headers['content-type']) === 'text/html' || /^\s*</.test(text);
+  const entries = page ? [] : parseEntries(text);
+  const redirected = url.origin !== origin.origin;
+  const said =
+    entries.length > 0
+      ? `: ${entries
+          .slice(0, 3)
+          .map(entry => entryText(entry))
+          .join('; ')}`
+      : page || text.trim() === ''
+        ? ''
+        : `: ${clean(text, 200)}`;
+  const where = redirected ? `${url.host} (where ${name} redirects to)` : name;
+  // Behind a redirect, a 403 is a signed address that has expired: the registry gives a new one.
+  const expired = redirected && status >= 400 && status < 500;
+  const blocked = page && status === 403 && registry.blocksAtTimes;
+  return new RegistryError(
+    expired || blocked ? 'server' : faultOf(status),
+    `${question.method} ${describePath(question, origin)}: ${where} answers ${status}${page ? ' with an HTML page' : said}`,
+    {
+      host: url.host,
+      status,
+      entries,
+      redirected,
+      ...retryAfterOf(headers, transport.clock.date()),
+      advice: adviceFor(status, page, question.path === greeting, registry)
+    }
+  );
+}
+
+function adviceFor(
+  status: number,
+  page: boolean,
+  greeted: boolean,
+  {credentials, origin, quirks, used}: Refusing
+): string | undefined {
+  if (status === 401 && greeted && !page) {
+    return credentials.kind === 'anonymous'
+      ? `Give its user name and password, or sign in with docker first; ${used}.`
+      : `They are not taken: check the user name and the password; ${used}.`;
+  }
+  if (status === 400 && greeted && origin.protocol === 'http:')
+    return 'It may speak https: then take it out of insecure-registries.';
+  if (status === 401 || status === 403) {
+    const known = quirks.repositoryAdvice === undefined ? '' : ` ${quirks.repositoryAdvice}`;
+    return page
+      ? 'Something in front of the registry blocks the request (firewall, gateway); look there.'
+      : `Check what the account may do; ${used}.${known}`;
+  }
+  if (status === 404) return quirks.repositoryAdvice;
+  if (status === 405 || status === 412 || status === 423)
+    return 'The tag or repository may be locked or immutable.';
+  if (status === 413) return 'Something in front of the registry limits the size of requests.';
+  if (status === 507) return 'The registry has no room left.';
+  return undefined;
+}
+
+/** One entry in words; what is missing is told by its digest. */
+function entryText({code, message, digests}: ErrorEntry): string {
+  const unknown = code.endsWith('_UNKNOWN')
+    ? digests.slice(0, 2).filter(one => !message.includes(one))
+    : [];
+  return [code, message, ...unknown].join(' ').trim();
+}
+
+function describePath({path}: Question, origin: URL): string {
+  return clean((path instanceof URL ? path : new URL(path, origin)).pathname, 200);
+}
