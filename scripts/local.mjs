@@ -4,10 +4,10 @@
 //   npm run local              with the settings in .env (see .env.example)
 //   npm run local -- FILE      with those in another file
 //
-// Node 24 reads the TypeScript as it is; for an older one it is bundled first.
+// Node 24 reads the TypeScript as it is; for an older one swc takes the types out.
 import {spawn} from 'node:child_process';
 import {existsSync} from 'node:fs';
-import {mkdtemp, readdir, readFile, stat, writeFile} from 'node:fs/promises';
+import {mkdtemp, readFile, writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import process from 'node:process';
@@ -33,29 +33,15 @@ function read(text) {
   return Object.fromEntries([...found].map(([, name, , value]) => [name, value]));
 }
 
-/** Whether a file is there and nothing below `folders` has changed since it was written. */
-async function isFresh(file, folders) {
-  if (!existsSync(file)) return false;
-  const below = folders.map(async folder =>
-    (await readdir(folder, {recursive: true})).map(name => join(folder, name))
-  );
-  const changed = (await Promise.all(below)).flat().map(async name => (await stat(name)).mtimeMs);
-  return (await stat(file)).mtimeMs > Math.max(...(await Promise.all(changed)));
+/** Flags that let Node read TypeScript. */
+function flags() {
+  if (Number(process.versions.node.split('.')[0]) >= 24) return [];
+  const hooks = new URL('typescript-hooks.mjs', import.meta.url).href;
+  const code = `import {register} from 'node:module'; register(${JSON.stringify(hooks)});`;
+  return ['--import', `data:text/javascript,${encodeURIComponent(code)}`];
 }
 
-async function entry() {
-  if (Number(process.versions.node.split('.')[0]) >= 24) return 'src/index.ts';
-  const folder = join('node_modules', '.cache', 'local');
-  const bundle = join(folder, 'index.js');
-  if (await isFresh(bundle, ['src'])) return bundle;
-  const ncc = join('node_modules', '@vercel', 'ncc', 'dist', 'ncc', 'cli.js');
-  const build = ['build', 'src/index.ts', '--quiet', '--out', folder];
-  const code = await run(process.execPath, [ncc, ...build], process.env);
-  if (code !== 0) process.exit(code ?? 1);
-  return bundle;
-}
-
-const program = await entry();
+const program = [...flags(), 'src/index.ts'];
 const temp = await mkdtemp(join(tmpdir(), 'arcdata-mirror-local-'));
 const files = {};
 for (const name of ['OUTPUT', 'STATE', 'STEP_SUMMARY', 'ENV', 'PATH']) {
@@ -66,10 +52,10 @@ const runner = {RUNNER_TEMP: temp, GITHUB_WORKSPACE: process.cwd(), ...files};
 // As with `node --env-file`, what is set already counts more.
 const env = {...parseEnv(await readFile(settings, 'utf8')), ...process.env, ...runner};
 
-process.exitCode = (await run(process.execPath, [program], env)) ?? 1;
+process.exitCode = (await run(process.execPath, program, env)) ?? 1;
 const state = read(await readFile(files.GITHUB_STATE, 'utf8'));
 const saved = Object.entries(state).map(([name, value]) => [`STATE_${name}`, value]);
-await run(process.execPath, [program], {...env, ...Object.fromEntries(saved)});
+await run(process.execPath, program, {...env, ...Object.fromEntries(saved)});
 
 const outputs = Object.entries(read(await readFile(files.GITHUB_OUTPUT, 'utf8')));
 process.stdout.write(

@@ -7,7 +7,6 @@ import {afterAll, beforeAll, describe, expect, test} from '@jest/globals';
 import {Ajv2020} from 'ajv/dist/2020.js';
 
 import {buildRelease, type SampleOptions} from '../../src/demo/sample.ts';
-import {seedOver} from '../../src/demo/seed.ts';
 import {type LockedImage, readLockFile} from '../../src/report/lockfile.ts';
 import {manifestPuts, requestsOf} from '../support/access-log.ts';
 import {
@@ -17,10 +16,21 @@ import {
 } from '../support/distribution.ts';
 import {type Dockerd, dockerdInstalled, startDockerd} from '../support/dockerd.ts';
 import {Job, type StepEnd} from '../support/step.ts';
+import {seedStorage} from '../support/storage.ts';
 
 const run = promisify(execFile);
 const wanted = dockerdInstalled() && distributionInstalled() ? describe : describe.skip;
-const month: SampleOptions = {tag: 'v1.46.0_2026-05-12', month: 1};
+/** Of all kinds that there are; a daemon takes its time for each. */
+const names = [
+  'arc-bootstrapper',
+  'arc-controller',
+  'arc-controller-db',
+  'arc-dns',
+  'arc-monitor-fluentbit',
+  'arc-monitor-telegraf',
+  'arc-sqlmi'
+];
+const month: SampleOptions = {tag: 'v1.46.0_2026-05-12', month: 1, names};
 const release = buildRelease(month);
 const account = {username: 'me', password: `c"a$n%a'r y+engine`};
 const accept = [
@@ -101,7 +111,7 @@ wanted('the same release by both engines', () => {
       Distribution
     ];
     job = await Job.begin();
-    await seedOver(source.url, 'arcdata', month);
+    await seedStorage(source.storage, 'arcdata', month);
   }, 60_000);
 
   afterAll(async () => {
@@ -116,6 +126,7 @@ wanted('the same release by both engines', () => {
         'target-registry': target.host,
         'target-repository': 'mirror/arcdata',
         'insecure-registries': `${source.host}\n${target.host}`,
+        images: names.join('\n'),
         ...more
       },
       {variables: {DOCKER_HOST: daemon.host}}
@@ -218,7 +229,7 @@ wanted('the same release by both engines', () => {
   test('the tags came when all images were there, those of arc-bootstrapper and arc-controller last', async () => {
     const puts = manifestPuts(await requestsOf(locked));
     const at = puts.findIndex(({reference}) => reference === month.tag);
-    expect(at).toBe(20);
+    expect(at).toBe(names.length);
     const staged = new Set(puts.slice(0, at).map(({reference}) => reference));
     expect([...staged]).toEqual([expect.stringMatching(/^mirror-[0-9a-f]{24}$/)]);
     const tagged = puts.slice(at);
@@ -236,7 +247,7 @@ wanted('the same release by both engines', () => {
     const [staging = ''] = tags.filter(tag => tag !== month.tag);
     const notices = byDocker.commands.filter(({name}) => name === 'notice');
     expect(notices.map(({data}) => data).join()).toContain(
-      `20 images keep the tag ${staging} at ${locked.host}`
+      `${names.length} images keep the tag ${staging} at ${locked.host}`
     );
   });
 

@@ -10,7 +10,6 @@ import {
   type SampleOptions,
   type SampleRelease
 } from '../../src/demo/sample.ts';
-import {seedOver} from '../../src/demo/seed.ts';
 import {
   downloads,
   type Logged,
@@ -27,6 +26,7 @@ import {
 } from '../support/distribution.ts';
 import {Skopeo, skopeoInstalled} from '../support/skopeo.ts';
 import {Job, type StepEnd} from '../support/step.ts';
+import {seedStorage} from '../support/storage.ts';
 
 const wanted = distributionInstalled() && skopeoInstalled() ? describe : describe.skip;
 
@@ -34,16 +34,6 @@ const account = {username: 'robot$mirror', password: `c"a$n%a'r y+päß`};
 const first: SampleOptions = {tag: 'v1.45.0_2026-04-14', month: 1};
 const second: SampleOptions = {tag: 'v1.46.0_2026-05-12', month: 2};
 const repository = 'team/arcdata';
-
-/** Seeds a release, several images at a time: the registry takes its time for each request. */
-async function seed(url: string, options: SampleOptions): Promise<void> {
-  const queue = [...sampleNames];
-  const worker = async () => {
-    for (let name = queue.pop(); name !== undefined; name = queue.pop())
-      await seedOver(url, 'arcdata', {...options, names: [name]});
-  };
-  await Promise.all([worker(), worker(), worker(), worker()]);
-}
 
 /** Bytes of all manifests of a release. */
 function manifestBytes({images}: SampleRelease): number {
@@ -124,12 +114,12 @@ wanted('the built action between two real registries', () => {
       'insecure-registries': source.host,
       'ca-file': certificates.caFile
     };
-    await seed(source.url, first);
+    await seedStorage(source.storage, 'arcdata', first);
     // Decoys: an older release that sorts behind by its letters, what looks like a newer one, what
     // looks like nothing, and a dead repository.
     const names = ['arc-controller', 'arc-sqlmi'];
-    await seedOver(source.url, 'arcdata', {tag: 'v1.9.0_2022-07-12', names, seed: 9});
-    await seedOver(source.url, 'arcdata', {tag: 'v1.44.0_2026-03-10', names, month: 0});
+    await seedStorage(source.storage, 'arcdata', {tag: 'v1.9.0_2022-07-12', names, seed: 9});
+    await seedStorage(source.storage, 'arcdata', {tag: 'v1.44.0_2026-03-10', names, month: 0});
     for (const tag of [
       'v1.46.0_2026-05-12_5ba6b837',
       'v1.99.0_2026-02-30',
@@ -140,9 +130,9 @@ wanted('the built action between two real registries', () => {
       'latest',
       'zzz'
     ]) {
-      await seedOver(source.url, 'arcdata', {tag, names: ['arc-controller'], seed: 9});
+      await seedStorage(source.storage, 'arcdata', {tag, names: ['arc-controller'], seed: 9});
     }
-    await seedOver(source.url, 'arcdata', {
+    await seedStorage(source.storage, 'arcdata', {
       tag: 'v1.9.0_2022-07-12',
       names: ['arc-kafka'],
       seed: 9
@@ -411,7 +401,7 @@ wanted('the built action between two real registries', () => {
   });
 
   test('next month only what is new moves', async () => {
-    await seed(source.url, second);
+    await seedStorage(source.storage, 'arcdata', second);
     const {end, source: asked, target: told} = await step();
     expect(end.exitCode).toBe(0);
     expect(end.outputs).toMatchObject({release: second.tag, changed: 'true'});
