@@ -41881,7 +41881,8 @@ class Draft {
     }
     /** The record, as it stands now. */
     finish() {
-        const { source, target, engine, dryRun, publish, lockFile } = this.#settings;
+        const { source, target, images, engine, dryRun, publish, lockFile } = this.#settings;
+        const partly = images.kind === 'exactly' || images.remove.length > 0;
         const { releases, reason } = this.choice;
         const unreached = releases.slice(this.releases.length).map(({ tag }) => tag);
         return {
@@ -41892,6 +41893,7 @@ class Draft {
             engine,
             dryRun,
             publish,
+            ...(partly && { partly }),
             releases: this.releases,
             ...(unreached.length > 0 && { unreached }),
             ...(reason !== undefined && { reason }),
@@ -46882,6 +46884,8 @@ class Groups {
 
 // EXTERNAL MODULE: ./src/oci/reference.ts
 var oci_reference = __nccwpck_require__(2148);
+// EXTERNAL MODULE: ./src/release/catalog.ts + 1 modules
+var catalog = __nccwpck_require__(4180);
 // EXTERNAL MODULE: ./src/release/tag.ts
 var release_tag = __nccwpck_require__(3837);
 ;// CONCATENATED MODULE: ./src/release/support.ts
@@ -46986,6 +46990,7 @@ function details(heading, body, open) {
 
 
 
+
 // What may stand in a line that is pasted into a shell or a yaml file: no more than these names need.
 const pasteable = {
     registry: /^[\w[][\w.:[\]-]*$/,
@@ -47036,7 +47041,11 @@ function handOver(record, today, companions) {
         ...(cli !== undefined && { cli }),
         ...(chart !== undefined && { chart }),
         ...(support && { supportedThrough: support.lastDay }),
-        warnings: [...supportWarnings(tag, support), ...gaps(releases.map(release => release.tag))]
+        warnings: [
+            ...supportWarnings(tag, support),
+            ...gaps(releases.map(release => release.tag)),
+            ...(record.partly === true ? leftOut(newest) : [])
+        ]
     };
     const blocks = blocksOf(json);
     return {
@@ -47139,6 +47148,17 @@ function gaps(tags) {
             `This run brought no release between ${tags[i - 1] ?? ''} and ${tag}; an upgrade needs every minor version in between.`
         ];
     });
+}
+/** What is handed over is no more than was asked for: the rest has to be there from elsewhere. */
+function leftOut({ tag, targetTag, images }) {
+    const left = (0,catalog/* imageSet */.i)(tag)
+        .filter(({ name, role }) => role === 'core' && !images.some(image => image.name === name))
+        .map(({ name }) => name);
+    return left.length === 0
+        ? []
+        : [
+            `This run mirrored a part of ${tag}, as images says: Arc runs from it only where ${left.join(', ')} stand there under ${targetTag} too.`
+        ];
 }
 
 // EXTERNAL MODULE: external "node:crypto"

@@ -214,6 +214,7 @@ wanted('the same release by both engines', () => {
     const sentence = `Through the docker daemon: ${found.kept} digest${found.kept === 1 ? '' : 's'} kept, ${found.rewritten} rewritten; of 2 images for several platforms only linux/amd64 travelled.`;
     expect(byDocker.stdout).toContain(sentence);
     expect(byDocker.summary).toContain(`${found.rewritten} rewritten; of 2 images`);
+    expect(byDocker.summary).toContain(`This run mirrored a part of ${month.tag}, as images says`);
     expect(byDocker.summary.replaceAll('\u00a0', ' ')).toContain(
       '✅ copied<br>digest rewritten, linux/amd64 only'
     );

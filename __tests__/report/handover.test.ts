@@ -1,6 +1,7 @@
 import {describe, expect, test} from '@jest/globals';
 
 import type {RegistryName} from '../../src/oci/reference.ts';
+import {imageSet} from '../../src/release/catalog.ts';
 import {handOver} from '../../src/report/handover.ts';
 import {aRecord, aRelease, anImage} from '../support/records.ts';
 
@@ -91,6 +92,23 @@ describe('the hand-over', () => {
       'This run brought no release between v1.42.0_2025-10-14 and v1.44.0_2026-02-10; an upgrade needs every minor version in between.'
     ]);
     expect(next?.text).toMatch(/in this order.*:\n.*v1\.42.*\n.*v1\.44.*\n.*v1\.45/);
+  });
+
+  test('a part of a release is told as one, as long as something of it is left out', () => {
+    const tag = 'v1.46.0_2026-05-12';
+    const core = imageSet(tag).flatMap(({name, role}) => (role === 'core' ? [name] : []));
+    const of = (names: readonly string[]) =>
+      handOver(
+        aRecord([aRelease(tag, 'copied', {images: names.map(name => anImage(tag, name))})], {
+          partly: true
+        }),
+        may,
+        companions
+      )?.json.warnings;
+    expect(of(core)).toEqual([]);
+    expect(of(core.filter(name => !['arc-sqlmi', 'arc-bootstrapper'].includes(name)))).toEqual([
+      `This run mirrored a part of ${tag}, as images says: Arc runs from it only where arc-bootstrapper, arc-sqlmi stand there under ${tag} too.`
+    ]);
   });
 
   test('only what is whole at the target is handed over', () => {

@@ -14892,7 +14892,8 @@ class Draft {
     }
     /** The record, as it stands now. */
     finish() {
-        const { source, target, engine, dryRun, publish, lockFile } = this.#settings;
+        const { source, target, images, engine, dryRun, publish, lockFile } = this.#settings;
+        const partly = images.kind === 'exactly' || images.remove.length > 0;
         const { releases, reason } = this.choice;
         const unreached = releases.slice(this.releases.length).map(({ tag }) => tag);
         return {
@@ -14903,6 +14904,7 @@ class Draft {
             engine,
             dryRun,
             publish,
+            ...(partly && { partly }),
             releases: this.releases,
             ...(unreached.length > 0 && { unreached }),
             ...(reason !== undefined && { reason }),
@@ -20141,6 +20143,8 @@ function plain(line) {
 
 // EXTERNAL MODULE: ./src/oci/reference.ts
 var reference = __nccwpck_require__(2148);
+// EXTERNAL MODULE: ./src/release/catalog.ts + 1 modules
+var catalog = __nccwpck_require__(1799);
 // EXTERNAL MODULE: ./src/release/tag.ts
 var release_tag = __nccwpck_require__(3837);
 ;// CONCATENATED MODULE: ./src/release/support.ts
@@ -20245,6 +20249,7 @@ var verdict = __nccwpck_require__(687);
 
 
 
+
 // What may stand in a line that is pasted into a shell or a yaml file: no more than these names need.
 const pasteable = {
     registry: /^[\w[][\w.:[\]-]*$/,
@@ -20295,7 +20300,11 @@ function handOver(record, today, companions) {
         ...(cli !== undefined && { cli }),
         ...(chart !== undefined && { chart }),
         ...(support && { supportedThrough: support.lastDay }),
-        warnings: [...supportWarnings(tag, support), ...gaps(releases.map(release => release.tag))]
+        warnings: [
+            ...supportWarnings(tag, support),
+            ...gaps(releases.map(release => release.tag)),
+            ...(record.partly === true ? leftOut(newest) : [])
+        ]
     };
     const blocks = blocksOf(json);
     return {
@@ -20398,6 +20407,17 @@ function gaps(tags) {
             `This run brought no release between ${tags[i - 1] ?? ''} and ${tag}; an upgrade needs every minor version in between.`
         ];
     });
+}
+/** What is handed over is no more than was asked for: the rest has to be there from elsewhere. */
+function leftOut({ tag, targetTag, images }) {
+    const left = (0,catalog/* imageSet */.i)(tag)
+        .filter(({ name, role }) => role === 'core' && !images.some(image => image.name === name))
+        .map(({ name }) => name);
+    return left.length === 0
+        ? []
+        : [
+            `This run mirrored a part of ${tag}, as images says: Arc runs from it only where ${left.join(', ')} stand there under ${targetTag} too.`
+        ];
 }
 
 // EXTERNAL MODULE: ./src/report/lockfile.ts

@@ -1,4 +1,6 @@
+import type {ReleaseResult} from '../mirror/result.ts';
 import {within} from '../oci/reference.ts';
+import {imageSet} from '../release/catalog.ts';
 import type {Companions} from '../release/companions.ts';
 import {type Support, supportOf} from '../release/support.ts';
 import {parseReleaseTag} from '../release/tag.ts';
@@ -113,7 +115,11 @@ export function handOver(
     ...(cli !== undefined && {cli}),
     ...(chart !== undefined && {chart}),
     ...(support && {supportedThrough: support.lastDay}),
-    warnings: [...supportWarnings(tag, support), ...gaps(releases.map(release => release.tag))]
+    warnings: [
+      ...supportWarnings(tag, support),
+      ...gaps(releases.map(release => release.tag)),
+      ...(record.partly === true ? leftOut(newest) : [])
+    ]
   };
   const blocks = blocksOf(json);
   return {
@@ -232,4 +238,16 @@ function gaps(tags: readonly string[]): string[] {
       `This run brought no release between ${tags[i - 1] ?? ''} and ${tag}; an upgrade needs every minor version in between.`
     ];
   });
+}
+
+/** What is handed over is no more than was asked for: the rest has to be there from elsewhere. */
+function leftOut({tag, targetTag, images}: ReleaseResult): string[] {
+  const left = imageSet(tag)
+    .filter(({name, role}) => role === 'core' && !images.some(image => image.name === name))
+    .map(({name}) => name);
+  return left.length === 0
+    ? []
+    : [
+        `This run mirrored a part of ${tag}, as images says: Arc runs from it only where ${left.join(', ')} stand there under ${targetTag} too.`
+      ];
 }

@@ -31,6 +31,8 @@ export interface RunRecord {
   readonly dryRun: boolean;
   /** Whether tags were to be pushed. */
   readonly publish: boolean;
+  /** Images were left out by name: a release need not be all that Arc runs from. */
+  readonly partly?: boolean;
   /** In the order in which they were mirrored, oldest first. What was not reached is absent. */
   readonly releases: readonly ReleaseResult[];
   /** Releases that were chosen but not begun, since the run ended before; oldest first. */

@@ -30,7 +30,8 @@ export class Draft {
 
   /** The record, as it stands now. */
   finish(): RunRecord {
-    const {source, target, engine, dryRun, publish, lockFile} = this.#settings;
+    const {source, target, images, engine, dryRun, publish, lockFile} = this.#settings;
+    const partly = images.kind === 'exactly' || images.remove.length > 0;
     const {releases, reason} = this.choice;
     const unreached = releases.slice(this.releases.length).map(({tag}) => tag);
     return {
@@ -41,6 +42,7 @@ export class Draft {
       engine,
       dryRun,
       publish,
+      ...(partly && {partly}),
       releases: this.releases,
       ...(unreached.length > 0 && {unreached}),
       ...(reason !== undefined && {reason}),
