@@ -11,7 +11,7 @@ import ts from 'typescript-eslint';
 const rooms = {
   oci: [],
   registry: ['oci/', 'log.ts', 'process.ts'],
-  release: ['registry/', 'oci/', 'log.ts'],
+  release: ['oci/', 'log.ts'],
   mirror: ['registry/', 'oci/', 'log.ts'],
   docker: ['registry/', 'oci/', 'log.ts', 'process.ts'],
   report: ['mirror/', 'release/', 'oci/', 'log.ts'],

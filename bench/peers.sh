@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Unpacks newer crane, oras and skopeo than this machine's Debian has, and regsync, beside it, for the bench
-# only: nothing is installed. They come from the package mirror that apt is set up with here.
+# Unpacks newer crane, oras and skopeo than Debian's stable suite has, and regsync, beside it, for the bench
+# only: nothing is installed. They come from the mirror that apt is set up with.
 #   bench/peers.sh [SUITE]     SUITE is sid unless told
 set -euo pipefail
 

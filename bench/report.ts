@@ -74,7 +74,7 @@ async function documentOf(
     '# Performance',
     `How long it takes to mirror a release, side by side with other ways to copy the same images. Written by \`npm run bench\`; medians of the rounds, all tools between the same two registries on one machine, in alternating order.`,
     '![Seconds of each tool in each situation](performance.svg)',
-    '## What has to hold',
+    '## The bounds',
     checklist(boundsOf(outcomes)),
     ...pricesOf(outcomes),
     '## What was measured',

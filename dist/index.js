@@ -36407,7 +36407,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _docker_install_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(4986);
 /* harmony import */ var _inputs_error_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1551);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(766);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(2694);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(2416);
 /* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(6661);
 /* harmony import */ var _report_actions_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(8886);
 /* harmony import */ var _report_help_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(9491);
@@ -37490,6 +37490,8 @@ function readChoice(text, words) {
     return word;
 }
 
+// EXTERNAL MODULE: ./src/release/channel.ts
+var channel = __nccwpck_require__(2494);
 // EXTERNAL MODULE: ./src/release/tag.ts
 var tag = __nccwpck_require__(3837);
 ;// CONCATENATED MODULE: ./src/release/request.ts
@@ -37602,6 +37604,7 @@ const dockerCannot = [
 
 
 
+
 /** Notes what is wrong not with an input by itself but with several together. */
 function checkTogether(checks, { source, target, tags, targetTag }) {
     if (source && target && sameSide(source, target)) {
@@ -37610,6 +37613,9 @@ function checkTogether(checks, { source, target, tags, targetTag }) {
     if (target && target.repository.split('/').at(-1) !== 'arcdata') {
         checks.tell('notice', 'target-repository', `${shown(target.repository)} does not end in arcdata; older Arc tools look for the images there and nowhere else`);
     }
+    const choosing = source && (0,channel/* choosesPreRelease */.L6)({ sourceRepository: source.repository, requests: tags });
+    if (choosing !== undefined)
+        checks.refuse('source-tag', choosing);
     if (targetTag !== undefined)
         checkTargetTag(checks, tags, targetTag);
     if (checks.text('engine') !== 'docker')
@@ -37765,7 +37771,7 @@ class Refusal extends Error {
 
 /***/ }),
 
-/***/ 2694:
+/***/ 2416:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -38423,13 +38429,16 @@ function kindOf(error) {
 }
 /**
  * A release that is not whole is not published.
- * @param left images whose tags were moved before that came out, and could not be put back
+ * @param left where all had arrived and not all tags could be set: the images whose tags were moved, and
+ *   could not be put back
  */
-function refuseHalf(release, failed, left = []) {
-    const tags = left.length === 0
+function refuseHalf(release, failed, left) {
+    const tags = left === undefined || left.length === 0
         ? 'No tag at the target stands for it.'
         : `The target took the tags of ${left.join(', ')} and could not be made to go back; Arc looks at that of arc-controller only.`;
-    return new MirrorError(`${release} is not published: ${failed.length === 1 ? 'one image is' : `${failed.length} images are`} missing (${failed.join(', ')})`, `${tags} Run again: what has arrived is not sent again.`, { fault: 'half' });
+    return new MirrorError(left === undefined
+        ? `${release} is not published: ${failed.length === 1 ? 'one image is' : `${failed.length} images are`} missing (${failed.join(', ')})`
+        : `${release} is not published: all of it is there, but not all tags could be set`, `${tags} Run again: what has arrived is not sent again.`, { fault: 'half' });
 }
 
 ;// CONCATENATED MODULE: ./src/mirror/plan.ts
@@ -38607,24 +38616,37 @@ function referrersTag(digest) {
 }
 /**
  * Adds a manifest to the tag that lists the referrers of its subject, for a registry that did not
- * say that it keeps the list itself. What stands there stays, byte for byte, if it names it already.
+ * say that it keeps the list itself. What others have put into the list stays as they wrote it.
  * @throws RegistryError
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-manifests-with-subject
  */
-async function recordReferrer(registry, repository, subject, { descriptor }, signal) {
+async function recordReferrer(registry, repository, subject, referrer, signal) {
     const tag = referrersTag(subject);
     const before = await getManifest(registry, repository, tag, signal);
-    const known = before?.manifest.kind === 'index' && before.descriptor.digest !== subject
-        ? before.manifest.manifests
-        : [];
-    if (known.some(({ digest }) => digest === descriptor.digest))
-        return;
-    const bytes = Buffer.from(JSON.stringify({
-        schemaVersion: 2,
-        mediaType: mediaTypes.ociIndex,
-        manifests: [...known, descriptor]
-    }));
+    const { digest } = referrer.descriptor;
+    let list = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [] };
+    if (before?.manifest.kind === 'index' && before.descriptor.digest !== subject) {
+        if (before.manifest.manifests.some(one => one.digest === digest))
+            return;
+        list = JSON.parse(before.bytes.toString('utf8'));
+    }
+    const manifests = [...list.manifests, entryOf(referrer)];
+    const bytes = Buffer.from(JSON.stringify({ ...list, mediaType: mediaTypes.ociIndex, manifests }));
     const index = { mediaType: mediaTypes.ociIndex, digest: (0,oci_digest/* digestOf */.ol)(bytes), size: bytes.length };
     await putManifest(registry, repository, tag, { bytes, descriptor: index }, signal);
+}
+/** A referrer as a list names it: with its type, by which clients look for it, and its annotations. */
+function entryOf({ descriptor, bytes }) {
+    const { artifactType, config, annotations } = JSON.parse(bytes.toString('utf8'));
+    const { mediaType, digest, size } = descriptor;
+    const type = artifactType ?? config?.mediaType;
+    return {
+        mediaType,
+        digest,
+        size,
+        ...(type && { artifactType: type }),
+        ...(annotations && { annotations })
+    };
 }
 
 ;// CONCATENATED MODULE: ./src/mirror/offer.ts
@@ -38968,34 +38990,38 @@ async function readBack({ image }, { target, signal }) {
         await target.recover(patience, late, signal);
     }
 }
+/** How long tags are put back, in milliseconds: a passing fault is no reason to leave one. */
+const restoreTime = { usual: 120_000, cancelled: 5000 };
 /**
  * Best effort: a tag that stood for another image goes back to it, unless another run has moved it
  * since. New tags cannot be taken away.
  * @returns the images whose tags stay where they were moved to, as far as anyone can tell
  */
-async function restore(moved, { target }) {
-    // Of its own: the run's may be what ended the publishing.
-    const signal = AbortSignal.timeout(5000);
+async function restore(moved, { target, slots, signal: ended }) {
+    // Of its own: the run's may be what ended the publishing, and then there is little time left.
+    const signal = AbortSignal.timeout(ended.aborted ? restoreTime.cancelled : restoreTime.usual);
     const left = [];
-    for (const { image, standing } of moved) {
+    const back = async ({ image, standing }) => {
         const { repository, tag } = image.target;
         const { digest } = image.root.descriptor;
+        let stands = digest;
         try {
             // What stands for a third image is another run's by now, and stays.
-            const stands = await resolveManifest(target, repository, tag, signal);
+            stands = await resolveManifest(target, repository, tag, signal);
             if (![undefined, digest, standing.tagged].includes(stands))
-                continue;
+                return;
             const before = standing.tagged && (await getManifest(target, repository, standing.tagged, signal));
             if (before)
-                await putManifest(target, repository, tag, before, signal, 'once');
-            const now = await resolveManifest(target, repository, tag, signal);
-            if (now === digest)
-                left.push(image.name);
+                await putManifest(target, repository, tag, before, signal);
+            stands = await resolveManifest(target, repository, tag, signal);
         }
         catch {
-            left.push(image.name);
+            // Where it stood before nothing was taken.
         }
-    }
+        if (stands === digest)
+            left.push(image.name);
+    };
+    await Promise.all(moved.map(one => slots.run(() => back(one))));
     return left;
 }
 
@@ -39247,8 +39273,8 @@ class BlobReader {
     }
     async pump(from, to, sink, signal) {
         const { size } = this.descriptor;
-        // From the start again: what was hashed may be what was wrong.
-        if (from === 0 && !this.#verified)
+        // From the start again: what was hashed may be what was wrong, and what comes now need not be the same.
+        if (from === 0)
             this.#forget();
         let patience = this.#registry.patience();
         let earned = from;
@@ -39411,6 +39437,7 @@ class BlobReader {
     #forget() {
         this.#hasher = new oci_digest/* Hasher */.OP((0,oci_digest/* algorithmOf */.Hy)(this.descriptor.digest));
         this.#hashed = 0;
+        this.#verified = false;
     }
     #failure(fault, text, cause) {
         const { name: host } = this.#registry;
@@ -39574,7 +39601,6 @@ function judgeLiteral(url, judge) {
 
 
 
-
 /** How long the answer to an upload's opening is waited for after it was given up, in milliseconds. */
 const lastAnswer = 2000;
 /**
@@ -39673,15 +39699,13 @@ async function cancelUpload(registry, repository, { url }) {
 /**
  * The upload that an answer speaks of. @throws RegistryError of the kind corrupt or unsafe
  */
-function sessionOf({ headers, url, status }, before) {
+function sessionOf({ headers, url }, before) {
     const { location } = headers;
     // An answer to a chunk may leave it out: then the address stays.
     const next = location === undefined && before !== undefined ? before.url : judgeLocation(location, url);
     const told = headers['oci-chunk-min-length'];
+    // However much that is, the last chunk may be smaller: then the blob goes up whole.
     const least = typeof told === 'string' && /^\d{1,12}$/.test(told) ? Number(told) : 0;
-    if (least > 1024 * 1024 * 1024) {
-        throw new registry_error/* RegistryError */.gl('corrupt', `${url.host} wants chunks of at least ${(0,clean/* clean */.uH)(String(told), 20)} bytes (${status})`, { host: url.host });
-    }
     return { url: next, shortestChunk: Math.max(least, before?.shortestChunk ?? 0) };
 }
 
@@ -40057,6 +40081,8 @@ class Transfer {
      * @param stop aborts everything when an error leaves no hope for the rest
      */
     async bring(images, commit, stop) {
+        // What an earlier release committed tells nothing of this one.
+        this.#commits.clear();
         const first = await this.#pass(images, commit, stop);
         const failed = first.filter(({ error }) => error !== undefined);
         if (failed.length === 0 || this.#context.signal.aborted)
@@ -40260,6 +40286,7 @@ function isHopeless(error) {
 
 
 
+
 /** Few enough to leave the connections to what travels; a round trip of 100 ms still makes 160 a second. */
 const looksAtOnce = 16;
 const present = Promise.resolve('present');
@@ -40268,7 +40295,10 @@ class Mirror {
     #options;
     #transfer;
     #landed = new Set();
+    /** Images whose tags were moved, and could not be put back. */
     #left = [];
+    /** All of the last release had arrived. */
+    #tagging = false;
     #stop = new AbortController();
     #signal;
     constructor(options) {
@@ -40284,6 +40314,7 @@ class Mirror {
      */
     async release(release) {
         const { target, lanes, publish, last } = this.#options;
+        this.#tagging = false;
         for (const { image, standing } of release.images) {
             for (const digest of standing.manifests)
                 this.#landed.add(pair(image.target.repository, digest));
@@ -40304,6 +40335,7 @@ class Mirror {
         const failed = brought.filter(({ error }) => error !== undefined);
         if (!publish || failed.length > 0)
             return this.#result(release, brought, { published: false, changed: false });
+        this.#tagging = true;
         try {
             const known = await this.#recall(brought);
             const planned = known.map(one => one.planned);
@@ -40316,7 +40348,8 @@ class Mirror {
             return this.#result(release, known, { published: true, changed });
         }
         catch (error) {
-            return this.#result(release, brought, { published: false, changed: false, error });
+            const changed = this.#left.length > 0;
+            return this.#result(release, brought, { published: false, changed, error });
         }
     }
     /** While the first bytes travel. Without a proof, everything is looked at from here. */
@@ -40375,18 +40408,26 @@ class Mirror {
         const failed = images.filter(({ status }) => status === 'failed').map(({ name }) => name);
         return published || (!this.#options.publish && failed.length === 0)
             ? undefined
-            : refuseHalf(tag, failed, this.#left);
+            : refuseHalf(tag, failed, this.#tagging ? this.#left : undefined);
     }
     #result({ tag, targetTag, missing }, brought, end) {
         const { source, target } = this.#options;
         const images = brought.map(({ planned, bytes, error, milliseconds }) => {
-            // A tag that could not be pushed is a failure of each image whose tag was to be moved.
-            const failure = error ?? (planned.complete ? undefined : end.error);
+            const failure = error ?? (planned.complete ? undefined : untagged(planned, end.error));
             const status = failure === undefined ? statusOf(bytes, planned, end.published) : 'failed';
             return imageResult(planned, { source: source.name, target: target.name }, { status, bytes, milliseconds, error: failure });
         });
         return { tag, targetTag, missing, images, published: end.published, changed: end.changed };
     }
+}
+/** A tag that could not be set is a failure of each image whose tag was to be moved with it. */
+function untagged({ image }, error) {
+    const { repository } = image.target;
+    if (!(error instanceof registry_error/* RegistryError */.gl) || error.repository === undefined)
+        return error;
+    if (error.repository === repository)
+        return error;
+    return new MirrorError(`${repository} is there without its tag, since that of ${error.repository} could not be set`, undefined, { fault: 'half' });
 }
 function statusOf({ copied, mounted }, { standing, image }, published) {
     const moved = copied + mounted > 0 || standing.tagged !== image.root.descriptor.digest;
@@ -41455,7 +41496,12 @@ async function collect(registry, list) {
         }, async (answer) => {
             if (answer.status === 404) {
                 await discard(answer);
-                return undefined;
+                if (seen.size === 1)
+                    return undefined;
+                // A part of the list is no list: what is newest may be in the rest.
+                throw new registry_error/* RegistryError */.gl('server', `${registry.name}: the list of ${key} breaks off (404)`, {
+                    ...{ host: registry.name, method: 'GET', path: url.pathname, status: answer.status }
+                });
             }
             const place = { host: registry.name, method: 'GET', path: url.pathname };
             const body = await readBody(answer.body, largestPage, registry.transport.timings.idle, place);
@@ -41463,7 +41509,7 @@ async function collect(registry, list) {
             return { entries: parse(body, key, place), link: answer.headers.link };
         });
         if (page === undefined)
-            return seen.size === 1 ? undefined : entries;
+            return undefined;
         for (const entry of page.entries)
             entries.push(entry);
         if (until !== undefined && page.entries.some(until))
@@ -41954,6 +42000,8 @@ const largestTotal = 16 * 1024 * 1024;
 async function readImage(source, request, fetched, { slots, signal, referrers }) {
     const { repository, tag } = request.source;
     const nodes = new Map();
+    /** What was named, and is not there. */
+    const gone = new Set();
     let total = fetched.descriptor.size;
     const root = await grow(fetched, 0);
     async function grow({ descriptor, bytes, manifest }, depth) {
@@ -41980,6 +42028,7 @@ async function readImage(source, request, fetched, { slots, signal, referrers })
             .run(() => getManifest(source, repository, child.digest, signal, child.size))
             .then(found => {
             if (found === undefined) {
+                gone.add(child.digest);
                 throw new MirrorError(`${source.name}/${repository}:${tag} names the child ${child.digest}, which the source does not have`, 'The image is broken at the source; try again later, or leave it out with -name in images.');
             }
             if (found.descriptor.size !== child.size ||
@@ -42005,8 +42054,14 @@ async function readImage(source, request, fetched, { slots, signal, referrers })
             const listed = depth >= deepest
                 ? []
                 : await slots.run(() => listReferrers(source, repository, descriptor.digest, signal));
-            const fresh = await Promise.all(listed.map(one => descend(one, depth + 1)));
-            for (const one of fresh) {
+            const fresh = await Promise.all(listed.map(one => descend(one, depth + 1).catch((error) => {
+                if (!gone.has(one.digest))
+                    throw error;
+                // Where clients keep the list, what is deleted stays on it.
+                source.warnOnce(`${source.name}/${repository} lists ${one.digest} for ${descriptor.digest} and does not have it; it is left out`);
+                return undefined;
+            })));
+            for (const one of fresh.filter(node => node !== undefined)) {
                 // Only what says itself that it refers to this: a list may say anything.
                 if (one.manifest.subject?.digest !== descriptor.digest || found.has(one.descriptor.digest))
                     continue;
@@ -42935,7 +42990,8 @@ async function readToken(answer, context, log) {
     const { transport, credentials, origin } = context;
     const { status, headers, url } = answer;
     const place = { host: url.host, method: 'GET', path: url.pathname };
-    const fail = (fault, text, advice) => new registry_error/* RegistryError */.gl(fault, `the token server of ${origin.host} (${url.host}) ${text}`, {
+    const server = `the token server of ${origin.host}${url.host === origin.host ? '' : ` (${url.host})`}`;
+    const fail = (fault, text, advice) => new registry_error/* RegistryError */.gl(fault, `${server} ${text}`, {
         ...place,
         status,
         ...(advice !== undefined && { advice })
@@ -42945,12 +43001,14 @@ async function readToken(answer, context, log) {
         if (status === 401 || (status === 403 && credentials.kind !== 'anonymous')) {
             throw fail('unauthorized', credentials.kind === 'anonymous'
                 ? `wants a user name (${status})`
-                : `refuses the user name or password (${status})`, `Check the credentials for ${origin.host} (${credentials.from}).`);
+                : `refuses the user name or password (${status})`, credentials.kind === 'anonymous'
+                ? `Give its user name and password, or sign in with docker first: ${credentials.from.replace('no place: ', '')}.`
+                : `Check the credentials for ${origin.host} (${credentials.from}).`);
         }
         // Nobody's token server sends a password on: not followed.
         if (status >= 300 && status < 400)
             throw fail('unsafe', `answers with a redirect (${status}), which is not followed`);
-        throw new registry_error/* RegistryError */.gl((0,registry_error/* faultOf */.Kl)(status), `the token server of ${origin.host} (${url.host}) answers ${status}`, {
+        throw new registry_error/* RegistryError */.gl((0,registry_error/* faultOf */.Kl)(status), `${server} answers ${status}`, {
             ...place,
             status,
             ...retryAfterOf(headers, transport.clock.date())
@@ -43388,8 +43446,9 @@ class Registry {
         const now = this.transport.clock.now();
         const { longest } = this.#options.patience ?? usualPatience;
         const known = this.#failing.get(method);
-        // Between two failures that nobody tried to get over, it may well have been up.
-        const recent = known !== undefined && now - known.last <= 4 * longest;
+        // Between two failures that nobody tried to get over, it may well have been up. A commit that is
+        // never answered fails no sooner than its own time allows.
+        const recent = known !== undefined && now - known.last <= 4 * longest + this.transport.timings.commit;
         // As long as it says when to come back, it is not down.
         const since = recent && retryAfter === undefined ? known.since : now;
         this.#failing.set(method, { since, last: now });
@@ -44993,64 +45052,8 @@ async function greetOne(registry, repository, log, signal) {
         log.debug(`credentials for ${registry.name} were found in ${from}`);
 }
 
-;// CONCATENATED MODULE: ./src/release/channel.ts
-
-
-
-
-/**
- * Whether a repository holds pre-release builds: its last part is `preview` or `test`. There a build
- * carries the tag of the coming release, which may never ship, so the tag alone does not tell.
- */
-function isPreReleaseRepository(repository) {
-    return /(?:^|\/)(?:preview|test)$/.test(repository);
-}
-/**
- * Pre-release builds are mirrored only when each is asked for by its exact tag.
- * @throws ReleaseError naming the requests that would choose by themselves
- */
-function requireExactTags(options) {
-    if (!isPreReleaseRepository(options.sourceRepository))
-        return;
-    const choosing = options.requests.filter(request => request.kind !== 'exact');
-    if (choosing.length === 0)
-        return;
-    const shown = choosing.map(({ text }) => (0,clean/* clean */.uH)(text, 140)).join(', ');
-    throw new release_error/* ReleaseError */.K(`${(0,clean/* clean */.uH)(options.sourceRepository)} holds pre-release builds, which are mirrored by exact tag only, not by ${shown}. Name the whole tag in source-tag, or take the stable releases from ${(0,clean/* clean */.uH)(channel_parent(options.sourceRepository))}.`);
-}
-/**
- * Tags at the target that would mislead Arc's upgrade check, which takes every tag of arc-controller
- * that begins with `v1` for a release: those that do not have a release's form, and those that are
- * no release's as far as `live` (the source's tags) and the built-in list tell. Sorted by age.
- */
-function confusing(targetTags, live = []) {
-    const releases = new Set([...companions/* knownReleases */.o, ...live]);
-    return [...new Set(targetTags)]
-        .filter(tag => tag.startsWith('v1') && !((0,release_tag/* isStable */.MQ)(tag) && releases.has(tag)))
-        .sort(release_tag/* compareTags */.bb);
-}
-/**
- * Pre-release builds never go to a path that holds stable releases: Arc would take them for one. A
- * target whose own last part is `preview` or `test` may hold as many as wanted; and a build that is
- * there already, alone, may be mended.
- * @throws ReleaseError naming what the path holds and where the build may go
- */
-function refusePreRelease(options) {
-    const { sourceRepository, targetRepository, tag, targetTags } = options;
-    if (!isPreReleaseRepository(sourceRepository) && (0,release_tag/* tagKind */.pk)(tag) !== 'pre-release')
-        return;
-    if (targetRepository !== undefined && isPreReleaseRepository(targetRepository))
-        return;
-    const held = targetTags.filter(other => (0,release_tag/* isStable */.MQ)(other) && other !== tag).sort(release_tag/* compareTags */.bb);
-    const newest = held.at(-1);
-    if (newest === undefined)
-        return;
-    throw new release_error/* ReleaseError */.K(`${(0,clean/* clean */.uH)(tag)} is a pre-release build, and the target holds stable releases (${held.length}, newest ${newest}). Arc's upgrade check would offer it as a release. Mirror it to a path of its own, such as one that ends in /preview.`);
-}
-function channel_parent(repository) {
-    return repository.split('/').slice(0, -1).join('/') || 'the repository above it';
-}
-
+// EXTERNAL MODULE: ./src/release/channel.ts
+var channel = __nccwpck_require__(2494);
 ;// CONCATENATED MODULE: ./src/release/select.ts
 
 
@@ -45084,7 +45087,7 @@ function selectReleases(options) {
         if (request.kind === 'newest' && chosen.length < request.count)
             notes.push(`${request.text} takes all ${chosen.length} releases; there are no more.`);
         if (request.kind === 'catch-up' && chosen.length === 0)
-            reason = `Already up to date: the target has ${(0,clean/* clean */.uH)(options.targetComplete ?? '')} whole, and the source has no newer release.`;
+            reason = `Already up to date: the target has the tags of ${(0,clean/* clean */.uH)(options.targetComplete ?? '')}, and the source has no newer release. Asked for by its tag, it is checked down to every blob, and mended.`;
     }
     const ordered = [...tags].sort(release_tag/* compareTags */.bb);
     return { tags: ordered, notes, ...(ordered.length === 0 && reason !== undefined && { reason }) };
@@ -45187,7 +45190,6 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
     const { log, slots, signal, survey } = around;
     const { tags: requests } = settings;
     const images = wantedImages(settings);
-    requireExactTags({ sourceRepository: settings.source.repository, requests });
     const { leader } = lists;
     const [live, targetTags] = await Promise.all([lists.source(), lists.target()]);
     // A target without this image is most likely empty: then its catalogue, in one question, saves one
@@ -45214,12 +45216,12 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
     if (settings.targetTag !== undefined && second !== undefined) {
         throw new MirrorError(`target-tag is given, but source-tag names ${selection.tags.length} releases`, 'Leave target-tag out: each release keeps its own tag.', { fault: 'request' });
     }
-    const odd = confusing(targetTags, live);
+    const odd = (0,channel/* confusing */.x2)(targetTags, live);
     if (odd.length > 0) {
         log.warning(`${target.name}/${(0,oci_reference/* within */.ux)(settings.target.repository, leader)} has tags that Arc's upgrade check will take for releases: ${odd.slice(0, 5).join(', ')}${odd.length > 5 ? ', …' : ''}`);
     }
     for (const tag of selection.tags) {
-        refusePreRelease({
+        (0,channel/* refusePreRelease */.J3)({
             sourceRepository: settings.source.repository,
             targetRepository: settings.target.repository,
             tag,
@@ -45283,11 +45285,13 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
     }
     return { releases: chosen, ...(selection.reason !== undefined && { reason: selection.reason }) };
 }
-/** The newest release at the target of which all core images carry the tag. */
+/** The newest release at the target of which all core images that are wanted carry the tag. */
 async function newestComplete({ target }, settings, targetTags, { slots, signal }) {
+    const images = wantedImages(settings);
+    const wanted = (name) => images.kind === 'exactly' ? images.names.includes(name) : !images.remove.includes(name);
     const newestFirst = targetTags.filter(release_tag/* isStable */.MQ).sort((one, other) => (0,release_tag/* compareTags */.bb)(other, one));
     for (const tag of newestFirst) {
-        const core = (0,catalog/* imageSet */.i)(tag).filter(({ role }) => role === 'core');
+        const core = (0,catalog/* imageSet */.i)(tag).filter(({ name, role }) => role === 'core' && wanted(name));
         const there = await Promise.all(core.map(({ name }) => slots.run(() => resolveManifest(target, (0,oci_reference/* within */.ux)(settings.target.repository, name), tag, signal))));
         if (there.every(digest => digest !== undefined))
             return tag;
@@ -45862,7 +45866,6 @@ class OciError extends Error {
 /* harmony export */   l5: () => (/* binding */ parseRegistry),
 /* harmony export */   ux: () => (/* binding */ within)
 /* harmony export */ });
-/* unused harmony export parseManifestName */
 /* harmony import */ var _clean_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4192);
 /* harmony import */ var _digest_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8825);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1887);
@@ -45963,10 +45966,6 @@ function formatReference({ registry, repository, tag, digest }) {
 /** A path below a repository: `arcdata` and `arc-dns` make `arcdata/arc-dns`. */
 function within(repository, name) {
     return `${repository}/${name}`;
-}
-/** What a request names a manifest by. @throws OciError when it is neither digest nor tag */
-function parseManifestName(text) {
-    return text.includes(':') ? parseDigest(text) : parseTag(text);
 }
 
 
@@ -46568,6 +46567,79 @@ function compare(a, b) {
 
 /***/ }),
 
+/***/ 2494:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   J3: () => (/* binding */ refusePreRelease),
+/* harmony export */   L6: () => (/* binding */ choosesPreRelease),
+/* harmony export */   x2: () => (/* binding */ confusing)
+/* harmony export */ });
+/* unused harmony export isPreReleaseRepository */
+/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(4192);
+/* harmony import */ var _companions_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(5610);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(5083);
+/* harmony import */ var _tag_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3837);
+
+
+
+
+/**
+ * Whether a repository holds pre-release builds: its last part is `preview` or `test`. There a build
+ * carries the tag of the coming release, which may never ship, so the tag alone does not tell.
+ */
+function isPreReleaseRepository(repository) {
+    return /(?:^|\/)(?:preview|test)$/.test(repository);
+}
+/**
+ * Pre-release builds are mirrored only when each is asked for by its exact tag.
+ * @returns what is wrong, naming the requests that would choose by themselves; undefined when all is well
+ */
+function choosesPreRelease(options) {
+    if (!isPreReleaseRepository(options.sourceRepository))
+        return undefined;
+    const choosing = options.requests.filter(request => request.kind !== 'exact');
+    if (choosing.length === 0)
+        return undefined;
+    const shown = choosing.map(({ text }) => (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(text, 140)).join(', ');
+    return `${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(options.sourceRepository)} holds pre-release builds, which are mirrored by exact tag only, not by ${shown}; name the whole tag, or take the stable releases from ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(parent(options.sourceRepository))}`;
+}
+/**
+ * Tags at the target that would mislead Arc's upgrade check, which takes every tag of arc-controller
+ * that begins with `v1` for a release: those that do not have a release's form, and those that are
+ * no release's as far as `live` (the source's tags) and the built-in list tell. Sorted by age.
+ */
+function confusing(targetTags, live = []) {
+    const releases = new Set([..._companions_js__WEBPACK_IMPORTED_MODULE_0__/* .knownReleases */ .o, ...live]);
+    return [...new Set(targetTags)]
+        .filter(tag => tag.startsWith('v1') && !((0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .isStable */ .MQ)(tag) && releases.has(tag)))
+        .sort(_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .compareTags */ .bb);
+}
+/**
+ * Pre-release builds never go to a path that holds stable releases: Arc would take them for one. A
+ * target whose own last part is `preview` or `test` may hold as many as wanted; and a build that is
+ * there already, alone, may be mended.
+ * @throws ReleaseError naming what the path holds and where the build may go
+ */
+function refusePreRelease(options) {
+    const { sourceRepository, targetRepository, tag, targetTags } = options;
+    if (!isPreReleaseRepository(sourceRepository) && (0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .tagKind */ .pk)(tag) !== 'pre-release')
+        return;
+    if (targetRepository !== undefined && isPreReleaseRepository(targetRepository))
+        return;
+    const held = targetTags.filter(other => (0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .isStable */ .MQ)(other) && other !== tag).sort(_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .compareTags */ .bb);
+    const newest = held.at(-1);
+    if (newest === undefined)
+        return;
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .ReleaseError */ .K(`${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(tag)} is a pre-release build, and the target holds stable releases (${held.length}, newest ${newest}). Arc's upgrade check would offer it as a release. Mirror it to a path of its own, such as one that ends in /preview.`);
+}
+function parent(repository) {
+    return repository.split('/').slice(0, -1).join('/') || 'the repository above it';
+}
+
+
+/***/ }),
+
 /***/ 5610:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
@@ -46804,9 +46876,10 @@ function annotations(record, redactor) {
         ...shown.map(([{ release, image, error }, ...others]) => {
             const { answer, request } = (0,causes/* splitRequest */.oX)(error.message);
             const facts = [...(request === undefined ? [] : [request]), ...(0,verdict/* circumstances */.Xb)(error)];
-            const what = answer.replace(/\.$/, '');
             const parts = [
-                facts.length === 0 ? `${what}.` : `${what} (${facts.join(', ')}).`,
+                facts.length === 0
+                    ? (0,verdict/* stopped */.ce)(answer)
+                    : `${answer.replace(/\.$/, '')} (${facts.join(', ')}).`,
                 ...(error.advice === undefined ? [] : [error.advice])
             ];
             const help = (0,report_help/* helpFor */.V)(error);
@@ -48507,6 +48580,7 @@ function releaseSpan(tags) {
 /* harmony export */   WJ: () => (/* binding */ verdict),
 /* harmony export */   WN: () => (/* binding */ hasFailed),
 /* harmony export */   Xb: () => (/* binding */ circumstances),
+/* harmony export */   ce: () => (/* binding */ stopped),
 /* harmony export */   e9: () => (/* binding */ failures),
 /* harmony export */   ik: () => (/* binding */ place)
 /* harmony export */ });

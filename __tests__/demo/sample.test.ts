@@ -3,9 +3,7 @@ import {gunzipSync} from 'node:zlib';
 import {describe, expect, test} from '@jest/globals';
 
 import {Random} from '../../src/demo/random.ts';
-import {EmbeddedRegistry} from '../../src/demo/registry.ts';
 import {buildRelease, sampleNames, seedRelease} from '../../src/demo/sample.ts';
-import {seedOver} from '../../src/demo/seed.ts';
 import {Store} from '../../src/demo/store.ts';
 import {gzipOf, tarOf} from '../../src/demo/tar.ts';
 import {digestOf} from '../../src/oci/digest.ts';
@@ -89,17 +87,6 @@ describe('a sample release', () => {
   test('grows with its scale', () => {
     const one = buildRelease({tag, names: ['arc-dns']}).uniqueBytes;
     expect(buildRelease({tag, names: ['arc-dns'], scale: 4}).uniqueBytes / one).toBeGreaterThan(3);
-  });
-
-  test('is written over HTTP to any registry', async () => {
-    const auth = {kind: 'basic', username: 'u', password: 'p'} as const;
-    await using registry = await EmbeddedRegistry.start({auth, profile: 'nexus'});
-    const names = ['arc-dns', 'arc-monitor-telegraf'];
-    const authorization = `Basic ${Buffer.from('u:p').toString('base64')}`;
-    const written = await seedOver(registry.url, 'x/arcdata', {tag, names, authorization});
-    expect(written).toEqual(seedRelease(new Store(), 'x/arcdata', {tag, names}));
-    expect(registry.store.tags('x/arcdata/arc-dns')).toEqual([tag]);
-    await expect(seedOver(registry.url, 'y', {tag, names})).rejects.toMatchObject({status: 401});
   });
 });
 

@@ -114,6 +114,62 @@ describe('T29 end-12 a list of referrers', () => {
   });
 });
 
+describe('a list of referrers that clients keep', () => {
+  /** Sets the list of a subject, as some client wrote it. */
+  function list(store: Store, where: string, {digest}: Descriptor, manifests: readonly object[]) {
+    const index = {
+      schemaVersion: 2,
+      mediaType: mediaTypes.ociIndex,
+      manifests,
+      annotations: {own: 'x'}
+    };
+    const body = JSON.stringify(index);
+    store.putManifest(where, {mediaType: mediaTypes.ociIndex, body}, referrersTag(digest));
+  }
+
+  it('says the type by which others look, and keeps what they wrote', async () => {
+    await using source = await EmbeddedRegistry.start({profile: 'distribution'});
+    await using target = await EmbeddedRegistry.start({profile: 'distribution'});
+    const subject = seeded(source);
+    const signature = attach(source.store, subject, 'signed', true);
+    const other = {
+      ...target.store.putManifest(there, {
+        mediaType: mediaTypes.ociManifest,
+        body:
+          source.store.manifest(repository, signature.digest)?.body.toString().replace('{', '{ ') ??
+          ''
+      }),
+      artifactType: 'application/vnd.example.other',
+      annotations: {who: 'another'}
+    };
+    list(target.store, there, subject, [other]);
+    const {record} = await mirrorRun({source, target, inputs: {referrers: 'true'}});
+    expect(record.failure).toBeUndefined();
+    const kept = target.store.manifest(there, referrersTag(subject.digest))?.body.toString() ?? '';
+    expect(JSON.parse(kept)).toEqual({
+      schemaVersion: 2,
+      mediaType: mediaTypes.ociIndex,
+      manifests: [other, {...signature, artifactType: 'application/vnd.example.signature'}],
+      annotations: {own: 'x'}
+    });
+  });
+
+  it('may name what was deleted since: that is left out, and said', async () => {
+    await using source = await EmbeddedRegistry.start({profile: 'distribution'});
+    await using target = await EmbeddedRegistry.start({profile: 'distribution'});
+    const subject = seeded(source);
+    const digest = digestOf('gone');
+    list(source.store, repository, subject, [
+      {mediaType: mediaTypes.ociManifest, digest, size: 500, artifactType: 'x/y'}
+    ]);
+    const {record, reporter} = await mirrorRun({source, target, inputs: {referrers: 'true'}});
+    expect(record.failure).toBeUndefined();
+    expect(reporter.lines.map(({text}) => text).join('\n')).toContain(
+      `lists ${digest} for ${subject.digest} and does not have it; it is left out`
+    );
+  });
+});
+
 describe('the chart', () => {
   it('comes under its own version, where it is asked for', async () => {
     await using source = await EmbeddedRegistry.start();

@@ -10,7 +10,8 @@ import {digestOf} from '../../src/oci/digest.ts';
 import {type RegistryName} from '../../src/oci/reference.ts';
 import {hasBlob, openBlob} from '../../src/registry/blobs.ts';
 import {explain} from '../../src/registry/explain.ts';
-import {getManifest} from '../../src/registry/manifests.ts';
+import {RegistryError} from '../../src/registry/error.ts';
+import {getManifest, putManifest} from '../../src/registry/manifests.ts';
 import {Names} from '../../src/registry/names.ts';
 import {BlobReader} from '../../src/registry/reader.ts';
 import {ping} from '../../src/registry/ping.ts';
@@ -74,6 +75,50 @@ async function open(options: EmbeddedOptions = {}) {
     }
   };
 }
+
+test('a blob that is read a second time is looked at a second time', async () => {
+  await using world = await open();
+  const {server, registry} = world;
+  const size = 300_000;
+  const blob = server.store.putBlob(repository, Buffer.alloc(size, 7));
+  server.rule({on: {kind: 'blob'}, skip: 1, times: 'always', do: {effect: 'flip', at: 1000}});
+  const reader = new BlobReader(registry, repository, {...blob, mediaType: 'x/y'});
+  const read = () => reader.pump(0, size, new PassThrough().resume(), signal);
+  await read();
+  await expect(read()).rejects.toThrow(/sent other bytes/);
+});
+
+test('commits that are never answered are given up before long, and then at once', async () => {
+  let now = 0;
+  const sleep = (milliseconds: number) => {
+    now += milliseconds;
+    return Promise.resolve();
+  };
+  await using world = await open();
+  const transport = new Transport({clock: {now: () => now, date: () => now, sleep}});
+  const registry = client(world.server.name, transport);
+  // It has answered before.
+  await getManifest(registry, repository, 'nothing', signal);
+  const send = transport.send.bind(transport);
+  transport.send = question => {
+    if (question.method !== 'PUT') return send(question);
+    now += question.answerWithin;
+    return Promise.reject(new RegistryError('stalled', 'no answer', {host: registry.name}));
+  };
+  const bytes = Buffer.from('{}');
+  const descriptor = {mediaType: 'x/y', digest: digestOf(bytes), size: bytes.length};
+  const minutes: number[] = [];
+  for (let i = 0; i < 3; i++) {
+    const began = now;
+    await expect(
+      putManifest(registry, repository, 'x', {bytes, descriptor}, signal)
+    ).rejects.toBeInstanceOf(RegistryError);
+    minutes.push(Math.round((now - began) / 60_000));
+  }
+  transport.close();
+  expect(minutes[0]).toBeLessThan(20);
+  expect(minutes.slice(1)).toEqual([5, 5]);
+});
 
 describe('a registry', () => {
   test('that refused something long ago is waited for all the same', async () => {

@@ -5312,23 +5312,28 @@ const besideAgainst = [
 function misplaced(command, given, beside) {
     if (command === 'help' || command === 'version')
         return [];
-    const { against, sourcePasswordOnStdin } = beside;
+    const { against, passwordsOnStdin } = beside;
     const mistakes = [];
     const among = (names) => names.filter(name => given.has(name)).map(name => `--${name}`);
     const idle = command === 'demo' ? [...given.keys()] : command === 'verify' ? besideVerify : [];
     const strange = among(idle);
+    if (command === 'demo')
+        strange.push(...passwordsOnStdin.map(name => `--${name}-stdin`));
     if (strange.length > 0)
         mistakes.push(`${command} has no use for ${strange.join(', ')}; leave it out`);
     if (given.get('keep-login')?.value === 'true' && command !== 'demo')
         mistakes.push('--keep-login is for workflows, which sign out again at their end; here, sign in with docker login');
     if (command === 'verify' && given.has('lock-file'))
         mistakes.push('verify writes no lock file, so --lock-file has no place here; to compare with one, use --against');
+    if (command === 'verify' &&
+        /(?:^|[\s,])catch-up(?:[\s,]|$)/.test(given.get('source-tag')?.value ?? ''))
+        mistakes.push('verify has nothing to compare with catch-up, which names what is not there yet; name the releases in --source-tag');
     if (!against)
         return mistakes;
     if (command !== 'verify')
         mistakes.push('--against belongs to the command verify');
     const compared = among(besideAgainst);
-    if (sourcePasswordOnStdin)
+    if (passwordsOnStdin.includes('source-password'))
         compared.push('--source-password-stdin');
     if (compared.length > 0)
         mistakes.push(`with --against the lock file says what is compared; leave out ${compared.join(', ')}`);
@@ -5429,7 +5434,7 @@ class ArgumentReader {
         }
         const beside = {
             against: this.#against !== undefined,
-            sourcePasswordOnStdin: stdin.includes('source-password')
+            passwordsOnStdin: stdin
         };
         for (const mistake of misplaced(command, this.#given, beside))
             this.#mistakes.add(mistake);
@@ -10710,8 +10715,8 @@ var verdict = __nccwpck_require__(687);
 var run_registries = __nccwpck_require__(8207);
 // EXTERNAL MODULE: ./src/run/first-questions.ts + 2 modules
 var first_questions = __nccwpck_require__(2696);
-// EXTERNAL MODULE: ./src/run/releases.ts + 2 modules
-var run_releases = __nccwpck_require__(9917);
+// EXTERNAL MODULE: ./src/run/releases.ts + 1 modules
+var run_releases = __nccwpck_require__(2946);
 // EXTERNAL MODULE: ./src/run/time-limit.ts
 var time_limit = __nccwpck_require__(306);
 ;// CONCATENATED MODULE: ./src/run/verify.ts
@@ -11394,6 +11399,8 @@ function readChoice(text, words) {
 
 // EXTERNAL MODULE: ./src/inputs/secret.ts
 var secret = __nccwpck_require__(3373);
+// EXTERNAL MODULE: ./src/release/channel.ts
+var channel = __nccwpck_require__(2494);
 // EXTERNAL MODULE: ./src/release/request.ts
 var request = __nccwpck_require__(1092);
 ;// CONCATENATED MODULE: ./src/inputs/docker-cannot.ts
@@ -11420,6 +11427,7 @@ const dockerCannot = [
 
 
 
+
 /** Notes what is wrong not with an input by itself but with several together. */
 function checkTogether(checks, { source, target, tags, targetTag }) {
     if (source && target && sameSide(source, target)) {
@@ -11428,6 +11436,9 @@ function checkTogether(checks, { source, target, tags, targetTag }) {
     if (target && target.repository.split('/').at(-1) !== 'arcdata') {
         checks.tell('notice', 'target-repository', `${(0,inputs_checks/* shown */.SP)(target.repository)} does not end in arcdata; older Arc tools look for the images there and nowhere else`);
     }
+    const choosing = source && (0,channel/* choosesPreRelease */.L6)({ sourceRepository: source.repository, requests: tags });
+    if (choosing !== undefined)
+        checks.refuse('source-tag', choosing);
     if (targetTag !== undefined)
         checkTargetTag(checks, tags, targetTag);
     if (checks.text('engine') !== 'docker')
@@ -12317,14 +12328,14 @@ __nccwpck_require__.d(__webpack_exports__, {
 var external_node_events_ = __nccwpck_require__(8474);
 // EXTERNAL MODULE: ./src/registry/blobs.ts
 var registry_blobs = __nccwpck_require__(5079);
+// EXTERNAL MODULE: ./src/registry/error.ts
+var registry_error = __nccwpck_require__(3269);
 // EXTERNAL MODULE: ./src/registry/manifests.ts
 var registry_manifests = __nccwpck_require__(1);
 // EXTERNAL MODULE: ./src/mirror/error.ts
 var mirror_error = __nccwpck_require__(5913);
 // EXTERNAL MODULE: ./src/mirror/plan.ts
 var mirror_plan = __nccwpck_require__(4236);
-// EXTERNAL MODULE: ./src/registry/error.ts
-var registry_error = __nccwpck_require__(3269);
 // EXTERNAL MODULE: ./src/registry/referrers.ts
 var referrers = __nccwpck_require__(9191);
 // EXTERNAL MODULE: ./src/oci/descriptor.ts
@@ -12670,34 +12681,38 @@ async function readBack({ image }, { target, signal }) {
         await target.recover(patience, late, signal);
     }
 }
+/** How long tags are put back, in milliseconds: a passing fault is no reason to leave one. */
+const restoreTime = { usual: 120_000, cancelled: 5000 };
 /**
  * Best effort: a tag that stood for another image goes back to it, unless another run has moved it
  * since. New tags cannot be taken away.
  * @returns the images whose tags stay where they were moved to, as far as anyone can tell
  */
-async function restore(moved, { target }) {
-    // Of its own: the run's may be what ended the publishing.
-    const signal = AbortSignal.timeout(5000);
+async function restore(moved, { target, slots, signal: ended }) {
+    // Of its own: the run's may be what ended the publishing, and then there is little time left.
+    const signal = AbortSignal.timeout(ended.aborted ? restoreTime.cancelled : restoreTime.usual);
     const left = [];
-    for (const { image, standing } of moved) {
+    const back = async ({ image, standing }) => {
         const { repository, tag } = image.target;
         const { digest } = image.root.descriptor;
+        let stands = digest;
         try {
             // What stands for a third image is another run's by now, and stays.
-            const stands = await (0,registry_manifests/* resolveManifest */.K9)(target, repository, tag, signal);
+            stands = await (0,registry_manifests/* resolveManifest */.K9)(target, repository, tag, signal);
             if (![undefined, digest, standing.tagged].includes(stands))
-                continue;
+                return;
             const before = standing.tagged && (await (0,registry_manifests/* getManifest */.c2)(target, repository, standing.tagged, signal));
             if (before)
-                await (0,registry_manifests/* putManifest */.RV)(target, repository, tag, before, signal, 'once');
-            const now = await (0,registry_manifests/* resolveManifest */.K9)(target, repository, tag, signal);
-            if (now === digest)
-                left.push(image.name);
+                await (0,registry_manifests/* putManifest */.RV)(target, repository, tag, before, signal);
+            stands = await (0,registry_manifests/* resolveManifest */.K9)(target, repository, tag, signal);
         }
         catch {
-            left.push(image.name);
+            // Where it stood before nothing was taken.
         }
-    }
+        if (stands === digest)
+            left.push(image.name);
+    };
+    await Promise.all(moved.map(one => slots.run(() => back(one))));
     return left;
 }
 
@@ -12758,8 +12773,8 @@ class BlobReader {
     }
     async pump(from, to, sink, signal) {
         const { size } = this.descriptor;
-        // From the start again: what was hashed may be what was wrong.
-        if (from === 0 && !this.#verified)
+        // From the start again: what was hashed may be what was wrong, and what comes now need not be the same.
+        if (from === 0)
             this.#forget();
         let patience = this.#registry.patience();
         let earned = from;
@@ -12922,6 +12937,7 @@ class BlobReader {
     #forget() {
         this.#hasher = new oci_digest/* Hasher */.OP((0,oci_digest/* algorithmOf */.Hy)(this.descriptor.digest));
         this.#hashed = 0;
+        this.#verified = false;
     }
     #failure(fault, text, cause) {
         const { name: host } = this.#registry;
@@ -12946,14 +12962,11 @@ function decoded(answer, size) {
     return (0,pieces/* piecesOf */.X)(answer.body.pipe(unpacked));
 }
 
-// EXTERNAL MODULE: ./src/oci/clean.ts
-var oci_clean = __nccwpck_require__(4192);
 // EXTERNAL MODULE: ./src/registry/redirect.ts
 var redirect = __nccwpck_require__(5231);
 // EXTERNAL MODULE: ./src/registry/body.ts
 var registry_body = __nccwpck_require__(6655);
 ;// CONCATENATED MODULE: ./src/registry/sessions.ts
-
 
 
 
@@ -13056,15 +13069,13 @@ async function cancelUpload(registry, repository, { url }) {
 /**
  * The upload that an answer speaks of. @throws RegistryError of the kind corrupt or unsafe
  */
-function sessionOf({ headers, url, status }, before) {
+function sessionOf({ headers, url }, before) {
     const { location } = headers;
     // An answer to a chunk may leave it out: then the address stays.
     const next = location === undefined && before !== undefined ? before.url : (0,redirect/* judgeLocation */.Nl)(location, url);
     const told = headers['oci-chunk-min-length'];
+    // However much that is, the last chunk may be smaller: then the blob goes up whole.
     const least = typeof told === 'string' && /^\d{1,12}$/.test(told) ? Number(told) : 0;
-    if (least > 1024 * 1024 * 1024) {
-        throw new registry_error/* RegistryError */.gl('corrupt', `${url.host} wants chunks of at least ${(0,oci_clean/* clean */.uH)(String(told), 20)} bytes (${status})`, { host: url.host });
-    }
     return { url: next, shortestChunk: Math.max(least, before?.shortestChunk ?? 0) };
 }
 
@@ -13389,6 +13400,8 @@ class Transfer {
      * @param stop aborts everything when an error leaves no hope for the rest
      */
     async bring(images, commit, stop) {
+        // What an earlier release committed tells nothing of this one.
+        this.#commits.clear();
         const first = await this.#pass(images, commit, stop);
         const failed = first.filter(({ error }) => error !== undefined);
         if (failed.length === 0 || this.#context.signal.aborted)
@@ -13592,6 +13605,7 @@ function isHopeless(error) {
 
 
 
+
 /** Few enough to leave the connections to what travels; a round trip of 100 ms still makes 160 a second. */
 const looksAtOnce = 16;
 const present = Promise.resolve('present');
@@ -13600,7 +13614,10 @@ class Mirror {
     #options;
     #transfer;
     #landed = new Set();
+    /** Images whose tags were moved, and could not be put back. */
     #left = [];
+    /** All of the last release had arrived. */
+    #tagging = false;
     #stop = new AbortController();
     #signal;
     constructor(options) {
@@ -13616,6 +13633,7 @@ class Mirror {
      */
     async release(release) {
         const { target, lanes, publish, last } = this.#options;
+        this.#tagging = false;
         for (const { image, standing } of release.images) {
             for (const digest of standing.manifests)
                 this.#landed.add((0,mirror_plan/* pair */.V2)(image.target.repository, digest));
@@ -13636,6 +13654,7 @@ class Mirror {
         const failed = brought.filter(({ error }) => error !== undefined);
         if (!publish || failed.length > 0)
             return this.#result(release, brought, { published: false, changed: false });
+        this.#tagging = true;
         try {
             const known = await this.#recall(brought);
             const planned = known.map(one => one.planned);
@@ -13648,7 +13667,8 @@ class Mirror {
             return this.#result(release, known, { published: true, changed });
         }
         catch (error) {
-            return this.#result(release, brought, { published: false, changed: false, error });
+            const changed = this.#left.length > 0;
+            return this.#result(release, brought, { published: false, changed, error });
         }
     }
     /** While the first bytes travel. Without a proof, everything is looked at from here. */
@@ -13707,18 +13727,26 @@ class Mirror {
         const failed = images.filter(({ status }) => status === 'failed').map(({ name }) => name);
         return published || (!this.#options.publish && failed.length === 0)
             ? undefined
-            : (0,mirror_error/* refuseHalf */.C4)(tag, failed, this.#left);
+            : (0,mirror_error/* refuseHalf */.C4)(tag, failed, this.#tagging ? this.#left : undefined);
     }
     #result({ tag, targetTag, missing }, brought, end) {
         const { source, target } = this.#options;
         const images = brought.map(({ planned, bytes, error, milliseconds }) => {
-            // A tag that could not be pushed is a failure of each image whose tag was to be moved.
-            const failure = error ?? (planned.complete ? undefined : end.error);
+            const failure = error ?? (planned.complete ? undefined : untagged(planned, end.error));
             const status = failure === undefined ? statusOf(bytes, planned, end.published) : 'failed';
             return imageResult(planned, { source: source.name, target: target.name }, { status, bytes, milliseconds, error: failure });
         });
         return { tag, targetTag, missing, images, published: end.published, changed: end.changed };
     }
+}
+/** A tag that could not be set is a failure of each image whose tag was to be moved with it. */
+function untagged({ image }, error) {
+    const { repository } = image.target;
+    if (!(error instanceof registry_error/* RegistryError */.gl) || error.repository === undefined)
+        return error;
+    if (error.repository === repository)
+        return error;
+    return new mirror_error/* MirrorError */.En(`${repository} is there without its tag, since that of ${error.repository} could not be set`, undefined, { fault: 'half' });
 }
 function statusOf({ copied, mounted }, { standing, image }, published) {
     const moved = copied + mounted > 0 || standing.tagged !== image.root.descriptor.digest;
@@ -14062,6 +14090,8 @@ class Survey {
 var resolve = __nccwpck_require__(4795);
 // EXTERNAL MODULE: external "node:fs/promises"
 var promises_ = __nccwpck_require__(1455);
+// EXTERNAL MODULE: ./src/oci/clean.ts
+var oci_clean = __nccwpck_require__(4192);
 ;// CONCATENATED MODULE: ./src/docker/error.ts
 
 /** A failure of docker or around it: what failed, and what to do next. All text is clean. */
@@ -15228,8 +15258,8 @@ function inputOf({ releases, names }, planned, images) {
 
 // EXTERNAL MODULE: ./src/run/registries.ts + 24 modules
 var run_registries = __nccwpck_require__(8207);
-// EXTERNAL MODULE: ./src/run/releases.ts + 2 modules
-var run_releases = __nccwpck_require__(9917);
+// EXTERNAL MODULE: ./src/run/releases.ts + 1 modules
+var run_releases = __nccwpck_require__(2946);
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __nccwpck_require__(6760);
 // EXTERNAL MODULE: ./src/registry/docker-config.ts
@@ -16005,13 +16035,16 @@ function kindOf(error) {
 }
 /**
  * A release that is not whole is not published.
- * @param left images whose tags were moved before that came out, and could not be put back
+ * @param left where all had arrived and not all tags could be set: the images whose tags were moved, and
+ *   could not be put back
  */
-function refuseHalf(release, failed, left = []) {
-    const tags = left.length === 0
+function refuseHalf(release, failed, left) {
+    const tags = left === undefined || left.length === 0
         ? 'No tag at the target stands for it.'
         : `The target took the tags of ${left.join(', ')} and could not be made to go back; Arc looks at that of arc-controller only.`;
-    return new MirrorError(`${release} is not published: ${failed.length === 1 ? 'one image is' : `${failed.length} images are`} missing (${failed.join(', ')})`, `${tags} Run again: what has arrived is not sent again.`, { fault: 'half' });
+    return new MirrorError(left === undefined
+        ? `${release} is not published: ${failed.length === 1 ? 'one image is' : `${failed.length} images are`} missing (${failed.join(', ')})`
+        : `${release} is not published: all of it is there, but not all tags could be set`, `${tags} Run again: what has arrived is not sent again.`, { fault: 'half' });
 }
 
 
@@ -16603,7 +16636,6 @@ function formatPlatform({ os, architecture, variant }) {
 /* harmony export */   l5: () => (/* binding */ parseRegistry),
 /* harmony export */   ux: () => (/* binding */ within)
 /* harmony export */ });
-/* unused harmony export parseManifestName */
 /* harmony import */ var _clean_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4192);
 /* harmony import */ var _digest_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8825);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1887);
@@ -16704,10 +16736,6 @@ function formatReference({ registry, repository, tag, digest }) {
 /** A path below a repository: `arcdata` and `arc-dns` make `arcdata/arc-dns`. */
 function within(repository, name) {
     return `${repository}/${name}`;
-}
-/** What a request names a manifest by. @throws OciError when it is neither digest nor tag */
-function parseManifestName(text) {
-    return text.includes(':') ? parseDigest(text) : parseTag(text);
 }
 
 
@@ -17853,7 +17881,12 @@ async function collect(registry, list) {
         }, async (answer) => {
             if (answer.status === 404) {
                 await (0,_body_js__WEBPACK_IMPORTED_MODULE_0__/* .discard */ .vf)(answer);
-                return undefined;
+                if (seen.size === 1)
+                    return undefined;
+                // A part of the list is no list: what is newest may be in the rest.
+                throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .RegistryError */ .gl('server', `${registry.name}: the list of ${key} breaks off (404)`, {
+                    ...{ host: registry.name, method: 'GET', path: url.pathname, status: answer.status }
+                });
             }
             const place = { host: registry.name, method: 'GET', path: url.pathname };
             const body = await (0,_body_js__WEBPACK_IMPORTED_MODULE_0__/* .readBody */ .x8)(answer.body, largestPage, registry.transport.timings.idle, place);
@@ -17861,7 +17894,7 @@ async function collect(registry, list) {
             return { entries: parse(body, key, place), link: answer.headers.link };
         });
         if (page === undefined)
-            return seen.size === 1 ? undefined : entries;
+            return undefined;
         for (const entry of page.entries)
             entries.push(entry);
         if (until !== undefined && page.entries.some(until))
@@ -18273,24 +18306,37 @@ function referrersTag(digest) {
 }
 /**
  * Adds a manifest to the tag that lists the referrers of its subject, for a registry that did not
- * say that it keeps the list itself. What stands there stays, byte for byte, if it names it already.
+ * say that it keeps the list itself. What others have put into the list stays as they wrote it.
  * @throws RegistryError
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-manifests-with-subject
  */
-async function recordReferrer(registry, repository, subject, { descriptor }, signal) {
+async function recordReferrer(registry, repository, subject, referrer, signal) {
     const tag = referrersTag(subject);
     const before = await (0,_manifests_js__WEBPACK_IMPORTED_MODULE_5__/* .getManifest */ .c2)(registry, repository, tag, signal);
-    const known = before?.manifest.kind === 'index' && before.descriptor.digest !== subject
-        ? before.manifest.manifests
-        : [];
-    if (known.some(({ digest }) => digest === descriptor.digest))
-        return;
-    const bytes = Buffer.from(JSON.stringify({
-        schemaVersion: 2,
-        mediaType: _oci_media_type_js__WEBPACK_IMPORTED_MODULE_2__/* .mediaTypes */ .Ib.ociIndex,
-        manifests: [...known, descriptor]
-    }));
+    const { digest } = referrer.descriptor;
+    let list = { schemaVersion: 2, mediaType: _oci_media_type_js__WEBPACK_IMPORTED_MODULE_2__/* .mediaTypes */ .Ib.ociIndex, manifests: [] };
+    if (before?.manifest.kind === 'index' && before.descriptor.digest !== subject) {
+        if (before.manifest.manifests.some(one => one.digest === digest))
+            return;
+        list = JSON.parse(before.bytes.toString('utf8'));
+    }
+    const manifests = [...list.manifests, entryOf(referrer)];
+    const bytes = Buffer.from(JSON.stringify({ ...list, mediaType: _oci_media_type_js__WEBPACK_IMPORTED_MODULE_2__/* .mediaTypes */ .Ib.ociIndex, manifests }));
     const index = { mediaType: _oci_media_type_js__WEBPACK_IMPORTED_MODULE_2__/* .mediaTypes */ .Ib.ociIndex, digest: (0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_0__/* .digestOf */ .ol)(bytes), size: bytes.length };
     await (0,_manifests_js__WEBPACK_IMPORTED_MODULE_5__/* .putManifest */ .RV)(registry, repository, tag, { bytes, descriptor: index }, signal);
+}
+/** A referrer as a list names it: with its type, by which clients look for it, and its annotations. */
+function entryOf({ descriptor, bytes }) {
+    const { artifactType, config, annotations } = JSON.parse(bytes.toString('utf8'));
+    const { mediaType, digest, size } = descriptor;
+    const type = artifactType ?? config?.mediaType;
+    return {
+        mediaType,
+        digest,
+        size,
+        ...(type && { artifactType: type }),
+        ...(annotations && { annotations })
+    };
 }
 
 
@@ -18413,6 +18459,79 @@ function compare(a, b) {
             return left < right ? -1 : 1;
     }
     return 0;
+}
+
+
+/***/ }),
+
+/***/ 2494:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   J3: () => (/* binding */ refusePreRelease),
+/* harmony export */   L6: () => (/* binding */ choosesPreRelease),
+/* harmony export */   x2: () => (/* binding */ confusing)
+/* harmony export */ });
+/* unused harmony export isPreReleaseRepository */
+/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(4192);
+/* harmony import */ var _companions_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(5610);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(5083);
+/* harmony import */ var _tag_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3837);
+
+
+
+
+/**
+ * Whether a repository holds pre-release builds: its last part is `preview` or `test`. There a build
+ * carries the tag of the coming release, which may never ship, so the tag alone does not tell.
+ */
+function isPreReleaseRepository(repository) {
+    return /(?:^|\/)(?:preview|test)$/.test(repository);
+}
+/**
+ * Pre-release builds are mirrored only when each is asked for by its exact tag.
+ * @returns what is wrong, naming the requests that would choose by themselves; undefined when all is well
+ */
+function choosesPreRelease(options) {
+    if (!isPreReleaseRepository(options.sourceRepository))
+        return undefined;
+    const choosing = options.requests.filter(request => request.kind !== 'exact');
+    if (choosing.length === 0)
+        return undefined;
+    const shown = choosing.map(({ text }) => (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(text, 140)).join(', ');
+    return `${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(options.sourceRepository)} holds pre-release builds, which are mirrored by exact tag only, not by ${shown}; name the whole tag, or take the stable releases from ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(parent(options.sourceRepository))}`;
+}
+/**
+ * Tags at the target that would mislead Arc's upgrade check, which takes every tag of arc-controller
+ * that begins with `v1` for a release: those that do not have a release's form, and those that are
+ * no release's as far as `live` (the source's tags) and the built-in list tell. Sorted by age.
+ */
+function confusing(targetTags, live = []) {
+    const releases = new Set([..._companions_js__WEBPACK_IMPORTED_MODULE_0__/* .knownReleases */ .o, ...live]);
+    return [...new Set(targetTags)]
+        .filter(tag => tag.startsWith('v1') && !((0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .isStable */ .MQ)(tag) && releases.has(tag)))
+        .sort(_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .compareTags */ .bb);
+}
+/**
+ * Pre-release builds never go to a path that holds stable releases: Arc would take them for one. A
+ * target whose own last part is `preview` or `test` may hold as many as wanted; and a build that is
+ * there already, alone, may be mended.
+ * @throws ReleaseError naming what the path holds and where the build may go
+ */
+function refusePreRelease(options) {
+    const { sourceRepository, targetRepository, tag, targetTags } = options;
+    if (!isPreReleaseRepository(sourceRepository) && (0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .tagKind */ .pk)(tag) !== 'pre-release')
+        return;
+    if (targetRepository !== undefined && isPreReleaseRepository(targetRepository))
+        return;
+    const held = targetTags.filter(other => (0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .isStable */ .MQ)(other) && other !== tag).sort(_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .compareTags */ .bb);
+    const newest = held.at(-1);
+    if (newest === undefined)
+        return;
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .ReleaseError */ .K(`${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(tag)} is a pre-release build, and the target holds stable releases (${held.length}, newest ${newest}). Arc's upgrade check would offer it as a release. Mirror it to a path of its own, such as one that ends in /preview.`);
+}
+function parent(repository) {
+    return repository.split('/').slice(0, -1).join('/') || 'the repository above it';
 }
 
 
@@ -20655,7 +20774,8 @@ function terminalReporter(options) {
     const redactor = new redact/* Redactor */.pO();
     const people = json ? stderr : stdout;
     const style = styleFor(tty, env);
-    const columns = () => people.columns ?? 80;
+    // A terminal that does not know its width says 0.
+    const columns = () => Math.max(0, people.columns ?? 0) || 80;
     const board = new Board(people, tty);
     const print = (lines, screen = people) => {
         board.print(lines, screen);
@@ -20777,6 +20897,7 @@ function terminalLog({ lines, secret, style, verbose, print, stderr }) {
 /* harmony export */   e9: () => (/* binding */ failures),
 /* harmony export */   ik: () => (/* binding */ place)
 /* harmony export */ });
+/* unused harmony export stopped */
 /* harmony import */ var _bytes_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(2661);
 /* harmony import */ var _causes_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(304);
 /* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(6132);
@@ -21614,7 +21735,8 @@ async function readToken(answer, context, log) {
     const { transport, credentials, origin } = context;
     const { status, headers, url } = answer;
     const place = { host: url.host, method: 'GET', path: url.pathname };
-    const fail = (fault, text, advice) => new registry_error/* RegistryError */.gl(fault, `the token server of ${origin.host} (${url.host}) ${text}`, {
+    const server = `the token server of ${origin.host}${url.host === origin.host ? '' : ` (${url.host})`}`;
+    const fail = (fault, text, advice) => new registry_error/* RegistryError */.gl(fault, `${server} ${text}`, {
         ...place,
         status,
         ...(advice !== undefined && { advice })
@@ -21624,12 +21746,14 @@ async function readToken(answer, context, log) {
         if (status === 401 || (status === 403 && credentials.kind !== 'anonymous')) {
             throw fail('unauthorized', credentials.kind === 'anonymous'
                 ? `wants a user name (${status})`
-                : `refuses the user name or password (${status})`, `Check the credentials for ${origin.host} (${credentials.from}).`);
+                : `refuses the user name or password (${status})`, credentials.kind === 'anonymous'
+                ? `Give its user name and password, or sign in with docker first: ${credentials.from.replace('no place: ', '')}.`
+                : `Check the credentials for ${origin.host} (${credentials.from}).`);
         }
         // Nobody's token server sends a password on: not followed.
         if (status >= 300 && status < 400)
             throw fail('unsafe', `answers with a redirect (${status}), which is not followed`);
-        throw new registry_error/* RegistryError */.gl((0,registry_error/* faultOf */.Kl)(status), `the token server of ${origin.host} (${url.host}) answers ${status}`, {
+        throw new registry_error/* RegistryError */.gl((0,registry_error/* faultOf */.Kl)(status), `${server} answers ${status}`, {
             ...place,
             status,
             ...retryAfterOf(headers, transport.clock.date())
@@ -22071,8 +22195,9 @@ class Registry {
         const now = this.transport.clock.now();
         const { longest } = this.#options.patience ?? registry_patience/* usualPatience */.UG;
         const known = this.#failing.get(method);
-        // Between two failures that nobody tried to get over, it may well have been up.
-        const recent = known !== undefined && now - known.last <= 4 * longest;
+        // Between two failures that nobody tried to get over, it may well have been up. A commit that is
+        // never answered fails no sooner than its own time allows.
+        const recent = known !== undefined && now - known.last <= 4 * longest + this.transport.timings.commit;
         // As long as it says when to come back, it is not down.
         const since = recent && retryAfter === undefined ? known.since : now;
         this.#failing.set(method, { since, last: now });
@@ -23688,7 +23813,7 @@ async function greetOne(registry, repository, log, signal) {
 
 /***/ }),
 
-/***/ 9917:
+/***/ 2946:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -23707,76 +23832,18 @@ var catalog = __nccwpck_require__(9752);
 var manifests = __nccwpck_require__(1);
 // EXTERNAL MODULE: ./src/release/catalog.ts + 1 modules
 var release_catalog = __nccwpck_require__(1799);
-// EXTERNAL MODULE: ./src/oci/clean.ts
-var clean = __nccwpck_require__(4192);
-// EXTERNAL MODULE: ./src/release/companions.ts + 1 modules
-var companions = __nccwpck_require__(5610);
-// EXTERNAL MODULE: ./src/release/error.ts
-var release_error = __nccwpck_require__(5083);
-// EXTERNAL MODULE: ./src/release/tag.ts
-var release_tag = __nccwpck_require__(3837);
-;// CONCATENATED MODULE: ./src/release/channel.ts
-
-
-
-
-/**
- * Whether a repository holds pre-release builds: its last part is `preview` or `test`. There a build
- * carries the tag of the coming release, which may never ship, so the tag alone does not tell.
- */
-function isPreReleaseRepository(repository) {
-    return /(?:^|\/)(?:preview|test)$/.test(repository);
-}
-/**
- * Pre-release builds are mirrored only when each is asked for by its exact tag.
- * @throws ReleaseError naming the requests that would choose by themselves
- */
-function requireExactTags(options) {
-    if (!isPreReleaseRepository(options.sourceRepository))
-        return;
-    const choosing = options.requests.filter(request => request.kind !== 'exact');
-    if (choosing.length === 0)
-        return;
-    const shown = choosing.map(({ text }) => (0,clean/* clean */.uH)(text, 140)).join(', ');
-    throw new release_error/* ReleaseError */.K(`${(0,clean/* clean */.uH)(options.sourceRepository)} holds pre-release builds, which are mirrored by exact tag only, not by ${shown}. Name the whole tag in source-tag, or take the stable releases from ${(0,clean/* clean */.uH)(channel_parent(options.sourceRepository))}.`);
-}
-/**
- * Tags at the target that would mislead Arc's upgrade check, which takes every tag of arc-controller
- * that begins with `v1` for a release: those that do not have a release's form, and those that are
- * no release's as far as `live` (the source's tags) and the built-in list tell. Sorted by age.
- */
-function confusing(targetTags, live = []) {
-    const releases = new Set([...companions/* knownReleases */.o, ...live]);
-    return [...new Set(targetTags)]
-        .filter(tag => tag.startsWith('v1') && !((0,release_tag/* isStable */.MQ)(tag) && releases.has(tag)))
-        .sort(release_tag/* compareTags */.bb);
-}
-/**
- * Pre-release builds never go to a path that holds stable releases: Arc would take them for one. A
- * target whose own last part is `preview` or `test` may hold as many as wanted; and a build that is
- * there already, alone, may be mended.
- * @throws ReleaseError naming what the path holds and where the build may go
- */
-function refusePreRelease(options) {
-    const { sourceRepository, targetRepository, tag, targetTags } = options;
-    if (!isPreReleaseRepository(sourceRepository) && (0,release_tag/* tagKind */.pk)(tag) !== 'pre-release')
-        return;
-    if (targetRepository !== undefined && isPreReleaseRepository(targetRepository))
-        return;
-    const held = targetTags.filter(other => (0,release_tag/* isStable */.MQ)(other) && other !== tag).sort(release_tag/* compareTags */.bb);
-    const newest = held.at(-1);
-    if (newest === undefined)
-        return;
-    throw new release_error/* ReleaseError */.K(`${(0,clean/* clean */.uH)(tag)} is a pre-release build, and the target holds stable releases (${held.length}, newest ${newest}). Arc's upgrade check would offer it as a release. Mirror it to a path of its own, such as one that ends in /preview.`);
-}
-function channel_parent(repository) {
-    return repository.split('/').slice(0, -1).join('/') || 'the repository above it';
-}
-
+// EXTERNAL MODULE: ./src/release/channel.ts
+var channel = __nccwpck_require__(2494);
 // EXTERNAL MODULE: ./src/release/resolve.ts + 1 modules
 var resolve = __nccwpck_require__(4795);
+// EXTERNAL MODULE: ./src/oci/clean.ts
+var clean = __nccwpck_require__(4192);
+// EXTERNAL MODULE: ./src/release/error.ts
+var release_error = __nccwpck_require__(5083);
 // EXTERNAL MODULE: ./src/release/near-miss.ts
 var near_miss = __nccwpck_require__(9156);
+// EXTERNAL MODULE: ./src/release/tag.ts
+var tag = __nccwpck_require__(3837);
 ;// CONCATENATED MODULE: ./src/release/select.ts
 
 
@@ -23790,7 +23857,7 @@ var near_miss = __nccwpck_require__(9156);
  */
 function selectReleases(options) {
     const live = new Set(options.live);
-    const stable = newestOfEach([...live].map(release_tag/* parseReleaseTag */.rE).filter(release => release !== undefined));
+    const stable = newestOfEach([...live].map(tag/* parseReleaseTag */.rE).filter(release => release !== undefined));
     const tags = new Set();
     const notes = [];
     let reason;
@@ -23810,9 +23877,9 @@ function selectReleases(options) {
         if (request.kind === 'newest' && chosen.length < request.count)
             notes.push(`${request.text} takes all ${chosen.length} releases; there are no more.`);
         if (request.kind === 'catch-up' && chosen.length === 0)
-            reason = `Already up to date: the target has ${(0,clean/* clean */.uH)(options.targetComplete ?? '')} whole, and the source has no newer release.`;
+            reason = `Already up to date: the target has the tags of ${(0,clean/* clean */.uH)(options.targetComplete ?? '')}, and the source has no newer release. Asked for by its tag, it is checked down to every blob, and mended.`;
     }
-    const ordered = [...tags].sort(release_tag/* compareTags */.bb);
+    const ordered = [...tags].sort(tag/* compareTags */.bb);
     return { tags: ordered, notes, ...(ordered.length === 0 && reason !== undefined && { reason }) };
 }
 function choose(request, stable, newest, targetComplete) {
@@ -23829,24 +23896,24 @@ function choose(request, stable, newest, targetComplete) {
         }
         case 'range': {
             const { from, to } = request;
-            const found = stable.filter(release => (!from || (0,release_tag/* compareVersions */.Zy)(release, from) >= 0) &&
-                (!to || (0,release_tag/* compareVersions */.Zy)(release, { ...to, patch: to.patch ?? Infinity }) <= 0));
+            const found = stable.filter(release => (!from || (0,tag/* compareVersions */.Zy)(release, from) >= 0) &&
+                (!to || (0,tag/* compareVersions */.Zy)(release, { ...to, patch: to.patch ?? Infinity }) <= 0));
             if (found.length > 0)
                 return found;
             throw new release_error/* ReleaseError */.K(`No release lies within "${(0,clean/* clean */.uH)(request.text, 140)}". The oldest is ${stable[0]?.text ?? newest.text}, the newest ${newest.text}.`);
         }
         case 'catch-up': {
-            const complete = targetComplete === undefined ? undefined : (0,release_tag/* parseReleaseTag */.rE)(targetComplete);
+            const complete = targetComplete === undefined ? undefined : (0,tag/* parseReleaseTag */.rE)(targetComplete);
             if (!complete)
                 return [newest];
-            return stable.filter(release => (0,release_tag/* compareReleaseTags */.C4)(release, complete) > 0);
+            return stable.filter(release => (0,tag/* compareReleaseTags */.C4)(release, complete) > 0);
         }
     }
 }
 function newestOfEach(releases) {
     const byVersion = new Map();
-    for (const release of [...releases].sort(release_tag/* compareReleaseTags */.C4))
-        byVersion.set((0,release_tag/* formatVersion */.qh)(release), release);
+    for (const release of [...releases].sort(tag/* compareReleaseTags */.C4))
+        byVersion.set((0,tag/* formatVersion */.qh)(release), release);
     return [...byVersion.values()];
 }
 function matches(release, { major, minor, patch }) {
@@ -23865,16 +23932,16 @@ function unknown(tag, live, stable) {
     return new release_error/* ReleaseError */.K(`${(0,clean/* clean */.uH)(tag, 140)} does not exist${help}`);
 }
 function noVersion(wanted, stable, newest) {
-    const shown = (0,release_tag/* formatVersion */.qh)(wanted);
+    const shown = (0,tag/* formatVersion */.qh)(wanted);
     const { major, minor } = wanted;
     const patches = stable.filter(release => matches(release, { major, minor }));
     if (patches.length > 0)
         return new release_error/* ReleaseError */.K(`No release ${shown} exists; did you mean ${either(patches.map(({ text }) => text))}?`);
-    if ((0,release_tag/* compareVersions */.Zy)(wanted, newest) > 0)
+    if ((0,tag/* compareVersions */.Zy)(wanted, newest) > 0)
         return new release_error/* ReleaseError */.K(`No release ${shown} exists yet. The newest is ${newest.text}.`);
     const [below, above] = [
-        stable.findLast(release => (0,release_tag/* compareVersions */.Zy)(release, wanted) < 0),
-        stable.find(release => (0,release_tag/* compareVersions */.Zy)(release, wanted) > 0)
+        stable.findLast(release => (0,tag/* compareVersions */.Zy)(release, wanted) < 0),
+        stable.find(release => (0,tag/* compareVersions */.Zy)(release, wanted) > 0)
     ];
     const around = [below, above].filter(release => release !== undefined).map(({ text }) => text);
     return new release_error/* ReleaseError */.K(`No release ${shown} exists. Next to it ${around.length > 1 ? 'are' : 'is'} ${around.join(' and ')}.`);
@@ -23915,7 +23982,6 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
     const { log, slots, signal, survey } = around;
     const { tags: requests } = settings;
     const images = (0,run_roots/* wantedImages */.m)(settings);
-    requireExactTags({ sourceRepository: settings.source.repository, requests });
     const { leader } = lists;
     const [live, targetTags] = await Promise.all([lists.source(), lists.target()]);
     // A target without this image is most likely empty: then its catalogue, in one question, saves one
@@ -23942,12 +24008,12 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
     if (settings.targetTag !== undefined && second !== undefined) {
         throw new error/* MirrorError */.En(`target-tag is given, but source-tag names ${selection.tags.length} releases`, 'Leave target-tag out: each release keeps its own tag.', { fault: 'request' });
     }
-    const odd = confusing(targetTags, live);
+    const odd = (0,channel/* confusing */.x2)(targetTags, live);
     if (odd.length > 0) {
         log.warning(`${target.name}/${(0,reference/* within */.ux)(settings.target.repository, leader)} has tags that Arc's upgrade check will take for releases: ${odd.slice(0, 5).join(', ')}${odd.length > 5 ? ', …' : ''}`);
     }
     for (const tag of selection.tags) {
-        refusePreRelease({
+        (0,channel/* refusePreRelease */.J3)({
             sourceRepository: settings.source.repository,
             targetRepository: settings.target.repository,
             tag,
@@ -24011,11 +24077,13 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
     }
     return { releases: chosen, ...(selection.reason !== undefined && { reason: selection.reason }) };
 }
-/** The newest release at the target of which all core images carry the tag. */
+/** The newest release at the target of which all core images that are wanted carry the tag. */
 async function newestComplete({ target }, settings, targetTags, { slots, signal }) {
-    const newestFirst = targetTags.filter(release_tag/* isStable */.MQ).sort((one, other) => (0,release_tag/* compareTags */.bb)(other, one));
+    const images = (0,run_roots/* wantedImages */.m)(settings);
+    const wanted = (name) => images.kind === 'exactly' ? images.names.includes(name) : !images.remove.includes(name);
+    const newestFirst = targetTags.filter(tag/* isStable */.MQ).sort((one, other) => (0,tag/* compareTags */.bb)(other, one));
     for (const tag of newestFirst) {
-        const core = (0,release_catalog/* imageSet */.i)(tag).filter(({ role }) => role === 'core');
+        const core = (0,release_catalog/* imageSet */.i)(tag).filter(({ name, role }) => role === 'core' && wanted(name));
         const there = await Promise.all(core.map(({ name }) => slots.run(() => (0,manifests/* resolveManifest */.K9)(target, (0,reference/* within */.ux)(settings.target.repository, name), tag, signal))));
         if (there.every(digest => digest !== undefined))
             return tag;
@@ -24069,6 +24137,8 @@ const largestTotal = 16 * 1024 * 1024;
 async function readImage(source, request, fetched, { slots, signal, referrers }) {
     const { repository, tag } = request.source;
     const nodes = new Map();
+    /** What was named, and is not there. */
+    const gone = new Set();
     let total = fetched.descriptor.size;
     const root = await grow(fetched, 0);
     async function grow({ descriptor, bytes, manifest }, depth) {
@@ -24095,6 +24165,7 @@ async function readImage(source, request, fetched, { slots, signal, referrers })
             .run(() => (0,manifests/* getManifest */.c2)(source, repository, child.digest, signal, child.size))
             .then(found => {
             if (found === undefined) {
+                gone.add(child.digest);
                 throw new mirror_error/* MirrorError */.En(`${source.name}/${repository}:${tag} names the child ${child.digest}, which the source does not have`, 'The image is broken at the source; try again later, or leave it out with -name in images.');
             }
             if (found.descriptor.size !== child.size ||
@@ -24120,8 +24191,14 @@ async function readImage(source, request, fetched, { slots, signal, referrers })
             const listed = depth >= deepest
                 ? []
                 : await slots.run(() => (0,registry_referrers/* listReferrers */.xt)(source, repository, descriptor.digest, signal));
-            const fresh = await Promise.all(listed.map(one => descend(one, depth + 1)));
-            for (const one of fresh) {
+            const fresh = await Promise.all(listed.map(one => descend(one, depth + 1).catch((error) => {
+                if (!gone.has(one.digest))
+                    throw error;
+                // Where clients keep the list, what is deleted stays on it.
+                source.warnOnce(`${source.name}/${repository} lists ${one.digest} for ${descriptor.digest} and does not have it; it is left out`);
+                return undefined;
+            })));
+            for (const one of fresh.filter(node => node !== undefined)) {
                 // Only what says itself that it refers to this: a list may say anything.
                 if (one.manifest.subject?.digest !== descriptor.digest || found.has(one.descriptor.digest))
                     continue;

@@ -124,7 +124,7 @@ class ArgumentReader {
     }
     const beside = {
       against: this.#against !== undefined,
-      sourcePasswordOnStdin: stdin.includes('source-password')
+      passwordsOnStdin: stdin
     };
     for (const mistake of misplaced(command, this.#given, beside)) this.#mistakes.add(mistake);
     if (this.#mistakes.size > 0) throw new UsageError([...this.#mistakes].join('\n'));

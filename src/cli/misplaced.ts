@@ -5,7 +5,7 @@ import type {Command} from './arguments.ts';
 /** What a command line says beside its inputs. */
 interface Beside {
   readonly against: boolean;
-  readonly sourcePasswordOnStdin: boolean;
+  readonly passwordsOnStdin: readonly ('source-password' | 'target-password')[];
 }
 
 /** What says how to mirror has no place where nothing is mirrored. */
@@ -32,12 +32,13 @@ const besideAgainst: readonly InputName[] = [
 /** Flags that would do nothing where they stand, a mistake each: they would promise something. */
 export function misplaced(command: Command, given: Given, beside: Beside): readonly string[] {
   if (command === 'help' || command === 'version') return [];
-  const {against, sourcePasswordOnStdin} = beside;
+  const {against, passwordsOnStdin} = beside;
   const mistakes: string[] = [];
   const among = (names: readonly InputName[]) =>
     names.filter(name => given.has(name)).map(name => `--${name}`);
   const idle = command === 'demo' ? [...given.keys()] : command === 'verify' ? besideVerify : [];
   const strange = among(idle);
+  if (command === 'demo') strange.push(...passwordsOnStdin.map(name => `--${name}-stdin`));
   if (strange.length > 0)
     mistakes.push(`${command} has no use for ${strange.join(', ')}; leave it out`);
   if (given.get('keep-login')?.value === 'true' && command !== 'demo')
@@ -48,10 +49,17 @@ export function misplaced(command: Command, given: Given, beside: Beside): reado
     mistakes.push(
       'verify writes no lock file, so --lock-file has no place here; to compare with one, use --against'
     );
+  if (
+    command === 'verify' &&
+    /(?:^|[\s,])catch-up(?:[\s,]|$)/.test(given.get('source-tag')?.value ?? '')
+  )
+    mistakes.push(
+      'verify has nothing to compare with catch-up, which names what is not there yet; name the releases in --source-tag'
+    );
   if (!against) return mistakes;
   if (command !== 'verify') mistakes.push('--against belongs to the command verify');
   const compared = among(besideAgainst);
-  if (sourcePasswordOnStdin) compared.push('--source-password-stdin');
+  if (passwordsOnStdin.includes('source-password')) compared.push('--source-password-stdin');
   if (compared.length > 0)
     mistakes.push(
       `with --against the lock file says what is compared; leave out ${compared.join(', ')}`

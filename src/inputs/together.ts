@@ -1,3 +1,4 @@
+import {choosesPreRelease} from '../release/channel.ts';
 import {couldBeSeveral, type TagRequest} from '../release/request.ts';
 import {type Checks, shown} from './checks.ts';
 import {dockerCannot} from './docker-cannot.ts';
@@ -26,6 +27,9 @@ export function checkTogether(checks: Checks, {source, target, tags, targetTag}:
       `${shown(target.repository)} does not end in arcdata; older Arc tools look for the images there and nowhere else`
     );
   }
+  const choosing =
+    source && choosesPreRelease({sourceRepository: source.repository, requests: tags});
+  if (choosing !== undefined) checks.refuse('source-tag', choosing);
   if (targetTag !== undefined) checkTargetTag(checks, tags, targetTag);
   if (checks.text('engine') !== 'docker') return;
   for (const {input, value, message} of dockerCannot) {

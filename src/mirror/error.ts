@@ -57,19 +57,22 @@ function kindOf(error: unknown): string {
 
 /**
  * A release that is not whole is not published.
- * @param left images whose tags were moved before that came out, and could not be put back
+ * @param left where all had arrived and not all tags could be set: the images whose tags were moved, and
+ *   could not be put back
  */
 export function refuseHalf(
   release: string,
   failed: readonly string[],
-  left: readonly string[] = []
+  left?: readonly string[]
 ): MirrorError {
   const tags =
-    left.length === 0
+    left === undefined || left.length === 0
       ? 'No tag at the target stands for it.'
       : `The target took the tags of ${left.join(', ')} and could not be made to go back; Arc looks at that of arc-controller only.`;
   return new MirrorError(
-    `${release} is not published: ${failed.length === 1 ? 'one image is' : `${failed.length} images are`} missing (${failed.join(', ')})`,
+    left === undefined
+      ? `${release} is not published: ${failed.length === 1 ? 'one image is' : `${failed.length} images are`} missing (${failed.join(', ')})`
+      : `${release} is not published: all of it is there, but not all tags could be set`,
     `${tags} Run again: what has arrived is not sent again.`,
     {fault: 'half'}
   );

@@ -68,6 +68,8 @@ export async function readImage(
 ): Promise<Image> {
   const {repository, tag} = request.source;
   const nodes = new Map<Digest, Promise<Node>>();
+  /** What was named, and is not there. */
+  const gone = new Set<Digest>();
   let total = fetched.descriptor.size;
   const root = await grow(fetched, 0);
 
@@ -103,6 +105,7 @@ export async function readImage(
       .run(() => getManifest(source, repository, child.digest, signal, child.size))
       .then(found => {
         if (found === undefined) {
+          gone.add(child.digest);
           throw new MirrorError(
             `${source.name}/${repository}:${tag} names the child ${child.digest}, which the source does not have`,
             'The image is broken at the source; try again later, or leave it out with -name in images.'
@@ -140,8 +143,19 @@ export async function readImage(
         depth >= deepest
           ? []
           : await slots.run(() => listReferrers(source, repository, descriptor.digest, signal));
-      const fresh = await Promise.all(listed.map(one => descend(one, depth + 1)));
-      for (const one of fresh) {
+      const fresh = await Promise.all(
+        listed.map(one =>
+          descend(one, depth + 1).catch((error: unknown) => {
+            if (!gone.has(one.digest)) throw error;
+            // Where clients keep the list, what is deleted stays on it.
+            source.warnOnce(
+              `${source.name}/${repository} lists ${one.digest} for ${descriptor.digest} and does not have it; it is left out`
+            );
+            return undefined;
+          })
+        )
+      );
+      for (const one of fresh.filter(node => node !== undefined)) {
         // Only what says itself that it refers to this: a list may say anything.
         if (one.manifest.subject?.digest !== descriptor.digest || found.has(one.descriptor.digest))
           continue;

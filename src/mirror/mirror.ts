@@ -4,9 +4,10 @@ import type {Log} from '../log.ts';
 import type {Digest} from '../oci/digest.ts';
 import type {RegistryName} from '../oci/reference.ts';
 import {hasBlob, type Presence} from '../registry/blobs.ts';
+import {RegistryError} from '../registry/error.ts';
 import {resolveManifest} from '../registry/manifests.ts';
 import type {Registry} from '../registry/registry.ts';
-import {failureOf, refuseHalf} from './error.ts';
+import {failureOf, MirrorError, refuseHalf} from './error.ts';
 import {pair, type PlannedImage} from './plan.ts';
 import {commitImage, pushTags} from './publish.ts';
 import {proveChecks} from './proof.ts';
@@ -47,7 +48,10 @@ export class Mirror {
   readonly #options: MirrorOptions;
   readonly #transfer: Transfer;
   readonly #landed = new Set<string>();
+  /** Images whose tags were moved, and could not be put back. */
   #left: readonly string[] = [];
+  /** All of the last release had arrived. */
+  #tagging = false;
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
 
@@ -65,6 +69,7 @@ export class Mirror {
    */
   async release(release: PlannedRelease): Promise<ReleaseResult> {
     const {target, lanes, publish, last} = this.#options;
+    this.#tagging = false;
     for (const {image, standing} of release.images) {
       for (const digest of standing.manifests)
         this.#landed.add(pair(image.target.repository, digest));
@@ -89,6 +94,7 @@ export class Mirror {
     const failed = brought.filter(({error}) => error !== undefined);
     if (!publish || failed.length > 0)
       return this.#result(release, brought, {published: false, changed: false});
+    this.#tagging = true;
     try {
       const known = await this.#recall(brought);
       const planned = known.map(one => one.planned);
@@ -100,7 +106,8 @@ export class Mirror {
       });
       return this.#result(release, known, {published: true, changed});
     } catch (error) {
-      return this.#result(release, brought, {published: false, changed: false, error});
+      const changed = this.#left.length > 0;
+      return this.#result(release, brought, {published: false, changed, error});
     }
   }
 
@@ -162,7 +169,7 @@ export class Mirror {
     const failed = images.filter(({status}) => status === 'failed').map(({name}) => name);
     return published || (!this.#options.publish && failed.length === 0)
       ? undefined
-      : refuseHalf(tag, failed, this.#left);
+      : refuseHalf(tag, failed, this.#tagging ? this.#left : undefined);
   }
 
   #result(
@@ -172,8 +179,7 @@ export class Mirror {
   ): ReleaseResult {
     const {source, target} = this.#options;
     const images = brought.map(({planned, bytes, error, milliseconds}) => {
-      // A tag that could not be pushed is a failure of each image whose tag was to be moved.
-      const failure = error ?? (planned.complete ? undefined : end.error);
+      const failure = error ?? (planned.complete ? undefined : untagged(planned, end.error));
       const status = failure === undefined ? statusOf(bytes, planned, end.published) : 'failed';
       return imageResult(
         planned,
@@ -183,6 +189,18 @@ export class Mirror {
     });
     return {tag, targetTag, missing, images, published: end.published, changed: end.changed};
   }
+}
+
+/** A tag that could not be set is a failure of each image whose tag was to be moved with it. */
+function untagged({image}: PlannedImage, error: unknown): unknown {
+  const {repository} = image.target;
+  if (!(error instanceof RegistryError) || error.repository === undefined) return error;
+  if (error.repository === repository) return error;
+  return new MirrorError(
+    `${repository} is there without its tag, since that of ${error.repository} could not be set`,
+    undefined,
+    {fault: 'half'}
+  );
 }
 
 function statusOf(

@@ -251,6 +251,9 @@ async function readBack({image}: PlannedImage, {target, signal}: TagContext): Pr
   }
 }
 
+/** How long tags are put back, in milliseconds: a passing fault is no reason to leave one. */
+const restoreTime = {usual: 120_000, cancelled: 5000};
+
 /**
  * Best effort: a tag that stood for another image goes back to it, unless another run has moved it
  * since. New tags cannot be taken away.
@@ -258,26 +261,28 @@ async function readBack({image}: PlannedImage, {target, signal}: TagContext): Pr
  */
 async function restore(
   moved: readonly PlannedImage[],
-  {target}: TagContext
+  {target, slots, signal: ended}: TagContext
 ): Promise<readonly string[]> {
-  // Of its own: the run's may be what ended the publishing.
-  const signal = AbortSignal.timeout(5000);
+  // Of its own: the run's may be what ended the publishing, and then there is little time left.
+  const signal = AbortSignal.timeout(ended.aborted ? restoreTime.cancelled : restoreTime.usual);
   const left: string[] = [];
-  for (const {image, standing} of moved) {
+  const back = async ({image, standing}: PlannedImage) => {
     const {repository, tag} = image.target;
     const {digest} = image.root.descriptor;
+    let stands: Digest | undefined = digest;
     try {
       // What stands for a third image is another run's by now, and stays.
-      const stands = await resolveManifest(target, repository, tag, signal);
-      if (![undefined, digest, standing.tagged].includes(stands)) continue;
+      stands = await resolveManifest(target, repository, tag, signal);
+      if (![undefined, digest, standing.tagged].includes(stands)) return;
       const before =
         standing.tagged && (await getManifest(target, repository, standing.tagged, signal));
-      if (before) await putManifest(target, repository, tag, before, signal, 'once');
-      const now = await resolveManifest(target, repository, tag, signal);
-      if (now === digest) left.push(image.name);
+      if (before) await putManifest(target, repository, tag, before, signal);
+      stands = await resolveManifest(target, repository, tag, signal);
     } catch {
-      left.push(image.name);
+      // Where it stood before nothing was taken.
     }
-  }
+    if (stands === digest) left.push(image.name);
+  };
+  await Promise.all(moved.map(one => slots.run(() => back(one))));
   return left;
 }

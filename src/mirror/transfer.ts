@@ -61,6 +61,8 @@ export class Transfer {
     commit: (image: PlannedImage) => Promise<void>,
     stop: (error: unknown) => void
   ): Promise<readonly Brought[]> {
+    // What an earlier release committed tells nothing of this one.
+    this.#commits.clear();
     const first = await this.#pass(images, commit, stop);
     const failed = first.filter(({error}) => error !== undefined);
     if (failed.length === 0 || this.#context.signal.aborted) return first;

@@ -1,5 +1,5 @@
 import {clean} from './clean.ts';
-import {type Digest, parseDigest} from './digest.ts';
+import {type Digest} from './digest.ts';
 import {OciError} from './error.ts';
 
 /** `host` or `host:port`, checked, in lower case, with docker.io's aliases made one. */
@@ -122,9 +122,4 @@ export function formatReference({registry, repository, tag, digest}: Reference):
 /** A path below a repository: `arcdata` and `arc-dns` make `arcdata/arc-dns`. */
 export function within(repository: string, name: string): string {
   return `${repository}/${name}`;
-}
-
-/** What a request names a manifest by. @throws OciError when it is neither digest nor tag */
-export function parseManifestName(text: string): string {
-  return text.includes(':') ? parseDigest(text) : parseTag(text);
 }

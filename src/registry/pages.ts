@@ -53,7 +53,15 @@ export async function collect(registry: Registry, list: List): Promise<string[] 
       async answer => {
         if (answer.status === 404) {
           await discard(answer);
-          return undefined;
+          if (seen.size === 1) return undefined;
+          // A part of the list is no list: what is newest may be in the rest.
+          throw new RegistryError(
+            'server',
+            `${registry.name}: the list of ${key} breaks off (404)`,
+            {
+              ...{host: registry.name, method: 'GET', path: url.pathname, status: answer.status}
+            }
+          );
         }
         const place = {host: registry.name, method: 'GET', path: url.pathname};
         const body = await readBody(
@@ -66,7 +74,7 @@ export async function collect(registry: Registry, list: List): Promise<string[] 
         return {entries: parse(body, key, place), link: answer.headers.link};
       }
     );
-    if (page === undefined) return seen.size === 1 ? undefined : entries;
+    if (page === undefined) return undefined;
     for (const entry of page.entries) entries.push(entry);
     if (until !== undefined && page.entries.some(until)) return entries;
     next = follow(page.link, url, registry);

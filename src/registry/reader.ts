@@ -74,8 +74,8 @@ export class BlobReader implements BlobContent {
 
   async pump(from: number, to: number, sink: Writable, signal: AbortSignal): Promise<void> {
     const {size} = this.descriptor;
-    // From the start again: what was hashed may be what was wrong.
-    if (from === 0 && !this.#verified) this.#forget();
+    // From the start again: what was hashed may be what was wrong, and what comes now need not be the same.
+    if (from === 0) this.#forget();
     let patience = this.#registry.patience();
     let earned = from;
     if (size === 0) this.#check();
@@ -234,6 +234,7 @@ export class BlobReader implements BlobContent {
   #forget(): void {
     this.#hasher = new Hasher(algorithmOf(this.descriptor.digest));
     this.#hashed = 0;
+    this.#verified = false;
   }
 
   #failure(

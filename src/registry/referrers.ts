@@ -103,30 +103,51 @@ export function referrersTag(digest: Digest): string {
 
 /**
  * Adds a manifest to the tag that lists the referrers of its subject, for a registry that did not
- * say that it keeps the list itself. What stands there stays, byte for byte, if it names it already.
+ * say that it keeps the list itself. What others have put into the list stays as they wrote it.
  * @throws RegistryError
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-manifests-with-subject
  */
 export async function recordReferrer(
   registry: Registry,
   repository: string,
   subject: Digest,
-  {descriptor}: Pick<FetchedManifest, 'descriptor'>,
+  referrer: Pick<FetchedManifest, 'descriptor' | 'bytes'>,
   signal: AbortSignal
 ): Promise<void> {
   const tag = referrersTag(subject);
   const before = await getManifest(registry, repository, tag, signal);
-  const known =
-    before?.manifest.kind === 'index' && before.descriptor.digest !== subject
-      ? before.manifest.manifests
-      : [];
-  if (known.some(({digest}) => digest === descriptor.digest)) return;
-  const bytes = Buffer.from(
-    JSON.stringify({
-      schemaVersion: 2,
-      mediaType: mediaTypes.ociIndex,
-      manifests: [...known, descriptor]
-    })
-  );
+  const {digest} = referrer.descriptor;
+  let list: Listing = {schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: []};
+  if (before?.manifest.kind === 'index' && before.descriptor.digest !== subject) {
+    if (before.manifest.manifests.some(one => one.digest === digest)) return;
+    list = JSON.parse(before.bytes.toString('utf8')) as Listing;
+  }
+  const manifests = [...list.manifests, entryOf(referrer)];
+  const bytes = Buffer.from(JSON.stringify({...list, mediaType: mediaTypes.ociIndex, manifests}));
   const index = {mediaType: mediaTypes.ociIndex, digest: digestOf(bytes), size: bytes.length};
   await putManifest(registry, repository, tag, {bytes, descriptor: index}, signal);
+}
+
+/** An index as it was written, with whatever its writer put into it. */
+interface Listing {
+  readonly manifests: readonly unknown[];
+  readonly [key: string]: unknown;
+}
+
+/** A referrer as a list names it: with its type, by which clients look for it, and its annotations. */
+function entryOf({descriptor, bytes}: Pick<FetchedManifest, 'descriptor' | 'bytes'>): object {
+  const {artifactType, config, annotations} = JSON.parse(bytes.toString('utf8')) as {
+    readonly artifactType?: string;
+    readonly config?: {readonly mediaType?: string};
+    readonly annotations?: object;
+  };
+  const {mediaType, digest, size} = descriptor;
+  const type = artifactType ?? config?.mediaType;
+  return {
+    mediaType,
+    digest,
+    size,
+    ...(type && {artifactType: type}),
+    ...(annotations && {annotations})
+  };
 }

@@ -151,8 +151,10 @@ export class Registry {
     const now = this.transport.clock.now();
     const {longest} = this.#options.patience ?? usualPatience;
     const known = this.#failing.get(method);
-    // Between two failures that nobody tried to get over, it may well have been up.
-    const recent = known !== undefined && now - known.last <= 4 * longest;
+    // Between two failures that nobody tried to get over, it may well have been up. A commit that is
+    // never answered fails no sooner than its own time allows.
+    const recent =
+      known !== undefined && now - known.last <= 4 * longest + this.transport.timings.commit;
     // As long as it says when to come back, it is not down.
     const since = recent && retryAfter === undefined ? known.since : now;
     this.#failing.set(method, {since, last: now});

@@ -1,4 +1,3 @@
-import {clean} from '../oci/clean.ts';
 import {algorithmOf, type Digest} from '../oci/digest.ts';
 import type {Need} from './authorizer.ts';
 import {RegistryError} from './error.ts';
@@ -146,19 +145,13 @@ export async function cancelUpload(
 /**
  * The upload that an answer speaks of. @throws RegistryError of the kind corrupt or unsafe
  */
-export function sessionOf({headers, url, status}: Answer, before?: Session): Session {
+export function sessionOf({headers, url}: Answer, before?: Session): Session {
   const {location} = headers;
   // An answer to a chunk may leave it out: then the address stays.
   const next =
     location === undefined && before !== undefined ? before.url : judgeLocation(location, url);
   const told = headers['oci-chunk-min-length'];
+  // However much that is, the last chunk may be smaller: then the blob goes up whole.
   const least = typeof told === 'string' && /^\d{1,12}$/.test(told) ? Number(told) : 0;
-  if (least > 1024 * 1024 * 1024) {
-    throw new RegistryError(
-      'corrupt',
-      `${url.host} wants chunks of at least ${clean(String(told), 20)} bytes (${status})`,
-      {host: url.host}
-    );
-  }
   return {url: next, shortestChunk: Math.max(least, before?.shortestChunk ?? 0)};
 }

@@ -156,8 +156,9 @@ async function readToken(answer: Answer, context: TokenContext, log: Log): Promi
   const {transport, credentials, origin} = context;
   const {status, headers, url} = answer;
   const place = {host: url.host, method: 'GET', path: url.pathname};
+  const server = `the token server of ${origin.host}${url.host === origin.host ? '' : ` (${url.host})`}`;
   const fail = (fault: Fault, text: string, advice?: string) =>
-    new RegistryError(fault, `the token server of ${origin.host} (${url.host}) ${text}`, {
+    new RegistryError(fault, `${server} ${text}`, {
       ...place,
       status,
       ...(advice !== undefined && {advice})
@@ -170,21 +171,19 @@ async function readToken(answer: Answer, context: TokenContext, log: Log): Promi
         credentials.kind === 'anonymous'
           ? `wants a user name (${status})`
           : `refuses the user name or password (${status})`,
-        `Check the credentials for ${origin.host} (${credentials.from}).`
+        credentials.kind === 'anonymous'
+          ? `Give its user name and password, or sign in with docker first: ${credentials.from.replace('no place: ', '')}.`
+          : `Check the credentials for ${origin.host} (${credentials.from}).`
       );
     }
     // Nobody's token server sends a password on: not followed.
     if (status >= 300 && status < 400)
       throw fail('unsafe', `answers with a redirect (${status}), which is not followed`);
-    throw new RegistryError(
-      faultOf(status),
-      `the token server of ${origin.host} (${url.host}) answers ${status}`,
-      {
-        ...place,
-        status,
-        ...retryAfterOf(headers, transport.clock.date())
-      }
-    );
+    throw new RegistryError(faultOf(status), `${server} answers ${status}`, {
+      ...place,
+      status,
+      ...retryAfterOf(headers, transport.clock.date())
+    });
   }
   const body = await readBody(answer.body, largestToken, transport.timings.idle, place);
   let parsed: Record<string, unknown>;

@@ -14,19 +14,17 @@ export function isPreReleaseRepository(repository: string): boolean {
 
 /**
  * Pre-release builds are mirrored only when each is asked for by its exact tag.
- * @throws ReleaseError naming the requests that would choose by themselves
+ * @returns what is wrong, naming the requests that would choose by themselves; undefined when all is well
  */
-export function requireExactTags(options: {
+export function choosesPreRelease(options: {
   readonly sourceRepository: string;
   readonly requests: readonly TagRequest[];
-}): void {
-  if (!isPreReleaseRepository(options.sourceRepository)) return;
+}): string | undefined {
+  if (!isPreReleaseRepository(options.sourceRepository)) return undefined;
   const choosing = options.requests.filter(request => request.kind !== 'exact');
-  if (choosing.length === 0) return;
+  if (choosing.length === 0) return undefined;
   const shown = choosing.map(({text}) => clean(text, 140)).join(', ');
-  throw new ReleaseError(
-    `${clean(options.sourceRepository)} holds pre-release builds, which are mirrored by exact tag only, not by ${shown}. Name the whole tag in source-tag, or take the stable releases from ${clean(parent(options.sourceRepository))}.`
-  );
+  return `${clean(options.sourceRepository)} holds pre-release builds, which are mirrored by exact tag only, not by ${shown}; name the whole tag, or take the stable releases from ${clean(parent(options.sourceRepository))}`;
 }
 
 /**

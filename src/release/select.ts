@@ -58,7 +58,7 @@ export function selectReleases(options: SelectOptions): Selection {
     if (request.kind === 'newest' && chosen.length < request.count)
       notes.push(`${request.text} takes all ${chosen.length} releases; there are no more.`);
     if (request.kind === 'catch-up' && chosen.length === 0)
-      reason = `Already up to date: the target has ${clean(options.targetComplete ?? '')} whole, and the source has no newer release.`;
+      reason = `Already up to date: the target has the tags of ${clean(options.targetComplete ?? '')}, and the source has no newer release. Asked for by its tag, it is checked down to every blob, and mended.`;
   }
   const ordered = [...tags].sort(compareTags);
   return {tags: ordered, notes, ...(ordered.length === 0 && reason !== undefined && {reason})};

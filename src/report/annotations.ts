@@ -3,7 +3,7 @@ import {helpFor} from './help.ts';
 import {plural, safeLine} from './lines.ts';
 import type {RunRecord} from './record.ts';
 import type {Redactor} from './redact.ts';
-import {circumstances, failures} from './verdict.ts';
+import {circumstances, failures, stopped} from './verdict.ts';
 
 /** A step shows so many annotations of a kind; the runner keeps no more. */
 export const mostAnnotations = 10;
@@ -26,9 +26,10 @@ export function annotations(record: RunRecord, redactor: Redactor): Annotation[]
     ...shown.map(([{release, image, error}, ...others]) => {
       const {answer, request} = splitRequest(error.message);
       const facts = [...(request === undefined ? [] : [request]), ...circumstances(error)];
-      const what = answer.replace(/\.$/, '');
       const parts = [
-        facts.length === 0 ? `${what}.` : `${what} (${facts.join(', ')}).`,
+        facts.length === 0
+          ? stopped(answer)
+          : `${answer.replace(/\.$/, '')} (${facts.join(', ')}).`,
         ...(error.advice === undefined ? [] : [error.advice])
       ];
       const help = helpFor(error);

@@ -52,7 +52,8 @@ export function terminalReporter(options: TerminalOptions): TerminalReporter {
   const redactor = new Redactor();
   const people = json ? stderr : stdout;
   const style = styleFor(tty, env);
-  const columns = () => people.columns ?? 80;
+  // A terminal that does not know its width says 0.
+  const columns = () => Math.max(0, people.columns ?? 0) || 80;
   const board = new Board(people, tty);
   const print = (lines: readonly string[], screen = people) => {
     board.print(lines, screen);

@@ -42,7 +42,7 @@ export function verdict(record: RunRecord): Verdict {
 }
 
 /** As a sentence: with a full stop, where it does not end in a mark of its own. */
-function stopped(text: string): string {
+export function stopped(text: string): string {
   return /[.?!]$/.test(text) ? text : `${text}.`;
 }
 

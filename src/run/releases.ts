@@ -8,7 +8,7 @@ import {within} from '../oci/reference.ts';
 import {listRepositories} from '../registry/catalog.ts';
 import {resolveManifest} from '../registry/manifests.ts';
 import {imageSet} from '../release/catalog.ts';
-import {confusing, refusePreRelease, requireExactTags} from '../release/channel.ts';
+import {confusing, refusePreRelease} from '../release/channel.ts';
 import {resolveImages} from '../release/resolve.ts';
 import {selectReleases} from '../release/select.ts';
 import {compareTags, isStable} from '../release/tag.ts';
@@ -59,7 +59,6 @@ export async function chooseReleases(
   const {log, slots, signal, survey} = around;
   const {tags: requests} = settings;
   const images = wantedImages(settings);
-  requireExactTags({sourceRepository: settings.source.repository, requests});
   const {leader} = lists;
   const [live, targetTags] = await Promise.all([lists.source(), lists.target()]);
   // A target without this image is most likely empty: then its catalogue, in one question, saves one
@@ -167,16 +166,19 @@ export async function chooseReleases(
   return {releases: chosen, ...(selection.reason !== undefined && {reason: selection.reason})};
 }
 
-/** The newest release at the target of which all core images carry the tag. */
+/** The newest release at the target of which all core images that are wanted carry the tag. */
 async function newestComplete(
   {target}: Registries,
   settings: Settings,
   targetTags: readonly string[],
   {slots, signal}: Surroundings
 ): Promise<string | undefined> {
+  const images = wantedImages(settings);
+  const wanted = (name: string) =>
+    images.kind === 'exactly' ? images.names.includes(name) : !images.remove.includes(name);
   const newestFirst = targetTags.filter(isStable).sort((one, other) => compareTags(other, one));
   for (const tag of newestFirst) {
-    const core = imageSet(tag).filter(({role}) => role === 'core');
+    const core = imageSet(tag).filter(({name, role}) => role === 'core' && wanted(name));
     const there = await Promise.all(
       core.map(({name}) =>
         slots.run(() =>

@@ -1,0 +1,150 @@
+import {describe, expect, test} from '@jest/globals';
+
+import type {Rule} from '../../src/demo/rules.ts';
+import {quirksOf} from '../../src/registry/quirks.ts';
+import {play, previous, release} from '../support/fault-world.ts';
+import {tellOf} from '../support/oracle.ts';
+import {always, error, most, rule, status} from '../support/rows.ts';
+import {earlierTag, putRelease, smallTag} from '../support/small-release.ts';
+
+const tagOf = (name: string) => ({
+  kind: 'manifest' as const,
+  repository: `mirror/arcdata/${name}`,
+  tag: smallTag
+});
+/** The last tag of all is refused for good: the others have to go back. */
+const refused = rule({...tagOf('arc-controller'), method: 'PUT'}, status(403), {times: always});
+
+describe('tags go back to what they stood for', () => {
+  test.each<[string, Rule]>([
+    ['503 to one of them', rule({...tagOf('arc-dns'), method: 'PUT'}, status(503), {skip: 1})],
+    [
+      '429 to one of them',
+      rule({...tagOf('arc-dns'), method: 'PUT'}, status(429, {headers: {'Retry-After': '1'}}), {
+        skip: 1
+      })
+    ],
+    [
+      'answers that take their time',
+      rule({kind: 'manifest', method: 'GET'}, {effect: 'delay', ms: 2600}, {times: always})
+    ]
+  ])(
+    'in spite of %s',
+    async (name, fault) => {
+      const row = {id: 'back', name, target: [refused, fault], end: {refused: ['arc-controller']}};
+      expect(await play(row, 'previous')).toEqual([]);
+    },
+    60_000
+  );
+
+  test('and that one never moved is not told otherwise', async () => {
+    const findings = await play(
+      {
+        id: 'told',
+        name: 'the last tag is refused',
+        target: [refused],
+        end: {refused: ['arc-controller', 'all of it is there, but not all tags could be set']},
+        also: (_world, run) => {
+          const told = tellOf(run);
+          return /could not be made to go back|are missing/.test(told) ? [told] : [];
+        }
+      },
+      'previous'
+    );
+    expect(findings).toEqual([]);
+  });
+
+  test('and where that fails, the images say so, each for itself, and so does changed', async () => {
+    const findings = await play({
+      id: 'left',
+      name: 'the target had nothing, so that nothing can be put back',
+      target: [refused],
+      end: {refused: ['could not be made to go back']},
+      also: (_world, run) => {
+        const [only] = run.record.releases;
+        const dns = only?.images.find(({name}) => name === 'arc-dns')?.error;
+        const controller = only?.images.find(({name}) => name === 'arc-controller')?.error;
+        return [
+          ...(only?.changed === true ? [] : ['changed is not told']),
+          ...(controller?.status === 403 ? [] : [`arc-controller: ${String(controller?.message)}`]),
+          ...(dns?.message.startsWith('mirror/arcdata/arc-dns is there without its tag') === true
+            ? []
+            : [`arc-dns: ${String(dns?.message)}`])
+        ];
+      }
+    });
+    expect(findings).toEqual([]);
+  });
+});
+
+test('a list of tags that breaks off is no list: the newest may be in the rest', async () => {
+  const part = JSON.stringify({name: 'x', tags: [earlierTag]});
+  const next = '</v2/arcdata/arc-controller/tags/list?n=1000&last=a>; rel="next"';
+  const findings = await play({
+    id: 'page',
+    name: '404 to the second page, once',
+    end: 'complete',
+    inputs: {'source-tag': 'latest'},
+    prepare: ({source}) => {
+      putRelease(source.store, 'arcdata', previous, earlierTag);
+    },
+    source: [
+      rule({kind: 'tags'}, {effect: 'substitute', body: part}),
+      rule({kind: 'tags'}, {effect: 'headers', set: {Link: next}}),
+      rule({kind: 'tags'}, status(404, {body: error('NAME_UNKNOWN')}), {skip: 1})
+    ],
+    also: (_world, run) => run.record.releases.map(({tag}) => tag).filter(tag => tag !== smallTag)
+  });
+  expect(findings).toEqual([]);
+});
+
+test.each([true, false])(
+  'a second release waits for its own commits where only committed layers are mounted (known: %s)',
+  async known => {
+    const digest = encodeURIComponent(release.base.digest);
+    const findings = await play({
+      id: 'committed',
+      name: 'two releases at once',
+      end: 'complete',
+      targetOptions: {character: {mount: 'committed'}},
+      network: {quirks: name => ({...quirksOf(name), mountsCommittedOnly: known})},
+      inputs: {'source-tag': `${earlierTag}\n${smallTag}`},
+      prepare: ({source}) => {
+        putRelease(source.store, 'arcdata', previous, earlierTag);
+      },
+      target: [
+        rule(
+          {kind: 'manifest', method: 'PUT', repository: 'mirror/arcdata/arc-bootstrapper'},
+          {effect: 'delay', ms: 500},
+          {times: always}
+        )
+      ],
+      also: ({target}) =>
+        most(
+          1,
+          'uploads of the base',
+          target.requests.filter(
+            ({kind, method, query}) =>
+              kind === 'upload' && method === 'PUT' && query.includes(digest)
+          ).length
+        )
+    });
+    expect(findings).toEqual([]);
+  }
+);
+
+test('a registry that wants chunks larger than any blob gets it whole', async () => {
+  const findings = await play({
+    id: 'chunk',
+    name: 'OCI-Chunk-Min-Length beyond reason',
+    target: [
+      rule(
+        {kind: ['upload', 'mount'], method: 'POST'},
+        {effect: 'headers', set: {'OCI-Chunk-Min-Length': '2000000000'}},
+        {times: always}
+      )
+    ],
+    end: 'complete'
+  });
+  expect(findings).toEqual([]);
+});
