@@ -356,6 +356,11 @@ describe('flags that would do nothing', () => {
     expect(mistakes('verify', '--engine=docker', '--publish=false', '--images=arc-dns')).toEqual([
       'verify has no use for --engine, --publish; leave it out'
     ]);
+    expect(mistakes('demo', '--target-password-stdin')).toEqual([
+      'demo has no use for --target-password-stdin; leave it out'
+    ]);
+    const [coming] = mistakes('verify', '--source-tag=catch-up', '--target-repository=arcdata');
+    expect(coming).toMatch(/^verify has nothing to compare with catch-up/);
     expect(mistakes('demo', '--json', '--yes')).toEqual([]);
     expect(mistakes('help', '--dry-run')).toEqual([]);
   });

@@ -38428,6 +38428,18 @@ function kindOf(error) {
     return typeof fault === 'string' ? `${known}/${fault}` : known;
 }
 /**
+ * The failure of an image whose own tag was not refused: a tag that cannot be set is a failure of each
+ * image whose tag was to be moved with it.
+ * @param repository the image's, at the target
+ */
+function untagged(repository, error) {
+    if (!(error instanceof registry_error/* RegistryError */.gl) || error.repository === undefined)
+        return error;
+    if (error.repository === repository)
+        return error;
+    return new MirrorError(`${repository} is there without its tag, since that of ${error.repository} could not be set`, undefined, { fault: 'half' });
+}
+/**
  * A release that is not whole is not published.
  * @param left where all had arrived and not all tags could be set: the images whose tags were moved, and
  *   could not be put back
@@ -40286,7 +40298,6 @@ function isHopeless(error) {
 
 
 
-
 /** Few enough to leave the connections to what travels; a round trip of 100 ms still makes 160 a second. */
 const looksAtOnce = 16;
 const present = Promise.resolve('present');
@@ -40295,10 +40306,8 @@ class Mirror {
     #options;
     #transfer;
     #landed = new Set();
-    /** Images whose tags were moved, and could not be put back. */
-    #left = [];
-    /** All of the last release had arrived. */
-    #tagging = false;
+    /** Where all had arrived: images whose tags were moved, and could not be put back. */
+    #left;
     #stop = new AbortController();
     #signal;
     constructor(options) {
@@ -40314,7 +40323,7 @@ class Mirror {
      */
     async release(release) {
         const { target, lanes, publish, last } = this.#options;
-        this.#tagging = false;
+        this.#left = undefined;
         for (const { image, standing } of release.images) {
             for (const digest of standing.manifests)
                 this.#landed.add(pair(image.target.repository, digest));
@@ -40335,7 +40344,7 @@ class Mirror {
         const failed = brought.filter(({ error }) => error !== undefined);
         if (!publish || failed.length > 0)
             return this.#result(release, brought, { published: false, changed: false });
-        this.#tagging = true;
+        this.#left = [];
         try {
             const known = await this.#recall(brought);
             const planned = known.map(one => one.planned);
@@ -40408,26 +40417,18 @@ class Mirror {
         const failed = images.filter(({ status }) => status === 'failed').map(({ name }) => name);
         return published || (!this.#options.publish && failed.length === 0)
             ? undefined
-            : refuseHalf(tag, failed, this.#tagging ? this.#left : undefined);
+            : refuseHalf(tag, failed, this.#left);
     }
     #result({ tag, targetTag, missing }, brought, end) {
         const { source, target } = this.#options;
         const images = brought.map(({ planned, bytes, error, milliseconds }) => {
-            const failure = error ?? (planned.complete ? undefined : untagged(planned, end.error));
+            const failure = error ??
+                (planned.complete ? undefined : untagged(planned.image.target.repository, end.error));
             const status = failure === undefined ? statusOf(bytes, planned, end.published) : 'failed';
             return imageResult(planned, { source: source.name, target: target.name }, { status, bytes, milliseconds, error: failure });
         });
         return { tag, targetTag, missing, images, published: end.published, changed: end.changed };
     }
-}
-/** A tag that could not be set is a failure of each image whose tag was to be moved with it. */
-function untagged({ image }, error) {
-    const { repository } = image.target;
-    if (!(error instanceof registry_error/* RegistryError */.gl) || error.repository === undefined)
-        return error;
-    if (error.repository === repository)
-        return error;
-    return new MirrorError(`${repository} is there without its tag, since that of ${error.repository} could not be set`, undefined, { fault: 'half' });
 }
 function statusOf({ copied, mounted }, { standing, image }, published) {
     const moved = copied + mounted > 0 || standing.tagged !== image.root.descriptor.digest;
@@ -41500,7 +41501,8 @@ async function collect(registry, list) {
                     return undefined;
                 // A part of the list is no list: what is newest may be in the rest.
                 throw new registry_error/* RegistryError */.gl('server', `${registry.name}: the list of ${key} breaks off (404)`, {
-                    ...{ host: registry.name, method: 'GET', path: url.pathname, status: answer.status }
+                    ...{ host: registry.name, method: 'GET', path: url.pathname, status: answer.status },
+                    advice: 'The next page that it names is not there: look at the registry, and at what stands between.'
                 });
             }
             const place = { host: registry.name, method: 'GET', path: url.pathname };
@@ -41678,7 +41680,8 @@ const imageShare = 3;
  * client gives them their own tags, in the order that a release is published in.
  */
 class DockerEngine {
-    #left = [];
+    /** Where all had arrived: images whose tags were moved, and could not be put back. */
+    #left;
     #options;
     #stop = new AbortController();
     #signal;
@@ -41723,16 +41726,22 @@ class DockerEngine {
      */
     async release(release) {
         const due = release.images.filter(({ complete }) => !complete);
+        this.#left = undefined;
         try {
             const arrived = await this.#bring(due);
             if (arrived.some(({ error }) => error !== undefined))
                 return this.#result(release, arrived);
+            this.#left = [];
             try {
                 const changed = await this.#publish(arrived);
                 return this.#result(release, arrived, { published: true, changed });
             }
             catch (error) {
-                return this.#result(release, arrived.map(one => ({ ...one, error })));
+                const changed = this.#left.length > 0;
+                return this.#result(release, arrived.map(one => ({
+                    ...one,
+                    error: untagged(one.planned.image.target.repository, error)
+                })), { published: false, changed });
             }
         }
         finally {

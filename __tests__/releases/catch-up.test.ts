@@ -42,6 +42,17 @@ function expectInOrder(tags: readonly string[]): void {
   }
 }
 
+test.each([
+  ['taken out by name', {images: '-arc-monitor-telegraf'}],
+  ['named one by one', {images: 'arc-controller\narc-dns'}]
+])('where images are %s, the others keep no release from being complete', async (_, images) => {
+  expect((await world.mirror('1.44', images)).record.failure).toBeUndefined();
+  const {record} = await world.mirror('catch-up', images);
+  expect(record.failure).toBeUndefined();
+  expect(record.releases.map(({tag}) => tag)).toEqual(later.filter(tag => tag >= 'v1.45'));
+  expect((await world.mirror('catch-up', images)).record.releases).toEqual([]);
+});
+
 test('six releases come in order, and then none', async () => {
   expect([first, newest, later.length]).toEqual(['v1.40.0_2025-08-12', 'v1.46.0_2026-05-12', 6]);
   expect((await world.mirror('1.40')).record.failure).toBeUndefined();

@@ -303,12 +303,6 @@ describe('what is not as it should be is named', () => {
 });
 
 describe('nothing to verify is not success', () => {
-  test('where the request chooses no release', async () => {
-    const {exitCode, report} = await verify([...places(), '--source-tag=catch-up']);
-    expect({exitCode, outcome: report.outcome}).toEqual({exitCode: 1, outcome: 'nothing'});
-    expect(report.message).toMatch(/^Nothing was verified at /);
-  });
-
   test('where the lock file has none', async () => {
     const file = await writeLock();
     await writeFile(lock, JSON.stringify({...file, releases: []}));

@@ -12328,14 +12328,14 @@ __nccwpck_require__.d(__webpack_exports__, {
 var external_node_events_ = __nccwpck_require__(8474);
 // EXTERNAL MODULE: ./src/registry/blobs.ts
 var registry_blobs = __nccwpck_require__(5079);
-// EXTERNAL MODULE: ./src/registry/error.ts
-var registry_error = __nccwpck_require__(3269);
 // EXTERNAL MODULE: ./src/registry/manifests.ts
 var registry_manifests = __nccwpck_require__(1);
 // EXTERNAL MODULE: ./src/mirror/error.ts
 var mirror_error = __nccwpck_require__(5913);
 // EXTERNAL MODULE: ./src/mirror/plan.ts
 var mirror_plan = __nccwpck_require__(4236);
+// EXTERNAL MODULE: ./src/registry/error.ts
+var registry_error = __nccwpck_require__(3269);
 // EXTERNAL MODULE: ./src/registry/referrers.ts
 var referrers = __nccwpck_require__(9191);
 // EXTERNAL MODULE: ./src/oci/descriptor.ts
@@ -13605,7 +13605,6 @@ function isHopeless(error) {
 
 
 
-
 /** Few enough to leave the connections to what travels; a round trip of 100 ms still makes 160 a second. */
 const looksAtOnce = 16;
 const present = Promise.resolve('present');
@@ -13614,10 +13613,8 @@ class Mirror {
     #options;
     #transfer;
     #landed = new Set();
-    /** Images whose tags were moved, and could not be put back. */
-    #left = [];
-    /** All of the last release had arrived. */
-    #tagging = false;
+    /** Where all had arrived: images whose tags were moved, and could not be put back. */
+    #left;
     #stop = new AbortController();
     #signal;
     constructor(options) {
@@ -13633,7 +13630,7 @@ class Mirror {
      */
     async release(release) {
         const { target, lanes, publish, last } = this.#options;
-        this.#tagging = false;
+        this.#left = undefined;
         for (const { image, standing } of release.images) {
             for (const digest of standing.manifests)
                 this.#landed.add((0,mirror_plan/* pair */.V2)(image.target.repository, digest));
@@ -13654,7 +13651,7 @@ class Mirror {
         const failed = brought.filter(({ error }) => error !== undefined);
         if (!publish || failed.length > 0)
             return this.#result(release, brought, { published: false, changed: false });
-        this.#tagging = true;
+        this.#left = [];
         try {
             const known = await this.#recall(brought);
             const planned = known.map(one => one.planned);
@@ -13727,26 +13724,18 @@ class Mirror {
         const failed = images.filter(({ status }) => status === 'failed').map(({ name }) => name);
         return published || (!this.#options.publish && failed.length === 0)
             ? undefined
-            : (0,mirror_error/* refuseHalf */.C4)(tag, failed, this.#tagging ? this.#left : undefined);
+            : (0,mirror_error/* refuseHalf */.C4)(tag, failed, this.#left);
     }
     #result({ tag, targetTag, missing }, brought, end) {
         const { source, target } = this.#options;
         const images = brought.map(({ planned, bytes, error, milliseconds }) => {
-            const failure = error ?? (planned.complete ? undefined : untagged(planned, end.error));
+            const failure = error ??
+                (planned.complete ? undefined : (0,mirror_error/* untagged */.GV)(planned.image.target.repository, end.error));
             const status = failure === undefined ? statusOf(bytes, planned, end.published) : 'failed';
             return imageResult(planned, { source: source.name, target: target.name }, { status, bytes, milliseconds, error: failure });
         });
         return { tag, targetTag, missing, images, published: end.published, changed: end.changed };
     }
-}
-/** A tag that could not be set is a failure of each image whose tag was to be moved with it. */
-function untagged({ image }, error) {
-    const { repository } = image.target;
-    if (!(error instanceof registry_error/* RegistryError */.gl) || error.repository === undefined)
-        return error;
-    if (error.repository === repository)
-        return error;
-    return new mirror_error/* MirrorError */.En(`${repository} is there without its tag, since that of ${error.repository} could not be set`, undefined, { fault: 'half' });
 }
 function statusOf({ copied, mounted }, { standing, image }, published) {
     const moved = copied + mounted > 0 || standing.tagged !== image.root.descriptor.digest;
@@ -14673,7 +14662,8 @@ const imageShare = 3;
  * client gives them their own tags, in the order that a release is published in.
  */
 class DockerEngine {
-    #left = [];
+    /** Where all had arrived: images whose tags were moved, and could not be put back. */
+    #left;
     #options;
     #stop = new AbortController();
     #signal;
@@ -14718,16 +14708,22 @@ class DockerEngine {
      */
     async release(release) {
         const due = release.images.filter(({ complete }) => !complete);
+        this.#left = undefined;
         try {
             const arrived = await this.#bring(due);
             if (arrived.some(({ error }) => error !== undefined))
                 return this.#result(release, arrived);
+            this.#left = [];
             try {
                 const changed = await this.#publish(arrived);
                 return this.#result(release, arrived, { published: true, changed });
             }
             catch (error) {
-                return this.#result(release, arrived.map(one => ({ ...one, error })));
+                const changed = this.#left.length > 0;
+                return this.#result(release, arrived.map(one => ({
+                    ...one,
+                    error: (0,mirror_error/* untagged */.GV)(one.planned.image.target.repository, error)
+                })), { published: false, changed });
             }
         }
         finally {
@@ -15988,6 +15984,7 @@ async function main(settings, stage) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   C4: () => (/* binding */ refuseHalf),
 /* harmony export */   En: () => (/* binding */ MirrorError),
+/* harmony export */   GV: () => (/* binding */ untagged),
 /* harmony export */   g5: () => (/* binding */ failureOf)
 /* harmony export */ });
 /* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4192);
@@ -16032,6 +16029,18 @@ function kindOf(error) {
     const { name, fault } = error;
     const known = typeof name === 'string' ? name : 'Error';
     return typeof fault === 'string' ? `${known}/${fault}` : known;
+}
+/**
+ * The failure of an image whose own tag was not refused: a tag that cannot be set is a failure of each
+ * image whose tag was to be moved with it.
+ * @param repository the image's, at the target
+ */
+function untagged(repository, error) {
+    if (!(error instanceof _registry_error_js__WEBPACK_IMPORTED_MODULE_0__/* .RegistryError */ .gl) || error.repository === undefined)
+        return error;
+    if (error.repository === repository)
+        return error;
+    return new MirrorError(`${repository} is there without its tag, since that of ${error.repository} could not be set`, undefined, { fault: 'half' });
 }
 /**
  * A release that is not whole is not published.
@@ -17885,7 +17894,8 @@ async function collect(registry, list) {
                     return undefined;
                 // A part of the list is no list: what is newest may be in the rest.
                 throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .RegistryError */ .gl('server', `${registry.name}: the list of ${key} breaks off (404)`, {
-                    ...{ host: registry.name, method: 'GET', path: url.pathname, status: answer.status }
+                    ...{ host: registry.name, method: 'GET', path: url.pathname, status: answer.status },
+                    advice: 'The next page that it names is not there: look at the registry, and at what stands between.'
                 });
             }
             const place = { host: registry.name, method: 'GET', path: url.pathname };

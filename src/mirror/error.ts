@@ -56,6 +56,21 @@ function kindOf(error: unknown): string {
 }
 
 /**
+ * The failure of an image whose own tag was not refused: a tag that cannot be set is a failure of each
+ * image whose tag was to be moved with it.
+ * @param repository the image's, at the target
+ */
+export function untagged(repository: string, error: unknown): unknown {
+  if (!(error instanceof RegistryError) || error.repository === undefined) return error;
+  if (error.repository === repository) return error;
+  return new MirrorError(
+    `${repository} is there without its tag, since that of ${error.repository} could not be set`,
+    undefined,
+    {fault: 'half'}
+  );
+}
+
+/**
  * A release that is not whole is not published.
  * @param left where all had arrived and not all tags could be set: the images whose tags were moved, and
  *   could not be put back

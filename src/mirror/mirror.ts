@@ -4,10 +4,9 @@ import type {Log} from '../log.ts';
 import type {Digest} from '../oci/digest.ts';
 import type {RegistryName} from '../oci/reference.ts';
 import {hasBlob, type Presence} from '../registry/blobs.ts';
-import {RegistryError} from '../registry/error.ts';
 import {resolveManifest} from '../registry/manifests.ts';
 import type {Registry} from '../registry/registry.ts';
-import {failureOf, MirrorError, refuseHalf} from './error.ts';
+import {failureOf, refuseHalf, untagged} from './error.ts';
 import {pair, type PlannedImage} from './plan.ts';
 import {commitImage, pushTags} from './publish.ts';
 import {proveChecks} from './proof.ts';
@@ -48,10 +47,8 @@ export class Mirror {
   readonly #options: MirrorOptions;
   readonly #transfer: Transfer;
   readonly #landed = new Set<string>();
-  /** Images whose tags were moved, and could not be put back. */
-  #left: readonly string[] = [];
-  /** All of the last release had arrived. */
-  #tagging = false;
+  /** Where all had arrived: images whose tags were moved, and could not be put back. */
+  #left: readonly string[] | undefined;
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
 
@@ -69,7 +66,7 @@ export class Mirror {
    */
   async release(release: PlannedRelease): Promise<ReleaseResult> {
     const {target, lanes, publish, last} = this.#options;
-    this.#tagging = false;
+    this.#left = undefined;
     for (const {image, standing} of release.images) {
       for (const digest of standing.manifests)
         this.#landed.add(pair(image.target.repository, digest));
@@ -94,7 +91,7 @@ export class Mirror {
     const failed = brought.filter(({error}) => error !== undefined);
     if (!publish || failed.length > 0)
       return this.#result(release, brought, {published: false, changed: false});
-    this.#tagging = true;
+    this.#left = [];
     try {
       const known = await this.#recall(brought);
       const planned = known.map(one => one.planned);
@@ -169,7 +166,7 @@ export class Mirror {
     const failed = images.filter(({status}) => status === 'failed').map(({name}) => name);
     return published || (!this.#options.publish && failed.length === 0)
       ? undefined
-      : refuseHalf(tag, failed, this.#tagging ? this.#left : undefined);
+      : refuseHalf(tag, failed, this.#left);
   }
 
   #result(
@@ -179,7 +176,9 @@ export class Mirror {
   ): ReleaseResult {
     const {source, target} = this.#options;
     const images = brought.map(({planned, bytes, error, milliseconds}) => {
-      const failure = error ?? (planned.complete ? undefined : untagged(planned, end.error));
+      const failure =
+        error ??
+        (planned.complete ? undefined : untagged(planned.image.target.repository, end.error));
       const status = failure === undefined ? statusOf(bytes, planned, end.published) : 'failed';
       return imageResult(
         planned,
@@ -189,18 +188,6 @@ export class Mirror {
     });
     return {tag, targetTag, missing, images, published: end.published, changed: end.changed};
   }
-}
-
-/** A tag that could not be set is a failure of each image whose tag was to be moved with it. */
-function untagged({image}: PlannedImage, error: unknown): unknown {
-  const {repository} = image.target;
-  if (!(error instanceof RegistryError) || error.repository === undefined) return error;
-  if (error.repository === repository) return error;
-  return new MirrorError(
-    `${repository} is there without its tag, since that of ${error.repository} could not be set`,
-    undefined,
-    {fault: 'half'}
-  );
 }
 
 function statusOf(

@@ -59,7 +59,9 @@ export async function collect(registry: Registry, list: List): Promise<string[] 
             'server',
             `${registry.name}: the list of ${key} breaks off (404)`,
             {
-              ...{host: registry.name, method: 'GET', path: url.pathname, status: answer.status}
+              ...{host: registry.name, method: 'GET', path: url.pathname, status: answer.status},
+              advice:
+                'The next page that it names is not there: look at the registry, and at what stands between.'
             }
           );
         }

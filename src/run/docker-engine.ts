@@ -4,7 +4,7 @@ import type {Settings} from '../inputs.ts';
 import {checkSpace} from '../docker/daemon.ts';
 import {foresee, mirrorImageByDocker, stagingTag} from '../docker/engine.ts';
 import {DockerError} from '../docker/error.ts';
-import {failureOf, MirrorError, refuseHalf} from '../mirror/error.ts';
+import {failureOf, MirrorError, refuseHalf, untagged} from '../mirror/error.ts';
 import type {Image, Node} from '../mirror/graph.ts';
 import type {MirrorOptions, PlannedRelease} from '../mirror/mirror.ts';
 import type {Plan, PlannedImage} from '../mirror/plan.ts';
@@ -50,7 +50,8 @@ interface Arrived {
  * client gives them their own tags, in the order that a release is published in.
  */
 export class DockerEngine {
-  #left: readonly string[] = [];
+  /** Where all had arrived: images whose tags were moved, and could not be put back. */
+  #left: readonly string[] | undefined;
   readonly #options: DockerEngineOptions;
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
@@ -102,16 +103,23 @@ export class DockerEngine {
    */
   async release(release: PlannedRelease): Promise<ReleaseResult> {
     const due = release.images.filter(({complete}) => !complete);
+    this.#left = undefined;
     try {
       const arrived = await this.#bring(due);
       if (arrived.some(({error}) => error !== undefined)) return this.#result(release, arrived);
+      this.#left = [];
       try {
         const changed = await this.#publish(arrived);
         return this.#result(release, arrived, {published: true, changed});
       } catch (error) {
+        const changed = this.#left.length > 0;
         return this.#result(
           release,
-          arrived.map(one => ({...one, error}))
+          arrived.map(one => ({
+            ...one,
+            error: untagged(one.planned.image.target.repository, error)
+          })),
+          {published: false, changed}
         );
       }
     } finally {
