@@ -36407,7 +36407,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _docker_install_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(4986);
 /* harmony import */ var _inputs_error_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1551);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(766);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(2416);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(7925);
 /* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(6661);
 /* harmony import */ var _report_actions_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(8886);
 /* harmony import */ var _report_help_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(9491);
@@ -37771,7 +37771,7 @@ class Refusal extends Error {
 
 /***/ }),
 
-/***/ 2416:
+/***/ 7925:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -38661,6 +38661,23 @@ function entryOf({ descriptor, bytes }) {
     };
 }
 
+;// CONCATENATED MODULE: ./src/mirror/own-time.ts
+/**
+ * A signal for what is put right when the work has ended, however it ended: the run's own may be aborted
+ * by then. Once the run is cancelled there is little time left, also where that comes in the midst of it.
+ */
+function ownTime(run, { usual, cancelled }) {
+    if (run.aborted)
+        return AbortSignal.timeout(cancelled);
+    const late = new AbortController();
+    run.addEventListener('abort', () => {
+        setTimeout(() => {
+            late.abort(run.reason);
+        }, cancelled).unref();
+    }, { once: true });
+    return AbortSignal.any([AbortSignal.timeout(usual), late.signal]);
+}
+
 ;// CONCATENATED MODULE: ./src/mirror/offer.ts
 
 
@@ -38816,6 +38833,7 @@ async function proveChecks(target, images, landed, signal) {
 }
 
 ;// CONCATENATED MODULE: ./src/mirror/publish.ts
+
 
 
 
@@ -39002,16 +39020,15 @@ async function readBack({ image }, { target, signal }) {
         await target.recover(patience, late, signal);
     }
 }
-/** How long tags are put back, in milliseconds: a passing fault is no reason to leave one. */
+/** How long tags are put back: a passing fault is no reason to leave one. */
 const restoreTime = { usual: 120_000, cancelled: 5000 };
 /**
  * Best effort: a tag that stood for another image goes back to it, unless another run has moved it
  * since. New tags cannot be taken away.
  * @returns the images whose tags stay where they were moved to, as far as anyone can tell
  */
-async function restore(moved, { target, slots, signal: ended }) {
-    // Of its own: the run's may be what ended the publishing, and then there is little time left.
-    const signal = AbortSignal.timeout(ended.aborted ? restoreTime.cancelled : restoreTime.usual);
+async function restore(moved, { target, slots, signal: run }) {
+    const signal = ownTime(run, restoreTime);
     const left = [];
     const back = async ({ image, standing }) => {
         const { repository, tag } = image.target;
@@ -41616,16 +41633,16 @@ async function removeTag(registry, repository, tag, signal) {
 ;// CONCATENATED MODULE: ./src/run/staging.ts
 
 
-/** For all of them, in milliseconds; after a cancel there is little time. */
-const usualTime = 120_000;
-const cancelledTime = 4_000;
+
+/** For all of them. */
+const removalTime = { usual: 120_000, cancelled: 4_000 };
 /**
  * Takes the staging tags away, one after the other, as far as the registry lets that be done; what
  * stays is said. A registry was seen to delete the manifest with any of its tags: then the tag that
  * counts is put back at once, and the other staging tags stay. Never throws.
  */
 async function removeStaging({ target, log, signal }, staged, tag) {
-    const limit = AbortSignal.timeout(signal.aborted ? cancelledTime : usualTime);
+    const limit = ownTime(signal, removalTime);
     let removed = 0;
     let harm = '';
     try {
@@ -42001,6 +42018,8 @@ const deepest = 4;
 const mostManifests = 2000;
 /** The most bytes of all of them, by what their indexes say: they are kept until they are put. */
 const largestTotal = 16 * 1024 * 1024;
+/** What to do about one that has more than anybody's. */
+const odd = 'No image is like that: look at the source, or leave it out with -name in images.';
 /**
  * Reads what is below an image's root, by digest: the tag was read once, when the root was fetched,
  * so one that moves meanwhile cannot mix two images.
@@ -42017,7 +42036,7 @@ async function readImage(source, request, fetched, { slots, signal, referrers })
         if (manifest.kind === 'image')
             return { descriptor, bytes, manifest, children: [] };
         if (depth >= deepest) {
-            throw new MirrorError(`${source.name}/${repository}:${tag} has indexes more than ${deepest} deep`);
+            throw new MirrorError(`${source.name}/${repository}:${tag} has indexes more than ${deepest} deep`, odd);
         }
         const children = await Promise.all(manifest.manifests.map(child => descend(child, depth + 1)));
         return { descriptor, bytes, manifest, children };
@@ -42027,11 +42046,11 @@ async function readImage(source, request, fetched, { slots, signal, referrers })
         if (known !== undefined)
             return known;
         if (nodes.size >= mostManifests) {
-            throw new MirrorError(`${source.name}/${repository}:${tag} has more than ${mostManifests} manifests`);
+            throw new MirrorError(`${source.name}/${repository}:${tag} has more than ${mostManifests} manifests`, odd);
         }
         total += child.size;
         if (total > largestTotal) {
-            throw new MirrorError(`${source.name}/${repository}:${tag} has manifests of more than ${largestTotal} bytes in all`);
+            throw new MirrorError(`${source.name}/${repository}:${tag} has manifests of more than ${largestTotal} bytes in all`, odd);
         }
         const node = slots
             .run(() => getManifest(source, repository, child.digest, signal, child.size))
@@ -45294,14 +45313,18 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
     }
     return { releases: chosen, ...(selection.reason !== undefined && { reason: selection.reason }) };
 }
-/** The newest release at the target of which all core images that are wanted carry the tag. */
+/**
+ * The newest release at the target of which all images carry the tag that have to be there: those that
+ * were named one by one, else the core ones that were not taken out.
+ */
 async function newestComplete({ target }, settings, targetTags, { slots, signal }) {
-    const images = wantedImages(settings);
-    const wanted = (name) => images.kind === 'exactly' ? images.names.includes(name) : !images.remove.includes(name);
+    const { images } = settings;
+    const due = (tag) => images.kind === 'exactly'
+        ? images.names.filter(name => name !== chartArtifact)
+        : (0,catalog/* imageSet */.i)(tag).flatMap(({ name, role }) => role === 'core' && !images.remove.includes(name) ? [name] : []);
     const newestFirst = targetTags.filter(release_tag/* isStable */.MQ).sort((one, other) => (0,release_tag/* compareTags */.bb)(other, one));
     for (const tag of newestFirst) {
-        const core = (0,catalog/* imageSet */.i)(tag).filter(({ name, role }) => role === 'core' && wanted(name));
-        const there = await Promise.all(core.map(({ name }) => slots.run(() => resolveManifest(target, (0,oci_reference/* within */.ux)(settings.target.repository, name), tag, signal))));
+        const there = await Promise.all(due(tag).map(name => slots.run(() => resolveManifest(target, (0,oci_reference/* within */.ux)(settings.target.repository, name), tag, signal))));
         if (there.every(digest => digest !== undefined))
             return tag;
     }

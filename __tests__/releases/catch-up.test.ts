@@ -53,6 +53,15 @@ test.each([
   expect((await world.mirror('catch-up', images)).record.releases).toEqual([]);
 });
 
+test('an image that was named is missed, though it is none that Arc needs', async () => {
+  const images = {images: 'arc-controller\narc-monitor-grafana'};
+  expect((await world.mirror('1.46', images)).record.failure).toBeUndefined();
+  world.target.store.deleteTag(`${mirrored}/arc-monitor-grafana`, newest);
+  expect((await world.mirror('catch-up', images)).record.releases.map(({tag}) => tag)).toEqual([
+    newest
+  ]);
+});
+
 test('six releases come in order, and then none', async () => {
   expect([first, newest, later.length]).toEqual(['v1.40.0_2025-08-12', 'v1.46.0_2026-05-12', 6]);
   expect((await world.mirror('1.40')).record.failure).toBeUndefined();

@@ -5143,7 +5143,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _inputs_error_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(1551);
 /* harmony import */ var _inputs_given_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(2604);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(6754);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(3232);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(8829);
 /* harmony import */ var _report_help_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(9491);
 /* harmony import */ var _report_terminal_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(7825);
 /* harmony import */ var _report_verdict_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(687);
@@ -8434,8 +8434,8 @@ class LayerMaker {
 var given = __nccwpck_require__(2604);
 // EXTERNAL MODULE: ./src/inputs.ts + 8 modules
 var inputs = __nccwpck_require__(6754);
-// EXTERNAL MODULE: ./src/main.ts + 30 modules
-var main = __nccwpck_require__(3232);
+// EXTERNAL MODULE: ./src/main.ts + 31 modules
+var main = __nccwpck_require__(8829);
 // EXTERNAL MODULE: ./src/report/verdict.ts
 var verdict = __nccwpck_require__(687);
 ;// CONCATENATED MODULE: ./src/cli/demo.ts
@@ -12315,7 +12315,7 @@ function isInputName(text) {
 
 /***/ }),
 
-/***/ 3232:
+/***/ 8829:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -12338,6 +12338,23 @@ var mirror_plan = __nccwpck_require__(4236);
 var registry_error = __nccwpck_require__(3269);
 // EXTERNAL MODULE: ./src/registry/referrers.ts
 var referrers = __nccwpck_require__(9191);
+;// CONCATENATED MODULE: ./src/mirror/own-time.ts
+/**
+ * A signal for what is put right when the work has ended, however it ended: the run's own may be aborted
+ * by then. Once the run is cancelled there is little time left, also where that comes in the midst of it.
+ */
+function ownTime(run, { usual, cancelled }) {
+    if (run.aborted)
+        return AbortSignal.timeout(cancelled);
+    const late = new AbortController();
+    run.addEventListener('abort', () => {
+        setTimeout(() => {
+            late.abort(run.reason);
+        }, cancelled).unref();
+    }, { once: true });
+    return AbortSignal.any([AbortSignal.timeout(usual), late.signal]);
+}
+
 // EXTERNAL MODULE: ./src/oci/descriptor.ts
 var oci_descriptor = __nccwpck_require__(7592);
 ;// CONCATENATED MODULE: ./src/mirror/offer.ts
@@ -12495,6 +12512,7 @@ async function proveChecks(target, images, landed, signal) {
 }
 
 ;// CONCATENATED MODULE: ./src/mirror/publish.ts
+
 
 
 
@@ -12681,16 +12699,15 @@ async function readBack({ image }, { target, signal }) {
         await target.recover(patience, late, signal);
     }
 }
-/** How long tags are put back, in milliseconds: a passing fault is no reason to leave one. */
+/** How long tags are put back: a passing fault is no reason to leave one. */
 const restoreTime = { usual: 120_000, cancelled: 5000 };
 /**
  * Best effort: a tag that stood for another image goes back to it, unless another run has moved it
  * since. New tags cannot be taken away.
  * @returns the images whose tags stay where they were moved to, as far as anyone can tell
  */
-async function restore(moved, { target, slots, signal: ended }) {
-    // Of its own: the run's may be what ended the publishing, and then there is little time left.
-    const signal = AbortSignal.timeout(ended.aborted ? restoreTime.cancelled : restoreTime.usual);
+async function restore(moved, { target, slots, signal: run }) {
+    const signal = ownTime(run, restoreTime);
     const left = [];
     const back = async ({ image, standing }) => {
         const { repository, tag } = image.target;
@@ -14598,16 +14615,16 @@ var tags = __nccwpck_require__(7906);
 ;// CONCATENATED MODULE: ./src/run/staging.ts
 
 
-/** For all of them, in milliseconds; after a cancel there is little time. */
-const usualTime = 120_000;
-const cancelledTime = 4_000;
+
+/** For all of them. */
+const removalTime = { usual: 120_000, cancelled: 4_000 };
 /**
  * Takes the staging tags away, one after the other, as far as the registry lets that be done; what
  * stays is said. A registry was seen to delete the manifest with any of its tags: then the tag that
  * counts is put back at once, and the other staging tags stay. Never throws.
  */
 async function removeStaging({ target, log, signal }, staged, tag) {
-    const limit = AbortSignal.timeout(signal.aborted ? cancelledTime : usualTime);
+    const limit = ownTime(signal, removalTime);
     let removed = 0;
     let harm = '';
     try {
@@ -24087,14 +24104,18 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
     }
     return { releases: chosen, ...(selection.reason !== undefined && { reason: selection.reason }) };
 }
-/** The newest release at the target of which all core images that are wanted carry the tag. */
+/**
+ * The newest release at the target of which all images carry the tag that have to be there: those that
+ * were named one by one, else the core ones that were not taken out.
+ */
 async function newestComplete({ target }, settings, targetTags, { slots, signal }) {
-    const images = (0,run_roots/* wantedImages */.m)(settings);
-    const wanted = (name) => images.kind === 'exactly' ? images.names.includes(name) : !images.remove.includes(name);
+    const { images } = settings;
+    const due = (tag) => images.kind === 'exactly'
+        ? images.names.filter(name => name !== resolve/* chartArtifact */.DZ)
+        : (0,release_catalog/* imageSet */.i)(tag).flatMap(({ name, role }) => role === 'core' && !images.remove.includes(name) ? [name] : []);
     const newestFirst = targetTags.filter(tag/* isStable */.MQ).sort((one, other) => (0,tag/* compareTags */.bb)(other, one));
     for (const tag of newestFirst) {
-        const core = (0,release_catalog/* imageSet */.i)(tag).filter(({ name, role }) => role === 'core' && wanted(name));
-        const there = await Promise.all(core.map(({ name }) => slots.run(() => (0,manifests/* resolveManifest */.K9)(target, (0,reference/* within */.ux)(settings.target.repository, name), tag, signal))));
+        const there = await Promise.all(due(tag).map(name => slots.run(() => (0,manifests/* resolveManifest */.K9)(target, (0,reference/* within */.ux)(settings.target.repository, name), tag, signal))));
         if (there.every(digest => digest !== undefined))
             return tag;
     }
@@ -24139,6 +24160,8 @@ const deepest = 4;
 const mostManifests = 2000;
 /** The most bytes of all of them, by what their indexes say: they are kept until they are put. */
 const largestTotal = 16 * 1024 * 1024;
+/** What to do about one that has more than anybody's. */
+const odd = 'No image is like that: look at the source, or leave it out with -name in images.';
 /**
  * Reads what is below an image's root, by digest: the tag was read once, when the root was fetched,
  * so one that moves meanwhile cannot mix two images.
@@ -24155,7 +24178,7 @@ async function readImage(source, request, fetched, { slots, signal, referrers })
         if (manifest.kind === 'image')
             return { descriptor, bytes, manifest, children: [] };
         if (depth >= deepest) {
-            throw new mirror_error/* MirrorError */.En(`${source.name}/${repository}:${tag} has indexes more than ${deepest} deep`);
+            throw new mirror_error/* MirrorError */.En(`${source.name}/${repository}:${tag} has indexes more than ${deepest} deep`, odd);
         }
         const children = await Promise.all(manifest.manifests.map(child => descend(child, depth + 1)));
         return { descriptor, bytes, manifest, children };
@@ -24165,11 +24188,11 @@ async function readImage(source, request, fetched, { slots, signal, referrers })
         if (known !== undefined)
             return known;
         if (nodes.size >= mostManifests) {
-            throw new mirror_error/* MirrorError */.En(`${source.name}/${repository}:${tag} has more than ${mostManifests} manifests`);
+            throw new mirror_error/* MirrorError */.En(`${source.name}/${repository}:${tag} has more than ${mostManifests} manifests`, odd);
         }
         total += child.size;
         if (total > largestTotal) {
-            throw new mirror_error/* MirrorError */.En(`${source.name}/${repository}:${tag} has manifests of more than ${largestTotal} bytes in all`);
+            throw new mirror_error/* MirrorError */.En(`${source.name}/${repository}:${tag} has manifests of more than ${largestTotal} bytes in all`, odd);
         }
         const node = slots
             .run(() => (0,manifests/* getManifest */.c2)(source, repository, child.digest, signal, child.size))

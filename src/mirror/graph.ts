@@ -46,6 +46,8 @@ const deepest = 4;
 const mostManifests = 2000;
 /** The most bytes of all of them, by what their indexes say: they are kept until they are put. */
 const largestTotal = 16 * 1024 * 1024;
+/** What to do about one that has more than anybody's. */
+const odd = 'No image is like that: look at the source, or leave it out with -name in images.';
 
 /** How an image is read. */
 export interface ReadOptions {
@@ -80,7 +82,8 @@ export async function readImage(
     if (manifest.kind === 'image') return {descriptor, bytes, manifest, children: []};
     if (depth >= deepest) {
       throw new MirrorError(
-        `${source.name}/${repository}:${tag} has indexes more than ${deepest} deep`
+        `${source.name}/${repository}:${tag} has indexes more than ${deepest} deep`,
+        odd
       );
     }
     const children = await Promise.all(manifest.manifests.map(child => descend(child, depth + 1)));
@@ -92,13 +95,15 @@ export async function readImage(
     if (known !== undefined) return known;
     if (nodes.size >= mostManifests) {
       throw new MirrorError(
-        `${source.name}/${repository}:${tag} has more than ${mostManifests} manifests`
+        `${source.name}/${repository}:${tag} has more than ${mostManifests} manifests`,
+        odd
       );
     }
     total += child.size;
     if (total > largestTotal) {
       throw new MirrorError(
-        `${source.name}/${repository}:${tag} has manifests of more than ${largestTotal} bytes in all`
+        `${source.name}/${repository}:${tag} has manifests of more than ${largestTotal} bytes in all`,
+        odd
       );
     }
     const node = slots

@@ -5,6 +5,7 @@ import {getManifest, putManifest, resolveManifest} from '../registry/manifests.t
 import {recordReferrer} from '../registry/referrers.ts';
 import type {Registry} from '../registry/registry.ts';
 import type {Node} from './graph.ts';
+import {ownTime} from './own-time.ts';
 import {pair, type Placement, type PlannedImage} from './plan.ts';
 import {below} from './proof.ts';
 import type {Slots} from './slots.ts';
@@ -251,7 +252,7 @@ async function readBack({image}: PlannedImage, {target, signal}: TagContext): Pr
   }
 }
 
-/** How long tags are put back, in milliseconds: a passing fault is no reason to leave one. */
+/** How long tags are put back: a passing fault is no reason to leave one. */
 const restoreTime = {usual: 120_000, cancelled: 5000};
 
 /**
@@ -261,10 +262,9 @@ const restoreTime = {usual: 120_000, cancelled: 5000};
  */
 async function restore(
   moved: readonly PlannedImage[],
-  {target, slots, signal: ended}: TagContext
+  {target, slots, signal: run}: TagContext
 ): Promise<readonly string[]> {
-  // Of its own: the run's may be what ended the publishing, and then there is little time left.
-  const signal = AbortSignal.timeout(ended.aborted ? restoreTime.cancelled : restoreTime.usual);
+  const signal = ownTime(run, restoreTime);
   const left: string[] = [];
   const back = async ({image, standing}: PlannedImage) => {
     const {repository, tag} = image.target;

@@ -9,7 +9,7 @@ import {listRepositories} from '../registry/catalog.ts';
 import {resolveManifest} from '../registry/manifests.ts';
 import {imageSet} from '../release/catalog.ts';
 import {confusing, refusePreRelease} from '../release/channel.ts';
-import {resolveImages} from '../release/resolve.ts';
+import {chartArtifact, resolveImages} from '../release/resolve.ts';
 import {selectReleases} from '../release/select.ts';
 import {compareTags, isStable} from '../release/tag.ts';
 import type {Registries} from './registries.ts';
@@ -166,21 +166,27 @@ export async function chooseReleases(
   return {releases: chosen, ...(selection.reason !== undefined && {reason: selection.reason})};
 }
 
-/** The newest release at the target of which all core images that are wanted carry the tag. */
+/**
+ * The newest release at the target of which all images carry the tag that have to be there: those that
+ * were named one by one, else the core ones that were not taken out.
+ */
 async function newestComplete(
   {target}: Registries,
   settings: Settings,
   targetTags: readonly string[],
   {slots, signal}: Surroundings
 ): Promise<string | undefined> {
-  const images = wantedImages(settings);
-  const wanted = (name: string) =>
-    images.kind === 'exactly' ? images.names.includes(name) : !images.remove.includes(name);
+  const {images} = settings;
+  const due = (tag: string) =>
+    images.kind === 'exactly'
+      ? images.names.filter(name => name !== chartArtifact)
+      : imageSet(tag).flatMap(({name, role}) =>
+          role === 'core' && !images.remove.includes(name) ? [name] : []
+        );
   const newestFirst = targetTags.filter(isStable).sort((one, other) => compareTags(other, one));
   for (const tag of newestFirst) {
-    const core = imageSet(tag).filter(({name, role}) => role === 'core' && wanted(name));
     const there = await Promise.all(
-      core.map(({name}) =>
+      due(tag).map(name =>
         slots.run(() =>
           resolveManifest(target, within(settings.target.repository, name), tag, signal)
         )

@@ -1,4 +1,5 @@
 import type {MirrorOptions} from '../mirror/mirror.ts';
+import {ownTime} from '../mirror/own-time.ts';
 import {type FetchedManifest, putManifest, resolveManifest} from '../registry/manifests.ts';
 import {removeTag} from '../registry/tags.ts';
 
@@ -14,9 +15,8 @@ export interface Staged {
   };
 }
 
-/** For all of them, in milliseconds; after a cancel there is little time. */
-const usualTime = 120_000;
-const cancelledTime = 4_000;
+/** For all of them. */
+const removalTime = {usual: 120_000, cancelled: 4_000};
 
 /**
  * Takes the staging tags away, one after the other, as far as the registry lets that be done; what
@@ -28,7 +28,7 @@ export async function removeStaging(
   staged: readonly Staged[],
   tag: string
 ): Promise<void> {
-  const limit = AbortSignal.timeout(signal.aborted ? cancelledTime : usualTime);
+  const limit = ownTime(signal, removalTime);
   let removed = 0;
   let harm = '';
   try {
