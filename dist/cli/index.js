@@ -5133,7 +5133,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6760);
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_1___default = /*#__PURE__*/__nccwpck_require__.n(node_path__WEBPACK_IMPORTED_MODULE_1__);
 /* harmony import */ var _cli_arguments_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(9056);
-/* harmony import */ var _cli_demo_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1007);
+/* harmony import */ var _cli_demo_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(109);
 /* harmony import */ var _cli_error_js__WEBPACK_IMPORTED_MODULE_18__ = __nccwpck_require__(2836);
 /* harmony import */ var _cli_help_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(7911);
 /* harmony import */ var _cli_password_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(2437);
@@ -5525,7 +5525,7 @@ function isOwnFlag(name) {
 
 /***/ }),
 
-/***/ 1007:
+/***/ 109:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -6402,7 +6402,7 @@ function decode(path) {
     }
 }
 
-;// CONCATENATED MODULE: ./src/demo/rules.ts
+;// CONCATENATED MODULE: ./src/demo/rule-book.ts
 /** Effects that stand in place of the registry's own answer: one a request. */
 const standalone = new Set([
     'answer',
@@ -8227,9 +8227,69 @@ function crc32(bytes) {
     return (crc ^ -1) >>> 0;
 }
 
+;// CONCATENATED MODULE: ./src/demo/layers.ts
+
+
+
+
+const kilobyte = 1000;
+/** Makes the layers of images; what images share is made once. */
+class LayerMaker {
+    #made = new Map();
+    #seed;
+    #month;
+    #scale;
+    #hasRuntime;
+    /** @param hasRuntime which images are built upon the second common base as well */
+    constructor({ seed = 1, month = 0, scale = 1 }, hasRuntime) {
+        this.#hasRuntime = hasRuntime;
+        this.#seed = seed;
+        this.#month = month;
+        this.#scale = scale;
+    }
+    /** From the base upwards. */
+    layers(name, platform) {
+        const arch = (0,oci_platform/* formatPlatform */.B)(platform);
+        const sizes = new Random(Random.seedOf(this.#seed, name, arch));
+        const plan = [];
+        for (const [i, size] of [150, 80, 35, 15].entries())
+            plan.push([`base-${i} ${arch}`, size]);
+        if (this.#hasRuntime(name)) {
+            for (const [i, size] of [140, 80, 36].entries())
+                plan.push([`runtime-${i} ${arch}`, size]);
+        }
+        if (name === 'arc-sqlmi')
+            plan.push([`engine ${arch}`, 960]);
+        const own = sizes.between(3, 8);
+        for (let i = 0; i < own; i++) {
+            plan.push([`${name} ${i} ${arch}`, sizes.between(50, 100) / own]);
+        }
+        // These two are what changes from month to month: together a fifth of a release.
+        plan.push([`${name} application ${arch} ${this.#month}`, sizes.between(24, 36)]);
+        plan.push([`${name} settings ${arch} ${this.#month}`, sizes.between(6, 14)]);
+        return plan.map(([what, size]) => this.#layer(what, Math.ceil(size * kilobyte * this.#scale)));
+    }
+    #layer(what, size) {
+        const made = this.#made.get(what);
+        if (made !== undefined)
+            return made;
+        const random = new Random(Random.seedOf(this.#seed, what, size));
+        const place = `opt/arcdata/${what.replaceAll(/[ /]/g, '-')}`;
+        const archive = tarOf([
+            { name: 'opt/', bytes: Buffer.alloc(0) },
+            { name: 'opt/arcdata/', bytes: Buffer.alloc(0) },
+            { name: `${place}/`, bytes: Buffer.alloc(0) },
+            { name: `${place}/about.txt`, bytes: Buffer.from(`layer ${what}\n`) },
+            { name: `${place}/data.bin`, bytes: random.bytes(size) }
+        ], Date.UTC(2026, 0, 1) / 1000);
+        const bytes = gzipOf(archive);
+        const layer = { bytes, digest: (0,oci_digest/* digestOf */.ol)(bytes), diff: (0,oci_digest/* digestOf */.ol)(archive) };
+        this.#made.set(what, layer);
+        return layer;
+    }
+}
+
 ;// CONCATENATED MODULE: ./src/demo/sample.ts
-
-
 
 
 
@@ -8257,7 +8317,6 @@ const sampleNames = [
     'arc-service-proxy',
     'arc-sqlmi'
 ];
-const kilobyte = 1000;
 const amd64 = { os: 'linux', architecture: 'amd64' };
 const arm64 = { os: 'linux', architecture: 'arm64', variant: 'v8' };
 /** The two images that are made for two platforms, and in which family. */
@@ -8274,7 +8333,7 @@ const hasRuntime = (name) => sampleNames.indexOf(name) % 2 === 0;
  */
 function buildRelease(options) {
     const { tag, names = sampleNames } = options;
-    const maker = new LayerMaker(options);
+    const maker = new LayerMaker(options, hasRuntime);
     const images = names.map(name => imageOf(name, options, maker));
     const all = new Map(images.flatMap(({ blobs }) => blobs.map(blob => [blob.digest, blob])));
     return {
@@ -8376,58 +8435,6 @@ function platformImage(name, platform, family, { tag, month = 0 }, maker) {
 function manifestOf(document) {
     const body = Buffer.from(JSON.stringify(document, undefined, 3));
     return { digest: (0,oci_digest/* digestOf */.ol)(body), mediaType: document.mediaType, body };
-}
-/** Makes the layers of images; what images share is made once. */
-class LayerMaker {
-    #made = new Map();
-    #seed;
-    #month;
-    #scale;
-    constructor({ seed = 1, month = 0, scale = 1 }) {
-        this.#seed = seed;
-        this.#month = month;
-        this.#scale = scale;
-    }
-    /** From the base upwards. */
-    layers(name, platform) {
-        const arch = (0,oci_platform/* formatPlatform */.B)(platform);
-        const sizes = new Random(Random.seedOf(this.#seed, name, arch));
-        const plan = [];
-        for (const [i, size] of [150, 80, 35, 15].entries())
-            plan.push([`base-${i} ${arch}`, size]);
-        if (hasRuntime(name)) {
-            for (const [i, size] of [140, 80, 36].entries())
-                plan.push([`runtime-${i} ${arch}`, size]);
-        }
-        if (name === 'arc-sqlmi')
-            plan.push([`engine ${arch}`, 960]);
-        const own = sizes.between(3, 8);
-        for (let i = 0; i < own; i++) {
-            plan.push([`${name} ${i} ${arch}`, sizes.between(50, 100) / own]);
-        }
-        // These two are what changes from month to month: together a fifth of a release.
-        plan.push([`${name} application ${arch} ${this.#month}`, sizes.between(24, 36)]);
-        plan.push([`${name} settings ${arch} ${this.#month}`, sizes.between(6, 14)]);
-        return plan.map(([what, size]) => this.#layer(what, Math.ceil(size * kilobyte * this.#scale)));
-    }
-    #layer(what, size) {
-        const made = this.#made.get(what);
-        if (made !== undefined)
-            return made;
-        const random = new Random(Random.seedOf(this.#seed, what, size));
-        const place = `opt/arcdata/${what.replaceAll(/[ /]/g, '-')}`;
-        const archive = tarOf([
-            { name: 'opt/', bytes: Buffer.alloc(0) },
-            { name: 'opt/arcdata/', bytes: Buffer.alloc(0) },
-            { name: `${place}/`, bytes: Buffer.alloc(0) },
-            { name: `${place}/about.txt`, bytes: Buffer.from(`layer ${what}\n`) },
-            { name: `${place}/data.bin`, bytes: random.bytes(size) }
-        ], Date.UTC(2026, 0, 1) / 1000);
-        const bytes = gzipOf(archive);
-        const layer = { bytes, digest: (0,oci_digest/* digestOf */.ol)(bytes), diff: (0,oci_digest/* digestOf */.ol)(archive) };
-        this.#made.set(what, layer);
-        return layer;
-    }
 }
 
 // EXTERNAL MODULE: ./src/inputs/given.ts

@@ -10,7 +10,8 @@ import {Exchange} from './exchange.ts';
 import {Interruption} from './receive.ts';
 import {authorizationOf, type RequestRecord} from './record.ts';
 import {routeOf} from './route.ts';
-import {type Rule, RuleBook} from './rules.ts';
+import {RuleBook} from './rule-book.ts';
+import type {Rule} from './rules.ts';
 
 /** Where and how a server listens. */
 export interface ListenerOptions {

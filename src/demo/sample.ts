@@ -1,10 +1,9 @@
 import {digestOf, type Digest} from '../oci/digest.ts';
 import {mediaTypes} from '../oci/media-type.ts';
-import {formatPlatform, type Platform} from '../oci/platform.ts';
+import type {Platform} from '../oci/platform.ts';
 import {within} from '../oci/reference.ts';
-import {Random} from './random.ts';
+import {LayerMaker} from './layers.ts';
 import type {Store} from './store.ts';
-import {gzipOf, tarOf} from './tar.ts';
 
 /** The images of a release since v1.30.0, in the order in which the sample script lists them. */
 export const sampleNames: readonly string[] = [
@@ -82,12 +81,6 @@ export interface SeededRelease {
   readonly uniqueBlobs: number;
 }
 
-interface Layer extends SampleBlob {
-  /** The digest of the unpacked archive. */
-  readonly diff: Digest;
-}
-
-const kilobyte = 1000;
 const amd64: Platform = {os: 'linux', architecture: 'amd64'};
 const arm64: Platform = {os: 'linux', architecture: 'arm64', variant: 'v8'};
 /** The two images that are made for two platforms, and in which family. */
@@ -95,6 +88,7 @@ const multiPlatform: Readonly<Record<string, 'docker' | 'oci'>> = {
   'arc-monitor-fluentbit': 'docker',
   'arc-monitor-telegraf': 'oci'
 };
+
 /** Built upon the second common base as well: every other image. */
 const hasRuntime = (name: string) => sampleNames.indexOf(name) % 2 === 0;
 
@@ -105,7 +99,7 @@ const hasRuntime = (name: string) => sampleNames.indexOf(name) % 2 === 0;
  */
 export function buildRelease(options: SampleOptions): SampleRelease {
   const {tag, names = sampleNames} = options;
-  const maker = new LayerMaker(options);
+  const maker = new LayerMaker(options, hasRuntime);
   const images = names.map(name => imageOf(name, options, maker));
   const all = new Map(images.flatMap(({blobs}) => blobs.map(blob => [blob.digest, blob] as const)));
   return {
@@ -229,59 +223,4 @@ function manifestOf(document: {
 }): SampleManifest {
   const body = Buffer.from(JSON.stringify(document, undefined, 3));
   return {digest: digestOf(body), mediaType: document.mediaType, body};
-}
-
-/** Makes the layers of images; what images share is made once. */
-class LayerMaker {
-  readonly #made = new Map<string, Layer>();
-  readonly #seed: number;
-  readonly #month: number;
-  readonly #scale: number;
-
-  constructor({seed = 1, month = 0, scale = 1}: SampleOptions) {
-    this.#seed = seed;
-    this.#month = month;
-    this.#scale = scale;
-  }
-
-  /** From the base upwards. */
-  layers(name: string, platform: Platform): readonly Layer[] {
-    const arch = formatPlatform(platform);
-    const sizes = new Random(Random.seedOf(this.#seed, name, arch));
-    const plan: [string, number][] = [];
-    for (const [i, size] of [150, 80, 35, 15].entries()) plan.push([`base-${i} ${arch}`, size]);
-    if (hasRuntime(name)) {
-      for (const [i, size] of [140, 80, 36].entries()) plan.push([`runtime-${i} ${arch}`, size]);
-    }
-    if (name === 'arc-sqlmi') plan.push([`engine ${arch}`, 960]);
-    const own = sizes.between(3, 8);
-    for (let i = 0; i < own; i++) {
-      plan.push([`${name} ${i} ${arch}`, sizes.between(50, 100) / own]);
-    }
-    // These two are what changes from month to month: together a fifth of a release.
-    plan.push([`${name} application ${arch} ${this.#month}`, sizes.between(24, 36)]);
-    plan.push([`${name} settings ${arch} ${this.#month}`, sizes.between(6, 14)]);
-    return plan.map(([what, size]) => this.#layer(what, Math.ceil(size * kilobyte * this.#scale)));
-  }
-
-  #layer(what: string, size: number): Layer {
-    const made = this.#made.get(what);
-    if (made !== undefined) return made;
-    const random = new Random(Random.seedOf(this.#seed, what, size));
-    const place = `opt/arcdata/${what.replaceAll(/[ /]/g, '-')}`;
-    const archive = tarOf(
-      [
-        {name: 'opt/', bytes: Buffer.alloc(0)},
-        {name: 'opt/arcdata/', bytes: Buffer.alloc(0)},
-        {name: `${place}/`, bytes: Buffer.alloc(0)},
-        {name: `${place}/about.txt`, bytes: Buffer.from(`layer ${what}\n`)},
-        {name: `${place}/data.bin`, bytes: random.bytes(size)}
-      ],
-      Date.UTC(2026, 0, 1) / 1000
-    );
-    const bytes = gzipOf(archive);
-    const layer = {bytes, digest: digestOf(bytes), diff: digestOf(archive)};
-    this.#made.set(what, layer);
-    return layer;
-  }
 }
