@@ -41518,7 +41518,10 @@ async function collect(registry, list) {
                     return undefined;
                 // A part of the list is no list: what is newest may be in the rest.
                 throw new registry_error/* RegistryError */.gl('server', `${registry.name}: the list of ${key} breaks off (404)`, {
-                    ...{ host: registry.name, method: 'GET', path: url.pathname, status: answer.status },
+                    host: registry.name,
+                    method: 'GET',
+                    path: url.pathname,
+                    status: answer.status,
                     advice: 'The next page that it names is not there: look at the registry, and at what stands between.'
                 });
             }
@@ -42758,7 +42761,7 @@ async function findCredentials(query) {
     }
     return {
         kind: 'anonymous',
-        from: `no place: neither the inputs nor ${variable.trim() === '' ? '' : 'DOCKER_AUTH_CONFIG nor '}${(0,clean/* clean */.uH)(file, 300)} have any for ${registry}`
+        from: `neither the inputs nor ${variable.trim() === '' ? '' : 'DOCKER_AUTH_CONFIG nor '}${(0,clean/* clean */.uH)(file, 300)} have any for ${registry}`
     };
 }
 /** What the config's helpers have: the registry's own one, else the store for all. */
@@ -43030,7 +43033,7 @@ async function readToken(answer, context, log) {
             throw fail('unauthorized', credentials.kind === 'anonymous'
                 ? `wants a user name (${status})`
                 : `refuses the user name or password (${status})`, credentials.kind === 'anonymous'
-                ? `Give its user name and password, or sign in with docker first: ${credentials.from.replace('no place: ', '')}.`
+                ? `Give its user name and password, or sign in with docker first: ${credentials.from}.`
                 : `Check the credentials for ${origin.host} (${credentials.from}).`);
         }
         // Nobody's token server sends a password on: not followed.
@@ -43193,6 +43196,14 @@ function scopesOf(needs) {
     return needs.map(({ repository, actions }) => repository === '' ? 'registry:catalog:*' : `repository:${repository}:${actions}`);
 }
 
+;// CONCATENATED MODULE: ./src/registry/question.ts
+/** Where every registry answers, whatever is in it. */
+const greeting = '/v2/';
+/** Whether the body is written as it comes, so that it cannot be sent a second time from here. */
+function streams({ body }) {
+    return body !== undefined && !(body instanceof Uint8Array);
+}
+
 ;// CONCATENATED MODULE: ./src/registry/quirks.ts
 const MiB = 1024 * 1024;
 /** A registry that follows the specification. */
@@ -43264,14 +43275,6 @@ function quirksOf(registry) {
     const host = registry.replace(/:\d+$/, '');
     const found = known.find(entry => entry.host.test(host));
     return { ...usual, ...found?.quirks };
-}
-
-;// CONCATENATED MODULE: ./src/registry/question.ts
-/** Where every registry answers, whatever is in it. */
-const greeting = '/v2/';
-/** Whether the body is written as it comes, so that it cannot be sent a second time from here. */
-function streams({ body }) {
-    return body !== undefined && !(body instanceof Uint8Array);
 }
 
 ;// CONCATENATED MODULE: ./src/registry/refusal.ts
@@ -45077,7 +45080,7 @@ async function greetOne(registry, repository, log, signal) {
     const { kind, from } = registry.credentials;
     log.info(`${registry.name} answers, ${kind === 'anonymous' ? 'without credentials' : `with the credentials from ${from}`}`);
     if (kind === 'anonymous')
-        log.debug(`credentials for ${registry.name} were found in ${from}`);
+        log.debug(`no credentials: ${from}`);
 }
 
 // EXTERNAL MODULE: ./src/release/channel.ts

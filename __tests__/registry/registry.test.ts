@@ -76,6 +76,19 @@ async function open(options: EmbeddedOptions = {}) {
   };
 }
 
+test('whoever has no credentials where some are wanted is told to give some', async () => {
+  await using server = await EmbeddedRegistry.start({auth: account});
+  const transport = new Transport();
+  const asked = ping(client(server.name, transport), [{repository, actions: 'pull'}], signal);
+  await expect(asked).rejects.toMatchObject({
+    message: expect.stringMatching(/^the token server of \S+ wants a user name \(401\)$/),
+    advice: expect.stringMatching(
+      /^Give its user name and password, or sign in with docker first: /
+    )
+  });
+  transport.close();
+});
+
 test('a blob that is read a second time is looked at a second time', async () => {
   await using world = await open();
   const {server, registry} = world;

@@ -12986,10 +12986,10 @@ function decoded(answer, size) {
     return (0,pieces/* piecesOf */.X)(answer.body.pipe(unpacked));
 }
 
-// EXTERNAL MODULE: ./src/registry/redirect.ts
-var redirect = __nccwpck_require__(5231);
 // EXTERNAL MODULE: ./src/registry/body.ts
 var registry_body = __nccwpck_require__(6655);
+// EXTERNAL MODULE: ./src/registry/redirect.ts
+var redirect = __nccwpck_require__(5231);
 ;// CONCATENATED MODULE: ./src/registry/sessions.ts
 
 
@@ -17918,7 +17918,10 @@ async function collect(registry, list) {
                     return undefined;
                 // A part of the list is no list: what is newest may be in the rest.
                 throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .RegistryError */ .gl('server', `${registry.name}: the list of ${key} breaks off (404)`, {
-                    ...{ host: registry.name, method: 'GET', path: url.pathname, status: answer.status },
+                    host: registry.name,
+                    method: 'GET',
+                    path: url.pathname,
+                    status: answer.status,
                     advice: 'The next page that it names is not there: look at the registry, and at what stands between.'
                 });
             }
@@ -18383,10 +18386,10 @@ function entryOf({ descriptor, bytes }) {
 /* harmony export */   b: () => (/* binding */ removeTag),
 /* harmony export */   c: () => (/* binding */ listTags)
 /* harmony export */ });
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3269);
-/* harmony import */ var _manifests_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1);
-/* harmony import */ var _pages_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(4247);
-/* harmony import */ var _body_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(6655);
+/* harmony import */ var _body_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6655);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3269);
+/* harmony import */ var _manifests_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1);
+/* harmony import */ var _pages_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(4247);
 
 
 
@@ -18398,7 +18401,7 @@ function entryOf({ descriptor, bytes }) {
  * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
  */
 async function listTags(registry, repository, signal) {
-    const pages = await (0,_pages_js__WEBPACK_IMPORTED_MODULE_2__/* .collect */ .F)(registry, {
+    const pages = await (0,_pages_js__WEBPACK_IMPORTED_MODULE_3__/* .collect */ .F)(registry, {
         path: `/v2/${repository}/tags/list?n=1000`,
         needs: [{ repository, actions: registry.actions }],
         key: 'tags',
@@ -18422,11 +18425,11 @@ async function removeTag(registry, repository, tag, signal) {
             expect: [200, 202, 204, 404],
             tries: 'once',
             signal
-        }, _body_js__WEBPACK_IMPORTED_MODULE_3__/* .discard */ .vf);
-        return (await (0,_manifests_js__WEBPACK_IMPORTED_MODULE_1__/* .resolveManifest */ .K9)(registry, repository, tag, signal)) === undefined;
+        }, _body_js__WEBPACK_IMPORTED_MODULE_0__/* .discard */ .vf);
+        return (await (0,_manifests_js__WEBPACK_IMPORTED_MODULE_2__/* .resolveManifest */ .K9)(registry, repository, tag, signal)) === undefined;
     }
     catch (error) {
-        if (!(error instanceof _error_js__WEBPACK_IMPORTED_MODULE_0__/* .RegistryError */ .gl))
+        if (!(error instanceof _error_js__WEBPACK_IMPORTED_MODULE_1__/* .RegistryError */ .gl))
             throw error;
         registry.log.debug(`the tag stays: ${error.message}`);
         return false;
@@ -21503,7 +21506,7 @@ async function findCredentials(query) {
     }
     return {
         kind: 'anonymous',
-        from: `no place: neither the inputs nor ${variable.trim() === '' ? '' : 'DOCKER_AUTH_CONFIG nor '}${(0,clean/* clean */.uH)(file, 300)} have any for ${registry}`
+        from: `neither the inputs nor ${variable.trim() === '' ? '' : 'DOCKER_AUTH_CONFIG nor '}${(0,clean/* clean */.uH)(file, 300)} have any for ${registry}`
     };
 }
 /** What the config's helpers have: the registry's own one, else the store for all. */
@@ -21781,7 +21784,7 @@ async function readToken(answer, context, log) {
             throw fail('unauthorized', credentials.kind === 'anonymous'
                 ? `wants a user name (${status})`
                 : `refuses the user name or password (${status})`, credentials.kind === 'anonymous'
-                ? `Give its user name and password, or sign in with docker first: ${credentials.from.replace('no place: ', '')}.`
+                ? `Give its user name and password, or sign in with docker first: ${credentials.from}.`
                 : `Check the credentials for ${origin.host} (${credentials.from}).`);
         }
         // Nobody's token server sends a password on: not followed.
@@ -21946,6 +21949,14 @@ function scopesOf(needs) {
 
 // EXTERNAL MODULE: ./src/registry/patience.ts
 var registry_patience = __nccwpck_require__(6708);
+;// CONCATENATED MODULE: ./src/registry/question.ts
+/** Where every registry answers, whatever is in it. */
+const greeting = '/v2/';
+/** Whether the body is written as it comes, so that it cannot be sent a second time from here. */
+function streams({ body }) {
+    return body !== undefined && !(body instanceof Uint8Array);
+}
+
 ;// CONCATENATED MODULE: ./src/registry/quirks.ts
 const MiB = 1024 * 1024;
 /** A registry that follows the specification. */
@@ -22017,14 +22028,6 @@ function quirksOf(registry) {
     const host = registry.replace(/:\d+$/, '');
     const found = known.find(entry => entry.host.test(host));
     return { ...usual, ...found?.quirks };
-}
-
-;// CONCATENATED MODULE: ./src/registry/question.ts
-/** Where every registry answers, whatever is in it. */
-const greeting = '/v2/';
-/** Whether the body is written as it comes, so that it cannot be sent a second time from here. */
-function streams({ body }) {
-    return body !== undefined && !(body instanceof Uint8Array);
 }
 
 // EXTERNAL MODULE: ./src/oci/media-type.ts
@@ -23841,7 +23844,7 @@ async function greetOne(registry, repository, log, signal) {
     const { kind, from } = registry.credentials;
     log.info(`${registry.name} answers, ${kind === 'anonymous' ? 'without credentials' : `with the credentials from ${from}`}`);
     if (kind === 'anonymous')
-        log.debug(`credentials for ${registry.name} were found in ${from}`);
+        log.debug(`no credentials: ${from}`);
 }
 
 

@@ -2,8 +2,8 @@ import {clean} from '../oci/clean.ts';
 import type {Descriptor} from '../oci/descriptor.ts';
 import {contradicts, type Digest} from '../oci/digest.ts';
 import {isRefusal, RegistryError} from './error.ts';
-import type {Registry} from './registry.ts';
 import type {Question} from './question.ts';
+import type {Registry} from './registry.ts';
 import type {Answer} from './transport.ts';
 
 /** How long HEAD is tried again before GET is asked in its place, in milliseconds. */

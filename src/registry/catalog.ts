@@ -1,7 +1,7 @@
 import {RegistryError} from './error.ts';
 import {collect} from './pages.ts';
-import type {Registry} from './registry.ts';
 import type {Question} from './question.ts';
+import type {Registry} from './registry.ts';
 
 /**
  * The repositories of a registry that begin with `prefix`, or undefined where it does not list them.

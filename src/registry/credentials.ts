@@ -24,6 +24,7 @@ export type FoundCredentials =
       readonly from: string;
     }
   | {readonly kind: 'identity-token'; readonly token: string; readonly from: string}
+  /** `from` says where nothing was found. */
   | {readonly kind: 'anonymous'; readonly from: string};
 
 /** Whose credentials are wanted, and what is at hand. */
@@ -66,7 +67,7 @@ export async function findCredentials(query: CredentialsQuery): Promise<FoundCre
   }
   return {
     kind: 'anonymous',
-    from: `no place: neither the inputs nor ${variable.trim() === '' ? '' : 'DOCKER_AUTH_CONFIG nor '}${clean(file, 300)} have any for ${registry}`
+    from: `neither the inputs nor ${variable.trim() === '' ? '' : 'DOCKER_AUTH_CONFIG nor '}${clean(file, 300)} have any for ${registry}`
   };
 }
 

@@ -8,10 +8,10 @@ import {largestManifest, type Manifest, parseManifest} from '../oci/manifest.ts'
 import {baseType, isManifestType, manifestTypes} from '../oci/media-type.ts';
 import {headPatience} from './blobs.ts';
 import {readBody} from './body.ts';
-import {isRefusal, RegistryError} from './error.ts';
-import type {Registry} from './registry.ts';
 import {discard} from './body.ts';
+import {isRefusal, RegistryError} from './error.ts';
 import type {Question} from './question.ts';
+import type {Registry} from './registry.ts';
 import type {Answer} from './transport.ts';
 
 /** A manifest as it came: its bytes untouched, its digest computed from them. */

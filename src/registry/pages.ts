@@ -1,9 +1,9 @@
-import {readBody} from './body.ts';
 import type {Need} from './authorizer.ts';
-import {RegistryError} from './error.ts';
-import type {Registry} from './registry.ts';
+import {readBody} from './body.ts';
 import {discard} from './body.ts';
+import {RegistryError} from './error.ts';
 import type {Question} from './question.ts';
+import type {Registry} from './registry.ts';
 
 /** The most bytes of a page. */
 const largestPage = 8 * 1024 * 1024;
@@ -59,7 +59,10 @@ export async function collect(registry: Registry, list: List): Promise<string[] 
             'server',
             `${registry.name}: the list of ${key} breaks off (404)`,
             {
-              ...{host: registry.name, method: 'GET', path: url.pathname, status: answer.status},
+              host: registry.name,
+              method: 'GET',
+              path: url.pathname,
+              status: answer.status,
               advice:
                 'The next page that it names is not there: look at the registry, and at what stands between.'
             }

@@ -4,10 +4,10 @@ import {OciError} from '../oci/error.ts';
 import {parseManifest} from '../oci/manifest.ts';
 import {baseType, mediaTypes} from '../oci/media-type.ts';
 import {readBody} from './body.ts';
+import {discard} from './body.ts';
 import {RegistryError} from './error.ts';
 import {type FetchedManifest, getManifest, putManifest} from './manifests.ts';
 import type {Registry} from './registry.ts';
-import {discard} from './body.ts';
 
 /** The most bytes of a list of referrers: what an index may have. */
 const largestList = 4 * 1024 * 1024;

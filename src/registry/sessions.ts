@@ -1,10 +1,10 @@
 import {algorithmOf, type Digest} from '../oci/digest.ts';
 import type {Need} from './authorizer.ts';
+import {discard} from './body.ts';
 import {RegistryError} from './error.ts';
+import type {Question} from './question.ts';
 import {judgeLocation} from './redirect.ts';
 import type {Registry} from './registry.ts';
-import {discard} from './body.ts';
-import type {Question} from './question.ts';
 import type {Answer} from './transport.ts';
 
 /** An upload that the registry has opened. Only its newest address is good. */

@@ -1,8 +1,8 @@
+import {discard} from './body.ts';
 import {RegistryError} from './error.ts';
 import {resolveManifest} from './manifests.ts';
 import {collect} from './pages.ts';
 import type {Registry} from './registry.ts';
-import {discard} from './body.ts';
 
 /**
  * All tags of a repository, in the registry's order, which means nothing. None where the repository

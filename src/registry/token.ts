@@ -172,7 +172,7 @@ async function readToken(answer: Answer, context: TokenContext, log: Log): Promi
           ? `wants a user name (${status})`
           : `refuses the user name or password (${status})`,
         credentials.kind === 'anonymous'
-          ? `Give its user name and password, or sign in with docker first: ${credentials.from.replace('no place: ', '')}.`
+          ? `Give its user name and password, or sign in with docker first: ${credentials.from}.`
           : `Check the credentials for ${origin.host} (${credentials.from}).`
       );
     }

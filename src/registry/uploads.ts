@@ -1,11 +1,11 @@
 import {algorithmOf, type Digest, isDigest} from '../oci/digest.ts';
 import {hasBlob} from './blobs.ts';
+import {discard} from './body.ts';
 import {RegistryError} from './error.ts';
 import {isPassing} from './patience.ts';
+import type {Question} from './question.ts';
 import type {BlobContent} from './reader.ts';
 import type {Registry} from './registry.ts';
-import {discard} from './body.ts';
-import type {Question} from './question.ts';
 import {cancelUpload, openUpload, type Session, sessionOf} from './sessions.ts';
 import type {Answer} from './transport.ts';
 

@@ -142,5 +142,5 @@ export async function greetOne(
   log.info(
     `${registry.name} answers, ${kind === 'anonymous' ? 'without credentials' : `with the credentials from ${from}`}`
   );
-  if (kind === 'anonymous') log.debug(`credentials for ${registry.name} were found in ${from}`);
+  if (kind === 'anonymous') log.debug(`no credentials: ${from}`);
 }
