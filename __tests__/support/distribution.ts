@@ -36,9 +36,13 @@ export interface DistributionOptions {
 
 const program = () => programOnPath('docker-registry');
 
-/** Whether the program is there: for `describe.skip`, which wants to know at once. */
+const needed = 'docker-registry (Debian: docker-registry)';
+
+/** Whether the program is there, which is said if not: for `describe.skip`. */
 export function distributionInstalled(): boolean {
-  return program() !== undefined;
+  if (program() !== undefined) return true;
+  missing(needed);
+  return false;
 }
 
 /**
@@ -50,7 +54,7 @@ export async function startDistribution(
 ): Promise<Distribution | undefined> {
   const path = program();
   if (path === undefined) {
-    missing('docker-registry (Debian: docker-registry)');
+    missing(needed);
     return;
   }
   const directory = await mkdtemp(join(tmpdir(), 'distribution-'));

@@ -20,11 +20,19 @@ export interface Dockerd extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-/** Whether a daemon can be tried here: for `describe.skip`, which wants to know at once. */
-export function dockerdInstalled(): boolean {
+const needed = 'dockerd (Debian: docker.io) and root';
+
+function canBeTried(): boolean {
   return (
     process.platform === 'linux' && prefix() !== undefined && programOnPath('dockerd') !== undefined
   );
+}
+
+/** Whether a daemon can be tried here, which is said if not: for `describe.skip`. */
+export function dockerdInstalled(): boolean {
+  if (canBeTried()) return true;
+  missing(needed);
+  return false;
 }
 
 /** What makes root of us: nothing for root, sudo in CI, where it asks no password. */
@@ -42,7 +50,7 @@ export async function startDockerd(args: readonly string[] = []): Promise<Docker
   const path = programOnPath('dockerd');
   const root = prefix();
   if (path === undefined || root === undefined || process.platform !== 'linux') {
-    missing('dockerd (Debian: docker.io) and root');
+    missing(needed);
     return undefined;
   }
   const directory = await mkdtemp(join(tmpdir(), 'dockerd-'));

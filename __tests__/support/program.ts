@@ -2,7 +2,9 @@ import {type ChildProcess, spawn} from 'node:child_process';
 import {once} from 'node:events';
 import {accessSync, constants} from 'node:fs';
 import {createServer} from 'node:net';
-import {delimiter, join} from 'node:path';
+import {delimiter, join, relative} from 'node:path';
+
+import {expect} from '@jest/globals';
 
 /** Where a program lies on PATH or in the sbin directories, which a user's PATH may lack. */
 export function programOnPath(name: string): string | undefined {
@@ -80,11 +82,13 @@ export function startProgram(path: string, args: readonly string[], env = proces
 }
 
 /**
- * Whether a missing program may be passed over: never on the Linux machines of a CI run, where all
- * of them are installed beforehand.
+ * Says that tests are skipped since a program is missing.
+ * @throws Error on the Linux machines of a CI run, where all of them are installed beforehand
  */
 export function missing(what: string): void {
   if (process.env.CI === 'true' && process.platform === 'linux') {
     throw new Error(`${what} is wanted here: nothing is skipped in CI`);
   }
+  const file = relative('.', expect.getState().testPath ?? '');
+  process.stderr.write(`skipped in ${file}: what needs ${what}\n`);
 }

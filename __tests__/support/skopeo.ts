@@ -9,10 +9,10 @@ import {missing, programOnPath} from './program.ts';
 
 const run = promisify(execFile);
 
-/** Whether the program is there: for `describe.skip`, which wants to know at once. */
+/** Whether the program is there, which is said if not: for `describe.skip`. */
 export function skopeoInstalled(): boolean {
   if (programOnPath('skopeo') !== undefined) return true;
-  missing('skopeo');
+  missing('skopeo (Debian: skopeo)');
   return false;
 }
 
