@@ -34814,6 +34814,30 @@ module.exports = {
 
 /***/ }),
 
+/***/ 6683:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   n: () => (/* binding */ deadline)
+/* harmony export */ });
+/**
+ * A signal that aborts after so many milliseconds, or with the given one where that comes first. It
+ * keeps no process alive.
+ *
+ * `AbortSignal.timeout` is not used for it: joined by `AbortSignal.any` it is held by nobody, and Node
+ * 20 collects it, so that the time never ends.
+ */
+function deadline(milliseconds, signal) {
+    const late = new AbortController();
+    setTimeout(() => {
+        late.abort(new DOMException(`the time was over after ${milliseconds / 1000} s`, 'TimeoutError'));
+    }, milliseconds).unref();
+    return signal === undefined ? late.signal : AbortSignal.any([signal, late.signal]);
+}
+
+
+/***/ }),
+
 /***/ 5994:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
@@ -35731,6 +35755,8 @@ function _unique(values) {
     return Array.from(new Set(values));
 }
 //# sourceMappingURL=tool-cache.js.map
+// EXTERNAL MODULE: ./src/deadline.ts
+var deadline = __nccwpck_require__(6683);
 // EXTERNAL MODULE: ./src/oci/clean.ts
 var clean = __nccwpck_require__(4192);
 // EXTERNAL MODULE: ./src/process.ts + 2 modules
@@ -35833,6 +35859,7 @@ var run = __nccwpck_require__(4989);
 
 
 
+
 /** Where Docker's static builds are. */
 const dockerDownloads = 'https://download.docker.com';
 const toolName = 'docker-client';
@@ -35918,7 +35945,7 @@ function archiveUrl(build, { version }, base) {
 }
 /** The toolkit's download knows no signal; who waits for it does. */
 async function download(url, to, signal) {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(downloadTimeout)]);
+    const limit = (0,deadline/* deadline */.n)(downloadTimeout, signal);
     const given = new Promise((_, reject) => {
         limit.addEventListener('abort', () => {
             reject(limit.reason);
@@ -38661,21 +38688,24 @@ function entryOf({ descriptor, bytes }) {
     };
 }
 
+// EXTERNAL MODULE: ./src/deadline.ts
+var deadline = __nccwpck_require__(6683);
 ;// CONCATENATED MODULE: ./src/mirror/own-time.ts
+
 /**
  * A signal for what is put right when the work has ended, however it ended: the run's own may be aborted
  * by then. Once the run is cancelled there is little time left, also where that comes in the midst of it.
  */
 function ownTime(run, { usual, cancelled }) {
     if (run.aborted)
-        return AbortSignal.timeout(cancelled);
+        return (0,deadline/* deadline */.n)(cancelled);
     const late = new AbortController();
     run.addEventListener('abort', () => {
         setTimeout(() => {
             late.abort(run.reason);
         }, cancelled).unref();
     }, { once: true });
-    return AbortSignal.any([AbortSignal.timeout(usual), late.signal]);
+    return (0,deadline/* deadline */.n)(usual, late.signal);
 }
 
 ;// CONCATENATED MODULE: ./src/mirror/offer.ts
@@ -39630,6 +39660,7 @@ function judgeLiteral(url, judge) {
 
 
 
+
 /** How long the answer to an upload's opening is waited for after it was given up, in milliseconds. */
 const lastAnswer = 2000;
 /**
@@ -39718,7 +39749,7 @@ async function cancelUpload(registry, repository, { url }) {
             needs: [{ repository, actions: 'pull,push' }],
             expect: [200, 202, 204, 404, 405],
             tries: 'once',
-            signal: AbortSignal.timeout(2000)
+            signal: (0,deadline/* deadline */.n)(2000)
         }, discard);
     }
     catch {
@@ -41190,6 +41221,7 @@ var oci_reference = __nccwpck_require__(2148);
 
 
 
+
 /** Removing is quick, and is done after a cancel too; in milliseconds. */
 const removeTimeout = 20_000;
 /**
@@ -41248,7 +41280,7 @@ const wayOf = {
 /** Takes a name away from the daemon, and what no other name holds. Never throws: it is the last resort. */
 async function remove(name, call) {
     // Also when the run was cancelled: what was made is removed.
-    const signal = AbortSignal.timeout(removeTimeout);
+    const signal = (0,deadline/* deadline */.n)(removeTimeout);
     try {
         await (0,run/* succeed */.Py)(['image', 'rm', name], {
             ...call,
@@ -41272,6 +41304,7 @@ function nameOf(reference) {
 }
 
 ;// CONCATENATED MODULE: ./src/docker/engine.ts
+
 
 
 
@@ -41363,7 +41396,7 @@ async function mirrorImageByDocker(options) {
 }
 /** A name that the daemon had for another image goes back to that. */
 async function giveBack(held, name, options, log) {
-    const signal = AbortSignal.timeout(removeTimeout);
+    const signal = (0,deadline/* deadline */.n)(removeTimeout);
     await (0,run/* succeed */.Py)(['tag', held.id, name], { ...options, signal, timeout: removeTimeout }).catch((error) => {
         log.warning(`${(0,clean/* clean */.uH)(name, 300)} does not name what it did at the docker daemon: ${(0,clean/* clean */.uH)(error.message, 300)}`);
     });
@@ -45210,6 +45243,7 @@ function either(texts) {
 
 
 
+
 /** How long the target's catalogue may take, in milliseconds. */
 const longestHint = 10_000;
 /**
@@ -45227,7 +45261,7 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
     // question for each blob.
     if (targetTags.length === 0) {
         // It only saves questions: whatever goes wrong with it must not hold up the rest.
-        const hint = AbortSignal.any([signal, AbortSignal.timeout(longestHint)]);
+        const hint = (0,deadline/* deadline */.n)(longestHint, signal);
         const listed = listRepositories(target, `${settings.target.repository}/`, hint, 'once');
         survey?.open(listed.then(found => found && new Set(found), () => undefined));
     }
@@ -46012,10 +46046,12 @@ function within(repository, name) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   b: () => (/* binding */ post)
 /* harmony export */ });
+/* harmony import */ var _deadline_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(6683);
 /* harmony import */ var _docker_kept_login_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2718);
 /* harmony import */ var _docker_private_config_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8858);
-/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(4192);
+/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(4192);
 /* harmony import */ var _run_saved_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2278);
+
 
 
 
@@ -46029,7 +46065,7 @@ async function post({ env, log, runnerTemp, state }) {
     const directory = state(_run_saved_js__WEBPACK_IMPORTED_MODULE_2__/* .stateNames */ .U0.directory);
     try {
         if (kept !== '') {
-            const signal = AbortSignal.timeout(30_000);
+            const signal = (0,_deadline_js__WEBPACK_IMPORTED_MODULE_3__/* .deadline */ .n)(30_000);
             await (0,_docker_kept_login_js__WEBPACK_IMPORTED_MODULE_0__/* .undoKeptLogin */ .O)(JSON.parse(kept), { runnerTemp, env, log, signal });
         }
         if (directory !== '' && (await (0,_docker_private_config_js__WEBPACK_IMPORTED_MODULE_1__/* .removePrivateConfig */ .I_)(directory, runnerTemp))) {
@@ -46037,7 +46073,7 @@ async function post({ env, log, runnerTemp, state }) {
         }
     }
     catch (error) {
-        log.warning(`the sign-in could not be undone: ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .clean */ .uH)(error.message)}`);
+        log.warning(`the sign-in could not be undone: ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(error.message)}`);
     }
 }
 

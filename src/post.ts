@@ -1,3 +1,4 @@
+import {deadline} from './deadline.ts';
 import {type KeptLogin, undoKeptLogin} from './docker/kept-login.ts';
 import {removePrivateConfig} from './docker/private-config.ts';
 import type {Log} from './log.ts';
@@ -22,7 +23,7 @@ export async function post({env, log, runnerTemp, state}: PostOptions): Promise<
   const directory = state(stateNames.directory);
   try {
     if (kept !== '') {
-      const signal = AbortSignal.timeout(30_000);
+      const signal = deadline(30_000);
       await undoKeptLogin(JSON.parse(kept) as KeptLogin, {runnerTemp, env, log, signal});
     }
     if (directory !== '' && (await removePrivateConfig(directory, runnerTemp))) {

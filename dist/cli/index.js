@@ -8717,9 +8717,11 @@ function lines(term, meaning, width) {
 /* harmony export */ });
 /* harmony import */ var node_stream__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7075);
 /* harmony import */ var node_stream__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_stream__WEBPACK_IMPORTED_MODULE_0__);
+/* harmony import */ var _deadline_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(6683);
 /* harmony import */ var _inputs_given_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2604);
 /* harmony import */ var _inputs_lines_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(5010);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(2836);
+
 
 
 
@@ -8735,7 +8737,7 @@ async function readPasswordFrom(stream, milliseconds = patience) {
     if (stream.isTTY === true) {
         throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .UsageError */ .e('a password was to come over standard input, but nothing is piped into it; leave the flag out to be asked');
     }
-    const late = AbortSignal.timeout(milliseconds);
+    const late = (0,_deadline_js__WEBPACK_IMPORTED_MODULE_4__/* .deadline */ .n)(milliseconds);
     const chunks = [];
     let bytes = 0;
     try {
@@ -11002,6 +11004,30 @@ const { /* version */ "rE": version } = package_namespaceObject;
 
 /***/ }),
 
+/***/ 6683:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   n: () => (/* binding */ deadline)
+/* harmony export */ });
+/**
+ * A signal that aborts after so many milliseconds, or with the given one where that comes first. It
+ * keeps no process alive.
+ *
+ * `AbortSignal.timeout` is not used for it: joined by `AbortSignal.any` it is held by nobody, and Node
+ * 20 collects it, so that the time never ends.
+ */
+function deadline(milliseconds, signal) {
+    const late = new AbortController();
+    setTimeout(() => {
+        late.abort(new DOMException(`the time was over after ${milliseconds / 1000} s`, 'TimeoutError'));
+    }, milliseconds).unref();
+    return signal === undefined ? late.signal : AbortSignal.any([signal, late.signal]);
+}
+
+
+/***/ }),
+
 /***/ 6754:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
@@ -12345,21 +12371,24 @@ var mirror_plan = __nccwpck_require__(4236);
 var registry_error = __nccwpck_require__(3269);
 // EXTERNAL MODULE: ./src/registry/referrers.ts
 var referrers = __nccwpck_require__(9191);
+// EXTERNAL MODULE: ./src/deadline.ts
+var deadline = __nccwpck_require__(6683);
 ;// CONCATENATED MODULE: ./src/mirror/own-time.ts
+
 /**
  * A signal for what is put right when the work has ended, however it ended: the run's own may be aborted
  * by then. Once the run is cancelled there is little time left, also where that comes in the midst of it.
  */
 function ownTime(run, { usual, cancelled }) {
     if (run.aborted)
-        return AbortSignal.timeout(cancelled);
+        return (0,deadline/* deadline */.n)(cancelled);
     const late = new AbortController();
     run.addEventListener('abort', () => {
         setTimeout(() => {
             late.abort(run.reason);
         }, cancelled).unref();
     }, { once: true });
-    return AbortSignal.any([AbortSignal.timeout(usual), late.signal]);
+    return (0,deadline/* deadline */.n)(usual, late.signal);
 }
 
 // EXTERNAL MODULE: ./src/oci/descriptor.ts
@@ -12995,6 +13024,7 @@ var redirect = __nccwpck_require__(5231);
 
 
 
+
 /** How long the answer to an upload's opening is waited for after it was given up, in milliseconds. */
 const lastAnswer = 2000;
 /**
@@ -13083,7 +13113,7 @@ async function cancelUpload(registry, repository, { url }) {
             needs: [{ repository, actions: 'pull,push' }],
             expect: [200, 202, 204, 404, 405],
             tries: 'once',
-            signal: AbortSignal.timeout(2000)
+            signal: (0,deadline/* deadline */.n)(2000)
         }, registry_body/* discard */.vf);
     }
     catch {
@@ -14335,6 +14365,7 @@ var oci_reference = __nccwpck_require__(2148);
 
 
 
+
 /** Removing is quick, and is done after a cancel too; in milliseconds. */
 const removeTimeout = 20_000;
 /**
@@ -14393,7 +14424,7 @@ const wayOf = {
 /** Takes a name away from the daemon, and what no other name holds. Never throws: it is the last resort. */
 async function remove(name, call) {
     // Also when the run was cancelled: what was made is removed.
-    const signal = AbortSignal.timeout(removeTimeout);
+    const signal = (0,deadline/* deadline */.n)(removeTimeout);
     try {
         await succeed(['image', 'rm', name], {
             ...call,
@@ -14417,6 +14448,7 @@ function nameOf(reference) {
 }
 
 ;// CONCATENATED MODULE: ./src/docker/engine.ts
+
 
 
 
@@ -14508,7 +14540,7 @@ async function mirrorImageByDocker(options) {
 }
 /** A name that the daemon had for another image goes back to that. */
 async function giveBack(held, name, options, log) {
-    const signal = AbortSignal.timeout(removeTimeout);
+    const signal = (0,deadline/* deadline */.n)(removeTimeout);
     await succeed(['tag', held.id, name], { ...options, signal, timeout: removeTimeout }).catch((error) => {
         log.warning(`${(0,oci_clean/* clean */.uH)(name, 300)} does not name what it did at the docker daemon: ${(0,oci_clean/* clean */.uH)(error.message, 300)}`);
     });
@@ -23859,6 +23891,8 @@ __nccwpck_require__.d(__webpack_exports__, {
   _: () => (/* binding */ chooseReleases)
 });
 
+// EXTERNAL MODULE: ./src/deadline.ts
+var deadline = __nccwpck_require__(6683);
 // EXTERNAL MODULE: ./src/mirror/error.ts
 var error = __nccwpck_require__(5913);
 // EXTERNAL MODULE: ./src/oci/reference.ts
@@ -24008,6 +24042,7 @@ var run_roots = __nccwpck_require__(3979);
 
 
 
+
 /** How long the target's catalogue may take, in milliseconds. */
 const longestHint = 10_000;
 /**
@@ -24025,7 +24060,7 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
     // question for each blob.
     if (targetTags.length === 0) {
         // It only saves questions: whatever goes wrong with it must not hold up the rest.
-        const hint = AbortSignal.any([signal, AbortSignal.timeout(longestHint)]);
+        const hint = (0,deadline/* deadline */.n)(longestHint, signal);
         const listed = (0,catalog/* listRepositories */.x)(target, `${settings.target.repository}/`, hint, 'once');
         survey?.open(listed.then(found => found && new Set(found), () => undefined));
     }

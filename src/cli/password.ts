@@ -1,5 +1,6 @@
 import {addAbortSignal, type Readable} from 'node:stream';
 
+import {deadline} from '../deadline.ts';
 import {trimLineEnd} from '../inputs/given.ts';
 import {mostBytes} from '../inputs/lines.ts';
 import {UsageError} from './error.ts';
@@ -21,7 +22,7 @@ export async function readPasswordFrom(
       'a password was to come over standard input, but nothing is piped into it; leave the flag out to be asked'
     );
   }
-  const late = AbortSignal.timeout(milliseconds);
+  const late = deadline(milliseconds);
   const chunks: Buffer[] = [];
   let bytes = 0;
   try {

@@ -1,5 +1,6 @@
 import {randomBytes} from 'node:crypto';
 
+import {deadline} from '../deadline.ts';
 import type {Log} from '../log.ts';
 import {clean} from '../oci/clean.ts';
 import type {Digest} from '../oci/digest.ts';
@@ -149,7 +150,7 @@ async function giveBack(
   options: MirrorByDocker,
   log: Log
 ): Promise<void> {
-  const signal = AbortSignal.timeout(removeTimeout);
+  const signal = deadline(removeTimeout);
   await succeed(['tag', held.id, name], {...options, signal, timeout: removeTimeout}).catch(
     (error: unknown) => {
       log.warning(

@@ -1,3 +1,4 @@
+import {deadline} from '../deadline.ts';
 import {clean} from '../oci/clean.ts';
 import {type Digest, parseDigest} from '../oci/digest.ts';
 import {formatReference, type Reference} from '../oci/reference.ts';
@@ -92,7 +93,7 @@ const wayOf: Readonly<Record<string, LayerWay>> = {
 /** Takes a name away from the daemon, and what no other name holds. Never throws: it is the last resort. */
 export async function remove(name: string, call: Omit<DockerCall, 'timeout'>): Promise<void> {
   // Also when the run was cancelled: what was made is removed.
-  const signal = AbortSignal.timeout(removeTimeout);
+  const signal = deadline(removeTimeout);
   try {
     await succeed(['image', 'rm', name], {
       ...call,

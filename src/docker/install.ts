@@ -6,6 +6,7 @@ import {basename, join} from 'node:path';
 import {getExecOutput} from '@actions/exec';
 import {cacheDir, downloadTool, find} from '@actions/tool-cache';
 
+import {deadline} from '../deadline.ts';
 import type {Log} from '../log.ts';
 import {clean} from '../oci/clean.ts';
 import {findProgram, systemProgram} from '../process.ts';
@@ -140,7 +141,7 @@ function archiveUrl(build: Build, {version}: Pin, base: string): string {
 
 /** The toolkit's download knows no signal; who waits for it does. */
 async function download(url: string, to: string, signal: AbortSignal): Promise<void> {
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(downloadTimeout)]);
+  const limit = deadline(downloadTimeout, signal);
   const given = new Promise<never>((_, reject) => {
     limit.addEventListener(
       'abort',

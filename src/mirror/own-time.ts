@@ -1,3 +1,5 @@
+import {deadline} from '../deadline.ts';
+
 /** How long something may take, in milliseconds: as a rule, and once the run was cancelled. */
 export interface OwnTime {
   readonly usual: number;
@@ -9,7 +11,7 @@ export interface OwnTime {
  * by then. Once the run is cancelled there is little time left, also where that comes in the midst of it.
  */
 export function ownTime(run: AbortSignal, {usual, cancelled}: OwnTime): AbortSignal {
-  if (run.aborted) return AbortSignal.timeout(cancelled);
+  if (run.aborted) return deadline(cancelled);
   const late = new AbortController();
   run.addEventListener(
     'abort',
@@ -20,5 +22,5 @@ export function ownTime(run: AbortSignal, {usual, cancelled}: OwnTime): AbortSig
     },
     {once: true}
   );
-  return AbortSignal.any([AbortSignal.timeout(usual), late.signal]);
+  return deadline(usual, late.signal);
 }

@@ -1,3 +1,4 @@
+import {deadline} from '../deadline.ts';
 import {algorithmOf, type Digest} from '../oci/digest.ts';
 import type {Need} from './authorizer.ts';
 import {discard} from './body.ts';
@@ -133,7 +134,7 @@ export async function cancelUpload(
         needs: [{repository, actions: 'pull,push'}],
         expect: [200, 202, 204, 404, 405],
         tries: 'once',
-        signal: AbortSignal.timeout(2000)
+        signal: deadline(2000)
       },
       discard
     );

@@ -1,3 +1,4 @@
+import {deadline} from '../deadline.ts';
 import type {Settings} from '../inputs.ts';
 import type {Log} from '../log.ts';
 import {MirrorError} from '../mirror/error.ts';
@@ -65,7 +66,7 @@ export async function chooseReleases(
   // question for each blob.
   if (targetTags.length === 0) {
     // It only saves questions: whatever goes wrong with it must not hold up the rest.
-    const hint = AbortSignal.any([signal, AbortSignal.timeout(longestHint)]);
+    const hint = deadline(longestHint, signal);
     const listed = listRepositories(target, `${settings.target.repository}/`, hint, 'once');
     survey?.open(
       listed.then(
