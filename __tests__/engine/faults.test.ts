@@ -3,12 +3,21 @@ import {readdir, readFile} from 'node:fs/promises';
 import {expect, test} from '@jest/globals';
 
 import {DockerError} from '../../src/docker/error.ts';
+import {deferred} from '../../src/mirror/deferred.ts';
 import type {Plan} from '../../src/mirror/plan.ts';
 import type {RunRecord} from '../../src/report/record.ts';
 import {DockerEngine, type DockerEngineOptions} from '../../src/run/docker-engine.ts';
 import {verdict} from '../../src/report/verdict.ts';
 import {describeOnPosix, recordedLog} from '../docker/fake.ts';
-import {configOf, fail, FakeDaemon, type FakeDaemonOptions, hang, noDaemon} from './fake-daemon.ts';
+import {
+  configOf,
+  type DaemonImage,
+  fail,
+  FakeDaemon,
+  type FakeDaemonOptions,
+  hang,
+  noDaemon
+} from './fake-daemon.ts';
 import {names, repository, type Scene, setScene, tag} from './run.ts';
 
 const repositories = names.map(name => `${repository}/${name}`);
@@ -294,12 +303,15 @@ describeOnPosix('the docker engine', () => {
   });
 
   test('does not publish what docker made another image of', async () => {
+    const other = deferred<DaemonImage>();
     await using scene = await setScene(
       new FakeDaemon({
-        before: ({command, name}, {images}) => {
-          if (command !== 'push' || !name.includes('arc-controller')) return;
-          const other = [...images].find(([one]) => one.includes('telegraf'))?.[1];
-          if (other !== undefined) images.set(name, other);
+        before: async ({command, name}, {images}) => {
+          if (command !== 'push') return;
+          const image = images.get(name);
+          if (name.includes('telegraf') && image !== undefined) other.resolve(image);
+          // Whichever of the two is first: the other one is waited for.
+          if (name.includes('arc-controller')) images.set(name, await other.promise);
         }
       })
     );
