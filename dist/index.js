@@ -42397,7 +42397,7 @@ function firstQuestions(registries, settings, around) {
         if (wantedImages(settings).kind !== 'exactly')
             siblings.expect();
     }
-    return { lists, roots, siblings };
+    return { early, lists, roots, siblings };
 }
 
 ;// CONCATENATED MODULE: ./src/mirror/lines.ts
@@ -43230,6 +43230,8 @@ function scopesOf(needs) {
 }
 
 ;// CONCATENATED MODULE: ./src/registry/question.ts
+/** What registries put into every answer, though they need not. */
+const versionHeader = 'docker-distribution-api-version';
 /** Where every registry answers, whatever is in it. */
 const greeting = '/v2/';
 /** Whether the body is written as it comes, so that it cannot be sent a second time from here. */
@@ -43412,6 +43414,7 @@ class Registry {
     /** Since when there have only been failures, by method. */
     #failing = new Map();
     #own = [];
+    #located;
     #met = false;
     constructor(options) {
         const { name, plainHttp, transport, log, credentials } = options;
@@ -43453,6 +43456,7 @@ class Registry {
     async ask(question, read) {
         const { own } = question;
         const patient = this.patience(own === undefined ? {} : { own });
+        await (this.#located ??= this.#locate());
         for (;;) {
             await this.#gate.pass(question.signal);
             try {
@@ -43519,7 +43523,7 @@ class Registry {
         return now - since > 2 * (this.#options.patience ?? usualPatience).own;
     }
     /** Learns the registry's own addresses, by which the ones that it names are judged. */
-    async locate() {
+    async #locate() {
         try {
             const found = await this.transport.names.addresses(hostOf(this.origin));
             this.#own = found.map(({ address }) => address);
@@ -43598,8 +43602,12 @@ class Registry {
     }
     /** Warnings of the registry are shown, once each, and never acted on. */
     #heed({ headers, url }) {
+        if (url.origin !== this.origin.origin)
+            return;
+        if (headers[versionHeader] !== undefined)
+            this.learned.speaks = true;
         const { warning } = headers;
-        if (warning === undefined || url.origin !== this.origin.origin)
+        if (warning === undefined)
             return;
         const text = /^299 (?:-|\S+) "((?:[^"\\]|\\.){1,4096})"/.exec(warning)?.[1];
         if (text !== undefined)
@@ -43630,12 +43638,11 @@ class Registry {
  * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#determining-support
  */
 async function ping(registry, needs, signal) {
-    await registry.locate();
     const question = { method: 'GET', path: greeting, needs, expect: [200, 404], signal };
     const answer = await registry.ask(question, discard);
     // Some registries hide /v2/ from those who may still pull; a page of something else is no registry.
     const { status, headers, url } = answer;
-    const registryLike = headers['docker-distribution-api-version'] !== undefined;
+    const registryLike = headers[versionHeader] !== undefined;
     if (baseType(headers['content-type']) === 'text/html' && (status !== 200 || !registryLike)) {
         const where = url.host === registry.origin.host ? '' : `, at ${url.host}`;
         throw new registry_error/* RegistryError */.gl('refused', `${registry.name} answers, but it is no registry: GET /v2/ is ${status} with an HTML page${where}`, {
@@ -45087,13 +45094,12 @@ function registries_opener(settings, around) {
  * the run here, before anything is read or written.
  * @throws RegistryError naming the registry
  */
-async function greet({ source, target }, settings, log, signal) {
+async function greet(registries, settings, { log, signal, asked }) {
     // Both are asked, so that two wrong passwords are two messages in one run.
-    const greetSide = (registry, repository) => greetOne(registry, (0,oci_reference/* within */.ux)(repository, 'arc-controller'), log, signal);
-    const results = await Promise.allSettled([
-        greetSide(source, settings.source.repository),
-        greetSide(target, settings.target.repository)
-    ]);
+    const results = await Promise.allSettled(['source', 'target'].map(side => greetOne(registries[side], (0,oci_reference/* within */.ux)(settings[side].repository, 'arc-controller'), {
+        ...{ log, signal },
+        asked: asked?.[side]
+    })));
     const failed = results
         .filter(result => result.status === 'rejected')
         .map(({ reason }) => reason);
@@ -45106,10 +45112,14 @@ async function greet({ source, target }, settings, log, signal) {
 }
 /**
  * Greets one registry with the credentials that were found for it.
+ * @param asked a question that it is asked in any case: where it answers that as registries do, it need
+ *   not be greeted beside it
  * @throws RegistryError naming it
  */
-async function greetOne(registry, repository, log, signal) {
-    await ping(registry, [{ repository, actions: registry.actions }], signal);
+async function greetOne(registry, repository, { log, signal, asked }) {
+    await asked?.();
+    if (asked === undefined || registry.learned.speaks !== true)
+        await ping(registry, [{ repository, actions: registry.actions }], signal);
     const { kind, from } = registry.credentials;
     log.info(`${registry.name} answers, ${kind === 'anonymous' ? 'without credentials' : `with the credentials from ${from}`}`);
     if (kind === 'anonymous')
@@ -45725,7 +45735,10 @@ async function main(settings, stage) {
             source.warm({ questions: 24, bodies: 0 });
             const questions = firstQuestions(registries, settings, { log, slots: lanes.reading, signal });
             const docker = __addDisposableResource(env_1, await reporter.group('Sign in', async () => {
-                const greeting = greet(registries, settings, log, signal);
+                const greeting = greet(registries, settings, {
+                    ...{ log, signal },
+                    asked: questions.early ? questions.lists : undefined
+                });
                 // Behind the first questions: many connections opened at once must not hold them up.
                 target.warm({ questions: 32, bodies: 0 });
                 await greeting;

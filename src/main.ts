@@ -63,7 +63,10 @@ export async function main(settings: Settings, stage: Stage): Promise<RunRecord>
     const questions = firstQuestions(registries, settings, {log, slots: lanes.reading, signal});
 
     await using docker = await reporter.group('Sign in', async () => {
-      const greeting = greet(registries, settings, log, signal);
+      const greeting = greet(registries, settings, {
+        ...{log, signal},
+        asked: questions.early ? questions.lists : undefined
+      });
       // Behind the first questions: many connections opened at once must not hold them up.
       target.warm({questions: 32, bodies: 0});
       await greeting;

@@ -31,6 +31,13 @@ const manifestTypes = [
   mediaTypes.dockerList
 ];
 
+/** Nothing but the greeting tells then that it is a registry. */
+const unversioned = rule(
+  {},
+  {effect: 'headers', set: {'Docker-Distribution-Api-Version': null}},
+  {times: always}
+);
+
 const rows: readonly Row[] = [
   ...(['source', 'target'] as const).flatMap((side): Row[] => [
     {
@@ -49,7 +56,7 @@ const rows: readonly Row[] = [
     {
       id: 'end-1',
       name: `/v2/ of the ${side} is a page`,
-      [side]: [rule({kind: 'ping'}, page(200, '<p>welcome'), {times: always})],
+      [side]: [unversioned, rule({kind: 'ping'}, page(200, '<p>welcome'), {times: always})],
       end: {refused: [/it is no registry/, 'status 200']},
       longest: 10_000
     },
@@ -58,6 +65,7 @@ const rows: readonly Row[] = [
       name: `/v2/ of the ${side} leads to a page for signing in`,
       prepare: world => {
         world.sink.rule(rule({}, page(200, '<p>sign in'), {times: always}));
+        world[side].rule(unversioned);
         world[side].rule(
           rule(
             {kind: 'ping'},
@@ -74,14 +82,22 @@ const rows: readonly Row[] = [
     {
       id: 'end-1',
       name: `/v2/ of the ${side} is 500 four times`,
-      [side]: [rule({kind: 'ping'}, status(500), {times: 4})],
+      [side]: [unversioned, rule({kind: 'ping'}, status(500), {times: 4})],
       end: 'complete'
     },
     {
       id: 'end-1',
       name: `/v2/ of the ${side} is 500 for good`,
-      [side]: [rule({kind: 'ping'}, status(500), {times: always})],
+      [side]: [unversioned, rule({kind: 'ping'}, status(500), {times: always})],
       end: {refused: ['status 500', 'attempts']}
+    },
+    {
+      id: 'end-1',
+      name: `/v2/ of the ${side} is 500 for good, and nobody has to sign in there`,
+      [side]: [rule({kind: 'ping'}, status(500), {times: always})],
+      end: 'complete',
+      also: world =>
+        asked(world[side].requests, 'ping', 'GET').map(({path}) => `${path} is asked for nothing`)
     }
   ]),
   {

@@ -2,7 +2,7 @@ import {baseType} from '../oci/media-type.ts';
 import type {Need} from './authorizer.ts';
 import {discard} from './body.ts';
 import {RegistryError} from './error.ts';
-import {greeting, type Question} from './question.ts';
+import {greeting, type Question, versionHeader} from './question.ts';
 import type {Registry} from './registry.ts';
 
 /**
@@ -17,12 +17,11 @@ export async function ping(
   needs: readonly Need[],
   signal: AbortSignal
 ): Promise<void> {
-  await registry.locate();
   const question: Question = {method: 'GET', path: greeting, needs, expect: [200, 404], signal};
   const answer = await registry.ask(question, discard);
   // Some registries hide /v2/ from those who may still pull; a page of something else is no registry.
   const {status, headers, url} = answer;
-  const registryLike = headers['docker-distribution-api-version'] !== undefined;
+  const registryLike = headers[versionHeader] !== undefined;
   if (baseType(headers['content-type']) === 'text/html' && (status !== 200 || !registryLike)) {
     const where = url.host === registry.origin.host ? '' : `, at ${url.host}`;
     throw new RegistryError(

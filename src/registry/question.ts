@@ -27,6 +27,9 @@ export interface Question {
   readonly signal: AbortSignal;
 }
 
+/** What registries put into every answer, though they need not. */
+export const versionHeader = 'docker-distribution-api-version';
+
 /** Where every registry answers, whatever is in it. */
 export const greeting = '/v2/';
 

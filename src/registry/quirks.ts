@@ -103,6 +103,8 @@ export function quirksOf(registry: string): Quirks {
 
 /** What a registry has shown in this run. */
 export interface Learned {
+  /** It has answered a question as registries answer: there is no need to ask whether it is one. */
+  speaks?: boolean;
   /** The media types of manifests that it refuses while anything below them is missing. */
   readonly checks: Set<string>;
   /** A request with more bytes than this was refused: with 413, or its first chunk with 416. */

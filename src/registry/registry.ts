@@ -7,7 +7,7 @@ import {discard, readError} from './body.ts';
 import type {FoundCredentials} from './credentials.ts';
 import {RegistryError} from './error.ts';
 import {Gate, isPassing, Patience, type PatienceOptions, usualPatience} from './patience.ts';
-import {greeting, type Question, streams} from './question.ts';
+import {greeting, type Question, streams, versionHeader} from './question.ts';
 import {type Learned, type Quirks, quirksOf} from './quirks.ts';
 import {judgeAddress, judgeLiteral, judgeRedirect, mostHops} from './redirect.ts';
 import {refusalOf} from './refusal.ts';
@@ -53,6 +53,7 @@ export class Registry {
   /** Since when there have only been failures, by method. */
   readonly #failing = new Map<string, {since: number; last: number}>();
   #own: readonly string[] = [];
+  #located: Promise<void> | undefined;
   #met = false;
 
   constructor(options: RegistryOptions) {
@@ -99,6 +100,7 @@ export class Registry {
   async ask<T>(question: Question, read: (answer: Answer) => Promise<T> | T): Promise<T> {
     const {own} = question;
     const patient = this.patience(own === undefined ? {} : {own});
+    await (this.#located ??= this.#locate());
     for (;;) {
       await this.#gate.pass(question.signal);
       try {
@@ -162,7 +164,7 @@ export class Registry {
   }
 
   /** Learns the registry's own addresses, by which the ones that it names are judged. */
-  async locate(): Promise<void> {
+  async #locate(): Promise<void> {
     try {
       const found = await this.transport.names.addresses(hostOf(this.origin));
       this.#own = found.map(({address}) => address);
@@ -248,8 +250,10 @@ export class Registry {
 
   /** Warnings of the registry are shown, once each, and never acted on. */
   #heed({headers, url}: Answer): void {
+    if (url.origin !== this.origin.origin) return;
+    if (headers[versionHeader] !== undefined) this.learned.speaks = true;
     const {warning} = headers;
-    if (warning === undefined || url.origin !== this.origin.origin) return;
+    if (warning === undefined) return;
     const text = /^299 (?:-|\S+) "((?:[^"\\]|\\.){1,4096})"/.exec(warning)?.[1];
     if (text !== undefined) this.warnOnce(`${this.name} warns: ${clean(text)}`);
   }

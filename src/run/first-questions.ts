@@ -8,6 +8,8 @@ import {type TagLists, tagLists} from './tag-lists.ts';
 
 /** What every choice begins with; each question is asked once, whoever needs its answer. */
 export interface FirstQuestions {
+  /** Whether the lists are asked for already: nobody has to sign in. */
+  readonly early: boolean;
   readonly lists: TagLists;
   readonly roots: Roots;
   readonly siblings: Siblings;
@@ -35,5 +37,5 @@ export function firstQuestions(
     roots.expect(settings);
     if (wantedImages(settings).kind !== 'exactly') siblings.expect();
   }
-  return {lists, roots, siblings};
+  return {early, lists, roots, siblings};
 }

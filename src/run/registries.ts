@@ -100,24 +100,33 @@ function opener(settings: Settings, around: Surroundings) {
   return {open, close};
 }
 
+interface Greeting {
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+/** What each registry is asked first. */
+type Asked = Readonly<Record<'source' | 'target', () => Promise<unknown>>>;
+
 /**
  * Greets both registries, each with the credentials that were found for it: a wrong password ends
  * the run here, before anything is read or written.
  * @throws RegistryError naming the registry
  */
 export async function greet(
-  {source, target}: Registries,
+  registries: Registries,
   settings: Settings,
-  log: Log,
-  signal: AbortSignal
+  {log, signal, asked}: Greeting & {readonly asked?: Asked | undefined}
 ): Promise<void> {
   // Both are asked, so that two wrong passwords are two messages in one run.
-  const greetSide = (registry: Registry, repository: string) =>
-    greetOne(registry, within(repository, 'arc-controller'), log, signal);
-  const results = await Promise.allSettled([
-    greetSide(source, settings.source.repository),
-    greetSide(target, settings.target.repository)
-  ]);
+  const results = await Promise.allSettled(
+    (['source', 'target'] as const).map(side =>
+      greetOne(registries[side], within(settings[side].repository, 'arc-controller'), {
+        ...{log, signal},
+        asked: asked?.[side]
+      })
+    )
+  );
   const failed = results
     .filter(result => result.status === 'rejected')
     .map(({reason}) => reason as Error);
@@ -129,15 +138,18 @@ export async function greet(
 
 /**
  * Greets one registry with the credentials that were found for it.
+ * @param asked a question that it is asked in any case: where it answers that as registries do, it need
+ *   not be greeted beside it
  * @throws RegistryError naming it
  */
 export async function greetOne(
   registry: Registry,
   repository: string,
-  log: Log,
-  signal: AbortSignal
+  {log, signal, asked}: Greeting & {readonly asked?: (() => Promise<unknown>) | undefined}
 ): Promise<void> {
-  await ping(registry, [{repository, actions: registry.actions}], signal);
+  await asked?.();
+  if (asked === undefined || registry.learned.speaks !== true)
+    await ping(registry, [{repository, actions: registry.actions}], signal);
   const {kind, from} = registry.credentials;
   log.info(
     `${registry.name} answers, ${kind === 'anonymous' ? 'without credentials' : `with the credentials from ${from}`}`

@@ -76,7 +76,7 @@ export async function verify(
     if (against === undefined) {
       using open = await openRegistries(settings, around);
       Object.assign(registries, open);
-      await reporter.group('Sign in', () => greet(open, settings, log, signal));
+      await reporter.group('Sign in', () => greet(open, settings, {log, signal}));
       const reading = {log, slots: lanes.reading, signal};
       const {releases: chosen} = await reporter.group('Releases', () =>
         chooseReleases(open, settings, firstQuestions(open, settings, reading), reading)
@@ -93,7 +93,7 @@ export async function verify(
       using open = await openTarget(settings, around);
       registries.target = open.target;
       await reporter.group('Sign in', () =>
-        greetOne(open.target, within(settings.target.repository, 'arc-controller'), log, signal)
+        greetOne(open.target, within(settings.target.repository, 'arc-controller'), {log, signal})
       );
       const own = place(settings.target);
       const {target, releases: locked} = against.lockFile;
