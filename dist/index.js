@@ -45137,25 +45137,31 @@ var channel = __nccwpck_require__(2494);
  * Chooses releases by the requests, all together. Only an exact tag reaches what is not a stable
  * release. Where a version was published under several dates, only the newest date counts, but
  * for an exact tag.
- * @throws ReleaseError for a request that no tag answers, with what may have been meant
+ * @throws ReleaseError for requests that no tag answers, all of them, with what may have been meant
  */
 function selectReleases(options) {
     const live = new Set(options.live);
     const stable = newestOfEach([...live].map(release_tag/* parseReleaseTag */.rE).filter(release => release !== undefined));
     const tags = new Set();
     const notes = [];
+    const unanswered = [];
     let reason;
     for (const request of options.requests) {
         if (request.kind === 'exact') {
-            if (!live.has(request.tag))
-                throw unknown(request.tag, live, stable);
-            tags.add(request.tag);
+            if (live.has(request.tag))
+                tags.add(request.tag);
+            else
+                unanswered.push(unknown(request.tag, live, stable));
             continue;
         }
         const newest = stable.at(-1);
         if (newest === undefined)
-            throw nothingStable(request.text, live.size);
+            throw nothingStable(request.text, live.size, options.from);
         const chosen = choose(request, stable, newest, options.targetComplete);
+        if (chosen instanceof release_error/* ReleaseError */.K) {
+            unanswered.push(chosen);
+            continue;
+        }
         for (const { text } of chosen)
             tags.add(text);
         if (request.kind === 'newest' && chosen.length < request.count)
@@ -45163,9 +45169,15 @@ function selectReleases(options) {
         if (request.kind === 'catch-up' && chosen.length === 0)
             reason = `Already up to date: the target has the tags of ${(0,clean/* clean */.uH)(options.targetComplete ?? '')}, and the source has no newer release. Asked for by its tag, it is checked down to every blob, and mended.`;
     }
+    if (unanswered.length > 0)
+        throw new release_error/* ReleaseError */.K([
+            ...unanswered.map(({ message }) => message),
+            `The tags of ${options.from} were looked at.`
+        ].join(' '));
     const ordered = [...tags].sort(release_tag/* compareTags */.bb);
     return { tags: ordered, notes, ...(ordered.length === 0 && reason !== undefined && { reason }) };
 }
+/** What a request stands for; an error where that is nothing. */
 function choose(request, stable, newest, targetComplete) {
     switch (request.kind) {
         case 'latest':
@@ -45174,9 +45186,7 @@ function choose(request, stable, newest, targetComplete) {
             return stable.slice(-request.count);
         case 'version': {
             const found = stable.findLast(release => select_matches(release, request));
-            if (!found)
-                throw noVersion(request, stable, newest);
-            return [found];
+            return found ? [found] : noVersion(request, stable, newest);
         }
         case 'range': {
             const { from, to } = request;
@@ -45184,7 +45194,7 @@ function choose(request, stable, newest, targetComplete) {
                 (!to || (0,release_tag/* compareVersions */.Zy)(release, { ...to, patch: to.patch ?? Infinity }) <= 0));
             if (found.length > 0)
                 return found;
-            throw new release_error/* ReleaseError */.K(`No release lies within "${(0,clean/* clean */.uH)(request.text, 140)}". The oldest is ${stable[0]?.text ?? newest.text}, the newest ${newest.text}.`);
+            return new release_error/* ReleaseError */.K(`No release lies within "${(0,clean/* clean */.uH)(request.text, 140)}". The oldest is ${stable[0]?.text ?? newest.text}, the newest ${newest.text}.`);
         }
         case 'catch-up': {
             const complete = targetComplete === undefined ? undefined : (0,release_tag/* parseReleaseTag */.rE)(targetComplete);
@@ -45230,10 +45240,10 @@ function noVersion(wanted, stable, newest) {
     const around = [below, above].filter(release => release !== undefined).map(({ text }) => text);
     return new release_error/* ReleaseError */.K(`No release ${shown} exists. Next to it ${around.length > 1 ? 'are' : 'is'} ${around.join(' and ')}.`);
 }
-function nothingStable(request, tags) {
+function nothingStable(request, tags, from) {
     const found = tags === 0
-        ? 'arc-controller has no tags there'
-        : `none of the ${tags} tags of arc-controller there has the form v1.46.0_2026-05-12`;
+        ? `${from} has no tags`
+        : `none of the ${tags} tags of ${from} has the form v1.46.0_2026-05-12`;
     return new release_error/* ReleaseError */.K(`${(0,clean/* clean */.uH)(request, 140)} finds no stable release at the source: ${found}. Check source-registry and source-repository, or name an exact tag.`);
 }
 function either(texts) {
@@ -45281,6 +45291,7 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
     const selection = selectReleases({
         requests,
         live,
+        from: `${registries.source.name}/${(0,oci_reference/* within */.ux)(settings.source.repository, leader)}`,
         ...(complete !== undefined && { targetComplete: complete })
     });
     for (const note of selection.notes)

@@ -3,8 +3,9 @@ import {relative} from 'node:path';
 
 import {type Arguments, parseArguments} from './cli/arguments.ts';
 import {demo, demoDocument} from './cli/demo.ts';
-import {CancelledError, UsageError} from './cli/error.ts';
+import {ArgumentsError, CancelledError, UsageError} from './cli/error.ts';
 import {helpText} from './cli/help.ts';
+import {mistakesIn} from './cli/mistakes.ts';
 import {readPasswordFrom} from './cli/password.ts';
 import {askForMissing} from './cli/prompts.ts';
 import {verifyCommand} from './cli/verify.ts';
@@ -12,6 +13,7 @@ import {version} from './cli/version.ts';
 import {InputError} from './inputs/error.ts';
 import {combine, type Given} from './inputs/given.ts';
 import {readSettings, readVariables} from './inputs.ts';
+import {silent} from './log.ts';
 import {main} from './main.ts';
 import {helpOn} from './report/help.ts';
 import type {Reporter} from './report/reporter.ts';
@@ -100,11 +102,17 @@ async function run(told: Arguments): Promise<number> {
   return 0;
 }
 
+/** What is wrong beside the command line itself, in the flags that were understood and in variables. */
+function furtherMistakes({given}: ArgumentsError): readonly string[] {
+  return given === undefined ? [] : mistakesIn(combine(given, readVariables(env, silent)), env);
+}
+
 try {
   process.exitCode = await run(parseArguments(argv.slice(2)));
 } catch (error) {
   if (error instanceof UsageError || error instanceof CancelledError) {
-    stderr.write(`${error.message}\n`);
+    const further = error instanceof ArgumentsError ? furtherMistakes(error) : [];
+    stderr.write(`${[error.message, ...further].join('\n')}\n`);
     process.exitCode = error.exitCode;
   } else if (error instanceof InputError) {
     stderr.write(`${error.message}\nSee ${helpOn(error.name)}\n`);

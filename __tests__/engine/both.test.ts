@@ -19,7 +19,9 @@ import {Job, type StepEnd} from '../support/step.ts';
 import {seedStorage} from '../support/storage.ts';
 
 const run = promisify(execFile);
-const wanted = dockerdInstalled() && distributionInstalled() ? describe : describe.skip;
+// Whether one starts here is only known once that was tried.
+const tried = dockerdInstalled() && distributionInstalled() ? await startDockerd() : undefined;
+const wanted = tried === undefined ? describe.skip : describe;
 /** Of all kinds that there are; a daemon takes its time for each. */
 const names = [
   'arc-bootstrapper',
@@ -99,17 +101,12 @@ wanted('the same release by both engines', () => {
 
   beforeAll(async () => {
     const started = await Promise.all([
-      startDockerd(),
       startDistribution(),
       startDistribution(),
       startDistribution({htpasswd: account})
     ]);
-    [daemon, source, plain, locked] = started as [
-      Dockerd,
-      Distribution,
-      Distribution,
-      Distribution
-    ];
+    if (tried !== undefined) daemon = tried;
+    [source, plain, locked] = started as [Distribution, Distribution, Distribution];
     job = await Job.begin();
     await seedStorage(source.storage, 'arcdata', month);
   }, 60_000);

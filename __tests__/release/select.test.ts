@@ -12,6 +12,7 @@ function select(requests: string | string[], targetComplete?: string, tags = liv
   return selectReleases({
     requests: [requests].flat().map(parseTagRequest),
     live: tags,
+    from: 'mcr.microsoft.com/arcdata/arc-controller',
     ...(targetComplete !== undefined && {targetComplete})
   });
 }
@@ -129,9 +130,18 @@ describe('catch-up', () => {
 });
 
 describe('what no tag answers', () => {
+  test('is told all at once', () => {
+    expect(() => select(['1.47', 'latest', 'v1.4.9', 'odd'])).toThrow(
+      /^No release v1\.47 exists yet\. .* No release v1\.4\.9 exists; .*\? odd does not exist\. .* The tags of mcr\.microsoft\.com\/arcdata\/arc-controller were looked at\.$/
+    );
+  });
+
   test.each([
     ['v1.27.0_2023-02-13', 'v1.27.0_2023-02-13 does not exist; did you mean v1.27.0_2024-02-13?'],
-    ['completely-different', /does not exist\. The newest release is v1\.46\.0_2026-05-12\.$/],
+    [
+      'completely-different',
+      /does not exist\. The newest release is v1\.46\.0_2026-05-12\. The tags/
+    ],
     ['1.47', 'No release v1.47 exists yet. The newest is v1.46.0_2026-05-12.'],
     ['v1.46.7', 'No release v1.46.7 exists; did you mean v1.46.0_2026-05-12?'],
     ['v1.4.9', 'No release v1.4.9 exists; did you mean v1.4.0_2022-02-25 or v1.4.1_2022-03-08?'],
@@ -154,7 +164,9 @@ describe('what no tag answers', () => {
   test.each(['latest', '1.46', '1.40..', 'newest:3', 'catch-up'])(
     '%s at a source without stable releases',
     request => {
-      expect(() => select(request, undefined, [])).toThrow(/arc-controller has no tags there/);
+      expect(() => select(request, undefined, [])).toThrow(
+        /: mcr\.microsoft\.com\/arcdata\/arc-controller has no tags\./
+      );
       expect(() => select(request, undefined, ['latest'])).toThrow(/none of the 1 tags/);
     }
   );
@@ -165,7 +177,7 @@ describe('what no tag answers', () => {
 
   test('tags of the source are cleaned before they are shown', () => {
     expect(() => select('nightly', undefined, ['nightly\u001b'])).toThrow(
-      /did you mean nightly\?\?$/
+      /did you mean nightly\?\? The/
     );
   });
 });

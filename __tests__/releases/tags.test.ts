@@ -31,7 +31,9 @@ describe('a misprinted tag', () => {
     ['v1.10.0_2022-08-08', 'v1.10.0_2022-08-09']
   ])('%s: did you mean %s?', async (written, meant) => {
     const {record} = await world.mirror(written);
-    expect(record.failure?.message).toBe(`${written} does not exist; did you mean ${meant}?`);
+    expect(record.failure?.message).toBe(
+      `${written} does not exist; did you mean ${meant}? The tags of ${world.source.name}/arcdata/arc-controller were looked at.`
+    );
     expect(world.writes()).toEqual([]);
   });
 

@@ -371,6 +371,24 @@ describe('wrong usage ends with 2, before anything is asked', () => {
     expect(await refused(args)).toContain(message);
   });
 
+  test('all mistakes are told at once: flags, a lock file, values, and those of variables', async () => {
+    const variables = {SOURCE_DOCKER_REGISTRY: 'not a host'};
+    const flags = await refused(
+      ['--concurency=5', '--timeout=soon', '--target-username=me'],
+      variables
+    );
+    expect(flags.trim().split('\n')).toEqual([
+      expect.stringContaining('--concurency is not known; did you mean --concurrency?'),
+      expect.stringContaining('SOURCE_DOCKER_REGISTRY'),
+      expect.stringContaining('--timeout')
+    ]);
+    const file = await refused(['verify', '--against=none.json', '--timeout=soon']);
+    expect(file.trim().split('\n')).toEqual([
+      expect.stringContaining('there is no such file'),
+      expect.stringContaining('--timeout')
+    ]);
+  });
+
   test('a lock file does not decide where a password goes', async () => {
     await writeLock();
     const message = await refused(['verify', '--against', lock, plain()], {

@@ -5134,21 +5134,25 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_1___default = /*#__PURE__*/__nccwpck_require__.n(node_path__WEBPACK_IMPORTED_MODULE_1__);
 /* harmony import */ var _cli_arguments_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(9056);
 /* harmony import */ var _cli_demo_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(109);
-/* harmony import */ var _cli_error_js__WEBPACK_IMPORTED_MODULE_18__ = __nccwpck_require__(2836);
-/* harmony import */ var _cli_help_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(7911);
-/* harmony import */ var _cli_password_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(2437);
-/* harmony import */ var _cli_prompts_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(7327);
-/* harmony import */ var _cli_verify_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(2429);
-/* harmony import */ var _cli_version_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(3985);
-/* harmony import */ var _inputs_error_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(1551);
-/* harmony import */ var _inputs_given_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(2604);
-/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(6754);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(8829);
-/* harmony import */ var _report_help_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(9491);
-/* harmony import */ var _report_terminal_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(7825);
-/* harmony import */ var _report_verdict_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(687);
-/* harmony import */ var _run_cancel_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(2735);
-/* harmony import */ var _run_saved_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(2278);
+/* harmony import */ var _cli_error_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(2836);
+/* harmony import */ var _cli_help_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(7911);
+/* harmony import */ var _cli_mistakes_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(7197);
+/* harmony import */ var _cli_password_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(2437);
+/* harmony import */ var _cli_prompts_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(7327);
+/* harmony import */ var _cli_verify_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(2429);
+/* harmony import */ var _cli_version_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(3985);
+/* harmony import */ var _inputs_error_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(1551);
+/* harmony import */ var _inputs_given_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(2604);
+/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(6754);
+/* harmony import */ var _log_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(5625);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(8829);
+/* harmony import */ var _report_help_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(9491);
+/* harmony import */ var _report_terminal_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(7825);
+/* harmony import */ var _report_verdict_js__WEBPACK_IMPORTED_MODULE_20__ = __nccwpck_require__(687);
+/* harmony import */ var _run_cancel_js__WEBPACK_IMPORTED_MODULE_18__ = __nccwpck_require__(2735);
+/* harmony import */ var _run_saved_js__WEBPACK_IMPORTED_MODULE_19__ = __nccwpck_require__(2278);
+
+
 
 
 
@@ -5181,29 +5185,29 @@ function program() {
     return `node ${/[^\w./\\:-]/.test(shown) ? JSON.stringify(shown) : shown}`;
 }
 async function given(told, reporter) {
-    const parts = [told.given, (0,_inputs_js__WEBPACK_IMPORTED_MODULE_11__/* .readVariables */ .Ch)(env, reporter.log)];
+    const parts = [told.given, (0,_inputs_js__WEBPACK_IMPORTED_MODULE_13__/* .readVariables */ .Ch)(env, reporter.log)];
     const name = told.passwordOnStdin;
     if (name !== undefined) {
-        parts.unshift(new Map([[name, { value: await (0,_cli_password_js__WEBPACK_IMPORTED_MODULE_5__/* .readPasswordFrom */ .Y)(stdin), origin: 'flag' }]]));
+        parts.unshift(new Map([[name, { value: await (0,_cli_password_js__WEBPACK_IMPORTED_MODULE_7__/* .readPasswordFrom */ .Y)(stdin), origin: 'flag' }]]));
     }
-    const known = (0,_inputs_given_js__WEBPACK_IMPORTED_MODULE_10__/* .combine */ .kg)(...parts);
+    const known = (0,_inputs_given_js__WEBPACK_IMPORTED_MODULE_12__/* .combine */ .kg)(...parts);
     // What a lock file says need not be asked for.
     return told.prompts && told.against === undefined
-        ? await (0,_cli_prompts_js__WEBPACK_IMPORTED_MODULE_6__/* .askForMissing */ .Z)(known, terminalOf(told))
+        ? await (0,_cli_prompts_js__WEBPACK_IMPORTED_MODULE_8__/* .askForMissing */ .Z)(known, terminalOf(told))
         : known;
 }
 /** @returns the exit code: 0 done, 1 failed, 2 wrong usage, 130 cancelled */
 async function run(told) {
     if (told.command === 'help')
-        stdout.write((0,_cli_help_js__WEBPACK_IMPORTED_MODULE_4__/* .helpText */ .B)(stdout.columns));
+        stdout.write((0,_cli_help_js__WEBPACK_IMPORTED_MODULE_5__/* .helpText */ .B)(stdout.columns));
     else if (told.command === 'version')
-        stdout.write(`${_cli_version_js__WEBPACK_IMPORTED_MODULE_8__/* .version */ .r}\n`);
+        stdout.write(`${_cli_version_js__WEBPACK_IMPORTED_MODULE_10__/* .version */ .r}\n`);
     else {
         const { json, command } = told;
         const tty = (json ? stderr : stdout).isTTY;
         const results = [];
         const write = (text) => stdout.write(text);
-        const reporter = (0,_report_terminal_js__WEBPACK_IMPORTED_MODULE_14__/* .terminalReporter */ .C)({
+        const reporter = (0,_report_terminal_js__WEBPACK_IMPORTED_MODULE_17__/* .terminalReporter */ .C)({
             // The demo has several runs, and JSON is one document.
             stdout: json && command === 'demo' ? { write: text => results.push(text) } : stdout,
             stderr,
@@ -5213,13 +5217,13 @@ async function run(told) {
             keep: command !== 'demo',
             verbose: env.DEBUG === 'arcdata-mirror'
         });
-        const cancel = (0,_run_cancel_js__WEBPACK_IMPORTED_MODULE_15__/* .onCancel */ .A)();
+        const cancel = (0,_run_cancel_js__WEBPACK_IMPORTED_MODULE_18__/* .onCancel */ .A)();
         cancel.signal.addEventListener('abort', () => {
             reporter.log.notice('Cancelling: what is under way is taken back. Ctrl-C once more ends it at once.');
         });
         // Whoever cancelled a run that was all but over has a run that is done.
         const end = (code) => (code !== 0 && cancel.signal.aborted ? 130 : code);
-        const stage = { reporter, env, signal: cancel.signal, runnerTemp: (0,node_os__WEBPACK_IMPORTED_MODULE_0__.tmpdir)(), undo: _run_saved_js__WEBPACK_IMPORTED_MODULE_16__/* .noUndo */ ._U };
+        const stage = { reporter, env, signal: cancel.signal, runnerTemp: (0,node_os__WEBPACK_IMPORTED_MODULE_0__.tmpdir)(), undo: _run_saved_js__WEBPACK_IMPORTED_MODULE_19__/* .noUndo */ ._U };
         try {
             if (command === 'demo') {
                 const code = await (0,_cli_demo_js__WEBPACK_IMPORTED_MODULE_3__/* .demo */ .q)(stage, program());
@@ -5229,7 +5233,7 @@ async function run(told) {
             }
             const known = await given(told, reporter);
             if (command === 'verify') {
-                const code = await (0,_cli_verify_js__WEBPACK_IMPORTED_MODULE_7__/* .verifyCommand */ .p)(known, {
+                const code = await (0,_cli_verify_js__WEBPACK_IMPORTED_MODULE_9__/* .verifyCommand */ .p)(known, {
                     ...stage,
                     reporter,
                     against: told.against,
@@ -5237,7 +5241,7 @@ async function run(told) {
                 });
                 return end(code);
             }
-            return end((0,_report_verdict_js__WEBPACK_IMPORTED_MODULE_17__/* .hasFailed */ .WN)(await (0,_main_js__WEBPACK_IMPORTED_MODULE_12__/* .main */ .i)((0,_inputs_js__WEBPACK_IMPORTED_MODULE_11__/* .readSettings */ .sb)(known, reporter.log, env), stage)) ? 1 : 0);
+            return end((0,_report_verdict_js__WEBPACK_IMPORTED_MODULE_20__/* .hasFailed */ .WN)(await (0,_main_js__WEBPACK_IMPORTED_MODULE_15__/* .main */ .i)((0,_inputs_js__WEBPACK_IMPORTED_MODULE_13__/* .readSettings */ .sb)(known, reporter.log, env), stage)) ? 1 : 0);
         }
         finally {
             cancel.end();
@@ -5245,16 +5249,21 @@ async function run(told) {
     }
     return 0;
 }
+/** What is wrong beside the command line itself, in the flags that were understood and in variables. */
+function furtherMistakes({ given }) {
+    return given === undefined ? [] : (0,_cli_mistakes_js__WEBPACK_IMPORTED_MODULE_6__/* .mistakesIn */ .f)((0,_inputs_given_js__WEBPACK_IMPORTED_MODULE_12__/* .combine */ .kg)(given, (0,_inputs_js__WEBPACK_IMPORTED_MODULE_13__/* .readVariables */ .Ch)(env, _log_js__WEBPACK_IMPORTED_MODULE_14__/* .silent */ .K)), env);
+}
 try {
     process.exitCode = await run((0,_cli_arguments_js__WEBPACK_IMPORTED_MODULE_2__/* .parseArguments */ .We)(argv.slice(2)));
 }
 catch (error) {
-    if (error instanceof _cli_error_js__WEBPACK_IMPORTED_MODULE_18__/* .UsageError */ .e || error instanceof _cli_error_js__WEBPACK_IMPORTED_MODULE_18__/* .CancelledError */ .c) {
-        stderr.write(`${error.message}\n`);
+    if (error instanceof _cli_error_js__WEBPACK_IMPORTED_MODULE_4__/* .UsageError */ .eb || error instanceof _cli_error_js__WEBPACK_IMPORTED_MODULE_4__/* .CancelledError */ .cc) {
+        const further = error instanceof _cli_error_js__WEBPACK_IMPORTED_MODULE_4__/* .ArgumentsError */ .XA ? furtherMistakes(error) : [];
+        stderr.write(`${[error.message, ...further].join('\n')}\n`);
         process.exitCode = error.exitCode;
     }
-    else if (error instanceof _inputs_error_js__WEBPACK_IMPORTED_MODULE_9__/* .InputError */ .d) {
-        stderr.write(`${error.message}\nSee ${(0,_report_help_js__WEBPACK_IMPORTED_MODULE_13__/* .helpOn */ .l)(error.name)}\n`);
+    else if (error instanceof _inputs_error_js__WEBPACK_IMPORTED_MODULE_11__/* .InputError */ .d) {
+        stderr.write(`${error.message}\nSee ${(0,_report_help_js__WEBPACK_IMPORTED_MODULE_16__/* .helpOn */ .l)(error.name)}\n`);
         process.exitCode = 2;
     }
     else {
@@ -5365,7 +5374,7 @@ const commands = ['mirror', 'demo', 'verify', 'help', 'version'];
 /**
  * Takes a command line apart, without the two first items of `process.argv`. Lists repeat their flag
  * or take commas; a boolean is `--dry-run`, `--no-publish` or `--publish=false`.
- * @throws UsageError with everything that cannot be understood, a line each; it never holds a value
+ * @throws ArgumentsError with everything that cannot be understood, a line each; it never holds a value
  */
 function parseArguments(argv) {
     const { tokens } = (0,external_node_util_.parseArgs)({
@@ -5425,7 +5434,7 @@ class ArgumentReader {
             this.#unknown(written, name);
         }
     }
-    /** @throws UsageError */
+    /** @throws ArgumentsError */
     end() {
         const command = this.#command();
         const stdin = ['source-password', 'target-password'].filter(name => this.#flags.has(`${name}-stdin`));
@@ -5438,8 +5447,10 @@ class ArgumentReader {
         };
         for (const mistake of misplaced(command, this.#given, beside))
             this.#mistakes.add(mistake);
-        if (this.#mistakes.size > 0)
-            throw new error/* UsageError */.e([...this.#mistakes].join('\n'));
+        if (this.#mistakes.size > 0) {
+            const takesInputs = command === 'mirror' || command === 'verify';
+            throw new error/* ArgumentsError */.XA([...this.#mistakes], takesInputs ? this.#given : undefined);
+        }
         return {
             command,
             given: this.#given,
@@ -8606,14 +8617,24 @@ function flags(values) {
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   c: () => (/* binding */ CancelledError),
-/* harmony export */   e: () => (/* binding */ UsageError)
+/* harmony export */   XA: () => (/* binding */ ArgumentsError),
+/* harmony export */   cc: () => (/* binding */ CancelledError),
+/* harmony export */   eb: () => (/* binding */ UsageError)
 /* harmony export */ });
 /** The command line cannot be understood. The message says which part and what is known; it never holds a value. */
 class UsageError extends Error {
     name = 'UsageError';
     /** What the process ends with. */
     exitCode = 2;
+}
+/** The command line itself cannot be understood; what of it was, is here. */
+class ArgumentsError extends UsageError {
+    /** What the flags say that were understood; undefined beside a command that takes none. */
+    given;
+    constructor(mistakes, given) {
+        super(mistakes.join('\n'));
+        this.given = given;
+    }
 }
 /** The user ended a question with Ctrl-C. Nothing was sent anywhere by then. */
 class CancelledError extends Error {
@@ -8709,6 +8730,38 @@ function lines(term, meaning, width) {
 
 /***/ }),
 
+/***/ 7197:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   f: () => (/* binding */ mistakesIn)
+/* harmony export */ });
+/* harmony import */ var _inputs_error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1551);
+/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6754);
+/* harmony import */ var _log_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(5625);
+
+
+
+/**
+ * What is wrong with what was given, a line each, for whoever has found other mistakes before: all are
+ * told at once. What only seems to be missing is left out, since a flag that could not be understood may
+ * have been meant to give it.
+ */
+function mistakesIn(given, env) {
+    try {
+        (0,_inputs_js__WEBPACK_IMPORTED_MODULE_1__/* .readSettings */ .sb)(given, _log_js__WEBPACK_IMPORTED_MODULE_2__/* .silent */ .K, env);
+        return [];
+    }
+    catch (error) {
+        if (!(error instanceof _inputs_error_js__WEBPACK_IMPORTED_MODULE_0__/* .InputError */ .d))
+            throw error;
+        return error.problems.filter(({ input }) => given.has(input)).map(({ message }) => message);
+    }
+}
+
+
+/***/ }),
+
 /***/ 2437:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
@@ -8735,7 +8788,7 @@ const patience = 300_000;
  */
 async function readPasswordFrom(stream, milliseconds = patience) {
     if (stream.isTTY === true) {
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .UsageError */ .e('a password was to come over standard input, but nothing is piped into it; leave the flag out to be asked');
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .UsageError */ .eb('a password was to come over standard input, but nothing is piped into it; leave the flag out to be asked');
     }
     const late = (0,_deadline_js__WEBPACK_IMPORTED_MODULE_4__/* .deadline */ .n)(milliseconds);
     const chunks = [];
@@ -8754,12 +8807,12 @@ async function readPasswordFrom(stream, milliseconds = patience) {
             ? 'did not end in time'
             : `could not be read (${error.code ?? 'no reason told'})`;
         // Without a cause: an error of a stream may hold what went through it.
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .UsageError */ .e(`the password on standard input ${reason}`);
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .UsageError */ .eb(`the password on standard input ${reason}`);
     }
     if (bytes === 0)
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .UsageError */ .e('standard input is empty; a password was to come over it');
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .UsageError */ .eb('standard input is empty; a password was to come over it');
     if (bytes > _inputs_lines_js__WEBPACK_IMPORTED_MODULE_2__/* .mostBytes */ .j$)
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .UsageError */ .e(`standard input holds more than ${_inputs_lines_js__WEBPACK_IMPORTED_MODULE_2__/* .mostBytes */ .j$} bytes`);
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .UsageError */ .eb(`standard input holds more than ${_inputs_lines_js__WEBPACK_IMPORTED_MODULE_2__/* .mostBytes */ .j$} bytes`);
     return (0,_inputs_given_js__WEBPACK_IMPORTED_MODULE_1__/* .trimLineEnd */ .wx)(Buffer.concat(chunks).toString());
 }
 
@@ -10409,7 +10462,7 @@ async function askForMissing(given, terminal, signal) {
             const { name } = error;
             if (name !== 'ExitPromptError' && name !== 'AbortPromptError')
                 throw error;
-            throw new cli_error/* CancelledError */.c('Cancelled; nothing was sent anywhere.');
+            throw new cli_error/* CancelledError */.cc('Cancelled; nothing was sent anywhere.');
         }
     }
     return answers;
@@ -10907,7 +10960,10 @@ function tagOf({ target, digest }) {
 
 // EXTERNAL MODULE: ./src/cli/error.ts
 var cli_error = __nccwpck_require__(2836);
+// EXTERNAL MODULE: ./src/cli/mistakes.ts
+var mistakes = __nccwpck_require__(7197);
 ;// CONCATENATED MODULE: ./src/cli/verify.ts
+
 
 
 
@@ -10938,7 +10994,9 @@ async function verifyCommand(given, command) {
             reporter.log.secret(value);
         }
     };
-    const against = command.against === undefined ? undefined : await verify_open(command.against);
+    const against = command.against === undefined
+        ? undefined
+        : await verify_open(command.against, () => (0,mistakes/* mistakesIn */.f)(given, env));
     const all = against === undefined ? given : (0,inputs_given/* combine */.kg)(given, placeIn(against, given));
     const settings = { ...(0,inputs/* readSettings */.sb)(all, log, env), dryRun: true };
     const found = await verify(settings, { reporter, log, env, signal }, against);
@@ -10946,10 +11004,16 @@ async function verifyCommand(given, command) {
     json?.(`${JSON.stringify((0,verification/* verifyReport */.y)(found, redactor))}\n`);
     return (0,verification/* verifyVerdict */.z)(found).outcome === 'whole' ? 0 : 1;
 }
-/** @throws UsageError */
-async function verify_open(name) {
+/**
+ * @param further what else is wrong, a line each
+ * @throws UsageError
+ */
+async function verify_open(name, further) {
     const path = (0,external_node_path_.resolve)(name);
-    const fail = (reason) => new cli_error/* UsageError */.e(`--against: ${(0,clean/* clean */.uH)(path, 300)} cannot be used: ${(0,clean/* clean */.uH)(reason, 300)}`);
+    const fail = (reason) => {
+        const mistake = `--against: ${(0,clean/* clean */.uH)(path, 300)} cannot be used: ${(0,clean/* clean */.uH)(reason, 300)}`;
+        return new cli_error/* UsageError */.eb([mistake, ...further()].join('\n'));
+    };
     try {
         const { size } = await (0,promises_.stat)(path);
         if (size > largest)
@@ -10957,7 +11021,7 @@ async function verify_open(name) {
         return { path, lockFile: (0,lockfile/* readLockFile */.cx)(await (0,promises_.readFile)(path, 'utf8')) };
     }
     catch (error) {
-        if (error instanceof cli_error/* UsageError */.e)
+        if (error instanceof cli_error/* UsageError */.eb)
             throw error;
         if (error instanceof report_error/* ReportError */.$)
             throw fail(error.message);
@@ -12344,6 +12408,24 @@ function inputRow(name) {
 function isInputName(text) {
     return byName.has(text);
 }
+
+
+/***/ }),
+
+/***/ 5625:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   K: () => (/* binding */ silent)
+/* harmony export */ });
+/** A log for those who do not listen. */
+const silent = {
+    debug: () => undefined,
+    info: () => undefined,
+    notice: () => undefined,
+    warning: () => undefined,
+    secret: () => undefined
+};
 
 
 /***/ }),
@@ -23937,25 +24019,31 @@ var tag = __nccwpck_require__(3837);
  * Chooses releases by the requests, all together. Only an exact tag reaches what is not a stable
  * release. Where a version was published under several dates, only the newest date counts, but
  * for an exact tag.
- * @throws ReleaseError for a request that no tag answers, with what may have been meant
+ * @throws ReleaseError for requests that no tag answers, all of them, with what may have been meant
  */
 function selectReleases(options) {
     const live = new Set(options.live);
     const stable = newestOfEach([...live].map(tag/* parseReleaseTag */.rE).filter(release => release !== undefined));
     const tags = new Set();
     const notes = [];
+    const unanswered = [];
     let reason;
     for (const request of options.requests) {
         if (request.kind === 'exact') {
-            if (!live.has(request.tag))
-                throw unknown(request.tag, live, stable);
-            tags.add(request.tag);
+            if (live.has(request.tag))
+                tags.add(request.tag);
+            else
+                unanswered.push(unknown(request.tag, live, stable));
             continue;
         }
         const newest = stable.at(-1);
         if (newest === undefined)
-            throw nothingStable(request.text, live.size);
+            throw nothingStable(request.text, live.size, options.from);
         const chosen = choose(request, stable, newest, options.targetComplete);
+        if (chosen instanceof release_error/* ReleaseError */.K) {
+            unanswered.push(chosen);
+            continue;
+        }
         for (const { text } of chosen)
             tags.add(text);
         if (request.kind === 'newest' && chosen.length < request.count)
@@ -23963,9 +24051,15 @@ function selectReleases(options) {
         if (request.kind === 'catch-up' && chosen.length === 0)
             reason = `Already up to date: the target has the tags of ${(0,clean/* clean */.uH)(options.targetComplete ?? '')}, and the source has no newer release. Asked for by its tag, it is checked down to every blob, and mended.`;
     }
+    if (unanswered.length > 0)
+        throw new release_error/* ReleaseError */.K([
+            ...unanswered.map(({ message }) => message),
+            `The tags of ${options.from} were looked at.`
+        ].join(' '));
     const ordered = [...tags].sort(tag/* compareTags */.bb);
     return { tags: ordered, notes, ...(ordered.length === 0 && reason !== undefined && { reason }) };
 }
+/** What a request stands for; an error where that is nothing. */
 function choose(request, stable, newest, targetComplete) {
     switch (request.kind) {
         case 'latest':
@@ -23974,9 +24068,7 @@ function choose(request, stable, newest, targetComplete) {
             return stable.slice(-request.count);
         case 'version': {
             const found = stable.findLast(release => matches(release, request));
-            if (!found)
-                throw noVersion(request, stable, newest);
-            return [found];
+            return found ? [found] : noVersion(request, stable, newest);
         }
         case 'range': {
             const { from, to } = request;
@@ -23984,7 +24076,7 @@ function choose(request, stable, newest, targetComplete) {
                 (!to || (0,tag/* compareVersions */.Zy)(release, { ...to, patch: to.patch ?? Infinity }) <= 0));
             if (found.length > 0)
                 return found;
-            throw new release_error/* ReleaseError */.K(`No release lies within "${(0,clean/* clean */.uH)(request.text, 140)}". The oldest is ${stable[0]?.text ?? newest.text}, the newest ${newest.text}.`);
+            return new release_error/* ReleaseError */.K(`No release lies within "${(0,clean/* clean */.uH)(request.text, 140)}". The oldest is ${stable[0]?.text ?? newest.text}, the newest ${newest.text}.`);
         }
         case 'catch-up': {
             const complete = targetComplete === undefined ? undefined : (0,tag/* parseReleaseTag */.rE)(targetComplete);
@@ -24030,10 +24122,10 @@ function noVersion(wanted, stable, newest) {
     const around = [below, above].filter(release => release !== undefined).map(({ text }) => text);
     return new release_error/* ReleaseError */.K(`No release ${shown} exists. Next to it ${around.length > 1 ? 'are' : 'is'} ${around.join(' and ')}.`);
 }
-function nothingStable(request, tags) {
+function nothingStable(request, tags, from) {
     const found = tags === 0
-        ? 'arc-controller has no tags there'
-        : `none of the ${tags} tags of arc-controller there has the form v1.46.0_2026-05-12`;
+        ? `${from} has no tags`
+        : `none of the ${tags} tags of ${from} has the form v1.46.0_2026-05-12`;
     return new release_error/* ReleaseError */.K(`${(0,clean/* clean */.uH)(request, 140)} finds no stable release at the source: ${found}. Check source-registry and source-repository, or name an exact tag.`);
 }
 function either(texts) {
@@ -24083,6 +24175,7 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
     const selection = selectReleases({
         requests,
         live,
+        from: `${registries.source.name}/${(0,reference/* within */.ux)(settings.source.repository, leader)}`,
         ...(complete !== undefined && { targetComplete: complete })
     });
     for (const note of selection.notes)

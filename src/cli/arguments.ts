@@ -4,7 +4,7 @@ import type {Given, GivenValue} from '../inputs/given.ts';
 import {didYouMean} from '../inputs/nearest.ts';
 import {type InputName, inputRow, inputTable, isInputName} from '../inputs/table.ts';
 import {clean} from '../oci/clean.ts';
-import {UsageError} from './error.ts';
+import {ArgumentsError} from './error.ts';
 import {misplaced} from './misplaced.ts';
 
 /** What the program is asked to do. */
@@ -46,7 +46,7 @@ const commands: readonly Command[] = ['mirror', 'demo', 'verify', 'help', 'versi
 /**
  * Takes a command line apart, without the two first items of `process.argv`. Lists repeat their flag
  * or take commas; a boolean is `--dry-run`, `--no-publish` or `--publish=false`.
- * @throws UsageError with everything that cannot be understood, a line each; it never holds a value
+ * @throws ArgumentsError with everything that cannot be understood, a line each; it never holds a value
  */
 export function parseArguments(argv: readonly string[]): Arguments {
   const {tokens} = parseArgs({
@@ -111,7 +111,7 @@ class ArgumentReader {
     }
   }
 
-  /** @throws UsageError */
+  /** @throws ArgumentsError */
   end(): Arguments {
     const command = this.#command();
     const stdin = (['source-password', 'target-password'] as const).filter(name =>
@@ -127,7 +127,10 @@ class ArgumentReader {
       passwordsOnStdin: stdin
     };
     for (const mistake of misplaced(command, this.#given, beside)) this.#mistakes.add(mistake);
-    if (this.#mistakes.size > 0) throw new UsageError([...this.#mistakes].join('\n'));
+    if (this.#mistakes.size > 0) {
+      const takesInputs = command === 'mirror' || command === 'verify';
+      throw new ArgumentsError([...this.#mistakes], takesInputs ? this.#given : undefined);
+    }
     return {
       command,
       given: this.#given,

@@ -14,6 +14,7 @@ import type {TerminalReporter} from '../report/terminal.ts';
 import {verifyReport, verifyVerdict} from '../report/verification.ts';
 import {type Against, verify} from '../run/verify.ts';
 import {UsageError} from './error.ts';
+import {mistakesIn} from './mistakes.ts';
 
 /** What the command needs beside what was given. */
 export interface VerifyCommand {
@@ -45,7 +46,10 @@ export async function verifyCommand(given: Given, command: VerifyCommand): Promi
       reporter.log.secret(value);
     }
   };
-  const against = command.against === undefined ? undefined : await open(command.against);
+  const against =
+    command.against === undefined
+      ? undefined
+      : await open(command.against, () => mistakesIn(given, env));
   const all = against === undefined ? given : combine(given, placeIn(against, given));
   const settings = {...readSettings(all, log, env), dryRun: true};
   const found = await verify(settings, {reporter, log, env, signal}, against);
@@ -54,11 +58,16 @@ export async function verifyCommand(given: Given, command: VerifyCommand): Promi
   return verifyVerdict(found).outcome === 'whole' ? 0 : 1;
 }
 
-/** @throws UsageError */
-async function open(name: string): Promise<Against> {
+/**
+ * @param further what else is wrong, a line each
+ * @throws UsageError
+ */
+async function open(name: string, further: () => readonly string[]): Promise<Against> {
   const path = resolve(name);
-  const fail = (reason: string) =>
-    new UsageError(`--against: ${clean(path, 300)} cannot be used: ${clean(reason, 300)}`);
+  const fail = (reason: string) => {
+    const mistake = `--against: ${clean(path, 300)} cannot be used: ${clean(reason, 300)}`;
+    return new UsageError([mistake, ...further()].join('\n'));
+  };
   try {
     const {size} = await stat(path);
     if (size > largest) throw fail('it is larger than any lock file');

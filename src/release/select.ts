@@ -15,8 +15,10 @@ import {
 /** What releases are chosen from. */
 export interface SelectOptions {
   readonly requests: readonly TagRequest[];
-  /** All tags of arc-controller at the source, in any order. */
+  /** All tags of the image that leads a release at the source, in any order. */
   readonly live: readonly string[];
+  /** Whose tags they are, for messages: `mcr.microsoft.com/arcdata/arc-controller`. */
+  readonly from: string;
   /** The newest release that is complete at the target, if there is one; catch-up counts from it. */
   readonly targetComplete?: string;
 }
@@ -35,7 +37,7 @@ export interface Selection {
  * Chooses releases by the requests, all together. Only an exact tag reaches what is not a stable
  * release. Where a version was published under several dates, only the newest date counts, but
  * for an exact tag.
- * @throws ReleaseError for a request that no tag answers, with what may have been meant
+ * @throws ReleaseError for requests that no tag answers, all of them, with what may have been meant
  */
 export function selectReleases(options: SelectOptions): Selection {
   const live = new Set(options.live);
@@ -44,32 +46,45 @@ export function selectReleases(options: SelectOptions): Selection {
   );
   const tags = new Set<string>();
   const notes: string[] = [];
+  const unanswered: ReleaseError[] = [];
   let reason: string | undefined;
   for (const request of options.requests) {
     if (request.kind === 'exact') {
-      if (!live.has(request.tag)) throw unknown(request.tag, live, stable);
-      tags.add(request.tag);
+      if (live.has(request.tag)) tags.add(request.tag);
+      else unanswered.push(unknown(request.tag, live, stable));
       continue;
     }
     const newest = stable.at(-1);
-    if (newest === undefined) throw nothingStable(request.text, live.size);
+    if (newest === undefined) throw nothingStable(request.text, live.size, options.from);
     const chosen = choose(request, stable, newest, options.targetComplete);
+    if (chosen instanceof ReleaseError) {
+      unanswered.push(chosen);
+      continue;
+    }
     for (const {text} of chosen) tags.add(text);
     if (request.kind === 'newest' && chosen.length < request.count)
       notes.push(`${request.text} takes all ${chosen.length} releases; there are no more.`);
     if (request.kind === 'catch-up' && chosen.length === 0)
       reason = `Already up to date: the target has the tags of ${clean(options.targetComplete ?? '')}, and the source has no newer release. Asked for by its tag, it is checked down to every blob, and mended.`;
   }
+  if (unanswered.length > 0)
+    throw new ReleaseError(
+      [
+        ...unanswered.map(({message}) => message),
+        `The tags of ${options.from} were looked at.`
+      ].join(' ')
+    );
   const ordered = [...tags].sort(compareTags);
   return {tags: ordered, notes, ...(ordered.length === 0 && reason !== undefined && {reason})};
 }
 
+/** What a request stands for; an error where that is nothing. */
 function choose(
   request: Exclude<TagRequest, {kind: 'exact'}>,
   stable: readonly ReleaseTag[],
   newest: ReleaseTag,
   targetComplete: string | undefined
-): readonly ReleaseTag[] {
+): readonly ReleaseTag[] | ReleaseError {
   switch (request.kind) {
     case 'latest':
       return [newest];
@@ -77,8 +92,7 @@ function choose(
       return stable.slice(-request.count);
     case 'version': {
       const found = stable.findLast(release => matches(release, request));
-      if (!found) throw noVersion(request, stable, newest);
-      return [found];
+      return found ? [found] : noVersion(request, stable, newest);
     }
     case 'range': {
       const {from, to} = request;
@@ -88,7 +102,7 @@ function choose(
           (!to || compareVersions(release, {...to, patch: to.patch ?? Infinity}) <= 0)
       );
       if (found.length > 0) return found;
-      throw new ReleaseError(
+      return new ReleaseError(
         `No release lies within "${clean(request.text, 140)}". The oldest is ${stable[0]?.text ?? newest.text}, the newest ${newest.text}.`
       );
     }
@@ -155,11 +169,11 @@ function noVersion(
   );
 }
 
-function nothingStable(request: string, tags: number): ReleaseError {
+function nothingStable(request: string, tags: number, from: string): ReleaseError {
   const found =
     tags === 0
-      ? 'arc-controller has no tags there'
-      : `none of the ${tags} tags of arc-controller there has the form v1.46.0_2026-05-12`;
+      ? `${from} has no tags`
+      : `none of the ${tags} tags of ${from} has the form v1.46.0_2026-05-12`;
   return new ReleaseError(
     `${clean(request, 140)} finds no stable release at the source: ${found}. Check source-registry and source-repository, or name an exact tag.`
   );

@@ -81,6 +81,7 @@ export async function chooseReleases(
   const selection = selectReleases({
     requests,
     live,
+    from: `${registries.source.name}/${within(settings.source.repository, leader)}`,
     ...(complete !== undefined && {targetComplete: complete})
   });
   for (const note of selection.notes) log.notice(note);
