@@ -133,6 +133,7 @@ describe('links from a failure', () => {
 describe('every class of error', () => {
   /** Those that end no run by themselves, and why. */
   const inner: Readonly<Record<string, string>> = {
+    ArgumentsError: 'says what is known, and how to see all flags',
     CancelledError: 'the user ended a question; there is nothing to look up',
     DemoError: 'an answer of the embedded registry',
     HelperError: 'becomes a RegistryError, or a warning',

@@ -36434,7 +36434,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _docker_install_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(4986);
 /* harmony import */ var _inputs_error_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1551);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(766);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(7925);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(9549);
 /* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(6661);
 /* harmony import */ var _report_actions_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(8886);
 /* harmony import */ var _report_help_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(9491);
@@ -37798,7 +37798,7 @@ class Refusal extends Error {
 
 /***/ }),
 
-/***/ 7925:
+/***/ 9549:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -38412,74 +38412,8 @@ function decode(raw, encoding, expected, fail) {
     }
 }
 
-;// CONCATENATED MODULE: ./src/mirror/error.ts
-
-
-/** The set cannot be mirrored as it is; the message says which image and why. */
-class MirrorError extends Error {
-    name = 'MirrorError';
-    fault;
-    advice;
-    constructor(message, advice, { fault = 'source', cause } = {}) {
-        super(message, cause === undefined ? undefined : { cause });
-        this.fault = fault;
-        this.advice = advice;
-    }
-}
-/** Any error as what a report says of it. */
-function failureOf(error) {
-    if (error instanceof registry_error/* RegistryError */.gl) {
-        const { message, advice, host, repository, digest, status, attempts } = error;
-        return {
-            message,
-            host,
-            attempts,
-            kind: kindOf(error),
-            ...(advice !== undefined && { advice }),
-            ...(repository !== undefined && { repository }),
-            ...(digest !== undefined && { digest }),
-            ...(status !== undefined && { status })
-        };
-    }
-    const { message, advice } = error;
-    return {
-        message: (0,clean/* clean */.uH)(typeof message === 'string' ? message : String(error), 1000),
-        ...(typeof advice === 'string' && { advice }),
-        kind: kindOf(error)
-    };
-}
-/** `DockerError/space`: names that this house gave, never a word from outside. */
-function kindOf(error) {
-    const { name, fault } = error;
-    const known = typeof name === 'string' ? name : 'Error';
-    return typeof fault === 'string' ? `${known}/${fault}` : known;
-}
-/**
- * The failure of an image whose own tag was not refused: a tag that cannot be set is a failure of each
- * image whose tag was to be moved with it.
- * @param repository the image's, at the target
- */
-function untagged(repository, error) {
-    if (!(error instanceof registry_error/* RegistryError */.gl) || error.repository === undefined)
-        return error;
-    if (error.repository === repository)
-        return error;
-    return new MirrorError(`${repository} is there without its tag, since that of ${error.repository} could not be set`, undefined, { fault: 'half' });
-}
-/**
- * A release that is not whole is not published.
- * @param left where all had arrived and not all tags could be set: the images whose tags were moved, and
- *   could not be put back
- */
-function refuseHalf(release, failed, left) {
-    const tags = left === undefined || left.length === 0
-        ? 'No tag at the target stands for it.'
-        : `The target took the tags of ${left.join(', ')} and could not be made to go back; Arc looks at that of arc-controller only.`;
-    return new MirrorError(left === undefined
-        ? `${release} is not published: ${failed.length === 1 ? 'one image is' : `${failed.length} images are`} missing (${failed.join(', ')})`
-        : `${release} is not published: all of it is there, but not all tags could be set`, `${tags} Run again: what has arrived is not sent again.`, { fault: 'half' });
-}
-
+// EXTERNAL MODULE: ./src/mirror/error.ts
+var mirror_error = __nccwpck_require__(5913);
 ;// CONCATENATED MODULE: ./src/mirror/plan.ts
 /**
  * Decides how each blob gets to where it is needed, when all is known that the target has. Each unique
@@ -39004,10 +38938,12 @@ async function pushTags(images, last, context) {
     const ranked = last.flatMap(name => due.filter(({ image }) => image.name === name));
     const others = due.filter(planned => !ranked.includes(planned));
     const moved = [];
+    const taken = new Set();
     const reading = [];
     const push = async (planned) => {
         moved.push(planned);
         await putHealed(planned, planned.image.root, planned.image.target.tag, context);
+        taken.add(planned);
         const read = context.slots.run(() => readBack(planned, context));
         // Read while the next tag is being put: whoever comes last waits for all.
         read.catch(() => undefined);
@@ -39021,7 +38957,7 @@ async function pushTags(images, last, context) {
     }
     catch (error) {
         await Promise.allSettled(reading);
-        const left = await restore(moved, context);
+        const left = await restore(moved, taken, context);
         if (left.length > 0)
             context.left?.(left);
         throw error;
@@ -39055,12 +38991,15 @@ const restoreTime = { usual: 120_000, cancelled: 5000 };
 /**
  * Best effort: a tag that stood for another image goes back to it, unless another run has moved it
  * since. New tags cannot be taken away.
+ * @param moved the images whose tags were put, and may have been taken
+ * @param taken those of them that the registry said it took
  * @returns the images whose tags stay where they were moved to, as far as anyone can tell
  */
-async function restore(moved, { target, slots, signal: run }) {
+async function restore(moved, taken, { target, slots, signal: run }) {
     const signal = ownTime(run, restoreTime);
     const left = [];
-    const back = async ({ image, standing }) => {
+    const back = async (planned) => {
+        const { image, standing } = planned;
         const { repository, tag } = image.target;
         const { digest } = image.root.descriptor;
         let stands = digest;
@@ -39077,7 +39016,8 @@ async function restore(moved, { target, slots, signal: run }) {
         catch {
             // Where it stood before nothing was taken.
         }
-        if (stands === digest)
+        // It said that it took the tag: that it reads it as absent does not take that back.
+        if (stands === digest || (stands === undefined && taken.has(planned)))
             left.push(image.name);
     };
     await Promise.all(moved.map(one => slots.run(() => back(one))));
@@ -39740,6 +39680,8 @@ async function answered(signal, ask) {
         signal.removeEventListener('abort', end);
     }
 }
+/** How long an upload is cancelled, in milliseconds: a cancelled run has little time left. */
+const cancelTime = 2000;
 /** Tells the registry that an upload will not go on. Best effort: some registries cannot. */
 async function cancelUpload(registry, repository, { url }) {
     try {
@@ -39748,8 +39690,8 @@ async function cancelUpload(registry, repository, { url }) {
             path: url,
             needs: [{ repository, actions: 'pull,push' }],
             expect: [200, 202, 204, 404, 405],
-            tries: 'once',
-            signal: (0,deadline/* deadline */.n)(2000)
+            own: cancelTime,
+            signal: (0,deadline/* deadline */.n)(cancelTime)
         }, discard);
     }
     catch {
@@ -40465,13 +40407,13 @@ class Mirror {
         const failed = images.filter(({ status }) => status === 'failed').map(({ name }) => name);
         return published || (!this.#options.publish && failed.length === 0)
             ? undefined
-            : refuseHalf(tag, failed, this.#left);
+            : (0,mirror_error/* refuseHalf */.C4)(tag, failed, this.#left);
     }
     #result({ tag, targetTag, missing }, brought, end) {
         const { source, target } = this.#options;
         const images = brought.map(({ planned, bytes, error, milliseconds }) => {
             const failure = error ??
-                (planned.complete ? undefined : untagged(planned.image.target.repository, end.error));
+                (planned.complete ? undefined : (0,mirror_error/* untagged */.GV)(planned.image.target.repository, end.error));
             const status = failure === undefined ? statusOf(bytes, planned, end.published) : 'failed';
             return imageResult(planned, { source: source.name, target: target.name }, { status, bytes, milliseconds, error: failure });
         });
@@ -40514,7 +40456,7 @@ function imageResult({ image }, names, end) {
         size: image.size,
         bytes: end.bytes,
         milliseconds: Math.round(end.milliseconds),
-        ...(end.error !== undefined && { error: failureOf(end.error) })
+        ...(end.error !== undefined && { error: (0,mirror_error/* failureOf */.g5)(end.error) })
     };
 }
 
@@ -41496,7 +41438,7 @@ function judgePushed(image, { digest, platform }, config) {
         return { fate, platform: known ?? platform };
     const same = leaves.find(({ manifest }) => manifest.kind === 'image' && manifest.config.digest === config);
     if (same === undefined) {
-        throw new MirrorError(`docker made ${digest} of ${image.name}, which is another image than any that ${root.digest} names`, 'Use engine: registry, which changes nothing.', { fault: 'docker' });
+        throw new mirror_error/* MirrorError */.En(`docker made ${digest} of ${image.name}, which is another image than any that ${root.digest} names`, 'Use engine: registry, which changes nothing.', { fault: 'docker' });
     }
     return { fate, platform: names.get(same.descriptor.digest) ?? platform };
 }
@@ -41793,7 +41735,7 @@ class DockerEngine {
                 const changed = this.#left.length > 0;
                 return this.#result(release, arrived.map(one => ({
                     ...one,
-                    error: untagged(one.planned.image.target.repository, error)
+                    error: (0,mirror_error/* untagged */.GV)(one.planned.image.target.repository, error)
                 })), { published: false, changed });
             }
         }
@@ -41806,7 +41748,7 @@ class DockerEngine {
     /** Why a release did not come to where it should; undefined when it did. */
     failure({ tag, images, published }) {
         const failed = images.filter(({ status }) => status === 'failed').map(({ name }) => name);
-        return published ? undefined : refuseHalf(tag, failed, this.#left);
+        return published ? undefined : (0,mirror_error/* refuseHalf */.C4)(tag, failed, this.#left);
     }
     /** Largest first; what failed is tried once more when the rest is done. */
     async #bring(due) {
@@ -41859,7 +41801,7 @@ class DockerEngine {
         staged.pushed = true;
         const fetched = await getManifest(target, repository, mirrored.digest, this.#signal);
         if (fetched === undefined) {
-            throw new MirrorError(`${target.name}/${repository} took ${mirrored.digest} from docker and does not have it`, "Look into the registry's storage and its replicas.", { fault: 'docker' });
+            throw new mirror_error/* MirrorError */.En(`${target.name}/${repository} took ${mirrored.digest} from docker and does not have it`, "Look into the registry's storage and its replicas.", { fault: 'docker' });
         }
         const throughDocker = judgePushed(image, mirrored, contentOf(fetched));
         await blobsThere(image, fetched, this.#options, this.#signal);
@@ -41934,7 +41876,7 @@ class DockerEngine {
                     repository: image.target.repository,
                     digest: root.digest,
                     attempts: arrived?.attempts ?? 1,
-                    ...failureOf(error)
+                    ...(0,mirror_error/* failureOf */.g5)(error)
                 }
             })
         };
@@ -41960,7 +41902,7 @@ function docker_engine_isHopeless(error) {
 /** Failures for which another try has no point. */
 function isFinal(error) {
     return (docker_engine_isHopeless(error) ||
-        error instanceof MirrorError ||
+        error instanceof mirror_error/* MirrorError */.En ||
         (error instanceof docker_error/* DockerError */.B && error.fault === 'timeout'));
 }
 
@@ -41985,7 +41927,7 @@ class Draft {
     }
     /** The run failed; the first failure is the one that is told. */
     fail(error) {
-        this.#failure ??= failureOf(error);
+        this.#failure ??= (0,mirror_error/* failureOf */.g5)(error);
     }
     /** The record, as it stands now. */
     finish() {
@@ -42072,7 +42014,7 @@ async function readImage(source, request, fetched, { slots, signal, referrers })
         if (manifest.kind === 'image')
             return { descriptor, bytes, manifest, children: [] };
         if (depth >= deepest) {
-            throw new MirrorError(`${source.name}/${repository}:${tag} has indexes more than ${deepest} deep`, odd);
+            throw new mirror_error/* MirrorError */.En(`${source.name}/${repository}:${tag} has indexes more than ${deepest} deep`, odd);
         }
         const children = await Promise.all(manifest.manifests.map(child => descend(child, depth + 1)));
         return { descriptor, bytes, manifest, children };
@@ -42082,18 +42024,18 @@ async function readImage(source, request, fetched, { slots, signal, referrers })
         if (known !== undefined)
             return known;
         if (nodes.size >= mostManifests) {
-            throw new MirrorError(`${source.name}/${repository}:${tag} has more than ${mostManifests} manifests`, odd);
+            throw new mirror_error/* MirrorError */.En(`${source.name}/${repository}:${tag} has more than ${mostManifests} manifests`, odd);
         }
         total += child.size;
         if (total > largestTotal) {
-            throw new MirrorError(`${source.name}/${repository}:${tag} has manifests of more than ${largestTotal} bytes in all`, odd);
+            throw new mirror_error/* MirrorError */.En(`${source.name}/${repository}:${tag} has manifests of more than ${largestTotal} bytes in all`, odd);
         }
         const node = slots
             .run(() => getManifest(source, repository, child.digest, signal, child.size))
             .then(found => {
             if (found === undefined) {
                 gone.add(child.digest);
-                throw new MirrorError(`${source.name}/${repository}:${tag} names the child ${child.digest}, which the source does not have`, 'The image is broken at the source; try again later, or leave it out with -name in images.');
+                throw new mirror_error/* MirrorError */.En(`${source.name}/${repository}:${tag} names the child ${child.digest}, which the source does not have`, 'The image is broken at the source; try again later, or leave it out with -name in images.');
             }
             if (found.descriptor.size !== child.size ||
                 found.descriptor.mediaType !== child.mediaType) {
@@ -42162,7 +42104,7 @@ function measure(request, root, attached, registry) {
                 continue;
             const known = blobs.get(blob.digest);
             if (known !== undefined && known.size !== blob.size) {
-                throw new MirrorError(`${registry}/${request.source.repository}: ${blob.digest} has two sizes`);
+                throw new mirror_error/* MirrorError */.En(`${registry}/${request.source.repository}: ${blob.digest} has two sizes`);
             }
             blobs.set(blob.digest, known ?? blob);
         }
@@ -42232,7 +42174,7 @@ class Roots {
         const refusal = this.#refusal;
         if (!(error instanceof release_error/* ReleaseError */.K) || refusal === undefined)
             return error;
-        return new MirrorError(`${error.message} The source refused to tell: ${refusal.message}`, refusal.advice, { cause: error });
+        return new mirror_error/* MirrorError */.En(`${error.message} The source refused to tell: ${refusal.message}`, refusal.advice, { cause: error });
     }
     async has(name, tag) {
         try {
@@ -42252,7 +42194,7 @@ class Roots {
         const { repository, tag } = request.source;
         const root = await this.#fetch(repository, tag);
         if (root === undefined)
-            throw new MirrorError(`${repository}:${tag} does not exist at the source`);
+            throw new mirror_error/* MirrorError */.En(`${repository}:${tag} does not exist at the source`);
         const { slots, signal } = this.#around;
         return readImage(this.#registries.source, request, root, {
             slots,
@@ -45300,7 +45242,7 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
         log.notice(selection.reason);
     const [onlyTag, second] = selection.tags;
     if (settings.targetTag !== undefined && second !== undefined) {
-        throw new MirrorError(`target-tag is given, but source-tag names ${selection.tags.length} releases`, 'Leave target-tag out: each release keeps its own tag.', { fault: 'request' });
+        throw new mirror_error/* MirrorError */.En(`target-tag is given, but source-tag names ${selection.tags.length} releases`, 'Leave target-tag out: each release keeps its own tag.', { fault: 'request' });
     }
     const odd = (0,channel/* confusing */.x2)(targetTags, live);
     if (odd.length > 0) {
@@ -45725,7 +45667,7 @@ async function main(settings, stage) {
     const { reporter, env } = stage;
     const { log } = reporter;
     const draft = new Draft(settings);
-    const time = (0,time_limit/* endOf */.I)(stage.signal, settings.timeout);
+    const time = (0,time_limit/* endOf */.pJ)(stage.signal, settings.timeout);
     const { signal } = time;
     (0,external_node_events_.setMaxListeners)(0, signal);
     try {
@@ -45814,13 +45756,97 @@ async function main(settings, stage) {
         }
     }
     catch (error) {
-        draft.fail(signal.aborted ? signal.reason : error);
+        draft.fail(signal.aborted ? (0,time_limit/* endedBy */.mr)(signal.reason, error) : error);
     }
     finally {
         time.end();
         await reporter.finish(draft.finish());
     }
     return draft.finish();
+}
+
+
+/***/ }),
+
+/***/ 5913:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   C4: () => (/* binding */ refuseHalf),
+/* harmony export */   En: () => (/* binding */ MirrorError),
+/* harmony export */   GV: () => (/* binding */ untagged),
+/* harmony export */   g5: () => (/* binding */ failureOf)
+/* harmony export */ });
+/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4192);
+/* harmony import */ var _registry_error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3269);
+
+
+/** The set cannot be mirrored as it is; the message says which image and why. */
+class MirrorError extends Error {
+    name = 'MirrorError';
+    fault;
+    advice;
+    /** What the target keeps of it that was meant to go back, as a sentence. */
+    kept;
+    constructor(message, advice, { fault = 'source', cause, kept } = {}) {
+        super(message, cause === undefined ? undefined : { cause });
+        this.fault = fault;
+        this.advice = advice;
+        this.kept = kept;
+    }
+}
+/** Any error as what a report says of it. */
+function failureOf(error) {
+    if (error instanceof _registry_error_js__WEBPACK_IMPORTED_MODULE_0__/* .RegistryError */ .gl) {
+        const { message, advice, host, repository, digest, status, attempts } = error;
+        return {
+            message,
+            host,
+            attempts,
+            kind: kindOf(error),
+            ...(advice !== undefined && { advice }),
+            ...(repository !== undefined && { repository }),
+            ...(digest !== undefined && { digest }),
+            ...(status !== undefined && { status })
+        };
+    }
+    const { message, advice } = error;
+    return {
+        message: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(typeof message === 'string' ? message : String(error), 1000),
+        ...(typeof advice === 'string' && { advice }),
+        kind: kindOf(error)
+    };
+}
+/** `DockerError/space`: names that this house gave, never a word from outside. */
+function kindOf(error) {
+    const { name, fault } = error;
+    const known = typeof name === 'string' ? name : 'Error';
+    return typeof fault === 'string' ? `${known}/${fault}` : known;
+}
+/**
+ * The failure of an image whose own tag was not refused: a tag that cannot be set is a failure of each
+ * image whose tag was to be moved with it.
+ * @param repository the image's, at the target
+ */
+function untagged(repository, error) {
+    if (!(error instanceof _registry_error_js__WEBPACK_IMPORTED_MODULE_0__/* .RegistryError */ .gl) || error.repository === undefined)
+        return error;
+    if (error.repository === repository)
+        return error;
+    return new MirrorError(`${repository} is there without its tag, since that of ${error.repository} could not be set`, undefined, { fault: 'half' });
+}
+/**
+ * A release that is not whole is not published.
+ * @param left where all had arrived and not all tags could be set: the images whose tags were moved, and
+ *   could not be put back
+ */
+function refuseHalf(release, failed, left) {
+    const kept = left === undefined || left.length === 0
+        ? undefined
+        : `The target took the tags of ${left.join(', ')} and could not be made to go back; Arc looks at that of arc-controller only.`;
+    return new MirrorError(left === undefined
+        ? `${release} is not published: ${failed.length === 1 ? 'one image is' : `${failed.length} images are`} missing (${failed.join(', ')})`
+        : `${release} is not published: all of it is there, but not all tags could be set`, `${kept ?? 'No tag at the target stands for it.'} Run again: what has arrived is not sent again.`, { fault: 'half', kept });
 }
 
 
@@ -48856,7 +48882,7 @@ function onCancel() {
     const cancel = (name) => {
         if (controller.signal.aborted && name === 'SIGINT')
             process.exit(130);
-        controller.abort(new _time_limit_js__WEBPACK_IMPORTED_MODULE_0__/* .EndedError */ .p('the run was cancelled', 'Run again: what has arrived is not sent again.'));
+        controller.abort(new _time_limit_js__WEBPACK_IMPORTED_MODULE_0__/* .EndedError */ .ph('the run was cancelled', 'Run again: what has arrived is not sent again.'));
     };
     process.on('SIGINT', cancel);
     process.on('SIGTERM', cancel);
@@ -48903,9 +48929,12 @@ const noUndo = { directory: () => undefined, keptLogin: () => undefined };
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   I: () => (/* binding */ endOf),
-/* harmony export */   p: () => (/* binding */ EndedError)
+/* harmony export */   mr: () => (/* binding */ endedBy),
+/* harmony export */   pJ: () => (/* binding */ endOf),
+/* harmony export */   ph: () => (/* binding */ EndedError)
 /* harmony export */ });
+/* harmony import */ var _mirror_error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(5913);
+
 /** The run was ended before it was done. */
 class EndedError extends Error {
     name = 'EndedError';
@@ -48914,6 +48943,14 @@ class EndedError extends Error {
         super(message);
         this.advice = advice;
     }
+}
+/** Why a run was ended, with what the target keeps of it, which the error that ended the work tells. */
+function endedBy(reason, error) {
+    if (!(reason instanceof EndedError) ||
+        !(error instanceof _mirror_error_js__WEBPACK_IMPORTED_MODULE_0__/* .MirrorError */ .En) ||
+        error.kept === undefined)
+        return reason;
+    return new EndedError(reason.message, `${error.kept} ${reason.advice}`);
 }
 /**
  * The signal of a run: the given one, or the end of so many milliseconds.

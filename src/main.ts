@@ -17,7 +17,7 @@ import {matrixOf} from './run/matrix.ts';
 import {greet, type Network, openRegistries} from './run/registries.ts';
 import {chooseReleases} from './run/releases.ts';
 import {signInDocker} from './run/sign-in.ts';
-import {endOf} from './run/time-limit.ts';
+import {endedBy, endOf} from './run/time-limit.ts';
 import type {Undo} from './run/undo.ts';
 
 /** Where a run takes place: a step of a workflow, or a terminal. */
@@ -130,7 +130,7 @@ export async function main(settings: Settings, stage: Stage): Promise<RunRecord>
       if (failure !== undefined) throw failure;
     }
   } catch (error) {
-    draft.fail(signal.aborted ? signal.reason : error);
+    draft.fail(signal.aborted ? endedBy(signal.reason, error) : error);
   } finally {
     time.end();
     await reporter.finish(draft.finish());

@@ -77,6 +77,19 @@ describe('tags go back to what they stood for', () => {
   });
 });
 
+test('a tag that was taken, and then reads as absent, is told as one that stays', async () => {
+  const findings = await play({
+    id: 'absent',
+    name: 'the last tag is refused, and the first is not shown',
+    target: [
+      refused,
+      rule({...tagOf('arc-dns'), method: ['HEAD', 'GET']}, status(404), {times: always})
+    ],
+    end: {refused: [/took the tags of [^;]*arc-dns[^;]* and could not be made to go back/]}
+  });
+  expect(findings).toEqual([]);
+});
+
 test('a list of tags that breaks off is no list: the newest may be in the rest', async () => {
   const part = JSON.stringify({name: 'x', tags: [earlierTag]});
   const next = '</v2/arcdata/arc-controller/tags/list?n=1000&last=a>; rel="next"';

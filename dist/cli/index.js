@@ -10852,7 +10852,7 @@ var __disposeResources = (undefined && undefined.__disposeResources) || (functio
 async function verify(settings, stage, against) {
     const { env, log, reporter, network } = stage;
     const startedAt = new Date();
-    const time = (0,time_limit/* endOf */.I)(stage.signal, settings.timeout);
+    const time = (0,time_limit/* endOf */.pJ)(stage.signal, settings.timeout);
     const { signal } = time;
     (0,external_node_events_.setMaxListeners)(0, signal);
     const lanes = (0,schedule/* openLanes */.Ge)(settings.concurrency);
@@ -12771,10 +12771,12 @@ async function pushTags(images, last, context) {
     const ranked = last.flatMap(name => due.filter(({ image }) => image.name === name));
     const others = due.filter(planned => !ranked.includes(planned));
     const moved = [];
+    const taken = new Set();
     const reading = [];
     const push = async (planned) => {
         moved.push(planned);
         await putHealed(planned, planned.image.root, planned.image.target.tag, context);
+        taken.add(planned);
         const read = context.slots.run(() => readBack(planned, context));
         // Read while the next tag is being put: whoever comes last waits for all.
         read.catch(() => undefined);
@@ -12788,7 +12790,7 @@ async function pushTags(images, last, context) {
     }
     catch (error) {
         await Promise.allSettled(reading);
-        const left = await restore(moved, context);
+        const left = await restore(moved, taken, context);
         if (left.length > 0)
             context.left?.(left);
         throw error;
@@ -12822,12 +12824,15 @@ const restoreTime = { usual: 120_000, cancelled: 5000 };
 /**
  * Best effort: a tag that stood for another image goes back to it, unless another run has moved it
  * since. New tags cannot be taken away.
+ * @param moved the images whose tags were put, and may have been taken
+ * @param taken those of them that the registry said it took
  * @returns the images whose tags stay where they were moved to, as far as anyone can tell
  */
-async function restore(moved, { target, slots, signal: run }) {
+async function restore(moved, taken, { target, slots, signal: run }) {
     const signal = ownTime(run, restoreTime);
     const left = [];
-    const back = async ({ image, standing }) => {
+    const back = async (planned) => {
+        const { image, standing } = planned;
         const { repository, tag } = image.target;
         const { digest } = image.root.descriptor;
         let stands = digest;
@@ -12844,7 +12849,8 @@ async function restore(moved, { target, slots, signal: run }) {
         catch {
             // Where it stood before nothing was taken.
         }
-        if (stands === digest)
+        // It said that it took the tag: that it reads it as absent does not take that back.
+        if (stands === digest || (stands === undefined && taken.has(planned)))
             left.push(image.name);
     };
     await Promise.all(moved.map(one => slots.run(() => back(one))));
@@ -13186,6 +13192,8 @@ async function answered(signal, ask) {
         signal.removeEventListener('abort', end);
     }
 }
+/** How long an upload is cancelled, in milliseconds: a cancelled run has little time left. */
+const cancelTime = 2000;
 /** Tells the registry that an upload will not go on. Best effort: some registries cannot. */
 async function cancelUpload(registry, repository, { url }) {
     try {
@@ -13194,8 +13202,8 @@ async function cancelUpload(registry, repository, { url }) {
             path: url,
             needs: [{ repository, actions: 'pull,push' }],
             expect: [200, 202, 204, 404, 405],
-            tries: 'once',
-            signal: (0,deadline/* deadline */.n)(2000)
+            own: cancelTime,
+            signal: (0,deadline/* deadline */.n)(cancelTime)
         }, registry_body/* discard */.vf);
     }
     catch {
@@ -16018,7 +16026,7 @@ async function main(settings, stage) {
     const { reporter, env } = stage;
     const { log } = reporter;
     const draft = new Draft(settings);
-    const time = (0,time_limit/* endOf */.I)(stage.signal, settings.timeout);
+    const time = (0,time_limit/* endOf */.pJ)(stage.signal, settings.timeout);
     const { signal } = time;
     (0,external_node_events_.setMaxListeners)(0, signal);
     try {
@@ -16107,7 +16115,7 @@ async function main(settings, stage) {
         }
     }
     catch (error) {
-        draft.fail(signal.aborted ? signal.reason : error);
+        draft.fail(signal.aborted ? (0,time_limit/* endedBy */.mr)(signal.reason, error) : error);
     }
     finally {
         time.end();
@@ -16137,10 +16145,13 @@ class MirrorError extends Error {
     name = 'MirrorError';
     fault;
     advice;
-    constructor(message, advice, { fault = 'source', cause } = {}) {
+    /** What the target keeps of it that was meant to go back, as a sentence. */
+    kept;
+    constructor(message, advice, { fault = 'source', cause, kept } = {}) {
         super(message, cause === undefined ? undefined : { cause });
         this.fault = fault;
         this.advice = advice;
+        this.kept = kept;
     }
 }
 /** Any error as what a report says of it. */
@@ -16189,12 +16200,12 @@ function untagged(repository, error) {
  *   could not be put back
  */
 function refuseHalf(release, failed, left) {
-    const tags = left === undefined || left.length === 0
-        ? 'No tag at the target stands for it.'
+    const kept = left === undefined || left.length === 0
+        ? undefined
         : `The target took the tags of ${left.join(', ')} and could not be made to go back; Arc looks at that of arc-controller only.`;
     return new MirrorError(left === undefined
         ? `${release} is not published: ${failed.length === 1 ? 'one image is' : `${failed.length} images are`} missing (${failed.join(', ')})`
-        : `${release} is not published: all of it is there, but not all tags could be set`, `${tags} Run again: what has arrived is not sent again.`, { fault: 'half' });
+        : `${release} is not published: all of it is there, but not all tags could be set`, `${kept ?? 'No tag at the target stands for it.'} Run again: what has arrived is not sent again.`, { fault: 'half', kept });
 }
 
 
@@ -21357,7 +21368,7 @@ function onCancel() {
     const cancel = (name) => {
         if (controller.signal.aborted && name === 'SIGINT')
             process.exit(130);
-        controller.abort(new _time_limit_js__WEBPACK_IMPORTED_MODULE_0__/* .EndedError */ .p('the run was cancelled', 'Run again: what has arrived is not sent again.'));
+        controller.abort(new _time_limit_js__WEBPACK_IMPORTED_MODULE_0__/* .EndedError */ .ph('the run was cancelled', 'Run again: what has arrived is not sent again.'));
     };
     process.on('SIGINT', cancel);
     process.on('SIGTERM', cancel);
@@ -24574,9 +24585,12 @@ const noUndo = { directory: () => undefined, keptLogin: () => undefined };
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   I: () => (/* binding */ endOf),
-/* harmony export */   p: () => (/* binding */ EndedError)
+/* harmony export */   mr: () => (/* binding */ endedBy),
+/* harmony export */   pJ: () => (/* binding */ endOf),
+/* harmony export */   ph: () => (/* binding */ EndedError)
 /* harmony export */ });
+/* harmony import */ var _mirror_error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(5913);
+
 /** The run was ended before it was done. */
 class EndedError extends Error {
     name = 'EndedError';
@@ -24585,6 +24599,14 @@ class EndedError extends Error {
         super(message);
         this.advice = advice;
     }
+}
+/** Why a run was ended, with what the target keeps of it, which the error that ended the work tells. */
+function endedBy(reason, error) {
+    if (!(reason instanceof EndedError) ||
+        !(error instanceof _mirror_error_js__WEBPACK_IMPORTED_MODULE_0__/* .MirrorError */ .En) ||
+        error.kept === undefined)
+        return reason;
+    return new EndedError(reason.message, `${error.kept} ${reason.advice}`);
 }
 /**
  * The signal of a run: the given one, or the end of so many milliseconds.

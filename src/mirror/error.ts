@@ -14,14 +14,25 @@ export class MirrorError extends Error {
   override readonly name = 'MirrorError' as const;
   readonly fault: MirrorFault;
   readonly advice: string | undefined;
+  /** What the target keeps of it that was meant to go back, as a sentence. */
+  readonly kept: string | undefined;
   constructor(
     message: string,
     advice?: string,
-    {fault = 'source', cause}: {readonly fault?: MirrorFault; readonly cause?: unknown} = {}
+    {
+      fault = 'source',
+      cause,
+      kept
+    }: {
+      readonly fault?: MirrorFault;
+      readonly cause?: unknown;
+      readonly kept?: string | undefined;
+    } = {}
   ) {
     super(message, cause === undefined ? undefined : {cause});
     this.fault = fault;
     this.advice = advice;
+    this.kept = kept;
   }
 }
 
@@ -80,15 +91,15 @@ export function refuseHalf(
   failed: readonly string[],
   left?: readonly string[]
 ): MirrorError {
-  const tags =
+  const kept =
     left === undefined || left.length === 0
-      ? 'No tag at the target stands for it.'
+      ? undefined
       : `The target took the tags of ${left.join(', ')} and could not be made to go back; Arc looks at that of arc-controller only.`;
   return new MirrorError(
     left === undefined
       ? `${release} is not published: ${failed.length === 1 ? 'one image is' : `${failed.length} images are`} missing (${failed.join(', ')})`
       : `${release} is not published: all of it is there, but not all tags could be set`,
-    `${tags} Run again: what has arrived is not sent again.`,
-    {fault: 'half'}
+    `${kept ?? 'No tag at the target stands for it.'} Run again: what has arrived is not sent again.`,
+    {fault: 'half', kept}
   );
 }

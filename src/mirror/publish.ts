@@ -209,10 +209,12 @@ export async function pushTags(
   const ranked = last.flatMap(name => due.filter(({image}) => image.name === name));
   const others = due.filter(planned => !ranked.includes(planned));
   const moved: PlannedImage[] = [];
+  const taken = new Set<PlannedImage>();
   const reading: Promise<void>[] = [];
   const push = async (planned: PlannedImage) => {
     moved.push(planned);
     await putHealed(planned, planned.image.root, planned.image.target.tag, context);
+    taken.add(planned);
     const read = context.slots.run(() => readBack(planned, context));
     // Read while the next tag is being put: whoever comes last waits for all.
     read.catch(() => undefined);
@@ -224,7 +226,7 @@ export async function pushTags(
     await all(reading);
   } catch (error) {
     await Promise.allSettled(reading);
-    const left = await restore(moved, context);
+    const left = await restore(moved, taken, context);
     if (left.length > 0) context.left?.(left);
     throw error;
   }
@@ -258,15 +260,19 @@ const restoreTime = {usual: 120_000, cancelled: 5000};
 /**
  * Best effort: a tag that stood for another image goes back to it, unless another run has moved it
  * since. New tags cannot be taken away.
+ * @param moved the images whose tags were put, and may have been taken
+ * @param taken those of them that the registry said it took
  * @returns the images whose tags stay where they were moved to, as far as anyone can tell
  */
 async function restore(
   moved: readonly PlannedImage[],
+  taken: ReadonlySet<PlannedImage>,
   {target, slots, signal: run}: TagContext
 ): Promise<readonly string[]> {
   const signal = ownTime(run, restoreTime);
   const left: string[] = [];
-  const back = async ({image, standing}: PlannedImage) => {
+  const back = async (planned: PlannedImage) => {
+    const {image, standing} = planned;
     const {repository, tag} = image.target;
     const {digest} = image.root.descriptor;
     let stands: Digest | undefined = digest;
@@ -281,7 +287,8 @@ async function restore(
     } catch {
       // Where it stood before nothing was taken.
     }
-    if (stands === digest) left.push(image.name);
+    // It said that it took the tag: that it reads it as absent does not take that back.
+    if (stands === digest || (stands === undefined && taken.has(planned))) left.push(image.name);
   };
   await Promise.all(moved.map(one => slots.run(() => back(one))));
   return left;

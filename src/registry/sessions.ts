@@ -120,6 +120,9 @@ async function answered<T>(
   }
 }
 
+/** How long an upload is cancelled, in milliseconds: a cancelled run has little time left. */
+const cancelTime = 2000;
+
 /** Tells the registry that an upload will not go on. Best effort: some registries cannot. */
 export async function cancelUpload(
   registry: Registry,
@@ -133,8 +136,8 @@ export async function cancelUpload(
         path: url,
         needs: [{repository, actions: 'pull,push'}],
         expect: [200, 202, 204, 404, 405],
-        tries: 'once',
-        signal: deadline(2000)
+        own: cancelTime,
+        signal: deadline(cancelTime)
       },
       discard
     );

@@ -1,3 +1,5 @@
+import {MirrorError} from '../mirror/error.ts';
+
 /** A run's own time, and its end. */
 export interface TimeLimit {
   /** Aborts when the run is cancelled or its time is over; its reason says which. */
@@ -14,6 +16,17 @@ export class EndedError extends Error {
     super(message);
     this.advice = advice;
   }
+}
+
+/** Why a run was ended, with what the target keeps of it, which the error that ended the work tells. */
+export function endedBy(reason: unknown, error: unknown): unknown {
+  if (
+    !(reason instanceof EndedError) ||
+    !(error instanceof MirrorError) ||
+    error.kept === undefined
+  )
+    return reason;
+  return new EndedError(reason.message, `${error.kept} ${reason.advice}`);
 }
 
 /**
