@@ -36939,11 +36939,11 @@ class Checks {
         }
     }
     /** Notes a problem, once. The rule is put behind the name under which the user gave the input. */
-    refuse(name, rule) {
+    refuse(name, rule, { together = false } = {}) {
         const message = (0,clean/* clean */.uH)(`${this.#label(name)}: ${this.#redact(rule)}`, longestMessage);
         if (this.problems.some(problem => problem.message === message))
             return;
-        this.problems.push({ input: name, message });
+        this.problems.push({ input: name, message, ...(together && { together }) });
     }
     /** Tells something about an input that is no mistake. */
     tell(kind, name, message) {
@@ -37635,21 +37635,21 @@ const dockerCannot = [
 /** Notes what is wrong not with an input by itself but with several together. */
 function checkTogether(checks, { source, target, tags, targetTag }) {
     if (source && target && sameSide(source, target)) {
-        checks.refuse('target-repository', `source and target are the same, ${target.registry}/${target.repository}; a mirror wants another place to go to`);
+        checks.refuse('target-repository', `source and target are the same, ${target.registry}/${target.repository}; a mirror wants another place to go to`, { together: true });
     }
     if (target && target.repository.split('/').at(-1) !== 'arcdata') {
         checks.tell('notice', 'target-repository', `${shown(target.repository)} does not end in arcdata; older Arc tools look for the images there and nowhere else`);
     }
     const choosing = source && (0,channel/* choosesPreRelease */.L6)({ sourceRepository: source.repository, requests: tags });
     if (choosing !== undefined)
-        checks.refuse('source-tag', choosing);
+        checks.refuse('source-tag', choosing, { together: true });
     if (targetTag !== undefined)
         checkTargetTag(checks, tags, targetTag);
     if (checks.text('engine') !== 'docker')
         return;
     for (const { input, value, message } of dockerCannot) {
         if ((checks.text(input) ?? '').toLowerCase() === value)
-            checks.refuse(input, message);
+            checks.refuse(input, message, { together: true });
     }
 }
 function sameSide(source, target) {
@@ -37659,7 +37659,7 @@ function checkTargetTag(checks, tags, targetTag) {
     const several = tags.find(couldBeSeveral);
     if (several !== undefined || tags.length > 1) {
         const asked = several === undefined ? `${tags.length} lines` : shown(several.text);
-        checks.refuse('target-tag', `${shown(targetTag)} can name one release only, and source-tag asks for ${asked}; leave target-tag out, then each release keeps its own tag`);
+        checks.refuse('target-tag', `${shown(targetTag)} can name one release only, and source-tag asks for ${asked}; leave target-tag out, then each release keeps its own tag`, { together: true });
         return;
     }
     const [only] = tags;
@@ -39002,22 +39002,26 @@ async function restore(moved, taken, { target, slots, signal: run }) {
         const { image, standing } = planned;
         const { repository, tag } = image.target;
         const { digest } = image.root.descriptor;
+        // Until the registry says otherwise, it stands where it was moved to.
         let stands = digest;
+        let gone = !taken.has(planned);
         try {
             // What stands for a third image is another run's by now, and stays.
             stands = await resolveManifest(target, repository, tag, signal);
             if (![undefined, digest, standing.tagged].includes(stands))
                 return;
             const before = standing.tagged && (await getManifest(target, repository, standing.tagged, signal));
-            if (before)
+            if (before) {
                 await putManifest(target, repository, tag, before, signal);
+                gone = true;
+            }
             stands = await resolveManifest(target, repository, tag, signal);
         }
         catch {
-            // Where it stood before nothing was taken.
+            // What was last known of it counts.
         }
-        // It said that it took the tag: that it reads it as absent does not take that back.
-        if (stands === digest || (stands === undefined && taken.has(planned)))
+        // A registry that took a tag, and did not take it back, is not believed that there is none.
+        if (stands === digest || (stands === undefined && !gone))
             left.push(image.name);
     };
     await Promise.all(moved.map(one => slots.run(() => back(one))));
@@ -39735,6 +39739,8 @@ class Upload {
     #content;
     #signal;
     #session;
+    /** The cancelling of sessions that were given up. */
+    #cancelling = [];
     /** How often it was broken off by what may pass. */
     #broken = 0;
     /** Bytes of the last request with a body. */
@@ -39752,11 +39758,19 @@ class Upload {
     }
     /**
      * Uploads the blob, whatever it takes: whole if the registry lets it, in chunks if not, going on
-     * where it broke if that is possible, from the start if not. When it fails or is aborted, the
-     * session that was open is cancelled.
+     * where it broke if that is possible, from the start if not. Sessions that it gave up are cancelled
+     * when it ends, however it ends.
      * @throws RegistryError
      */
     async run() {
+        try {
+            await this.#upload();
+        }
+        finally {
+            await Promise.all(this.#cancelling);
+        }
+    }
+    async #upload() {
         const registry = this.#registry;
         const { descriptor } = this.#content;
         const patience = registry.patience();
@@ -39772,7 +39786,7 @@ class Upload {
                 return;
             }
             catch (error) {
-                await this.#abandon();
+                this.#abandon();
                 this.#signal.throwIfAborted();
                 if (!(error instanceof registry_error/* RegistryError */.gl))
                     throw error;
@@ -39981,11 +39995,12 @@ class Upload {
             signal: this.#signal
         }, discard);
     }
-    async #abandon() {
+    /** The next try does not wait for it: a registry in trouble may take its time. */
+    #abandon() {
         const session = this.#session;
         this.#session = undefined;
         if (session !== undefined)
-            await cancelUpload(this.#registry, this.#repository, session);
+            this.#cancelling.push(cancelUpload(this.#registry, this.#repository, session));
     }
 }
 
@@ -42324,8 +42339,8 @@ function tagLists(registries, settings, signal) {
 
 /**
  * The lists of tags, the names at the source and the roots of images. Where nobody has to sign in, what
- * is sure to be needed is asked for at once, beside the handshake: the lists, the names, and the images
- * of releases that are named to the letter. Where a password would be tried, the handshake tries it
+ * is sure to be needed is asked for at once, and the lists greet the registries: the lists, the names, and
+ * the images of releases that are named to the letter. Where a password would be tried, the handshake tries it
  * before anything else.
  */
 function firstQuestions(registries, settings, around) {
@@ -43398,14 +43413,17 @@ class Registry {
     async ask(question, read) {
         const { own } = question;
         const patient = this.patience(own === undefined ? {} : { own });
-        await (this.#located ??= this.#locate());
         for (;;) {
+            await (this.#located ??= this.#locate());
             await this.#gate.pass(question.signal);
             try {
                 const answer = await this.#signedIn(question);
                 this.#heed(answer);
                 if (question.expect.includes(answer.status)) {
                     this.#failing.delete(question.method);
+                    if (answer.headers[versionHeader] !== undefined &&
+                        answer.url.origin === this.origin.origin)
+                        this.learned.speaks = true;
                     return await read(answer);
                 }
                 const { credentials, name, origin, quirks, transport } = this;
@@ -43423,6 +43441,9 @@ class Registry {
                 if (streams(question) && error.repository !== undefined)
                     throw error;
                 const failure = this.#placed(error, question);
+                // Its name could not be resolved: where it can be later, its addresses are still to be learned.
+                if (failure.fault === 'address')
+                    this.#located = undefined;
                 if (failure.fault === 'throttled' || failure.fault === 'server')
                     this.#options.onPressure?.();
                 if (question.tries === 'once')
@@ -43544,12 +43565,8 @@ class Registry {
     }
     /** Warnings of the registry are shown, once each, and never acted on. */
     #heed({ headers, url }) {
-        if (url.origin !== this.origin.origin)
-            return;
-        if (headers[versionHeader] !== undefined)
-            this.learned.speaks = true;
         const { warning } = headers;
-        if (warning === undefined)
+        if (warning === undefined || url.origin !== this.origin.origin)
             return;
         const text = /^299 (?:-|\S+) "((?:[^"\\]|\\.){1,4096})"/.exec(warning)?.[1];
         if (text !== undefined)
@@ -44974,6 +44991,8 @@ function bodiless(method) {
 
 
 
+
+
 /**
  * Finds the credentials for both registries. Nothing is sent yet.
  * @throws RegistryError when a docker config cannot be understood
@@ -45059,9 +45078,18 @@ async function greet(registries, settings, { log, signal, asked }) {
  * @throws RegistryError naming it
  */
 async function greetOne(registry, repository, { log, signal, asked }) {
-    await asked?.();
+    const greeted = () => ping(registry, [{ repository, actions: registry.actions }], signal);
+    try {
+        await asked?.();
+    }
+    catch (error) {
+        // Why it is refused, the greeting tells best; what is out of reach is not waited for once more.
+        if (error instanceof registry_error/* RegistryError */.gl && !isPassing(error))
+            await greeted();
+        throw error;
+    }
     if (asked === undefined || registry.learned.speaks !== true)
-        await ping(registry, [{ repository, actions: registry.actions }], signal);
+        await greeted();
     const { kind, from } = registry.credentials;
     log.info(`${registry.name} answers, ${kind === 'anonymous' ? 'without credentials' : `with the credentials from ${from}`}`);
     if (kind === 'anonymous')
@@ -45097,8 +45125,10 @@ function selectReleases(options) {
             continue;
         }
         const newest = stable.at(-1);
-        if (newest === undefined)
-            throw nothingStable(request.text, live.size, options.from);
+        if (newest === undefined) {
+            unanswered.push(nothingStable(request.text, live.size, options.from));
+            continue;
+        }
         const chosen = choose(request, stable, newest, options.targetComplete);
         if (chosen instanceof release_error/* ReleaseError */.K) {
             unanswered.push(chosen);
@@ -45112,12 +45142,17 @@ function selectReleases(options) {
             reason = `Already up to date: the target has the tags of ${(0,clean/* clean */.uH)(options.targetComplete ?? '')}, and the source has no newer release. Asked for by its tag, it is checked down to every blob, and mended.`;
     }
     if (unanswered.length > 0)
-        throw new release_error/* ReleaseError */.K([
-            ...unanswered.map(({ message }) => message),
-            `The tags of ${options.from} were looked at.`
-        ].join(' '));
+        throw together(unanswered, options.from);
     const ordered = [...tags].sort(release_tag/* compareTags */.bb);
     return { tags: ordered, notes, ...(ordered.length === 0 && reason !== undefined && { reason }) };
+}
+/** How many of them are told one by one. */
+const mostTold = 5;
+/** All that was asked for in vain, as one error. */
+function together(errors, from) {
+    const told = [...new Set(errors.map(({ message }) => message))];
+    const more = told.length > mostTold ? [`So it is with ${told.length - mostTold} more.`] : [];
+    return new release_error/* ReleaseError */.K([...told.slice(0, mostTold), ...more, `The tags of ${from} were looked at.`].join(' '));
 }
 /** What a request stands for; an error where that is nothing. */
 function choose(request, stable, newest, targetComplete) {

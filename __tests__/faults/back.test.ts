@@ -90,6 +90,26 @@ test('a tag that was taken, and then reads as absent, is told as one that stays'
   expect(findings).toEqual([]);
 });
 
+test('one that went back, and then reads as absent, is not told', async () => {
+  const findings = await play(
+    {
+      id: 'absent',
+      name: 'the last tag is refused, and the first is not shown once it has moved',
+      target: [
+        refused,
+        rule({...tagOf('arc-dns'), method: ['HEAD', 'GET']}, status(404), {skip: 1, times: always})
+      ],
+      end: {refused: ['arc-controller']},
+      also: (_world, run) => {
+        const told = tellOf(run);
+        return told.includes('could not be made to go back') ? [told] : [];
+      }
+    },
+    'previous'
+  );
+  expect(findings).toEqual([]);
+});
+
 test('a list of tags that breaks off is no list: the newest may be in the rest', async () => {
   const part = JSON.stringify({name: 'x', tags: [earlierTag]});
   const next = '</v2/arcdata/arc-controller/tags/list?n=1000&last=a>; rel="next"';

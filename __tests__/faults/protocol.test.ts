@@ -55,6 +55,24 @@ const rows: readonly Row[] = [
     },
     {
       id: 'end-1',
+      name: `all of the ${side} is one page`,
+      [side]: [rule({}, page(200, '<p>welcome'), {times: always})],
+      end: {refused: [/it is no registry/]},
+      longest: 10_000
+    },
+    {
+      id: 'end-1',
+      name: `the ${side} speaks https`,
+      [side]: [
+        rule({}, status(400, {body: {html: 'an HTTP request was sent to an HTTPS server'}}), {
+          times: always
+        })
+      ],
+      end: {refused: ['take it out of insecure-registries']},
+      longest: 10_000
+    },
+    {
+      id: 'end-1',
       name: `/v2/ of the ${side} is a page`,
       [side]: [unversioned, rule({kind: 'ping'}, page(200, '<p>welcome'), {times: always})],
       end: {refused: [/it is no registry/, 'status 200']},
@@ -101,6 +119,13 @@ const rows: readonly Row[] = [
     }
   ]),
   {
+    id: 'end-1',
+    name: 'the target wants a password, and there is none',
+    targetOptions: {auth: {kind: 'basic', username: 'me', password: 'x'}},
+    end: {refused: ['Give its user name and password']},
+    longest: 10_000
+  },
+  {
     id: 'end-3',
     name: 'manifests are asked for by the types that are understood',
     end: 'complete',
@@ -140,6 +165,21 @@ const rows: readonly Row[] = [
     also: ({target}) =>
       asked(target.requests, 'upload', 'DELETE').length > 0 ? [] : ['nothing was cancelled']
   })),
+  {
+    id: 'end-14',
+    name: 'uploads that are given up are cancelled, though that fails once for each',
+    targetOptions: {profile: 'spec'},
+    network: short,
+    target: [
+      rule({kind: 'upload', method: 'PATCH'}, status(403, {body: error('DENIED')}), {
+        times: always
+      }),
+      rule({kind: 'upload', method: 'DELETE'}, status(503), {times: 2})
+    ],
+    end: {refused: ['status 403', 'DENIED', engine.digest]},
+    also: ({target}) =>
+      target.store.sessions.map(({repository}) => `an upload of ${repository} stays open`)
+  },
   {
     id: 'end-7',
     name: 'manifests go up with their own type',

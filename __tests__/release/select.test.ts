@@ -130,6 +130,14 @@ describe('catch-up', () => {
 });
 
 describe('what no tag answers', () => {
+  test('is told at most five times, and once where it is the same', () => {
+    const asked = ['a1', 'b1', 'c1', 'd1', 'e1', 'f1', 'g1'];
+    expect(() => select([...asked, 'latest'], undefined, ['latest'])).toThrow(
+      /^a1 does not exist.* e1 does not exist.* So it is with 3 more\. The tags of \S+ were looked at\.$/
+    );
+    expect(() => select(['1.47', 'v1.47'])).toThrow(/^No release v1\.47 (?!.*No release)/);
+  });
+
   test('is told all at once', () => {
     expect(() => select(['1.47', 'latest', 'v1.4.9', 'odd'])).toThrow(
       /^No release v1\.47 exists yet\. .* No release v1\.4\.9 exists; .*\? odd does not exist\. .* The tags of mcr\.microsoft\.com\/arcdata\/arc-controller were looked at\.$/

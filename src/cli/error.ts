@@ -1,6 +1,6 @@
 import type {Given} from '../inputs/given.ts';
 
-/** The command line cannot be understood. The message says which part and what is known; it never holds a value. */
+/** The command line cannot be understood. The message says which part and what is known; it never holds a secret. */
 export class UsageError extends Error {
   override readonly name = 'UsageError' as const;
   /** What the process ends with. */

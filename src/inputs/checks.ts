@@ -101,10 +101,10 @@ export class Checks {
   }
 
   /** Notes a problem, once. The rule is put behind the name under which the user gave the input. */
-  refuse(name: InputName, rule: string): void {
+  refuse(name: InputName, rule: string, {together = false} = {}): void {
     const message = clean(`${this.#label(name)}: ${this.#redact(rule)}`, longestMessage);
     if (this.problems.some(problem => problem.message === message)) return;
-    this.problems.push({input: name, message});
+    this.problems.push({input: name, message, ...(together && {together})});
   }
 
   /** Tells something about an input that is no mistake. */

@@ -5,6 +5,8 @@ export interface InputProblem {
   readonly input: InputName;
   /** The value (cleaned, cut, never a password), the rule and an example. */
   readonly message: string;
+  /** It is wrong beside another input, not by itself. */
+  readonly together?: boolean;
 }
 
 /**

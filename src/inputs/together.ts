@@ -17,7 +17,8 @@ export function checkTogether(checks: Checks, {source, target, tags, targetTag}:
   if (source && target && sameSide(source, target)) {
     checks.refuse(
       'target-repository',
-      `source and target are the same, ${target.registry}/${target.repository}; a mirror wants another place to go to`
+      `source and target are the same, ${target.registry}/${target.repository}; a mirror wants another place to go to`,
+      {together: true}
     );
   }
   if (target && target.repository.split('/').at(-1) !== 'arcdata') {
@@ -29,11 +30,12 @@ export function checkTogether(checks: Checks, {source, target, tags, targetTag}:
   }
   const choosing =
     source && choosesPreRelease({sourceRepository: source.repository, requests: tags});
-  if (choosing !== undefined) checks.refuse('source-tag', choosing);
+  if (choosing !== undefined) checks.refuse('source-tag', choosing, {together: true});
   if (targetTag !== undefined) checkTargetTag(checks, tags, targetTag);
   if (checks.text('engine') !== 'docker') return;
   for (const {input, value, message} of dockerCannot) {
-    if ((checks.text(input) ?? '').toLowerCase() === value) checks.refuse(input, message);
+    if ((checks.text(input) ?? '').toLowerCase() === value)
+      checks.refuse(input, message, {together: true});
   }
 }
 
@@ -47,7 +49,8 @@ function checkTargetTag(checks: Checks, tags: readonly TagRequest[], targetTag: 
     const asked = several === undefined ? `${tags.length} lines` : shown(several.text);
     checks.refuse(
       'target-tag',
-      `${shown(targetTag)} can name one release only, and source-tag asks for ${asked}; leave target-tag out, then each release keeps its own tag`
+      `${shown(targetTag)} can name one release only, and source-tag asks for ${asked}; leave target-tag out, then each release keeps its own tag`,
+      {together: true}
     );
     return;
   }

@@ -275,20 +275,25 @@ async function restore(
     const {image, standing} = planned;
     const {repository, tag} = image.target;
     const {digest} = image.root.descriptor;
+    // Until the registry says otherwise, it stands where it was moved to.
     let stands: Digest | undefined = digest;
+    let gone = !taken.has(planned);
     try {
       // What stands for a third image is another run's by now, and stays.
       stands = await resolveManifest(target, repository, tag, signal);
       if (![undefined, digest, standing.tagged].includes(stands)) return;
       const before =
         standing.tagged && (await getManifest(target, repository, standing.tagged, signal));
-      if (before) await putManifest(target, repository, tag, before, signal);
+      if (before) {
+        await putManifest(target, repository, tag, before, signal);
+        gone = true;
+      }
       stands = await resolveManifest(target, repository, tag, signal);
     } catch {
-      // Where it stood before nothing was taken.
+      // What was last known of it counts.
     }
-    // It said that it took the tag: that it reads it as absent does not take that back.
-    if (stands === digest || (stands === undefined && taken.has(planned))) left.push(image.name);
+    // A registry that took a tag, and did not take it back, is not believed that there is none.
+    if (stands === digest || (stands === undefined && !gone)) left.push(image.name);
   };
   await Promise.all(moved.map(one => slots.run(() => back(one))));
   return left;

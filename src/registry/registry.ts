@@ -100,14 +100,19 @@ export class Registry {
   async ask<T>(question: Question, read: (answer: Answer) => Promise<T> | T): Promise<T> {
     const {own} = question;
     const patient = this.patience(own === undefined ? {} : {own});
-    await (this.#located ??= this.#locate());
     for (;;) {
+      await (this.#located ??= this.#locate());
       await this.#gate.pass(question.signal);
       try {
         const answer = await this.#signedIn(question);
         this.#heed(answer);
         if (question.expect.includes(answer.status)) {
           this.#failing.delete(question.method);
+          if (
+            answer.headers[versionHeader] !== undefined &&
+            answer.url.origin === this.origin.origin
+          )
+            this.learned.speaks = true;
           return await read(answer);
         }
         const {credentials, name, origin, quirks, transport} = this;
@@ -122,6 +127,8 @@ export class Registry {
         // The body's own source failed, and has told where: nothing is to be said of this registry.
         if (streams(question) && error.repository !== undefined) throw error;
         const failure = this.#placed(error, question);
+        // Its name could not be resolved: where it can be later, its addresses are still to be learned.
+        if (failure.fault === 'address') this.#located = undefined;
         if (failure.fault === 'throttled' || failure.fault === 'server')
           this.#options.onPressure?.();
         if (question.tries === 'once') throw failure;
@@ -250,10 +257,8 @@ export class Registry {
 
   /** Warnings of the registry are shown, once each, and never acted on. */
   #heed({headers, url}: Answer): void {
-    if (url.origin !== this.origin.origin) return;
-    if (headers[versionHeader] !== undefined) this.learned.speaks = true;
     const {warning} = headers;
-    if (warning === undefined) return;
+    if (warning === undefined || url.origin !== this.origin.origin) return;
     const text = /^299 (?:-|\S+) "((?:[^"\\]|\\.){1,4096})"/.exec(warning)?.[1];
     if (text !== undefined) this.warnOnce(`${this.name} warns: ${clean(text)}`);
   }

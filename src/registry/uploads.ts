@@ -27,6 +27,8 @@ export class Upload {
   readonly #content: BlobContent;
   readonly #signal: AbortSignal;
   #session: Session | undefined;
+  /** The cancelling of sessions that were given up. */
+  readonly #cancelling: Promise<void>[] = [];
   /** How often it was broken off by what may pass. */
   #broken = 0;
   /** Bytes of the last request with a body. */
@@ -52,11 +54,19 @@ export class Upload {
 
   /**
    * Uploads the blob, whatever it takes: whole if the registry lets it, in chunks if not, going on
-   * where it broke if that is possible, from the start if not. When it fails or is aborted, the
-   * session that was open is cancelled.
+   * where it broke if that is possible, from the start if not. Sessions that it gave up are cancelled
+   * when it ends, however it ends.
    * @throws RegistryError
    */
   async run(): Promise<void> {
+    try {
+      await this.#upload();
+    } finally {
+      await Promise.all(this.#cancelling);
+    }
+  }
+
+  async #upload(): Promise<void> {
     const registry = this.#registry;
     const {descriptor} = this.#content;
     const patience = registry.patience();
@@ -77,7 +87,7 @@ export class Upload {
         this.#session = undefined;
         return;
       } catch (error) {
-        await this.#abandon();
+        this.#abandon();
         this.#signal.throwIfAborted();
         if (!(error instanceof RegistryError)) throw error;
         error.attempts = Math.max(error.attempts, ++failures);
@@ -302,9 +312,11 @@ export class Upload {
     );
   }
 
-  async #abandon(): Promise<void> {
+  /** The next try does not wait for it: a registry in trouble may take its time. */
+  #abandon(): void {
     const session = this.#session;
     this.#session = undefined;
-    if (session !== undefined) await cancelUpload(this.#registry, this.#repository, session);
+    if (session !== undefined)
+      this.#cancelling.push(cancelUpload(this.#registry, this.#repository, session));
   }
 }

@@ -55,7 +55,10 @@ export function selectReleases(options: SelectOptions): Selection {
       continue;
     }
     const newest = stable.at(-1);
-    if (newest === undefined) throw nothingStable(request.text, live.size, options.from);
+    if (newest === undefined) {
+      unanswered.push(nothingStable(request.text, live.size, options.from));
+      continue;
+    }
     const chosen = choose(request, stable, newest, options.targetComplete);
     if (chosen instanceof ReleaseError) {
       unanswered.push(chosen);
@@ -67,15 +70,21 @@ export function selectReleases(options: SelectOptions): Selection {
     if (request.kind === 'catch-up' && chosen.length === 0)
       reason = `Already up to date: the target has the tags of ${clean(options.targetComplete ?? '')}, and the source has no newer release. Asked for by its tag, it is checked down to every blob, and mended.`;
   }
-  if (unanswered.length > 0)
-    throw new ReleaseError(
-      [
-        ...unanswered.map(({message}) => message),
-        `The tags of ${options.from} were looked at.`
-      ].join(' ')
-    );
+  if (unanswered.length > 0) throw together(unanswered, options.from);
   const ordered = [...tags].sort(compareTags);
   return {tags: ordered, notes, ...(ordered.length === 0 && reason !== undefined && {reason})};
+}
+
+/** How many of them are told one by one. */
+const mostTold = 5;
+
+/** All that was asked for in vain, as one error. */
+function together(errors: readonly ReleaseError[], from: string): ReleaseError {
+  const told = [...new Set(errors.map(({message}) => message))];
+  const more = told.length > mostTold ? [`So it is with ${told.length - mostTold} more.`] : [];
+  return new ReleaseError(
+    [...told.slice(0, mostTold), ...more, `The tags of ${from} were looked at.`].join(' ')
+  );
 }
 
 /** What a request stands for; an error where that is nothing. */

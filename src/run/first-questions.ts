@@ -17,8 +17,8 @@ export interface FirstQuestions {
 
 /**
  * The lists of tags, the names at the source and the roots of images. Where nobody has to sign in, what
- * is sure to be needed is asked for at once, beside the handshake: the lists, the names, and the images
- * of releases that are named to the letter. Where a password would be tried, the handshake tries it
+ * is sure to be needed is asked for at once, and the lists greet the registries: the lists, the names, and
+ * the images of releases that are named to the letter. Where a password would be tried, the handshake tries it
  * before anything else.
  */
 export function firstQuestions(

@@ -3,7 +3,8 @@ import type {Log} from '../log.ts';
 import {within} from '../oci/reference.ts';
 import type {RegistryName} from '../oci/reference.ts';
 import {findCredentials} from '../registry/credentials.ts';
-import type {PatienceOptions} from '../registry/patience.ts';
+import {RegistryError} from '../registry/error.ts';
+import {isPassing, type PatienceOptions} from '../registry/patience.ts';
 import type {Quirks} from '../registry/quirks.ts';
 import {Registry} from '../registry/registry.ts';
 import {ping} from '../registry/ping.ts';
@@ -147,9 +148,15 @@ export async function greetOne(
   repository: string,
   {log, signal, asked}: Greeting & {readonly asked?: (() => Promise<unknown>) | undefined}
 ): Promise<void> {
-  await asked?.();
-  if (asked === undefined || registry.learned.speaks !== true)
-    await ping(registry, [{repository, actions: registry.actions}], signal);
+  const greeted = () => ping(registry, [{repository, actions: registry.actions}], signal);
+  try {
+    await asked?.();
+  } catch (error) {
+    // Why it is refused, the greeting tells best; what is out of reach is not waited for once more.
+    if (error instanceof RegistryError && !isPassing(error)) await greeted();
+    throw error;
+  }
+  if (asked === undefined || registry.learned.speaks !== true) await greeted();
   const {kind, from} = registry.credentials;
   log.info(
     `${registry.name} answers, ${kind === 'anonymous' ? 'without credentials' : `with the credentials from ${from}`}`
