@@ -36434,7 +36434,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _docker_install_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(4986);
 /* harmony import */ var _inputs_error_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1551);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(766);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(9549);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(7457);
 /* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(6661);
 /* harmony import */ var _report_actions_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(8886);
 /* harmony import */ var _report_help_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(9491);
@@ -37798,7 +37798,7 @@ class Refusal extends Error {
 
 /***/ }),
 
-/***/ 9549:
+/***/ 7457:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -38622,26 +38622,6 @@ function entryOf({ descriptor, bytes }) {
     };
 }
 
-// EXTERNAL MODULE: ./src/deadline.ts
-var deadline = __nccwpck_require__(6683);
-;// CONCATENATED MODULE: ./src/mirror/own-time.ts
-
-/**
- * A signal for what is put right when the work has ended, however it ended: the run's own may be aborted
- * by then. Once the run is cancelled there is little time left, also where that comes in the midst of it.
- */
-function ownTime(run, { usual, cancelled }) {
-    if (run.aborted)
-        return (0,deadline/* deadline */.n)(cancelled);
-    const late = new AbortController();
-    run.addEventListener('abort', () => {
-        setTimeout(() => {
-            late.abort(run.reason);
-        }, cancelled).unref();
-    }, { once: true });
-    return (0,deadline/* deadline */.n)(usual, late.signal);
-}
-
 ;// CONCATENATED MODULE: ./src/mirror/offer.ts
 
 
@@ -38803,7 +38783,6 @@ async function proveChecks(target, images, landed, signal) {
 
 
 
-
 /** How often a registry may say that something is missing which it has taken. */
 const mostHeals = 5;
 /**
@@ -38848,7 +38827,11 @@ async function heal(planned, node, context) {
     context.landed.add(pair(repository, digest));
     context.arrived(size);
 }
-/** Puts a manifest under a digest or tag; a registry that misses something below it gets that again. */
+/**
+ * Puts a manifest under a digest or tag; a registry that misses something below it gets that again.
+ * @returns whether the registry lists it by what it refers to
+ * @throws RegistryError
+ */
 async function putHealed(planned, node, reference, context) {
     const { target, signal, repair } = context;
     const { repository } = planned.image.target;
@@ -38925,6 +38908,83 @@ async function verifyBelow(planned, context) {
         });
     }));
 }
+
+;// CONCATENATED MODULE: ./src/mirror/slots.ts
+/**
+ * How much is done at once, between two bounds: a little more while all goes well, half of it when
+ * a host says that it is too much.
+ */
+class Slots {
+    /** Never more than this at once. */
+    most;
+    #limit;
+    #taken = 0;
+    #good = 0;
+    #waiting = [];
+    /** @param start how many at once to begin with @param most never more than this */
+    constructor(start, most) {
+        this.most = most;
+        this.#limit = Math.min(start, most);
+    }
+    /** How many may be taken at once just now. */
+    get limit() {
+        return this.#limit;
+    }
+    /** Waits for a slot, does the work, and gives the slot back. */
+    async run(work) {
+        while (this.#taken >= this.#limit)
+            await new Promise(resolve => this.#waiting.push(resolve));
+        this.#taken++;
+        try {
+            const result = await work();
+            this.#widen();
+            return result;
+        }
+        finally {
+            this.#taken--;
+            this.#waiting.shift()?.();
+        }
+    }
+    /** Half as many from here on: a host is overloaded. */
+    halve() {
+        this.#limit = Math.max(1, Math.floor(this.#limit / 2));
+        this.#good = 0;
+    }
+    /** One more after as many successes as there are slots: linear growth, as TCP has it. */
+    #widen() {
+        if (this.#limit >= this.most || ++this.#good < this.#limit)
+            return;
+        this.#good = 0;
+        this.#limit++;
+        this.#waiting.shift()?.();
+    }
+}
+
+// EXTERNAL MODULE: ./src/deadline.ts
+var deadline = __nccwpck_require__(6683);
+;// CONCATENATED MODULE: ./src/mirror/own-time.ts
+
+/**
+ * A signal for what is put right when the work has ended, however it ended: the run's own may be aborted
+ * by then. Once the run is cancelled there is little time left, also where that comes in the midst of it.
+ */
+function ownTime(run, { usual, cancelled }) {
+    if (run.aborted)
+        return (0,deadline/* deadline */.n)(cancelled);
+    const late = new AbortController();
+    run.addEventListener('abort', () => {
+        setTimeout(() => {
+            late.abort(run.reason);
+        }, cancelled).unref();
+    }, { once: true });
+    return (0,deadline/* deadline */.n)(usual, late.signal);
+}
+
+;// CONCATENATED MODULE: ./src/mirror/tags.ts
+
+
+
+
 /**
  * Moves the tags of a release, all images of which are committed: the last ones in the order given,
  * the others before them; then each is read back. When one fails, tags that had stood for something
@@ -38950,10 +39010,10 @@ async function pushTags(images, last, context) {
         reading.push(read);
     };
     try {
-        await publish_all(others.map(planned => context.slots.run(() => push(planned))));
+        await tags_all(others.map(planned => context.slots.run(() => push(planned))));
         for (const planned of ranked)
             await push(planned);
-        await publish_all(reading);
+        await tags_all(reading);
     }
     catch (error) {
         await Promise.allSettled(reading);
@@ -38965,7 +39025,7 @@ async function pushTags(images, last, context) {
     return due.length > 0;
 }
 /** Waits for all of them, also when one fails: nothing may be under way any more then. */
-async function publish_all(work) {
+async function tags_all(work) {
     const failed = (await Promise.allSettled(work)).find(result => result.status === 'rejected');
     if (failed !== undefined)
         throw failed.reason;
@@ -39026,57 +39086,6 @@ async function restore(moved, taken, { target, slots, signal: run }) {
     };
     await Promise.all(moved.map(one => slots.run(() => back(one))));
     return left;
-}
-
-;// CONCATENATED MODULE: ./src/mirror/slots.ts
-/**
- * How much is done at once, between two bounds: a little more while all goes well, half of it when
- * a host says that it is too much.
- */
-class Slots {
-    /** Never more than this at once. */
-    most;
-    #limit;
-    #taken = 0;
-    #good = 0;
-    #waiting = [];
-    /** @param start how many at once to begin with @param most never more than this */
-    constructor(start, most) {
-        this.most = most;
-        this.#limit = Math.min(start, most);
-    }
-    /** How many may be taken at once just now. */
-    get limit() {
-        return this.#limit;
-    }
-    /** Waits for a slot, does the work, and gives the slot back. */
-    async run(work) {
-        while (this.#taken >= this.#limit)
-            await new Promise(resolve => this.#waiting.push(resolve));
-        this.#taken++;
-        try {
-            const result = await work();
-            this.#widen();
-            return result;
-        }
-        finally {
-            this.#taken--;
-            this.#waiting.shift()?.();
-        }
-    }
-    /** Half as many from here on: a host is overloaded. */
-    halve() {
-        this.#limit = Math.max(1, Math.floor(this.#limit / 2));
-        this.#good = 0;
-    }
-    /** One more after as many successes as there are slots: linear growth, as TCP has it. */
-    #widen() {
-        if (this.#limit >= this.most || ++this.#good < this.#limit)
-            return;
-        this.#good = 0;
-        this.#limit++;
-        this.#waiting.shift()?.();
-    }
 }
 
 ;// CONCATENATED MODULE: ./src/registry/patience.ts
@@ -40294,6 +40303,7 @@ function isHopeless(error) {
 }
 
 ;// CONCATENATED MODULE: ./src/mirror/mirror.ts
+
 
 
 
@@ -45078,18 +45088,18 @@ async function greet(registries, settings, { log, signal, asked }) {
  * @throws RegistryError naming it
  */
 async function greetOne(registry, repository, { log, signal, asked }) {
-    const greeted = () => ping(registry, [{ repository, actions: registry.actions }], signal);
+    const greeting = () => ping(registry, [{ repository, actions: registry.actions }], signal);
     try {
         await asked?.();
     }
     catch (error) {
         // Why it is refused, the greeting tells best; what is out of reach is not waited for once more.
         if (error instanceof registry_error/* RegistryError */.gl && !isPassing(error))
-            await greeted();
+            await greeting();
         throw error;
     }
     if (asked === undefined || registry.learned.speaks !== true)
-        await greeted();
+        await greeting();
     const { kind, from } = registry.credentials;
     log.info(`${registry.name} answers, ${kind === 'anonymous' ? 'without credentials' : `with the credentials from ${from}`}`);
     if (kind === 'anonymous')

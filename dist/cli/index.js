@@ -5145,7 +5145,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _inputs_given_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(2604);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(6754);
 /* harmony import */ var _log_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(5625);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(8829);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(3671);
 /* harmony import */ var _report_help_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(9491);
 /* harmony import */ var _report_terminal_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(7825);
 /* harmony import */ var _report_verdict_js__WEBPACK_IMPORTED_MODULE_20__ = __nccwpck_require__(687);
@@ -8452,8 +8452,8 @@ function manifestOf(document) {
 var given = __nccwpck_require__(2604);
 // EXTERNAL MODULE: ./src/inputs.ts + 8 modules
 var inputs = __nccwpck_require__(6754);
-// EXTERNAL MODULE: ./src/main.ts + 31 modules
-var main = __nccwpck_require__(8829);
+// EXTERNAL MODULE: ./src/main.ts + 32 modules
+var main = __nccwpck_require__(3671);
 // EXTERNAL MODULE: ./src/report/verdict.ts
 var verdict = __nccwpck_require__(687);
 ;// CONCATENATED MODULE: ./src/cli/demo.ts
@@ -12432,7 +12432,7 @@ const silent = {
 
 /***/ }),
 
-/***/ 8829:
+/***/ 3671:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -12455,26 +12455,6 @@ var mirror_plan = __nccwpck_require__(4236);
 var registry_error = __nccwpck_require__(3269);
 // EXTERNAL MODULE: ./src/registry/referrers.ts
 var referrers = __nccwpck_require__(9191);
-// EXTERNAL MODULE: ./src/deadline.ts
-var deadline = __nccwpck_require__(6683);
-;// CONCATENATED MODULE: ./src/mirror/own-time.ts
-
-/**
- * A signal for what is put right when the work has ended, however it ended: the run's own may be aborted
- * by then. Once the run is cancelled there is little time left, also where that comes in the midst of it.
- */
-function ownTime(run, { usual, cancelled }) {
-    if (run.aborted)
-        return (0,deadline/* deadline */.n)(cancelled);
-    const late = new AbortController();
-    run.addEventListener('abort', () => {
-        setTimeout(() => {
-            late.abort(run.reason);
-        }, cancelled).unref();
-    }, { once: true });
-    return (0,deadline/* deadline */.n)(usual, late.signal);
-}
-
 // EXTERNAL MODULE: ./src/oci/descriptor.ts
 var oci_descriptor = __nccwpck_require__(7592);
 ;// CONCATENATED MODULE: ./src/mirror/offer.ts
@@ -12638,7 +12618,6 @@ async function proveChecks(target, images, landed, signal) {
 
 
 
-
 /** How often a registry may say that something is missing which it has taken. */
 const mostHeals = 5;
 /**
@@ -12683,7 +12662,11 @@ async function heal(planned, node, context) {
     context.landed.add((0,mirror_plan/* pair */.V2)(repository, digest));
     context.arrived(size);
 }
-/** Puts a manifest under a digest or tag; a registry that misses something below it gets that again. */
+/**
+ * Puts a manifest under a digest or tag; a registry that misses something below it gets that again.
+ * @returns whether the registry lists it by what it refers to
+ * @throws RegistryError
+ */
 async function putHealed(planned, node, reference, context) {
     const { target, signal, repair } = context;
     const { repository } = planned.image.target;
@@ -12760,6 +12743,34 @@ async function verifyBelow(planned, context) {
         });
     }));
 }
+
+// EXTERNAL MODULE: ./src/mirror/slots.ts
+var mirror_slots = __nccwpck_require__(5730);
+// EXTERNAL MODULE: ./src/deadline.ts
+var deadline = __nccwpck_require__(6683);
+;// CONCATENATED MODULE: ./src/mirror/own-time.ts
+
+/**
+ * A signal for what is put right when the work has ended, however it ended: the run's own may be aborted
+ * by then. Once the run is cancelled there is little time left, also where that comes in the midst of it.
+ */
+function ownTime(run, { usual, cancelled }) {
+    if (run.aborted)
+        return (0,deadline/* deadline */.n)(cancelled);
+    const late = new AbortController();
+    run.addEventListener('abort', () => {
+        setTimeout(() => {
+            late.abort(run.reason);
+        }, cancelled).unref();
+    }, { once: true });
+    return (0,deadline/* deadline */.n)(usual, late.signal);
+}
+
+;// CONCATENATED MODULE: ./src/mirror/tags.ts
+
+
+
+
 /**
  * Moves the tags of a release, all images of which are committed: the last ones in the order given,
  * the others before them; then each is read back. When one fails, tags that had stood for something
@@ -12785,10 +12796,10 @@ async function pushTags(images, last, context) {
         reading.push(read);
     };
     try {
-        await publish_all(others.map(planned => context.slots.run(() => push(planned))));
+        await tags_all(others.map(planned => context.slots.run(() => push(planned))));
         for (const planned of ranked)
             await push(planned);
-        await publish_all(reading);
+        await tags_all(reading);
     }
     catch (error) {
         await Promise.allSettled(reading);
@@ -12800,7 +12811,7 @@ async function pushTags(images, last, context) {
     return due.length > 0;
 }
 /** Waits for all of them, also when one fails: nothing may be under way any more then. */
-async function publish_all(work) {
+async function tags_all(work) {
     const failed = (await Promise.allSettled(work)).find(result => result.status === 'rejected');
     if (failed !== undefined)
         throw failed.reason;
@@ -12863,8 +12874,6 @@ async function restore(moved, taken, { target, slots, signal: run }) {
     return left;
 }
 
-// EXTERNAL MODULE: ./src/mirror/slots.ts
-var mirror_slots = __nccwpck_require__(5730);
 // EXTERNAL MODULE: external "node:zlib"
 var external_node_zlib_ = __nccwpck_require__(8522);
 // EXTERNAL MODULE: ./src/oci/digest.ts
@@ -13757,6 +13766,7 @@ function isHopeless(error) {
 }
 
 ;// CONCATENATED MODULE: ./src/mirror/mirror.ts
+
 
 
 
@@ -23997,18 +24007,18 @@ async function greet(registries, settings, { log, signal, asked }) {
  * @throws RegistryError naming it
  */
 async function greetOne(registry, repository, { log, signal, asked }) {
-    const greeted = () => ping(registry, [{ repository, actions: registry.actions }], signal);
+    const greeting = () => ping(registry, [{ repository, actions: registry.actions }], signal);
     try {
         await asked?.();
     }
     catch (error) {
         // Why it is refused, the greeting tells best; what is out of reach is not waited for once more.
         if (error instanceof registry_error/* RegistryError */.gl && !(0,registry_patience/* isPassing */.WG)(error))
-            await greeted();
+            await greeting();
         throw error;
     }
     if (asked === undefined || registry.learned.speaks !== true)
-        await greeted();
+        await greeting();
     const { kind, from } = registry.credentials;
     log.info(`${registry.name} answers, ${kind === 'anonymous' ? 'without credentials' : `with the credentials from ${from}`}`);
     if (kind === 'anonymous')

@@ -8,11 +8,12 @@ import {resolveManifest} from '../registry/manifests.ts';
 import type {Registry} from '../registry/registry.ts';
 import {failureOf, refuseHalf, untagged} from './error.ts';
 import {pair, type PlannedImage} from './plan.ts';
-import {commitImage, pushTags} from './publish.ts';
+import {commitImage} from './publish.ts';
 import {proveChecks} from './proof.ts';
 import type {ImageResult, ImageStatus, Moved, ReleaseResult} from './result.ts';
 import type {Lanes} from './schedule.ts';
 import {Slots} from './slots.ts';
+import {pushTags} from './tags.ts';
 import {type Brought, Transfer} from './transfer.ts';
 
 /** A release that has been planned. */

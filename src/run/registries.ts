@@ -148,15 +148,15 @@ export async function greetOne(
   repository: string,
   {log, signal, asked}: Greeting & {readonly asked?: (() => Promise<unknown>) | undefined}
 ): Promise<void> {
-  const greeted = () => ping(registry, [{repository, actions: registry.actions}], signal);
+  const greeting = () => ping(registry, [{repository, actions: registry.actions}], signal);
   try {
     await asked?.();
   } catch (error) {
     // Why it is refused, the greeting tells best; what is out of reach is not waited for once more.
-    if (error instanceof RegistryError && !isPassing(error)) await greeted();
+    if (error instanceof RegistryError && !isPassing(error)) await greeting();
     throw error;
   }
-  if (asked === undefined || registry.learned.speaks !== true) await greeted();
+  if (asked === undefined || registry.learned.speaks !== true) await greeting();
   const {kind, from} = registry.credentials;
   log.info(
     `${registry.name} answers, ${kind === 'anonymous' ? 'without credentials' : `with the credentials from ${from}`}`

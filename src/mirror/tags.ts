@@ -1,0 +1,121 @@
+import type {Digest} from '../oci/digest.ts';
+import {RegistryError} from '../registry/error.ts';
+import {getManifest, putManifest, resolveManifest} from '../registry/manifests.ts';
+import {ownTime} from './own-time.ts';
+import type {PlannedImage} from './plan.ts';
+import {putHealed, type PutContext} from './publish.ts';
+
+/** What moving tags needs. */
+interface TagContext extends PutContext {
+  /** Told of images whose tags were moved and could not be put back, when the others fail. */
+  readonly left?: (names: readonly string[]) => void;
+}
+
+/**
+ * Moves the tags of a release, all images of which are committed: the last ones in the order given,
+ * the others before them; then each is read back. When one fails, tags that had stood for something
+ * else are put back.
+ * @param last the images whose tags come last, one after the other
+ * @returns whether any tag was created or moved
+ * @throws RegistryError
+ */
+export async function pushTags(
+  images: readonly PlannedImage[],
+  last: readonly string[],
+  context: TagContext
+): Promise<boolean> {
+  const due = images.filter(
+    ({image, standing}) => standing.tagged !== image.root.descriptor.digest
+  );
+  const ranked = last.flatMap(name => due.filter(({image}) => image.name === name));
+  const others = due.filter(planned => !ranked.includes(planned));
+  const moved: PlannedImage[] = [];
+  const taken = new Set<PlannedImage>();
+  const reading: Promise<void>[] = [];
+  const push = async (planned: PlannedImage) => {
+    moved.push(planned);
+    await putHealed(planned, planned.image.root, planned.image.target.tag, context);
+    taken.add(planned);
+    const read = context.slots.run(() => readBack(planned, context));
+    // Read while the next tag is being put: whoever comes last waits for all.
+    read.catch(() => undefined);
+    reading.push(read);
+  };
+  try {
+    await all(others.map(planned => context.slots.run(() => push(planned))));
+    for (const planned of ranked) await push(planned);
+    await all(reading);
+  } catch (error) {
+    await Promise.allSettled(reading);
+    const left = await restore(moved, taken, context);
+    if (left.length > 0) context.left?.(left);
+    throw error;
+  }
+  return due.length > 0;
+}
+
+/** Waits for all of them, also when one fails: nothing may be under way any more then. */
+async function all(work: readonly Promise<void>[]): Promise<void> {
+  const failed = (await Promise.allSettled(work)).find(result => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+}
+
+async function readBack({image}: PlannedImage, {target, signal}: TagContext): Promise<void> {
+  const {repository, tag} = image.target;
+  const {digest} = image.root.descriptor;
+  const patience = target.patience();
+  for (;;) {
+    const now = await resolveManifest(target, repository, tag, signal, true);
+    if (now === digest) return;
+    // Behind some names stand machines that learn of a tag a moment later.
+    const text = `${target.name}/${repository}:${tag} was put to ${digest}, but reads ${now ?? 'as absent'}`;
+    const late = new RegistryError('server', text, {host: target.name, repository, digest});
+    if (patience.tries >= 4) throw late;
+    await target.recover(patience, late, signal);
+  }
+}
+
+/** How long tags are put back: a passing fault is no reason to leave one. */
+const restoreTime = {usual: 120_000, cancelled: 5000};
+
+/**
+ * Best effort: a tag that stood for another image goes back to it, unless another run has moved it
+ * since. New tags cannot be taken away.
+ * @param moved the images whose tags were put, and may have been taken
+ * @param taken those of them that the registry said it took
+ * @returns the images whose tags stay where they were moved to, as far as anyone can tell
+ */
+async function restore(
+  moved: readonly PlannedImage[],
+  taken: ReadonlySet<PlannedImage>,
+  {target, slots, signal: run}: TagContext
+): Promise<readonly string[]> {
+  const signal = ownTime(run, restoreTime);
+  const left: string[] = [];
+  const back = async (planned: PlannedImage) => {
+    const {image, standing} = planned;
+    const {repository, tag} = image.target;
+    const {digest} = image.root.descriptor;
+    // Until the registry says otherwise, it stands where it was moved to.
+    let stands: Digest | undefined = digest;
+    let gone = !taken.has(planned);
+    try {
+      // What stands for a third image is another run's by now, and stays.
+      stands = await resolveManifest(target, repository, tag, signal);
+      if (![undefined, digest, standing.tagged].includes(stands)) return;
+      const before =
+        standing.tagged && (await getManifest(target, repository, standing.tagged, signal));
+      if (before) {
+        await putManifest(target, repository, tag, before, signal);
+        gone = true;
+      }
+      stands = await resolveManifest(target, repository, tag, signal);
+    } catch {
+      // What was last known of it counts.
+    }
+    // A registry that took a tag, and did not take it back, is not believed that there is none.
+    if (stands === digest || (stands === undefined && !gone)) left.push(image.name);
+  };
+  await Promise.all(moved.map(one => slots.run(() => back(one))));
+  return left;
+}
