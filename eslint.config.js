@@ -10,7 +10,7 @@ import ts from 'typescript-eslint';
  */
 const rooms = {
   oci: [],
-  registry: ['oci/', 'log.ts', 'deadline.ts', 'process.ts'],
+  registry: ['oci/', 'log.ts', 'deadline.ts', 'on-abort.ts', 'process.ts'],
   release: ['oci/', 'log.ts'],
   mirror: ['registry/', 'oci/', 'log.ts', 'deadline.ts'],
   docker: ['registry/', 'oci/', 'log.ts', 'deadline.ts', 'process.ts'],

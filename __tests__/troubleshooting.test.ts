@@ -137,8 +137,8 @@ describe('every class of error', () => {
     CancelledError: 'the user ended a question; there is nothing to look up',
     DemoError: 'an answer of the embedded registry',
     HelperError: 'becomes a RegistryError, or a warning',
+    Closed: 'becomes a RegistryError',
     Interruption: 'the embedded registry breaks off on purpose',
-    NotPlain: 'the request is asked again another way',
     ProcessError: 'becomes a DockerError or a HelperError',
     Refusal: 'becomes a problem of an InputError',
     ReportError: 'becomes a warning that something could not be written',
@@ -149,7 +149,7 @@ describe('every class of error', () => {
   );
 
   it('is known here', () => {
-    expect(classes).toEqual(expect.arrayContaining(['RegistryError', 'EndedError', 'NotPlain']));
+    expect(classes).toEqual(expect.arrayContaining(['RegistryError', 'EndedError', 'Closed']));
   });
 
   it.each(classes)('%s has an entry, or ends no run', name => {

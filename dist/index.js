@@ -36434,7 +36434,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _docker_install_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(4986);
 /* harmony import */ var _inputs_error_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1551);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(766);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(7457);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(6825);
 /* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(6661);
 /* harmony import */ var _report_actions_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(8886);
 /* harmony import */ var _report_help_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(9491);
@@ -37798,7 +37798,7 @@ class Refusal extends Error {
 
 /***/ }),
 
-/***/ 7457:
+/***/ 6825:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -38325,6 +38325,7 @@ async function putManifest(registry, repository, reference, { bytes, descriptor 
             headers: { 'Content-Type': mediaType },
             body: bytes,
             commit: true,
+            straight: true,
             tries,
             digest,
             signal
@@ -38661,9 +38662,10 @@ function namesEachKind({ manifest }, said) {
 const mostVain = 3;
 /**
  * Asks what is missing of images by offering their manifests: one question an image instead of one a
- * blob. First the registry has to prove itself, for each type of manifest: of one manifest the blobs are
- * looked at, and it is offered when at least two are missing; the registry must name just these. One
- * that takes a manifest with holes is offered no second one of that type.
+ * blob. First the registry has to prove itself, for each type of manifest: the blobs of one are looked
+ * at, it is offered when at least two are missing, and the registry must name just those.
+ * One that takes a manifest with holes is offered no second one of that type; from one that has named
+ * several, the others are heard while the first is still looked at.
  */
 class Offers {
     #target;
@@ -38677,7 +38679,7 @@ class Offers {
     }
     /**
      * What is missing below a manifest, by the registry's own word; undefined where that does not count.
-     * @param look looks at everything below it, and tells what is missing
+     * @param look looks at everything below it
      */
     async ask(repository, node, look) {
         const { mediaType } = node.descriptor;
@@ -38687,41 +38689,71 @@ class Offers {
         const { checks } = this.#target.learned;
         const proof = this.#proofs.get(mediaType) ?? { vain: 0, refuted: false };
         this.#proofs.set(mediaType, proof);
+        let said;
         while (!checks.has(mediaType)) {
             if (proof.refuted || proof.vain >= mostVain)
                 return undefined;
             if (proof.underWay === undefined) {
-                const proving = this.#prove(repository, node, look, proof);
-                proof.underWay = proving;
-                return await proving;
+                proof.underWay = this.#try(node, repository, look(), proof);
+                return await proof.underWay.missing;
             }
-            await proof.underWay.catch(() => undefined);
+            const { promising, missing } = proof.underWay;
+            if (said === undefined && (await promising))
+                said = this.#offer(repository, node);
+            await Promise.allSettled([missing, said]);
         }
-        return await this.#slots.run(() => offer(this.#target, repository, node, this.#signal));
+        return await (said ?? this.#offer(repository, node));
+    }
+    #offer(repository, node) {
+        return this.#slots.run(() => offer(this.#target, repository, node, this.#signal));
+    }
+    #try(node, repository, looks, proof) {
+        // Of one, it may be the first that it met; with none missing, the manifest would be put for nothing.
+        const offered = twoMissing([...looks.values()]).then(two => two ? this.#offer(repository, node) : undefined);
+        return {
+            promising: offered.then(said => said !== undefined && said.size > 1 && namesEachKind(node, said), () => false),
+            missing: this.#prove(node, looks, offered, proof)
+        };
     }
     /** @returns what is missing, as it was looked at */
-    async #prove(repository, node, look, proof) {
+    async #prove(node, looks, offered, proof) {
         try {
-            const missing = await look();
-            // Of one, it may be the first that it met; of none, the manifest would be put for nothing.
-            if (missing.length < 2) {
+            const found = await Promise.all([...looks].map(async ([digest, there]) => ((await there) ? [] : [digest])));
+            const missing = new Set(found.flat());
+            const said = await offered;
+            const { checks, lax } = this.#target.learned;
+            const { mediaType } = node.descriptor;
+            if (missing.size < 2)
                 proof.vain++;
-                return new Set(missing);
-            }
-            const said = await this.#slots.run(() => offer(this.#target, repository, node, this.#signal));
-            const same = said?.size === missing.length && missing.every(digest => said.has(digest));
-            if (!same)
+            else if (said?.size !== missing.size || ![...missing].every(digest => said.has(digest))) {
                 proof.refuted = true;
+                // What it said otherwise, such as that it is out of order, it may not say again.
+                if (said !== undefined)
+                    lax.add(mediaType);
+            }
             else if (namesEachKind(node, said))
-                this.#target.learned.checks.add(node.descriptor.mediaType);
+                checks.add(mediaType);
             else
                 proof.vain++;
-            return new Set(missing);
+            return missing;
         }
         finally {
             proof.underWay = undefined;
         }
     }
+}
+/** Whether at least two are missing, as soon as that is known. @throws what a look throws */
+function twoMissing(looks) {
+    let missing = 0;
+    return new Promise((resolve, reject) => {
+        const counted = looks.map(async (look) => {
+            if (!(await look) && ++missing === 2)
+                resolve(true);
+        });
+        Promise.all(counted).then(() => {
+            resolve(missing > 1);
+        }, reject);
+    });
 }
 
 ;// CONCATENATED MODULE: ./src/mirror/proof.ts
@@ -38754,7 +38786,8 @@ async function proveChecks(target, images, landed, signal) {
         const { repository } = image.target;
         for (const node of image.manifests) {
             const { mediaType, digest } = node.descriptor;
-            if (target.learned.checks.has(mediaType) || standing.manifests.has(digest))
+            const { checks, lax } = target.learned;
+            if (checks.has(mediaType) || lax.has(mediaType) || standing.manifests.has(digest))
                 continue;
             // The one with the most to miss: then the fewest of it can arrive before the answer. With only
             // one, looking costs no more than the proof.
@@ -39088,6 +39121,38 @@ async function restore(moved, taken, { target, slots, signal: run }) {
     return left;
 }
 
+;// CONCATENATED MODULE: ./src/on-abort.ts
+/** What is waiting for each signal. */
+const waiting = new WeakMap();
+/**
+ * Calls back once when a signal aborts; never when it had aborted before. Hundreds of requests heed the
+ * one signal of a run, and a signal looks at all of its listeners whenever it is given another: here it
+ * has one listener for all of them.
+ * @returns a function that calls it off
+ */
+function onAbort(signal, then) {
+    let all = waiting.get(signal);
+    if (all === undefined) {
+        const set = new Set();
+        signal.addEventListener('abort', () => {
+            for (const one of set) {
+                set.delete(one);
+                one();
+            }
+        }, { once: true });
+        waiting.set(signal, set);
+        all = set;
+    }
+    // A function of its own: the same one may wait twice.
+    const called = () => {
+        then();
+    };
+    all.add(called);
+    return () => {
+        all.delete(called);
+    };
+}
+
 ;// CONCATENATED MODULE: ./src/registry/patience.ts
 
 /** Outlasts a minute of 503 with ease, and ends within ten minutes whatever happens. */
@@ -39245,6 +39310,7 @@ function piecesOf(body) {
 
 
 
+
 /** So much progress, in bytes, and a download has earned a new patience. */
 const progress = 256 * 1024;
 /**
@@ -39349,7 +39415,7 @@ class BlobReader {
                     return;
                 over = true;
                 clearTimeout(timer);
-                signal.removeEventListener('abort', onAbort);
+                callOff();
                 sink.off('drain', onDrain);
                 sink.off('close', onClose);
                 if (error === undefined)
@@ -39358,9 +39424,6 @@ class BlobReader {
                     body.destroy();
                     reject(error);
                 }
-            };
-            const onAbort = () => {
-                settle(signal.reason);
             };
             const onDrain = () => {
                 timer.refresh();
@@ -39413,7 +39476,9 @@ class BlobReader {
             };
             sink.on('drain', onDrain);
             sink.on('close', onClose);
-            signal.addEventListener('abort', onAbort, { once: true });
+            const callOff = onAbort(signal, () => {
+                settle(signal.reason);
+            });
             body.start({
                 data,
                 end: () => {
@@ -39614,6 +39679,8 @@ function judgeLiteral(url, judge) {
 
 
 
+
+
 /** How long the answer to an upload's opening is waited for after it was given up, in milliseconds. */
 const lastAnswer = 2000;
 /**
@@ -39677,21 +39744,24 @@ function algorithmParameter(before, digest) {
  */
 async function answered(signal, ask) {
     signal.throwIfAborted();
-    const late = new AbortController();
-    let timer;
-    const end = () => {
-        timer = setTimeout(() => {
-            late.abort(signal.reason);
-        }, lastAnswer);
-    };
-    signal.addEventListener('abort', end, { once: true });
-    try {
-        return await ask(late.signal);
+    return await ask(lateOf(signal));
+}
+const lates = new WeakMap();
+/** The same signal a moment later, one for all that ask for it. */
+function lateOf(signal) {
+    let late = lates.get(signal);
+    if (late === undefined) {
+        const controller = new AbortController();
+        (0,external_node_events_.setMaxListeners)(0, controller.signal);
+        onAbort(signal, () => {
+            setTimeout(() => {
+                controller.abort(signal.reason);
+            }, lastAnswer).unref();
+        });
+        late = controller.signal;
+        lates.set(signal, late);
     }
-    finally {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', end);
-    }
+    return late;
 }
 /** How long an upload is cancelled, in milliseconds: a cancelled run has little time left. */
 const cancelTime = 2000;
@@ -40000,6 +40070,7 @@ class Upload {
             headers: { ...(body && { 'Content-Type': 'application/octet-stream' }), ...more.headers },
             ...(body && { body, fresh: this.#broken > 0 }),
             tries: 'once',
+            straight: true,
             digest: descriptor.digest,
             signal: this.#signal
         }, discard);
@@ -40769,10 +40840,7 @@ class Survey {
     }
     /** @returns whether these blobs need no other question */
     async #offer(repository, node, blobs) {
-        const look = async () => {
-            const all = await Promise.all(blobs.map(blob => this.#has(repository, blob)));
-            return blobs.filter((_, i) => all[i] === false).map(({ digest }) => digest);
-        };
+        const look = () => new Map(blobs.map(blob => [blob.digest, this.#has(repository, blob)]));
         const said = await this.#offers?.ask(repository, node, look);
         if (said === undefined)
             return false;
@@ -43369,7 +43437,7 @@ class Registry {
     name;
     origin;
     quirks;
-    learned = { checks: new Set() };
+    learned = { checks: new Set(), lax: new Set() };
     log;
     transport;
     /** Requests sent, retries and redirects included. */
@@ -43792,8 +43860,6 @@ function inNetwork(host, network) {
 
 
 
-
-
 /**
  * The connections of a run, kept open between requests. Hosts that a registry named have
  * connections of their own: one that was judged is never shared with one that was not.
@@ -43831,15 +43897,6 @@ class Agents {
         }
         return proxy;
     }
-    /** Opens so many connections ahead of the first requests to an origin. */
-    warm(url, count, lookup) {
-        // Nothing may go wrong where nothing is wanted: an agent can be refused for its proxy's address.
-        if (count === 0)
-            return;
-        const agent = this.for(url, false);
-        if (agent instanceof WarmHttpAgent || agent instanceof WarmHttpsAgent)
-            agent.warm(url, count, lookup);
-    }
     /** Closes the connections that are idle. */
     close() {
         for (const agent of this.#agents.values())
@@ -43853,9 +43910,7 @@ class Agents {
         const keep = { keepAlive: true, maxFreeSockets: 256 };
         const secure = url.protocol === 'https:';
         if (proxy === '') {
-            return secure
-                ? new WarmHttpsAgent({ ...keep, secureContext: this.trust() })
-                : new WarmHttpAgent(keep);
+            return secure ? new external_node_https_namespaceObject.Agent({ ...keep, secureContext: this.trust() }) : new external_node_http_.Agent(keep);
         }
         if (!URL.canParse(proxy)) {
             throw new registry_error/* RegistryError */.gl('refused', `the proxy that the environment names for ${url.host} is not an address`, { host: url.host, advice: 'Write HTTPS_PROXY as http://proxy:port.' });
@@ -43910,80 +43965,6 @@ function extra() {
     catch {
         // Node has warned of it when it started.
         return [];
-    }
-}
-/** Connections that were opened before anyone asked for them, by `host:port`. */
-class Spare {
-    #sockets = new Map();
-    add(key, socket) {
-        if (!(socket instanceof external_node_net_.Socket))
-            return;
-        const sockets = this.#sockets.get(key) ?? [];
-        this.#sockets.set(key, sockets);
-        sockets.push(socket);
-        // One that fails is not missed; and none is worth staying alive for.
-        socket.unref();
-        socket.on('error', () => undefined);
-        socket.once('close', () => {
-            const at = sockets.indexOf(socket);
-            if (at >= 0)
-                sockets.splice(at, 1);
-        });
-    }
-    take(key) {
-        return this.#sockets.get(key)?.shift()?.ref();
-    }
-    close() {
-        for (const sockets of this.#sockets.values()) {
-            for (const socket of [...sockets])
-                socket.destroy();
-        }
-    }
-}
-/** Where a connection goes, as both ways to make one spell it. */
-function placeOf(url) {
-    const usual = url.protocol === 'https:' ? 443 : 80;
-    return { host: hostOf(url), port: url.port === '' ? usual : Number(url.port) };
-}
-const keyOf = (options) => `${String(options.host)}:${String(options.port)}`;
-/** An agent that can be given connections ahead. */
-class WarmHttpAgent extends external_node_http_.Agent {
-    #spare = new Spare();
-    warm(url, count, lookup) {
-        const options = { ...placeOf(url), lookup };
-        for (let i = 0; i < count; i++) {
-            this.#spare.add(keyOf(options), super.createConnection(options));
-        }
-    }
-    createConnection(...[options, ready]) {
-        return this.#spare.take(keyOf(options)) ?? super.createConnection(options, ready);
-    }
-    destroy() {
-        this.#spare.close();
-        super.destroy();
-    }
-}
-/** The same with TLS. */
-class WarmHttpsAgent extends external_node_https_namespaceObject.Agent {
-    #spare = new Spare();
-    warm(url, count, lookup) {
-        const place = placeOf(url);
-        const options = {
-            ...this.options,
-            ...place,
-            lookup,
-            servername: (0,external_node_net_.isIP)(place.host) === 0 ? place.host : ''
-        };
-        for (let i = 0; i < count; i++) {
-            this.#spare.add(keyOf(options), super.createConnection(options));
-        }
-    }
-    createConnection(...[options, ready]) {
-        return this.#spare.take(keyOf(options)) ?? super.createConnection(options, ready);
-    }
-    destroy() {
-        this.#spare.close();
-        super.destroy();
     }
 }
 
@@ -44136,7 +44117,92 @@ class Names {
     }
 }
 
+;// CONCATENATED MODULE: ./src/registry/read-first.ts
+/**
+ * Holds what is written back until what has come in by then has been read: a server that refuses a
+ * body in the middle of it may reset the connection right behind its answer, and a write to it would
+ * throw that answer away.
+ * @returns a function that ends it
+ */
+function readBeforeWriting(stream) {
+    const plain = stream.write;
+    const write = plain.bind(stream);
+    let held = false;
+    stream.write = (...given) => {
+        if (!held) {
+            held = true;
+            stream.cork();
+            // Behind the poll phase, in which the event loop reads.
+            setImmediate(() => {
+                held = false;
+                stream.uncork();
+            });
+        }
+        return write(...given);
+    };
+    return () => {
+        stream.write = plain;
+    };
+}
+
+;// CONCATENATED MODULE: ./src/registry/sending.ts
+
+/** Why a body is not sent to its end. */
+const sending_answered = new Error('the answer came first');
+/** A body that streams, on its way to a connection. */
+class Sending {
+    #line;
+    #stop = new AbortController();
+    #callOff;
+    #whole = false;
+    /** Bytes of the connection that had been taken when that was last asked for. */
+    #taken = 0;
+    /**
+     * Begins. What goes wrong with the body breaks the connection, whose exchange tells of it.
+     * @param end called when the other side has taken all of it
+     */
+    constructor(stream, line, signal, end) {
+        this.#line = line;
+        this.#callOff = onAbort(signal, () => {
+            this.#stop.abort(signal.reason);
+        });
+        stream.pump(line.sink, this.#stop.signal).then(() => {
+            if (this.#stop.signal.aborted)
+                return;
+            this.#whole = true;
+            line.sent();
+            // Called when everything before it is on its way.
+            line.sink.write('', error => {
+                if (!error)
+                    end();
+            });
+        }, (error) => {
+            if (!this.#stop.signal.aborted)
+                line.destroy(error);
+        });
+    }
+    /**
+     * Whether the other side has taken nothing since this was last asked for, although there was
+     * something: a body that waits for its own source is not its fault.
+     */
+    get stuck() {
+        const before = this.#taken;
+        this.#taken = this.#line.taken;
+        return this.#taken === before && this.#line.sink.writableLength > 0;
+    }
+    /** The rest, if there is any, is not wanted. */
+    end() {
+        this.#callOff();
+        if (!this.#whole)
+            this.#stop.abort(sending_answered);
+    }
+}
+
 ;// CONCATENATED MODULE: ./src/registry/head.ts
+/** Whether it asks, and changes nothing: such a request has no body. */
+function asks(method) {
+    return method === 'GET' || method === 'HEAD';
+}
 /**
  * The head of an answer, if it is of the plain kind: HTTP/1.1, one Content-Length, no coding.
  * @see https://www.rfc-editor.org/rfc/rfc9112
@@ -44160,28 +44226,70 @@ function parseHead(text, method) {
         headers[name] = before === undefined ? value : `${before}, ${value}`;
     }
     if (status < 200)
-        return { status, headers, length: 0, keep: true, cut: false, bodiless: true };
+        return { status, headers, length: 0, keep: true, bodiless: true };
     // What has no body says of what length it would be, or nothing.
     const bodiless = method === 'HEAD' || status === 204 || status === 304;
     const length = bodiless ? '0' : (headers['content-length'] ?? '');
-    if (!/^\d{1,15}$/.test(length) || headers['transfer-encoding'] !== undefined) {
-        // What was done is not asked for a second time: its head says all, and its body is cut off.
-        const done = (method === 'POST' || method === 'PUT') && status < 300;
-        return done ? { status, headers, length: 0, keep: false, cut: true, bodiless } : undefined;
-    }
+    if (!/^\d{1,15}$/.test(length) || headers['transfer-encoding'] !== undefined)
+        return undefined;
     return {
         status,
         headers,
         length: Number(length),
         keep: !/\bclose\b/i.test(headers.connection ?? ''),
-        cut: false,
         bodiless
     };
 }
 
 // EXTERNAL MODULE: external "node:stream"
 var external_node_stream_ = __nccwpck_require__(7075);
+;// CONCATENATED MODULE: ./src/registry/node-parser.ts
+
+
+/**
+ * Reads one answer with Node's own parser, from bytes that are given to it: for what is not of the
+ * plain kind. Its own request goes nowhere.
+ */
+class NodeParser {
+    head;
+    #wire;
+    /** @param on what becomes of the connection: it may flow again; nothing more is wanted of it */
+    constructor(method, on) {
+        this.#wire = new external_node_stream_.Duplex({
+            read: on.resume,
+            write: (_piece, _encoding, done) => {
+                done();
+            },
+            destroy: (error, done) => {
+                on.over();
+                done(error);
+            }
+        });
+        this.head = new Promise((resolve, reject) => {
+            (0,external_node_http_.request)({ method, createConnection: () => this.#wire })
+                .on('response', resolve)
+                .on('error', reject)
+                .end();
+        });
+        // Who waits for it may have given up.
+        this.head.catch(() => undefined);
+    }
+    /** Takes in bytes, which must stay as they are. @returns whether more may come at once */
+    take(piece) {
+        return this.#wire.push(piece);
+    }
+    /** The other side has closed the connection, which ends some answers as it should. */
+    end() {
+        this.#wire.push(null);
+    }
+    /** The connection broke. */
+    fail(error) {
+        this.#wire.destroy(error);
+    }
+}
+
 ;// CONCATENATED MODULE: ./src/registry/wire-body.ts
+
 
 /** A body of known length, straight from its socket. */
 class WireBody {
@@ -44206,13 +44314,9 @@ class WireBody {
     until(signal) {
         if (this.#over)
             return;
-        const end = () => {
+        this.#ended = onAbort(signal, () => {
             this.#carrier.destroy(signal.reason);
-        };
-        signal.addEventListener('abort', end, { once: true });
-        this.#ended = () => {
-            signal.removeEventListener('abort', end);
-        };
+        });
     }
     /** Nothing more will come: it was read to its end, or was empty. */
     get over() {
@@ -44335,14 +44439,17 @@ class WireBody {
 
 
 
+
+
 /** The most bytes of an answer's head. */
 const largestHead = 64 * 1024;
+/**
+ * So many bytes may wait to be sent before a body is held up: three pieces, so that the next one need not
+ * wait for the event loop where the other side takes them as they come.
+ */
+const mostWaiting = 384 * 1024;
 /** So many answers of the kind 1xx before the real one. */
 const mostForetastes = 16;
-/** The answer cannot be read this way; it has to be asked for again, by Node's client. */
-class NotPlain extends Error {
-    name = 'NotPlain';
-}
 /** One socket: one exchange after the other. */
 class Line {
     key;
@@ -44354,6 +44461,7 @@ class Line {
     #buffer = Buffer.alloc(0);
     #connected = false;
     #whenConnected = [];
+    #endSending = () => undefined;
     constructor({ url, lookup, trust, key }, keeper) {
         this.key = key;
         this.#keeper = keeper;
@@ -44365,6 +44473,7 @@ class Line {
             port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
             lookup,
             noDelay: true,
+            highWaterMark: mostWaiting,
             onread: {
                 buffer: () => {
                     this.#buffer = keeper.buffer();
@@ -44389,31 +44498,36 @@ class Line {
             this.#end(error);
         });
         this.#socket.on('close', () => {
-            this.#end(Object.assign(new Error('closed by the other side'), { code: 'ECONNRESET' }));
+            this.#end(new Closed());
         });
     }
     /** Whether it can carry another exchange. */
     get usable() {
         return !this.#socket.destroyed && this.#exchange === undefined;
     }
-    /** Calls back when the connection stands, TLS included; at once if it does. */
-    whenConnected(connected) {
-        if (this.#connected)
-            connected();
-        else
-            this.#whenConnected.push(connected);
+    /** Whether the connection stands, TLS included. */
+    get connected() {
+        return this.#connected;
     }
-    /** Sends a request; the answer comes when its head is there. */
+    /** Calls back when it does. */
+    whenConnected(connected) {
+        this.#whenConnected.push(connected);
+    }
+    /**
+     * Sends a request; the answer comes when its head is there: as a message of Node's own where it is
+     * not of the plain kind. A body that is not at hand is then written to `sink`, and `sent` called
+     * behind it.
+     */
     ask(method, url, headers, body) {
-        const asks = method === 'GET' || method === 'HEAD';
         const lines = Object.entries({
             Host: url.host,
             ...headers,
-            ...(!asks && { 'Content-Length': String(body?.length ?? 0) }),
+            ...(!asks(method) && { 'Content-Length': String(body?.length ?? 0) }),
             Connection: 'keep-alive'
         });
         const head = `${method} ${url.pathname}${url.search} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
-        const exchange = new Exchange(this, method);
+        const follows = body !== undefined && !(body instanceof Uint8Array);
+        const exchange = new Exchange(this, method, !follows);
         this.#exchange = exchange;
         // What could end a line early never gets here; should it, nothing is sent.
         if (/[^\t\x20-\x7e\r\n]|\r(?!\n)|(?<!\r)\n/.test(head) ||
@@ -44421,18 +44535,30 @@ class Line {
             this.destroy(new Error('a header holds what no header may hold'));
         }
         else {
-            if (body === undefined)
-                this.#socket.write(head);
-            else {
-                this.#socket.cork();
-                this.#socket.write(head);
+            if (follows)
+                this.#endSending = readBeforeWriting(this.#socket);
+            this.#socket.cork();
+            this.#socket.write(head, 'latin1');
+            if (body instanceof Uint8Array)
                 this.#socket.write(body);
-                this.#socket.uncork();
-            }
+            this.#socket.uncork();
             // The answer before may have ended while its taker was not ready for more.
             this.#socket.ref().resume();
         }
         return exchange.head;
+    }
+    /** Where a body is written to. */
+    get sink() {
+        return this.#socket;
+    }
+    /** How many bytes the other side has taken of all that was written. */
+    get taken() {
+        return this.#socket.bytesWritten - this.#socket.writableLength;
+    }
+    /** The body has been written. */
+    sent() {
+        this.#endSending();
+        this.#exchange?.sent();
     }
     /** The body may flow again. */
     resume() {
@@ -44442,6 +44568,7 @@ class Line {
     done(keep) {
         this.#exchange = undefined;
         this.used = true;
+        this.#endSending();
         if (!keep || this.#socket.destroyed) {
             this.destroy();
             return;
@@ -44480,6 +44607,14 @@ class Line {
         exchange?.fail(error);
     }
 }
+/** The other side closed the connection, without an error. */
+class Closed extends Error {
+    name = 'Closed';
+    code = 'ECONNRESET';
+    constructor() {
+        super('closed by the other side');
+    }
+}
 /** One question and its answer. */
 class Exchange {
     head;
@@ -44489,9 +44624,14 @@ class Exchange {
     #start = Buffer.alloc(0);
     #foretastes = 0;
     #body;
-    constructor(line, method) {
+    /** Reads the answer in this one's place. */
+    #parser;
+    /** Whether all of the request has been sent. */
+    #whole;
+    constructor(line, method, whole) {
         this.#line = line;
         this.#method = method;
+        this.#whole = whole;
         this.head = new Promise((resolve, reject) => {
             this.#settle = { resolve, reject };
         });
@@ -44500,6 +44640,12 @@ class Exchange {
     take(piece, release) {
         if (this.#body !== undefined)
             return this.#body.take(piece, release);
+        if (this.#parser !== undefined) {
+            // What it is given it keeps.
+            const copy = Buffer.from(piece);
+            release();
+            return this.#parser.take(copy);
+        }
         let known = this.#start.length;
         this.#start = Buffer.concat([this.#start, piece]);
         release();
@@ -44509,14 +44655,15 @@ class Exchange {
             if (end < 0) {
                 if (this.#start.length <= largestHead)
                     return true;
-                this.#refuse('its head has no end');
-                return false;
+                return this.#parse(this.#start);
             }
             parsed = parseHead(this.#start.toString('latin1', 0, end), this.#method);
+            if (parsed === undefined)
+                return this.#parse(this.#start);
             this.#start = this.#start.subarray(end + 4);
             known = 0;
-            if (parsed === undefined || (parsed.status < 200 && ++this.#foretastes > mostForetastes)) {
-                this.#refuse('its head is not plain');
+            if (parsed.status < 200 && ++this.#foretastes > mostForetastes) {
+                this.#line.destroy(new Error('it announces an answer again and again'));
                 return false;
             }
             // Nothing but a foretaste: the real answer follows.
@@ -44525,21 +44672,41 @@ class Exchange {
         this.#start = Buffer.alloc(0);
         // Some send a body where none may be: it is passed over, and its connection with it.
         const astray = parsed.bodiless && rest.length > 0;
-        const body = new WireBody(this.#line, parsed.length, parsed.keep && !astray);
+        // Maybe before all was sent: then the rest of the request is not wanted, nor its connection.
+        const body = new WireBody(this.#line, parsed.length, parsed.keep && !astray && this.#whole);
         this.#body = body;
-        // Of an answer that is cut off, nothing but its head counts.
-        const more = body.take(parsed.cut || astray ? Buffer.alloc(0) : rest, () => undefined);
+        const more = body.take(astray ? Buffer.alloc(0) : rest, () => undefined);
         this.#settle?.resolve({ status: parsed.status, headers: parsed.headers, body });
         this.#settle = undefined;
         return more;
+    }
+    /** All of the request has been sent. */
+    sent() {
+        this.#whole = true;
     }
     fail(error) {
         this.#settle?.reject(error);
         this.#settle = undefined;
         this.#body?.fail(error);
+        if (error instanceof Closed)
+            this.#parser?.end();
+        else
+            this.#parser?.fail(error);
     }
-    #refuse(rule) {
-        this.#line.destroy(new NotPlain(rule));
+    /** Leaves the answer to Node's parser. @returns whether more may come at once */
+    #parse(start) {
+        this.#start = Buffer.alloc(0);
+        this.#parser = new NodeParser(this.#method, {
+            resume: () => {
+                this.#line.resume();
+            },
+            over: () => {
+                this.#line.destroy();
+            }
+        });
+        this.#settle?.resolve(this.#parser.head);
+        this.#settle = undefined;
+        return this.#parser.take(start);
     }
 }
 
@@ -44550,8 +44717,7 @@ class Exchange {
  * buffers that are used again and again. Node's own HTTP client copies each piece of a body into
  * memory of its own, and does much for each request; with gigabytes and hundreds of questions that
  * costs a third of the processor time and half of the memory of the whole mirror. Only answers with
- * a known length go this way, and only bodies that are at hand; whatever is more complicated is left
- * to Node.
+ * a known length are read this way; whatever is more complicated is left to Node.
  */
 /** One buffer, in bytes: large enough that a call costs nothing beside it, small enough to stay in the cache. */
 const bufferSize = 128 * 1024;
@@ -44565,8 +44731,15 @@ class Wires {
     /** All that are open. */
     #open = new Set();
     #buffers = [];
-    /** Sends a request on a kept socket, or on a fresh one. */
-    ask(method, target, headers, body) {
+    /**
+     * Sends a request on a kept socket, or on a fresh one; a body that is not at hand is still to be
+     * written to it.
+     * @param fresh whether what is kept there is closed instead
+     */
+    ask(method, target, headers, body, fresh = false) {
+        if (fresh)
+            for (const line of [...(this.#idle.get(target.key) ?? [])])
+                line.destroy();
         const line = this.#take(target.key) ?? new Line(target, this);
         return { answer: line.ask(method, target.url, headers, body), line };
     }
@@ -44627,6 +44800,9 @@ class Wires {
 
 
 
+
+
+
 /** How many kept connections in a row may turn out to be closed before it counts. */
 const stale = 8;
 /** The straight way of `wire.ts`, under the transport's limits and with its names and trust. */
@@ -44643,36 +44819,40 @@ class StraightWay {
         this.#timings = timings;
     }
     /**
-     * Sends a request the straight way, with a body only if that is at hand.
-     * @returns undefined where it cannot be gone: through a proxy, or the answer is not plain
+     * Sends a request the straight way.
+     * @returns undefined where it cannot be gone: through a proxy, or where answers are not plain
      * @throws what the connection throws; RegistryError of the kind stalled
      */
     async ask(outgoing) {
-        const { method, url, judge, headers, body, signal } = outgoing;
-        if (!isStraight(method) || (body !== undefined && !(body instanceof Uint8Array)))
+        const { method, url, judge, headers, body, fresh, signal } = outgoing;
+        if (!isStraight(method))
             return undefined;
+        const stream = body === undefined || body instanceof Uint8Array ? undefined : body;
         const kind = `${method} ${url.origin}`;
         if (this.#winding.has(kind) || !this.#agents.isDirect(url))
             return undefined;
-        const target = this.#target(url, judge);
+        const target = this.#target(url, judge, stream !== undefined);
         for (let i = 0;; i++) {
             signal.throwIfAborted();
-            const { line, answer } = this.#wires.ask(method, target, headers, body);
+            const { line, answer } = this.#wires.ask(method, target, headers, body, fresh);
             const used = line.used;
             try {
-                const given = await this.#within(line, answer, outgoing);
+                const given = await this.#within(line, answer, outgoing, stream);
+                if (given instanceof external_node_http_.IncomingMessage) {
+                    // Errors are seldom, and come as they like.
+                    if ((given.statusCode ?? 0) < 400)
+                        this.#winding.add(kind);
+                    return messageOf(given, url, signal);
+                }
                 given.body.until(signal);
                 return answerOf(given, url);
             }
             catch (error) {
                 signal.throwIfAborted();
-                if (error instanceof NotPlain) {
-                    this.#winding.add(kind);
-                    return undefined;
-                }
                 const { code } = error;
                 // Whether a POST was carried out before the connection broke, nobody knows: it may leave an upload.
-                const again = method === 'POST' ? 1 : stale;
+                // A body that streams cannot be sent twice from here.
+                const again = stream !== undefined ? 0 : method === 'POST' ? 1 : stale;
                 if (used && i < again && (code === 'ECONNRESET' || code === 'EPIPE'))
                     continue;
                 throw error;
@@ -44680,52 +44860,85 @@ class StraightWay {
         }
     }
     /** Opens connections to an origin that will be asked for much. */
-    warm(url, count) {
+    warm(url, count, bodies = false) {
         if (this.#agents.isDirect(url))
-            this.#wires.warm(this.#target(url, undefined), count);
+            this.#wires.warm(this.#target(url, undefined, bodies), count);
     }
     /** Closes what is kept open. */
     close() {
         this.#wires.close();
     }
-    #target(url, judge) {
+    #target(url, judge, bodies) {
         return {
             url,
             lookup: this.#names.lookup(judge),
             trust: () => this.#agents.trust(),
-            key: `${url.origin} ${judge === undefined ? '' : 'judged'}`
+            // A connection that carried a body is the quickest one for the next.
+            key: `${url.origin} ${judge === undefined ? '' : 'judged'} ${bodies ? 'bodies' : ''}`
         };
     }
-    async #within(line, answer, { method, url, answerWithin, signal }) {
+    /** Waits for an answer, as long as that may take; a body that streams is sent meanwhile. */
+    async #within(line, answer, { method, url, answerWithin, signal }, stream) {
+        const { connect, idle } = this.#timings;
         let timer;
-        const limit = (milliseconds, what) => {
+        let over = false;
+        const limit = (milliseconds, what, unless = () => false) => {
             clearTimeout(timer);
+            if (over)
+                return;
             timer = setTimeout(() => {
+                if (unless()) {
+                    timer?.refresh();
+                    return;
+                }
                 const text = `${url.host}: ${what} within ${Math.round(milliseconds / 100) / 10} s`;
                 line.destroy(new registry_error/* RegistryError */.gl('stalled', text, { host: url.host, method, path: url.pathname }));
             }, milliseconds);
         };
-        const give = () => {
-            line.destroy(signal.reason);
+        const expect = () => {
+            limit(answerWithin, 'it did not answer');
         };
-        limit(this.#timings.connect, 'no connection came about');
-        line.whenConnected(() => {
-            if (timer !== undefined)
-                limit(answerWithin, 'it did not answer');
+        const sending = stream && new Sending(stream, line, signal, expect);
+        const next = () => {
+            if (sending === undefined)
+                expect();
+            else
+                limit(idle, 'it took no more bytes', () => !sending.stuck);
+        };
+        if (line.connected)
+            next();
+        else {
+            limit(connect, 'no connection came about');
+            line.whenConnected(next);
+        }
+        const callOff = onAbort(signal, () => {
+            line.destroy(signal.reason);
         });
-        signal.addEventListener('abort', give, { once: true });
         try {
             return await answer;
         }
         finally {
+            over = true;
             clearTimeout(timer);
-            timer = undefined;
-            signal.removeEventListener('abort', give);
+            callOff();
+            sending?.end();
         }
     }
 }
 function isStraight(method) {
-    return method === 'GET' || method === 'HEAD' || method === 'POST' || method === 'PUT';
+    return ['GET', 'HEAD', 'POST', 'PUT', 'PATCH'].includes(method);
+}
+/** What Node's parser has read. */
+function messageOf(message, url, signal) {
+    const callOff = onAbort(signal, () => message.destroy(signal.reason));
+    message.once('close', callOff);
+    return {
+        status: message.statusCode ?? 0,
+        headers: message.headers,
+        body: message,
+        pieces: () => piecesOf(message),
+        url
+    };
 }
 /** With the body both ways: as pieces for those who want many bytes, as a stream for all others. */
 function answerOf({ status, headers, body }, url) {
@@ -44744,6 +44957,7 @@ function answerOf({ status, headers, body }, url) {
 }
 
 ;// CONCATENATED MODULE: ./src/registry/transport.ts
+
 
 
 
@@ -44814,7 +45028,7 @@ class Transport {
     /** Opens connections to an origin ahead of their use: for questions, and for bodies. */
     warm(url, count) {
         this.#straight.warm(url, count.questions);
-        this.#agents.warm(url, count.bodies, this.names.lookup());
+        this.#straight.warm(url, count.bodies, true);
     }
     /** Closes what is kept open. */
     close() {
@@ -44959,27 +45173,6 @@ class transport_Exchange {
         this.#request?.destroy(error);
         this.#reject(error);
     }
-}
-/**
- * Holds what is written back until what has come in by then has been read: a server that refuses a
- * body in the middle of it may reset the connection right behind its answer, and a write to it would
- * throw that answer away.
- */
-function readBeforeWriting(request) {
-    const write = request.write.bind(request);
-    let held = false;
-    request.write = (...given) => {
-        if (!held) {
-            held = true;
-            request.cork();
-            // Behind the poll phase, in which the event loop reads.
-            setImmediate(() => {
-                held = false;
-                request.uncork();
-            });
-        }
-        return write(...given);
-    };
 }
 /** Closes what is kept to this host and idle, so that the next request gets a connection of its own. */
 function dropIdle({ freeSockets }, { hostname, port, protocol }) {

@@ -109,14 +109,37 @@ describe('what is missing is asked by offering manifests', () => {
       const taken = target.requests
         .slice(0, before)
         .filter(({kind, method}) => kind === 'manifest' && method === 'PUT');
-      expect(taken).toHaveLength(2);
+      const types = taken.map(({headers}) => headers['content-type']);
+      expect(types).toHaveLength(new Set(types).size);
+      expect(types.length).toBeGreaterThanOrEqual(2);
       expect(looks(target).length).toBeGreaterThanOrEqual(3 + 4 + 4 + 3);
       return [];
     };
     expect(await play(row({targetOptions: {verifyReferences: false}, also}))).toEqual([]);
   });
 
-  test('a registry that names only the first that it misses is not believed', async () => {
+  test('the others are offered while the blobs of the first are still looked at', async () => {
+    const slow = {
+      on: {kind: 'blob', method: 'HEAD', digest: release.common.digest} as const,
+      do: {effect: 'delay', ms: 400} as const
+    };
+    const also = ({target}: World) => {
+      const [looked] = looks(target).filter(({path}) => path.endsWith(release.common.digest));
+      const offered = byDigest(target, 400).filter(({repository}) =>
+        repository?.endsWith('arc-dns')
+      );
+      expect(offered).toHaveLength(3);
+      const answered = (looked?.at ?? NaN) + slow.do.ms;
+      expect(offered.filter(({at}) => at < answered)).toHaveLength(2);
+      return [];
+    };
+    expect(await play(row({target: [slow], also}))).toEqual([]);
+  });
+
+  test.each([
+    ['the first', 1],
+    ['some of those', 2]
+  ])('a registry that names only %s that it misses is not believed', async (_what, count) => {
     const rules = ['arc-bootstrapper', 'arc-controller'].map(name => ({
       on: {kind: 'manifest', method: 'PUT', repository: `mirror/arcdata/${name}`} as const,
       do: {
@@ -124,7 +147,7 @@ describe('what is missing is asked by offering manifests', () => {
         digests:
           release.images
             .get(name)
-            ?.blobs.slice(0, 1)
+            ?.blobs.slice(0, count)
             .map(({digest}) => digest) ?? []
       } as const
     }));

@@ -33,7 +33,10 @@ export async function offer(
  * Whether what a registry named as missing holds one of each kind that such a manifest has below it: one
  * that looks at layers only must not be believed about configs.
  */
-export function namesEachKind({manifest}: Node, said: ReadonlySet<Digest>): boolean {
+export function namesEachKind(
+  {manifest}: Pick<Node, 'manifest'>,
+  said: ReadonlySet<Digest>
+): boolean {
   if (manifest.kind !== 'image') return true;
   const layers = manifest.layers.filter(layer => !isForeign(layer));
   return (
@@ -45,18 +48,31 @@ export function namesEachKind({manifest}: Node, said: ReadonlySet<Digest>): bool
 /** So many manifests of a type are tried that settle nothing, since all below them is there. */
 const mostVain = 3;
 
+/** What is known of a registry's word on manifests of one type. */
 interface Proof {
   vain: number;
   /** The registry takes what is not whole, or does not name all that is missing. */
   refuted: boolean;
-  underWay?: Promise<unknown> | undefined;
+  underWay?: Trial | undefined;
+}
+
+/** By blob, whether it is there. */
+type Looks = ReadonlyMap<Digest, Promise<boolean>>;
+
+/** One manifest with which the registry is put to the proof. */
+interface Trial {
+  /** Whether it has named several as missing: then it looks, and takes nothing with holes. */
+  readonly promising: Promise<boolean>;
+  /** What is missing, as it was looked at. */
+  readonly missing: Promise<ReadonlySet<Digest>>;
 }
 
 /**
  * Asks what is missing of images by offering their manifests: one question an image instead of one a
- * blob. First the registry has to prove itself, for each type of manifest: of one manifest the blobs are
- * looked at, and it is offered when at least two are missing; the registry must name just these. One
- * that takes a manifest with holes is offered no second one of that type.
+ * blob. First the registry has to prove itself, for each type of manifest: the blobs of one are looked
+ * at, it is offered when at least two are missing, and the registry must name just those.
+ * One that takes a manifest with holes is offered no second one of that type; from one that has named
+ * several, the others are heard while the first is still looked at.
  */
 export class Offers {
   readonly #target: Registry;
@@ -72,12 +88,12 @@ export class Offers {
 
   /**
    * What is missing below a manifest, by the registry's own word; undefined where that does not count.
-   * @param look looks at everything below it, and tells what is missing
+   * @param look looks at everything below it
    */
   async ask(
     repository: string,
     node: Node,
-    look: () => Promise<readonly Digest[]>
+    look: () => Looks
   ): Promise<ReadonlySet<Digest> | undefined> {
     const {mediaType} = node.descriptor;
     // What an index names is put anew in any case.
@@ -85,41 +101,76 @@ export class Offers {
     const {checks} = this.#target.learned;
     const proof = this.#proofs.get(mediaType) ?? {vain: 0, refuted: false};
     this.#proofs.set(mediaType, proof);
+    let said: Promise<ReadonlySet<Digest> | undefined> | undefined;
     while (!checks.has(mediaType)) {
       if (proof.refuted || proof.vain >= mostVain) return undefined;
       if (proof.underWay === undefined) {
-        const proving = this.#prove(repository, node, look, proof);
-        proof.underWay = proving;
-        return await proving;
+        proof.underWay = this.#try(node, repository, look(), proof);
+        return await proof.underWay.missing;
       }
-      await proof.underWay.catch(() => undefined);
+      const {promising, missing} = proof.underWay;
+      if (said === undefined && (await promising)) said = this.#offer(repository, node);
+      await Promise.allSettled([missing, said]);
     }
-    return await this.#slots.run(() => offer(this.#target, repository, node, this.#signal));
+    return await (said ?? this.#offer(repository, node));
+  }
+
+  #offer(repository: string, node: Node): Promise<ReadonlySet<Digest> | undefined> {
+    return this.#slots.run(() => offer(this.#target, repository, node, this.#signal));
+  }
+
+  #try(node: Node, repository: string, looks: Looks, proof: Proof): Trial {
+    // Of one, it may be the first that it met; with none missing, the manifest would be put for nothing.
+    const offered = twoMissing([...looks.values()]).then(two =>
+      two ? this.#offer(repository, node) : undefined
+    );
+    return {
+      promising: offered.then(
+        said => said !== undefined && said.size > 1 && namesEachKind(node, said),
+        () => false
+      ),
+      missing: this.#prove(node, looks, offered, proof)
+    };
   }
 
   /** @returns what is missing, as it was looked at */
   async #prove(
-    repository: string,
     node: Node,
-    look: () => Promise<readonly Digest[]>,
+    looks: Looks,
+    offered: Promise<ReadonlySet<Digest> | undefined>,
     proof: Proof
   ): Promise<ReadonlySet<Digest>> {
     try {
-      const missing = await look();
-      // Of one, it may be the first that it met; of none, the manifest would be put for nothing.
-      if (missing.length < 2) {
-        proof.vain++;
-        return new Set(missing);
-      }
-      const said = await this.#slots.run(() => offer(this.#target, repository, node, this.#signal));
-      const same = said?.size === missing.length && missing.every(digest => said.has(digest));
-      if (!same) proof.refuted = true;
-      else if (namesEachKind(node, said))
-        this.#target.learned.checks.add(node.descriptor.mediaType);
+      const found = await Promise.all(
+        [...looks].map(async ([digest, there]) => ((await there) ? [] : [digest]))
+      );
+      const missing = new Set(found.flat());
+      const said = await offered;
+      const {checks, lax} = this.#target.learned;
+      const {mediaType} = node.descriptor;
+      if (missing.size < 2) proof.vain++;
+      else if (said?.size !== missing.size || ![...missing].every(digest => said.has(digest))) {
+        proof.refuted = true;
+        // What it said otherwise, such as that it is out of order, it may not say again.
+        if (said !== undefined) lax.add(mediaType);
+      } else if (namesEachKind(node, said)) checks.add(mediaType);
       else proof.vain++;
-      return new Set(missing);
+      return missing;
     } finally {
       proof.underWay = undefined;
     }
   }
+}
+
+/** Whether at least two are missing, as soon as that is known. @throws what a look throws */
+function twoMissing(looks: readonly Promise<boolean>[]): Promise<boolean> {
+  let missing = 0;
+  return new Promise((resolve, reject) => {
+    const counted = looks.map(async look => {
+      if (!(await look) && ++missing === 2) resolve(true);
+    });
+    Promise.all(counted).then(() => {
+      resolve(missing > 1);
+    }, reject);
+  });
 }

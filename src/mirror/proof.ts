@@ -42,7 +42,8 @@ export async function proveChecks(
     const {repository} = image.target;
     for (const node of image.manifests) {
       const {mediaType, digest} = node.descriptor;
-      if (target.learned.checks.has(mediaType) || standing.manifests.has(digest)) continue;
+      const {checks, lax} = target.learned;
+      if (checks.has(mediaType) || lax.has(mediaType) || standing.manifests.has(digest)) continue;
       // The one with the most to miss: then the fewest of it can arrive before the answer. With only
       // one, looking costs no more than the proof.
       const best = candidates.get(mediaType);

@@ -221,10 +221,7 @@ export class Survey {
 
   /** @returns whether these blobs need no other question */
   async #offer(repository: string, node: Node, blobs: readonly Descriptor[]): Promise<boolean> {
-    const look = async () => {
-      const all = await Promise.all(blobs.map(blob => this.#has(repository, blob)));
-      return blobs.filter((_, i) => all[i] === false).map(({digest}) => digest);
-    };
+    const look = () => new Map(blobs.map(blob => [blob.digest, this.#has(repository, blob)]));
     const said = await this.#offers?.ask(repository, node, look);
     if (said === undefined) return false;
     for (const {digest} of blobs) this.#told.set(pair(repository, digest), !said.has(digest));

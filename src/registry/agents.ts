@@ -2,15 +2,12 @@ import {setMaxListeners} from 'node:events';
 import {readFileSync} from 'node:fs';
 import {Agent as HttpAgent} from 'node:http';
 import {Agent as HttpsAgent} from 'node:https';
-import {isIP, type LookupFunction, Socket} from 'node:net';
-import type {Duplex} from 'node:stream';
 import {createSecureContext, rootCertificates, type SecureContext} from 'node:tls';
 
 import {HttpProxyAgent} from 'http-proxy-agent';
 import {HttpsProxyAgent} from 'https-proxy-agent';
 import {getProxyForUrl} from 'proxy-from-env';
 
-import {hostOf} from './address.ts';
 import {RegistryError} from './error.ts';
 import {bypasses} from './no-proxy.ts';
 
@@ -63,15 +60,6 @@ export class Agents {
     return proxy;
   }
 
-  /** Opens so many connections ahead of the first requests to an origin. */
-  warm(url: URL, count: number, lookup: LookupFunction): void {
-    // Nothing may go wrong where nothing is wanted: an agent can be refused for its proxy's address.
-    if (count === 0) return;
-    const agent = this.for(url, false);
-    if (agent instanceof WarmHttpAgent || agent instanceof WarmHttpsAgent)
-      agent.warm(url, count, lookup);
-  }
-
   /** Closes the connections that are idle. */
   close(): void {
     for (const agent of this.#agents.values()) agent.destroy();
@@ -85,9 +73,7 @@ export class Agents {
     const keep = {keepAlive: true, maxFreeSockets: 256};
     const secure = url.protocol === 'https:';
     if (proxy === '') {
-      return secure
-        ? new WarmHttpsAgent({...keep, secureContext: this.trust()})
-        : new WarmHttpAgent(keep);
+      return secure ? new HttpsAgent({...keep, secureContext: this.trust()}) : new HttpAgent(keep);
     }
     if (!URL.canParse(proxy)) {
       throw new RegistryError(
@@ -151,91 +137,5 @@ function extra(): string[] {
   } catch {
     // Node has warned of it when it started.
     return [];
-  }
-}
-
-/** Connections that were opened before anyone asked for them, by `host:port`. */
-class Spare {
-  readonly #sockets = new Map<string, Socket[]>();
-
-  add(key: string, socket: Duplex | null | undefined): void {
-    if (!(socket instanceof Socket)) return;
-    const sockets = this.#sockets.get(key) ?? [];
-    this.#sockets.set(key, sockets);
-    sockets.push(socket);
-    // One that fails is not missed; and none is worth staying alive for.
-    socket.unref();
-    socket.on('error', () => undefined);
-    socket.once('close', () => {
-      const at = sockets.indexOf(socket);
-      if (at >= 0) sockets.splice(at, 1);
-    });
-  }
-
-  take(key: string): Socket | undefined {
-    return this.#sockets.get(key)?.shift()?.ref();
-  }
-
-  close(): void {
-    for (const sockets of this.#sockets.values()) {
-      for (const socket of [...sockets]) socket.destroy();
-    }
-  }
-}
-
-/** Where a connection goes, as both ways to make one spell it. */
-function placeOf(url: URL): {host: string; port: number} {
-  const usual = url.protocol === 'https:' ? 443 : 80;
-  return {host: hostOf(url), port: url.port === '' ? usual : Number(url.port)};
-}
-
-const keyOf = (options: {host?: unknown; port?: unknown}) =>
-  `${String(options.host)}:${String(options.port)}`;
-
-/** An agent that can be given connections ahead. */
-class WarmHttpAgent extends HttpAgent {
-  readonly #spare = new Spare();
-
-  warm(url: URL, count: number, lookup: LookupFunction): void {
-    const options = {...placeOf(url), lookup};
-    for (let i = 0; i < count; i++) {
-      this.#spare.add(keyOf(options), super.createConnection(options));
-    }
-  }
-
-  override createConnection(...[options, ready]: Parameters<HttpAgent['createConnection']>) {
-    return this.#spare.take(keyOf(options)) ?? super.createConnection(options, ready);
-  }
-
-  override destroy(): void {
-    this.#spare.close();
-    super.destroy();
-  }
-}
-
-/** The same with TLS. */
-class WarmHttpsAgent extends HttpsAgent {
-  readonly #spare = new Spare();
-
-  warm(url: URL, count: number, lookup: LookupFunction): void {
-    const place = placeOf(url);
-    const options = {
-      ...this.options,
-      ...place,
-      lookup,
-      servername: isIP(place.host) === 0 ? place.host : ''
-    };
-    for (let i = 0; i < count; i++) {
-      this.#spare.add(keyOf(options), super.createConnection(options));
-    }
-  }
-
-  override createConnection(...[options, ready]: Parameters<HttpsAgent['createConnection']>) {
-    return this.#spare.take(keyOf(options)) ?? super.createConnection(options, ready);
-  }
-
-  override destroy(): void {
-    this.#spare.close();
-    super.destroy();
   }
 }

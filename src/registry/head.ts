@@ -1,7 +1,12 @@
 import type {IncomingHttpHeaders} from 'node:http';
 
 /** What is asked for this way. */
-export type WireMethod = 'GET' | 'HEAD' | 'POST' | 'PUT';
+export type WireMethod = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH';
+
+/** Whether it asks, and changes nothing: such a request has no body. */
+export function asks(method: WireMethod): boolean {
+  return method === 'GET' || method === 'HEAD';
+}
 
 /** The head of an answer that can be read the straight way. */
 export interface Head {
@@ -9,8 +14,6 @@ export interface Head {
   readonly headers: IncomingHttpHeaders;
   readonly length: number;
   readonly keep: boolean;
-  /** Its body is of a kind that is not read here, and not wanted either. */
-  readonly cut: boolean;
   /** No body may follow. */
   readonly bodiless: boolean;
 }
@@ -35,21 +38,16 @@ export function parseHead(text: string, method: WireMethod): Head | undefined {
     if (before !== undefined && name === 'content-length') return undefined;
     headers[name] = before === undefined ? value : `${before}, ${value}`;
   }
-  if (status < 200) return {status, headers, length: 0, keep: true, cut: false, bodiless: true};
+  if (status < 200) return {status, headers, length: 0, keep: true, bodiless: true};
   // What has no body says of what length it would be, or nothing.
   const bodiless = method === 'HEAD' || status === 204 || status === 304;
   const length = bodiless ? '0' : (headers['content-length'] ?? '');
-  if (!/^\d{1,15}$/.test(length) || headers['transfer-encoding'] !== undefined) {
-    // What was done is not asked for a second time: its head says all, and its body is cut off.
-    const done = (method === 'POST' || method === 'PUT') && status < 300;
-    return done ? {status, headers, length: 0, keep: false, cut: true, bodiless} : undefined;
-  }
+  if (!/^\d{1,15}$/.test(length) || headers['transfer-encoding'] !== undefined) return undefined;
   return {
     status,
     headers,
     length: Number(length),
     keep: !/\bclose\b/i.test(headers.connection ?? ''),
-    cut: false,
     bodiless
   };
 }

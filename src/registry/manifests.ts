@@ -170,6 +170,7 @@ export async function putManifest(
         headers: {'Content-Type': mediaType},
         body: bytes,
         commit: true,
+        straight: true,
         tries,
         digest,
         signal

@@ -107,6 +107,8 @@ export interface Learned {
   speaks?: boolean;
   /** The media types of manifests that it refuses while anything below them is missing. */
   readonly checks: Set<string>;
+  /** Those that it takes in spite of that, or of which it does not name all that is missing. */
+  readonly lax: Set<string>;
   /** A request with more bytes than this was refused: with 413, or its first chunk with 416. */
   tooLarge?: number;
   /** Whether a 404 to HEAD means that there is no such tag, as it should. */

@@ -3,6 +3,7 @@ import {createGunzip} from 'node:zlib';
 
 import type {Descriptor} from '../oci/descriptor.ts';
 import {algorithmOf, Hasher} from '../oci/digest.ts';
+import {onAbort} from '../on-abort.ts';
 import {type OpenBlob, openBlob} from './blobs.ts';
 import {RegistryError} from './error.ts';
 import {isPassing} from './patience.ts';
@@ -141,7 +142,7 @@ export class BlobReader implements BlobContent {
         if (over) return;
         over = true;
         clearTimeout(timer);
-        signal.removeEventListener('abort', onAbort);
+        callOff();
         sink.off('drain', onDrain);
         sink.off('close', onClose);
         if (error === undefined) resolve();
@@ -149,9 +150,6 @@ export class BlobReader implements BlobContent {
           body.destroy();
           reject(error);
         }
-      };
-      const onAbort = () => {
-        settle(signal.reason as Error);
       };
       const onDrain = () => {
         timer.refresh();
@@ -198,7 +196,9 @@ export class BlobReader implements BlobContent {
       };
       sink.on('drain', onDrain);
       sink.on('close', onClose);
-      signal.addEventListener('abort', onAbort, {once: true});
+      const callOff = onAbort(signal, () => {
+        settle(signal.reason as Error);
+      });
       body.start({
         data,
         end: () => {

@@ -41,7 +41,7 @@ export class Registry {
   readonly name: RegistryName;
   readonly origin: URL;
   readonly quirks: Quirks;
-  readonly learned: Learned = {checks: new Set()};
+  readonly learned: Learned = {checks: new Set(), lax: new Set()};
   readonly log: Log;
   readonly transport: Transport;
   /** Requests sent, retries and redirects included. */

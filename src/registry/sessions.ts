@@ -1,5 +1,8 @@
+import {setMaxListeners} from 'node:events';
+
 import {deadline} from '../deadline.ts';
 import {algorithmOf, type Digest} from '../oci/digest.ts';
+import {onAbort} from '../on-abort.ts';
 import type {Need} from './authorizer.ts';
 import {discard} from './body.ts';
 import {RegistryError} from './error.ts';
@@ -104,20 +107,26 @@ async function answered<T>(
   ask: (late: AbortSignal) => Promise<T>
 ): Promise<T> {
   signal.throwIfAborted();
-  const late = new AbortController();
-  let timer: NodeJS.Timeout | undefined;
-  const end = () => {
-    timer = setTimeout(() => {
-      late.abort(signal.reason);
-    }, lastAnswer);
-  };
-  signal.addEventListener('abort', end, {once: true});
-  try {
-    return await ask(late.signal);
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', end);
+  return await ask(lateOf(signal));
+}
+
+const lates = new WeakMap<AbortSignal, AbortSignal>();
+
+/** The same signal a moment later, one for all that ask for it. */
+function lateOf(signal: AbortSignal): AbortSignal {
+  let late = lates.get(signal);
+  if (late === undefined) {
+    const controller = new AbortController();
+    setMaxListeners(0, controller.signal);
+    onAbort(signal, () => {
+      setTimeout(() => {
+        controller.abort(signal.reason);
+      }, lastAnswer).unref();
+    });
+    late = controller.signal;
+    lates.set(signal, late);
   }
+  return late;
 }
 
 /** How long an upload is cancelled, in milliseconds: a cancelled run has little time left. */

@@ -1,9 +1,14 @@
+import {IncomingMessage} from 'node:http';
+
+import {onAbort} from '../on-abort.ts';
 import type {Agents} from './agents.ts';
 import {RegistryError} from './error.ts';
 import type {WireMethod} from './head.ts';
-import {type Line, NotPlain, type WireAnswer, type WireTarget} from './line.ts';
+import type {Line, WireAnswer, WireTarget} from './line.ts';
 import type {Judge, Names} from './names.ts';
-import type {Answer, Outgoing, Timings} from './transport.ts';
+import {piecesOf} from './pieces.ts';
+import {Sending} from './sending.ts';
+import type {Answer, BodyStream, Outgoing, Timings} from './transport.ts';
 import {Wires} from './wire.ts';
 
 /** How many kept connections in a row may turn out to be closed before it counts. */
@@ -25,34 +30,36 @@ export class StraightWay {
   }
 
   /**
-   * Sends a request the straight way, with a body only if that is at hand.
-   * @returns undefined where it cannot be gone: through a proxy, or the answer is not plain
+   * Sends a request the straight way.
+   * @returns undefined where it cannot be gone: through a proxy, or where answers are not plain
    * @throws what the connection throws; RegistryError of the kind stalled
    */
   async ask(outgoing: Outgoing): Promise<Answer | undefined> {
-    const {method, url, judge, headers, body, signal} = outgoing;
-    if (!isStraight(method) || (body !== undefined && !(body instanceof Uint8Array)))
-      return undefined;
+    const {method, url, judge, headers, body, fresh, signal} = outgoing;
+    if (!isStraight(method)) return undefined;
+    const stream = body === undefined || body instanceof Uint8Array ? undefined : body;
     const kind = `${method} ${url.origin}`;
     if (this.#winding.has(kind) || !this.#agents.isDirect(url)) return undefined;
-    const target = this.#target(url, judge);
+    const target = this.#target(url, judge, stream !== undefined);
     for (let i = 0; ; i++) {
       signal.throwIfAborted();
-      const {line, answer} = this.#wires.ask(method, target, headers, body);
+      const {line, answer} = this.#wires.ask(method, target, headers, body, fresh);
       const used = line.used;
       try {
-        const given = await this.#within(line, answer, outgoing);
+        const given = await this.#within(line, answer, outgoing, stream);
+        if (given instanceof IncomingMessage) {
+          // Errors are seldom, and come as they like.
+          if ((given.statusCode ?? 0) < 400) this.#winding.add(kind);
+          return messageOf(given, url, signal);
+        }
         given.body.until(signal);
         return answerOf(given, url);
       } catch (error) {
         signal.throwIfAborted();
-        if (error instanceof NotPlain) {
-          this.#winding.add(kind);
-          return undefined;
-        }
         const {code} = error as NodeJS.ErrnoException;
         // Whether a POST was carried out before the connection broke, nobody knows: it may leave an upload.
-        const again = method === 'POST' ? 1 : stale;
+        // A body that streams cannot be sent twice from here.
+        const again = stream !== undefined ? 0 : method === 'POST' ? 1 : stale;
         if (used && i < again && (code === 'ECONNRESET' || code === 'EPIPE')) continue;
         throw error;
       }
@@ -60,8 +67,8 @@ export class StraightWay {
   }
 
   /** Opens connections to an origin that will be asked for much. */
-  warm(url: URL, count: number): void {
-    if (this.#agents.isDirect(url)) this.#wires.warm(this.#target(url, undefined), count);
+  warm(url: URL, count: number, bodies = false): void {
+    if (this.#agents.isDirect(url)) this.#wires.warm(this.#target(url, undefined, bodies), count);
   }
 
   /** Closes what is kept open. */
@@ -69,50 +76,82 @@ export class StraightWay {
     this.#wires.close();
   }
 
-  #target(url: URL, judge: Judge | undefined): WireTarget {
+  #target(url: URL, judge: Judge | undefined, bodies: boolean): WireTarget {
     return {
       url,
       lookup: this.#names.lookup(judge),
       trust: () => this.#agents.trust(),
-      key: `${url.origin} ${judge === undefined ? '' : 'judged'}`
+      // A connection that carried a body is the quickest one for the next.
+      key: `${url.origin} ${judge === undefined ? '' : 'judged'} ${bodies ? 'bodies' : ''}`
     };
   }
 
+  /** Waits for an answer, as long as that may take; a body that streams is sent meanwhile. */
   async #within(
     line: Line,
-    answer: Promise<WireAnswer>,
-    {method, url, answerWithin, signal}: Outgoing
-  ): Promise<WireAnswer> {
+    answer: Promise<WireAnswer | IncomingMessage>,
+    {method, url, answerWithin, signal}: Outgoing,
+    stream: BodyStream | undefined
+  ): Promise<WireAnswer | IncomingMessage> {
+    const {connect, idle} = this.#timings;
     let timer: NodeJS.Timeout | undefined;
-    const limit = (milliseconds: number, what: string) => {
+    let over = false;
+    const limit = (milliseconds: number, what: string, unless = () => false) => {
       clearTimeout(timer);
+      if (over) return;
       timer = setTimeout(() => {
+        if (unless()) {
+          timer?.refresh();
+          return;
+        }
         const text = `${url.host}: ${what} within ${Math.round(milliseconds / 100) / 10} s`;
         line.destroy(
           new RegistryError('stalled', text, {host: url.host, method, path: url.pathname})
         );
       }, milliseconds);
     };
-    const give = () => {
-      line.destroy(signal.reason as Error);
+    const expect = () => {
+      limit(answerWithin, 'it did not answer');
     };
-    limit(this.#timings.connect, 'no connection came about');
-    line.whenConnected(() => {
-      if (timer !== undefined) limit(answerWithin, 'it did not answer');
+    const sending = stream && new Sending(stream, line, signal, expect);
+    const next = () => {
+      if (sending === undefined) expect();
+      else limit(idle, 'it took no more bytes', () => !sending.stuck);
+    };
+    if (line.connected) next();
+    else {
+      limit(connect, 'no connection came about');
+      line.whenConnected(next);
+    }
+    const callOff = onAbort(signal, () => {
+      line.destroy(signal.reason as Error);
     });
-    signal.addEventListener('abort', give, {once: true});
     try {
       return await answer;
     } finally {
+      over = true;
       clearTimeout(timer);
-      timer = undefined;
-      signal.removeEventListener('abort', give);
+      callOff();
+      sending?.end();
     }
   }
 }
 
 function isStraight(method: string): method is WireMethod {
-  return method === 'GET' || method === 'HEAD' || method === 'POST' || method === 'PUT';
+  return ['GET', 'HEAD', 'POST', 'PUT', 'PATCH'].includes(method);
+}
+
+/** What Node's parser has read. */
+function messageOf(message: IncomingMessage, url: URL, signal: AbortSignal): Answer {
+  const callOff = onAbort(signal, () => message.destroy(signal.reason as Error));
+  message.once('close', callOff);
+  return {
+    status: message.statusCode ?? 0,
+    headers: message.headers,
+    body: message,
+    pieces: () => piecesOf(message),
+    url
+  };
 }
 
 /** With the body both ways: as pieces for those who want many bytes, as a stream for all others. */

@@ -8,6 +8,7 @@ import {RegistryError} from './error.ts';
 import {explain, proxyRefusal} from './explain.ts';
 import {type Judge, Names, type Resolve} from './names.ts';
 import {type Pieces, piecesOf} from './pieces.ts';
+import {readBeforeWriting} from './read-first.ts';
 import {StraightWay} from './straight.ts';
 
 /** How long each part of an exchange may take, in milliseconds. */
@@ -127,7 +128,7 @@ export class Transport {
   /** Opens connections to an origin ahead of their use: for questions, and for bodies. */
   warm(url: URL, count: {readonly questions: number; readonly bodies: number}): void {
     this.#straight.warm(url, count.questions);
-    this.#agents.warm(url, count.bodies, this.names.lookup());
+    this.#straight.warm(url, count.bodies, true);
   }
 
   /** Closes what is kept open. */
@@ -275,28 +276,6 @@ class Exchange {
     this.#request?.destroy(error);
     this.#reject(error);
   }
-}
-
-/**
- * Holds what is written back until what has come in by then has been read: a server that refuses a
- * body in the middle of it may reset the connection right behind its answer, and a write to it would
- * throw that answer away.
- */
-function readBeforeWriting(request: ClientRequest): void {
-  const write = request.write.bind(request) as (...given: unknown[]) => boolean;
-  let held = false;
-  request.write = (...given: unknown[]) => {
-    if (!held) {
-      held = true;
-      request.cork();
-      // Behind the poll phase, in which the event loop reads.
-      setImmediate(() => {
-        held = false;
-        request.uncork();
-      });
-    }
-    return write(...given);
-  };
 }
 
 /** Closes what is kept to this host and idle, so that the next request gets a connection of its own. */

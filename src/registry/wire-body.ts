@@ -1,5 +1,6 @@
 import {Readable} from 'node:stream';
 
+import {onAbort} from '../on-abort.ts';
 import type {Pieces, PieceTaker} from './pieces.ts';
 
 /** The connection that a body comes by. */
@@ -37,13 +38,9 @@ export class WireBody implements Pieces {
   /** Gives it up when the signal aborts, as long as it lasts. */
   until(signal: AbortSignal): void {
     if (this.#over) return;
-    const end = () => {
+    this.#ended = onAbort(signal, () => {
       this.#carrier.destroy(signal.reason as Error);
-    };
-    signal.addEventListener('abort', end, {once: true});
-    this.#ended = () => {
-      signal.removeEventListener('abort', end);
-    };
+    });
   }
 
   /** Nothing more will come: it was read to its end, or was empty. */

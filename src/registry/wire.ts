@@ -1,3 +1,5 @@
+import type {IncomingMessage} from 'node:http';
+
 import type {WireMethod} from './head.ts';
 import {Line, type LineKeeper, type WireAnswer, type WireTarget} from './line.ts';
 
@@ -6,8 +8,7 @@ import {Line, type LineKeeper, type WireAnswer, type WireTarget} from './line.ts
  * buffers that are used again and again. Node's own HTTP client copies each piece of a body into
  * memory of its own, and does much for each request; with gigabytes and hundreds of questions that
  * costs a third of the processor time and half of the memory of the whole mirror. Only answers with
- * a known length go this way, and only bodies that are at hand; whatever is more complicated is left
- * to Node.
+ * a known length are read this way; whatever is more complicated is left to Node.
  */
 
 /** One buffer, in bytes: large enough that a call costs nothing beside it, small enough to stay in the cache. */
@@ -19,7 +20,7 @@ const mostIdle = 64;
 
 /** A request that has been sent, and the way to give it up. */
 export interface WireRequest {
-  readonly answer: Promise<WireAnswer>;
+  readonly answer: Promise<WireAnswer | IncomingMessage>;
   /** The socket, for its events. */
   readonly line: Line;
 }
@@ -31,13 +32,19 @@ export class Wires implements LineKeeper {
   readonly #open = new Set<Line>();
   readonly #buffers: Buffer[] = [];
 
-  /** Sends a request on a kept socket, or on a fresh one. */
+  /**
+   * Sends a request on a kept socket, or on a fresh one; a body that is not at hand is still to be
+   * written to it.
+   * @param fresh whether what is kept there is closed instead
+   */
   ask(
     method: WireMethod,
     target: WireTarget,
     headers: Readonly<Record<string, string>>,
-    body?: Uint8Array
+    body?: Uint8Array | {readonly length: number},
+    fresh = false
   ): WireRequest {
+    if (fresh) for (const line of [...(this.#idle.get(target.key) ?? [])]) line.destroy();
     const line = this.#take(target.key) ?? new Line(target, this);
     return {answer: line.ask(method, target.url, headers, body), line};
   }
