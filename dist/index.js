@@ -36434,7 +36434,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _docker_install_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(4986);
 /* harmony import */ var _inputs_error_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1551);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(766);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(6825);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(7352);
 /* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(6661);
 /* harmony import */ var _report_actions_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(8886);
 /* harmony import */ var _report_help_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(9491);
@@ -37798,7 +37798,7 @@ class Refusal extends Error {
 
 /***/ }),
 
-/***/ 6825:
+/***/ 7352:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -39037,15 +39037,25 @@ async function pushTags(images, last, context) {
         moved.push(planned);
         await putHealed(planned, planned.image.root, planned.image.target.tag, context);
         taken.add(planned);
-        const read = context.slots.run(() => readBack(planned, context));
-        // Read while the next tag is being put: whoever comes last waits for all.
-        read.catch(() => undefined);
-        reading.push(read);
+    };
+    const read = (planned) => {
+        const back = context.slots.run(() => readBack(planned, context));
+        // Whoever comes last waits for all.
+        back.catch(() => undefined);
+        reading.push(back);
     };
     try {
-        await tags_all(others.map(planned => context.slots.run(() => push(planned))));
-        for (const planned of ranked)
-            await push(planned);
+        let before = [];
+        for (const wave of [others, ...ranked.map(planned => [planned])]) {
+            const pushing = tags_all(wave.map(planned => context.slots.run(() => push(planned))));
+            // Behind what is put now, so that no tag waits for the reading of another.
+            for (const planned of before)
+                read(planned);
+            await pushing;
+            before = wave;
+        }
+        for (const planned of before)
+            read(planned);
         await tags_all(reading);
     }
     catch (error) {
@@ -44433,6 +44443,117 @@ class WireBody {
     }
 }
 
+;// CONCATENATED MODULE: ./src/registry/wire-exchange.ts
+
+
+
+/** The most bytes of an answer's head. */
+const largestHead = 64 * 1024;
+/** So many answers of the kind 1xx before the real one. */
+const mostForetastes = 16;
+/** The other side closed the connection, without an error. */
+class Closed extends Error {
+    name = 'Closed';
+    code = 'ECONNRESET';
+    constructor() {
+        super('closed by the other side');
+    }
+}
+/** One question and its answer, over a connection that is not known any further. */
+class WireExchange {
+    head;
+    #carrier;
+    #method;
+    #settle;
+    #start = Buffer.alloc(0);
+    #foretastes = 0;
+    #body;
+    /** Reads the answer in this one's place. */
+    #parser;
+    /** Whether all of the request has been sent. */
+    #whole;
+    constructor(carrier, method, whole) {
+        this.#carrier = carrier;
+        this.#method = method;
+        this.#whole = whole;
+        this.head = new Promise((resolve, reject) => {
+            this.#settle = { resolve, reject };
+        });
+    }
+    /** @returns whether more may come at once */
+    take(piece, release) {
+        if (this.#body !== undefined)
+            return this.#body.take(piece, release);
+        if (this.#parser !== undefined) {
+            // What it is given it keeps.
+            const copy = Buffer.from(piece);
+            release();
+            return this.#parser.take(copy);
+        }
+        let known = this.#start.length;
+        this.#start = Buffer.concat([this.#start, piece]);
+        release();
+        let parsed;
+        do {
+            const end = this.#start.indexOf('\r\n\r\n', Math.max(0, known - 3));
+            if (end < 0) {
+                if (this.#start.length <= largestHead)
+                    return true;
+                return this.#parse(this.#start);
+            }
+            parsed = parseHead(this.#start.toString('latin1', 0, end), this.#method);
+            if (parsed === undefined)
+                return this.#parse(this.#start);
+            this.#start = this.#start.subarray(end + 4);
+            known = 0;
+            if (parsed.status < 200 && ++this.#foretastes > mostForetastes) {
+                this.#carrier.destroy(new Error('it announces an answer again and again'));
+                return false;
+            }
+            // Nothing but a foretaste: the real answer follows.
+        } while (parsed.status < 200);
+        const rest = this.#start;
+        this.#start = Buffer.alloc(0);
+        // Some send a body where none may be: it is passed over, and its connection with it.
+        const astray = parsed.bodiless && rest.length > 0;
+        // Maybe before all was sent: then the rest of the request is not wanted, nor its connection.
+        const body = new WireBody(this.#carrier, parsed.length, parsed.keep && !astray && this.#whole);
+        this.#body = body;
+        const more = body.take(astray ? Buffer.alloc(0) : rest, () => undefined);
+        this.#settle?.resolve({ status: parsed.status, headers: parsed.headers, body });
+        this.#settle = undefined;
+        return more;
+    }
+    /** All of the request has been sent. */
+    sent() {
+        this.#whole = true;
+    }
+    fail(error) {
+        this.#settle?.reject(error);
+        this.#settle = undefined;
+        this.#body?.fail(error);
+        if (error instanceof Closed)
+            this.#parser?.end();
+        else
+            this.#parser?.fail(error);
+    }
+    /** Leaves the answer to Node's parser. @returns whether more may come at once */
+    #parse(start) {
+        this.#start = Buffer.alloc(0);
+        this.#parser = new NodeParser(this.#method, {
+            resume: () => {
+                this.#carrier.resume();
+            },
+            over: () => {
+                this.#carrier.destroy();
+            }
+        });
+        this.#settle?.resolve(this.#parser.head);
+        this.#settle = undefined;
+        return this.#parser.take(start);
+    }
+}
+
 ;// CONCATENATED MODULE: ./src/registry/line.ts
 
 
@@ -44440,16 +44561,11 @@ class WireBody {
 
 
 
-
-/** The most bytes of an answer's head. */
-const largestHead = 64 * 1024;
 /**
  * So many bytes may wait to be sent before a body is held up: three pieces, so that the next one need not
  * wait for the event loop where the other side takes them as they come.
  */
 const mostWaiting = 384 * 1024;
-/** So many answers of the kind 1xx before the real one. */
-const mostForetastes = 16;
 /** One socket: one exchange after the other. */
 class Line {
     key;
@@ -44527,7 +44643,7 @@ class Line {
         });
         const head = `${method} ${url.pathname}${url.search} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
         const follows = body !== undefined && !(body instanceof Uint8Array);
-        const exchange = new Exchange(this, method, !follows);
+        const exchange = new WireExchange(this, method, !follows);
         this.#exchange = exchange;
         // What could end a line early never gets here; should it, nothing is sent.
         if (/[^\t\x20-\x7e\r\n]|\r(?!\n)|(?<!\r)\n/.test(head) ||
@@ -44605,108 +44721,6 @@ class Line {
         const exchange = this.#exchange;
         this.#exchange = undefined;
         exchange?.fail(error);
-    }
-}
-/** The other side closed the connection, without an error. */
-class Closed extends Error {
-    name = 'Closed';
-    code = 'ECONNRESET';
-    constructor() {
-        super('closed by the other side');
-    }
-}
-/** One question and its answer. */
-class Exchange {
-    head;
-    #line;
-    #method;
-    #settle;
-    #start = Buffer.alloc(0);
-    #foretastes = 0;
-    #body;
-    /** Reads the answer in this one's place. */
-    #parser;
-    /** Whether all of the request has been sent. */
-    #whole;
-    constructor(line, method, whole) {
-        this.#line = line;
-        this.#method = method;
-        this.#whole = whole;
-        this.head = new Promise((resolve, reject) => {
-            this.#settle = { resolve, reject };
-        });
-    }
-    /** @returns whether more may come at once */
-    take(piece, release) {
-        if (this.#body !== undefined)
-            return this.#body.take(piece, release);
-        if (this.#parser !== undefined) {
-            // What it is given it keeps.
-            const copy = Buffer.from(piece);
-            release();
-            return this.#parser.take(copy);
-        }
-        let known = this.#start.length;
-        this.#start = Buffer.concat([this.#start, piece]);
-        release();
-        let parsed;
-        do {
-            const end = this.#start.indexOf('\r\n\r\n', Math.max(0, known - 3));
-            if (end < 0) {
-                if (this.#start.length <= largestHead)
-                    return true;
-                return this.#parse(this.#start);
-            }
-            parsed = parseHead(this.#start.toString('latin1', 0, end), this.#method);
-            if (parsed === undefined)
-                return this.#parse(this.#start);
-            this.#start = this.#start.subarray(end + 4);
-            known = 0;
-            if (parsed.status < 200 && ++this.#foretastes > mostForetastes) {
-                this.#line.destroy(new Error('it announces an answer again and again'));
-                return false;
-            }
-            // Nothing but a foretaste: the real answer follows.
-        } while (parsed.status < 200);
-        const rest = this.#start;
-        this.#start = Buffer.alloc(0);
-        // Some send a body where none may be: it is passed over, and its connection with it.
-        const astray = parsed.bodiless && rest.length > 0;
-        // Maybe before all was sent: then the rest of the request is not wanted, nor its connection.
-        const body = new WireBody(this.#line, parsed.length, parsed.keep && !astray && this.#whole);
-        this.#body = body;
-        const more = body.take(astray ? Buffer.alloc(0) : rest, () => undefined);
-        this.#settle?.resolve({ status: parsed.status, headers: parsed.headers, body });
-        this.#settle = undefined;
-        return more;
-    }
-    /** All of the request has been sent. */
-    sent() {
-        this.#whole = true;
-    }
-    fail(error) {
-        this.#settle?.reject(error);
-        this.#settle = undefined;
-        this.#body?.fail(error);
-        if (error instanceof Closed)
-            this.#parser?.end();
-        else
-            this.#parser?.fail(error);
-    }
-    /** Leaves the answer to Node's parser. @returns whether more may come at once */
-    #parse(start) {
-        this.#start = Buffer.alloc(0);
-        this.#parser = new NodeParser(this.#method, {
-            resume: () => {
-                this.#line.resume();
-            },
-            over: () => {
-                this.#line.destroy();
-            }
-        });
-        this.#settle?.resolve(this.#parser.head);
-        this.#settle = undefined;
-        return this.#parser.take(start);
     }
 }
 
@@ -45010,7 +45024,7 @@ class Transport {
             }
         }
         for (let i = 0;; i++) {
-            const attempt = new transport_Exchange(outgoing, this);
+            const attempt = new Exchange(outgoing, this);
             try {
                 return await attempt.run(this.#agents);
             }
@@ -45037,7 +45051,7 @@ class Transport {
     }
 }
 /** One request on one connection. */
-class transport_Exchange {
+class Exchange {
     #outgoing;
     #transport;
     #request;

@@ -36,14 +36,23 @@ export async function pushTags(
     moved.push(planned);
     await putHealed(planned, planned.image.root, planned.image.target.tag, context);
     taken.add(planned);
-    const read = context.slots.run(() => readBack(planned, context));
-    // Read while the next tag is being put: whoever comes last waits for all.
-    read.catch(() => undefined);
-    reading.push(read);
+  };
+  const read = (planned: PlannedImage) => {
+    const back = context.slots.run(() => readBack(planned, context));
+    // Whoever comes last waits for all.
+    back.catch(() => undefined);
+    reading.push(back);
   };
   try {
-    await all(others.map(planned => context.slots.run(() => push(planned))));
-    for (const planned of ranked) await push(planned);
+    let before: readonly PlannedImage[] = [];
+    for (const wave of [others, ...ranked.map(planned => [planned])]) {
+      const pushing = all(wave.map(planned => context.slots.run(() => push(planned))));
+      // Behind what is put now, so that no tag waits for the reading of another.
+      for (const planned of before) read(planned);
+      await pushing;
+      before = wave;
+    }
+    for (const planned of before) read(planned);
     await all(reading);
   } catch (error) {
     await Promise.allSettled(reading);

@@ -1,31 +1,19 @@
-import type {IncomingHttpHeaders, IncomingMessage} from 'node:http';
+import type {IncomingMessage} from 'node:http';
 import {connect as connectPlain, type LookupFunction, type Socket} from 'node:net';
 import type {Writable} from 'node:stream';
 import {connect as connectSecure, type SecureContext} from 'node:tls';
 
 import {hostOf} from './address.ts';
-import {asks, type Head, parseHead, type WireMethod} from './head.ts';
-import {NodeParser} from './node-parser.ts';
+import {asks, type WireMethod} from './head.ts';
 import {readBeforeWriting} from './read-first.ts';
-import {type Carrier, WireBody} from './wire-body.ts';
+import type {Carrier} from './wire-body.ts';
+import {Closed, type WireAnswer, WireExchange} from './wire-exchange.ts';
 
-/** The most bytes of an answer's head. */
-const largestHead = 64 * 1024;
 /**
  * So many bytes may wait to be sent before a body is held up: three pieces, so that the next one need not
  * wait for the event loop where the other side takes them as they come.
  */
 const mostWaiting = 384 * 1024;
-/** So many answers of the kind 1xx before the real one. */
-const mostForetastes = 16;
-
-/** The head of an answer, and its body. */
-export interface WireAnswer {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: WireBody;
-}
-
 /** What a connection is made with. */
 export interface WireTarget {
   readonly url: URL;
@@ -57,7 +45,7 @@ export class Line implements Carrier {
   used = false;
   readonly #socket: Socket;
   readonly #keeper: LineKeeper;
-  #exchange: Exchange | undefined;
+  #exchange: WireExchange | undefined;
   #buffer: Buffer = Buffer.alloc(0);
   #connected = false;
   readonly #whenConnected: (() => void)[] = [];
@@ -136,7 +124,7 @@ export class Line implements Carrier {
     });
     const head = `${method} ${url.pathname}${url.search} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
     const follows = body !== undefined && !(body instanceof Uint8Array);
-    const exchange = new Exchange(this, method, !follows);
+    const exchange = new WireExchange(this, method, !follows);
     this.#exchange = exchange;
     // What could end a line early never gets here; should it, nothing is sent.
     if (
@@ -222,115 +210,5 @@ export class Line implements Carrier {
     const exchange = this.#exchange;
     this.#exchange = undefined;
     exchange?.fail(error);
-  }
-}
-
-/** The other side closed the connection, without an error. */
-class Closed extends Error {
-  override readonly name = 'Closed' as const;
-  readonly code = 'ECONNRESET';
-
-  constructor() {
-    super('closed by the other side');
-  }
-}
-
-/** One question and its answer. */
-class Exchange {
-  readonly head: Promise<WireAnswer | IncomingMessage>;
-  readonly #line: Line;
-  readonly #method: WireMethod;
-  #settle:
-    | {
-        resolve: (answer: WireAnswer | Promise<IncomingMessage>) => void;
-        reject: (error: Error) => void;
-      }
-    | undefined;
-  #start: Buffer = Buffer.alloc(0);
-  #foretastes = 0;
-  #body: WireBody | undefined;
-  /** Reads the answer in this one's place. */
-  #parser: NodeParser | undefined;
-  /** Whether all of the request has been sent. */
-  #whole: boolean;
-
-  constructor(line: Line, method: WireMethod, whole: boolean) {
-    this.#line = line;
-    this.#method = method;
-    this.#whole = whole;
-    this.head = new Promise((resolve, reject) => {
-      this.#settle = {resolve, reject};
-    });
-  }
-
-  /** @returns whether more may come at once */
-  take(piece: Buffer, release: () => void): boolean {
-    if (this.#body !== undefined) return this.#body.take(piece, release);
-    if (this.#parser !== undefined) {
-      // What it is given it keeps.
-      const copy = Buffer.from(piece);
-      release();
-      return this.#parser.take(copy);
-    }
-    let known = this.#start.length;
-    this.#start = Buffer.concat([this.#start, piece]);
-    release();
-    let parsed: Head | undefined;
-    do {
-      const end = this.#start.indexOf('\r\n\r\n', Math.max(0, known - 3));
-      if (end < 0) {
-        if (this.#start.length <= largestHead) return true;
-        return this.#parse(this.#start);
-      }
-      parsed = parseHead(this.#start.toString('latin1', 0, end), this.#method);
-      if (parsed === undefined) return this.#parse(this.#start);
-      this.#start = this.#start.subarray(end + 4);
-      known = 0;
-      if (parsed.status < 200 && ++this.#foretastes > mostForetastes) {
-        this.#line.destroy(new Error('it announces an answer again and again'));
-        return false;
-      }
-      // Nothing but a foretaste: the real answer follows.
-    } while (parsed.status < 200);
-    const rest = this.#start;
-    this.#start = Buffer.alloc(0);
-    // Some send a body where none may be: it is passed over, and its connection with it.
-    const astray = parsed.bodiless && rest.length > 0;
-    // Maybe before all was sent: then the rest of the request is not wanted, nor its connection.
-    const body = new WireBody(this.#line, parsed.length, parsed.keep && !astray && this.#whole);
-    this.#body = body;
-    const more = body.take(astray ? Buffer.alloc(0) : rest, () => undefined);
-    this.#settle?.resolve({status: parsed.status, headers: parsed.headers, body});
-    this.#settle = undefined;
-    return more;
-  }
-
-  /** All of the request has been sent. */
-  sent(): void {
-    this.#whole = true;
-  }
-
-  fail(error: Error): void {
-    this.#settle?.reject(error);
-    this.#settle = undefined;
-    this.#body?.fail(error);
-    if (error instanceof Closed) this.#parser?.end();
-    else this.#parser?.fail(error);
-  }
-
-  /** Leaves the answer to Node's parser. @returns whether more may come at once */
-  #parse(start: Buffer): boolean {
-    this.#start = Buffer.alloc(0);
-    this.#parser = new NodeParser(this.#method, {
-      resume: () => {
-        this.#line.resume();
-      },
-      over: () => {
-        this.#line.destroy();
-      }
-    });
-    this.#settle?.resolve(this.#parser.head);
-    this.#settle = undefined;
-    return this.#parser.take(start);
   }
 }

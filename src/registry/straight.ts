@@ -4,12 +4,13 @@ import {onAbort} from '../on-abort.ts';
 import type {Agents} from './agents.ts';
 import {RegistryError} from './error.ts';
 import type {WireMethod} from './head.ts';
-import type {Line, WireAnswer, WireTarget} from './line.ts';
+import type {Line, WireTarget} from './line.ts';
 import type {Judge, Names} from './names.ts';
 import {piecesOf} from './pieces.ts';
 import {Sending} from './sending.ts';
 import type {Answer, BodyStream, Outgoing, Timings} from './transport.ts';
 import {Wires} from './wire.ts';
+import type {WireAnswer} from './wire-exchange.ts';
 
 /** How many kept connections in a row may turn out to be closed before it counts. */
 const stale = 8;

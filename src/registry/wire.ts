@@ -1,7 +1,8 @@
 import type {IncomingMessage} from 'node:http';
 
 import type {WireMethod} from './head.ts';
-import {Line, type LineKeeper, type WireAnswer, type WireTarget} from './line.ts';
+import {Line, type LineKeeper, type WireTarget} from './line.ts';
+import type {WireAnswer} from './wire-exchange.ts';
 
 /**
  * The straight way for many bytes and many questions: requests over sockets whose bytes land in
