@@ -250,6 +250,53 @@ describe('the straight way', () => {
     transport.close();
   });
 
+  it('reads a large answer in chunks at the pace of its taker, and no faster', async () => {
+    const chunk = `10000\r\n${'x'.repeat(65_536)}\r\n`;
+    const chunks = 400;
+    let sent = 0;
+    await using server = new Script(socket => {
+      socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n');
+      const more = () => {
+        while (sent < chunks)
+          if (!socket.write(++sent < chunks ? chunk : `${chunk}0\r\n\r\n`)) return;
+      };
+      socket.on('drain', more);
+      more();
+    });
+    const transport = new Transport();
+    const answer = await ask(transport, await server.listen());
+    await new Promise(resolve => setTimeout(resolve, 100));
+    // What the kernel takes for both of them, and little more.
+    expect(sent).toBeLessThan(chunks);
+    expect((await read(answer)).length).toBe(chunks * 65_536);
+    transport.close();
+  });
+
+  it('fails with an answer in chunks that breaks off', async () => {
+    await using server = new Script(socket => {
+      socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nte');
+      setTimeout(() => socket.destroy(), 20);
+    });
+    const transport = new Transport();
+    const answer = await ask(transport, await server.listen());
+    await expect(read(answer)).rejects.toThrow();
+    transport.close();
+  });
+
+  it('gives up an answer in chunks when the run ends', async () => {
+    await using server = new Script(socket =>
+      socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\ntext\r\n')
+    );
+    const transport = new Transport();
+    const cancel = new AbortController();
+    const answer = await ask(transport, await server.listen(), 'GET', cancel.signal);
+    setTimeout(() => {
+      cancel.abort(new Error('cancelled'));
+    }, 20);
+    await expect(read(answer)).rejects.toThrow('cancelled');
+    transport.close();
+  });
+
   it('does not believe two lengths, but asks the long way, which does not either', async () => {
     await using server = new Script(socket =>
       socket.write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\ntexts')
