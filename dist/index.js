@@ -44161,18 +44161,14 @@ function readBeforeWriting(stream) {
 const sending_answered = new Error('the answer came first');
 /** A body that streams, on its way to a connection. */
 class Sending {
-    #line;
     #stop = new AbortController();
     #callOff;
     #whole = false;
-    /** Bytes of the connection that had been taken when that was last asked for. */
-    #taken = 0;
     /**
      * Begins. What goes wrong with the body breaks the connection, whose exchange tells of it.
      * @param end called when the other side has taken all of it
      */
     constructor(stream, line, signal, end) {
-        this.#line = line;
         this.#callOff = onAbort(signal, () => {
             this.#stop.abort(signal.reason);
         });
@@ -44180,25 +44176,17 @@ class Sending {
             if (this.#stop.signal.aborted)
                 return;
             this.#whole = true;
-            line.sent();
             // Called when everything before it is on its way.
             line.sink.write('', error => {
-                if (!error)
-                    end();
+                if (error)
+                    return;
+                line.sent();
+                end();
             });
         }, (error) => {
             if (!this.#stop.signal.aborted)
                 line.destroy(error);
         });
-    }
-    /**
-     * Whether the other side has taken nothing since this was last asked for, although there was
-     * something: a body that waits for its own source is not its fault.
-     */
-    get stuck() {
-        const before = this.#taken;
-        this.#taken = this.#line.taken;
-        return this.#taken === before && this.#line.sink.writableLength > 0;
     }
     /** The rest, if there is any, is not wanted. */
     end() {
@@ -44240,7 +44228,8 @@ function parseHead(text, method) {
     // What has no body says of what length it would be, or nothing.
     const bodiless = method === 'HEAD' || status === 204 || status === 304;
     const length = bodiless ? '0' : (headers['content-length'] ?? '');
-    if (!/^\d{1,15}$/.test(length) || headers['transfer-encoding'] !== undefined)
+    const coded = !bodiless && headers['transfer-encoding'] !== undefined;
+    if (!/^\d{1,15}$/.test(length) || coded)
         return undefined;
     return {
         status,
@@ -44277,7 +44266,13 @@ class NodeParser {
         });
         this.head = new Promise((resolve, reject) => {
             (0,external_node_http_.request)({ method, createConnection: () => this.#wire })
-                .on('response', resolve)
+                .on('response', message => {
+                // The request would leave the connection open behind an answer that was read to its end.
+                message.once('close', () => {
+                    this.#wire.destroy();
+                });
+                resolve(message);
+            })
                 .on('error', reject)
                 .end();
         });
@@ -44385,7 +44380,8 @@ class WireBody {
         // A body without bytes is over before anyone has looked at it: its socket is free.
         else if (this.#left === 0 && this.#waiting.length === 0)
             this.#free();
-        return !this.#paused;
+        // Nothing holds up a connection that is free: it has to hear of its end.
+        return this.#over || !this.#paused;
     }
     fail(error) {
         this.#failure = error;
@@ -44667,9 +44663,20 @@ class Line {
     get sink() {
         return this.#socket;
     }
-    /** How many bytes the other side has taken of all that was written. */
-    get taken() {
-        return this.#socket.bytesWritten - this.#socket.writableLength;
+    /**
+     * Calls back when nothing has moved for so many milliseconds although bytes wait to be sent. The
+     * socket's own clock sees each of them leave; its writes end only with the last one.
+     * @returns a function that calls it off
+     */
+    whenStuck(milliseconds, stuck) {
+        const look = () => {
+            if (this.#socket.writableLength > 0)
+                stuck();
+        };
+        this.#socket.on('timeout', look).setTimeout(milliseconds);
+        return () => {
+            this.#socket.off('timeout', look).setTimeout(0);
+        };
     }
     /** The body has been written. */
     sent() {
@@ -44689,6 +44696,8 @@ class Line {
             this.destroy();
             return;
         }
+        // Also one whose last body was held up has to hear that the other side closes it.
+        this.#socket.resume();
         this.idle();
         this.#keeper.keep(this);
     }
@@ -44896,28 +44905,32 @@ class StraightWay {
         const { connect, idle } = this.#timings;
         let timer;
         let over = false;
-        const limit = (milliseconds, what, unless = () => false) => {
-            clearTimeout(timer);
-            if (over)
-                return;
-            timer = setTimeout(() => {
-                if (unless()) {
-                    timer?.refresh();
-                    return;
-                }
-                const text = `${url.host}: ${what} within ${Math.round(milliseconds / 100) / 10} s`;
-                line.destroy(new registry_error/* RegistryError */.gl('stalled', text, { host: url.host, method, path: url.pathname }));
-            }, milliseconds);
+        const stalled = (milliseconds, what) => {
+            const text = `${url.host}: ${what} within ${Math.round(milliseconds / 100) / 10} s`;
+            line.destroy(new registry_error/* RegistryError */.gl('stalled', text, { host: url.host, method, path: url.pathname }));
         };
+        const limit = (milliseconds, what) => {
+            clearTimeout(timer);
+            if (!over)
+                timer = setTimeout(stalled, milliseconds, milliseconds, what);
+        };
+        let endWatch = () => undefined;
         const expect = () => {
+            endWatch();
             limit(answerWithin, 'it did not answer');
         };
         const sending = stream && new Sending(stream, line, signal, expect);
         const next = () => {
             if (sending === undefined)
                 expect();
-            else
-                limit(idle, 'it took no more bytes', () => !sending.stuck);
+            else {
+                clearTimeout(timer);
+                // A body that waits for its own source is not the other side's fault.
+                if (!over)
+                    endWatch = line.whenStuck(idle, () => {
+                        stalled(idle, 'it took no more bytes');
+                    });
+            }
         };
         if (line.connected)
             next();
@@ -44934,6 +44947,7 @@ class StraightWay {
         finally {
             over = true;
             clearTimeout(timer);
+            endWatch();
             callOff();
             sending?.end();
         }

@@ -207,6 +207,35 @@ describe('a body that streams', () => {
     expect(body.ended.how).toBe('stopped');
   });
 
+  it('takes another connection where the kept one was closed meanwhile', async () => {
+    await using server = new Hearer((socket, text) => {
+      if (!text.endsWith('x'.repeat(1000))) return;
+      socket.write(created);
+      setTimeout(() => socket.end(), 20);
+    });
+    const url = await server.listen();
+    for (let i = 1; i <= 3; i++) {
+      expect((await send(url, flow(1000))).status).toBe(201);
+      expect(server.connections).toBe(i);
+      await new Promise(resolve => setTimeout(resolve, 80));
+    }
+  });
+
+  it('is not stuck as long as some of it goes', async () => {
+    transport.close();
+    transport = new Transport({timings: {...usualTimings, idle: 1000}});
+    // More than the kernel takes for both of them.
+    const size = 30_000_000;
+    await using server = new Hearer((socket, text) => {
+      // The one write does not end within the time in which something has to move.
+      socket.pause();
+      if (server.heard >= size + text.indexOf('\r\n\r\n') + 4) socket.write(created);
+      else setTimeout(() => socket.resume(), 5);
+    });
+    const url = await server.listen();
+    expect((await send(url, flow(size, size))).status).toBe(201);
+  });
+
   it('is not sent again by itself where a kept connection turns out to be closed', async () => {
     let answers = 0;
     await using server = new Hearer((socket, text) => {

@@ -23,6 +23,7 @@ class Script implements AsyncDisposable {
     const serve = (socket: Socket) => {
       this.connections++;
       this.#sockets.add(socket);
+      socket.on('close', () => this.#sockets.delete(socket));
       let text = '';
       socket.on('error', () => undefined);
       socket.on('data', (piece: Buffer) => {
@@ -44,6 +45,11 @@ class Script implements AsyncDisposable {
     return new URL(
       `${scheme}://127.0.0.1:${(this.#server.address() as AddressInfo).port}/v2/x?a=b`
     );
+  }
+
+  /** How many connections are open. */
+  get open(): number {
+    return this.#sockets.size;
   }
 
   dropAll(): void {
@@ -269,6 +275,31 @@ describe('the straight way', () => {
     // What the kernel takes for both of them, and little more.
     expect(sent).toBeLessThan(chunks);
     expect((await read(answer)).length).toBe(chunks * 65_536);
+    transport.close();
+  });
+
+  it.each(['GET', 'POST', 'PUT'])('closes what carried an answer in chunks to %s', async method => {
+    await using server = new Script(socket =>
+      socket.write('HTTP/1.1 400 No\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n')
+    );
+    const transport = new Transport();
+    const url = await server.listen();
+    for (let i = 0; i < 3; i++) {
+      expect(await read(await ask(transport, url, method))).toBe('no');
+      await new Promise(resolve => setTimeout(resolve, 30));
+      expect(server.open).toBe(0);
+    }
+    transport.close();
+  });
+
+  it('keeps what carried an answer without a body, whatever body that speaks of', async () => {
+    await using server = new Script(socket =>
+      socket.write('HTTP/1.1 404 No\r\nTransfer-Encoding: chunked\r\n\r\n')
+    );
+    const transport = new Transport();
+    const url = await server.listen();
+    for (let i = 0; i < 3; i++) expect((await ask(transport, url, 'HEAD')).status).toBe(404);
+    expect(server.connections).toBe(1);
     transport.close();
   });
 

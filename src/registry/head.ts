@@ -42,7 +42,8 @@ export function parseHead(text: string, method: WireMethod): Head | undefined {
   // What has no body says of what length it would be, or nothing.
   const bodiless = method === 'HEAD' || status === 204 || status === 304;
   const length = bodiless ? '0' : (headers['content-length'] ?? '');
-  if (!/^\d{1,15}$/.test(length) || headers['transfer-encoding'] !== undefined) return undefined;
+  const coded = !bodiless && headers['transfer-encoding'] !== undefined;
+  if (!/^\d{1,15}$/.test(length) || coded) return undefined;
   return {
     status,
     headers,

@@ -149,9 +149,19 @@ export class Line implements Carrier {
     return this.#socket;
   }
 
-  /** How many bytes the other side has taken of all that was written. */
-  get taken(): number {
-    return this.#socket.bytesWritten - this.#socket.writableLength;
+  /**
+   * Calls back when nothing has moved for so many milliseconds although bytes wait to be sent. The
+   * socket's own clock sees each of them leave; its writes end only with the last one.
+   * @returns a function that calls it off
+   */
+  whenStuck(milliseconds: number, stuck: () => void): () => void {
+    const look = () => {
+      if (this.#socket.writableLength > 0) stuck();
+    };
+    this.#socket.on('timeout', look).setTimeout(milliseconds);
+    return () => {
+      this.#socket.off('timeout', look).setTimeout(0);
+    };
   }
 
   /** The body has been written. */
@@ -174,6 +184,8 @@ export class Line implements Carrier {
       this.destroy();
       return;
     }
+    // Also one whose last body was held up has to hear that the other side closes it.
+    this.#socket.resume();
     this.idle();
     this.#keeper.keep(this);
   }

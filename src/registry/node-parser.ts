@@ -23,7 +23,13 @@ export class NodeParser {
     });
     this.head = new Promise((resolve, reject) => {
       request({method, createConnection: () => this.#wire})
-        .on('response', resolve)
+        .on('response', message => {
+          // The request would leave the connection open behind an answer that was read to its end.
+          message.once('close', () => {
+            this.#wire.destroy();
+          });
+          resolve(message);
+        })
         .on('error', reject)
         .end();
     });

@@ -7,19 +7,15 @@ const answered = new Error('the answer came first');
 
 /** A body that streams, on its way to a connection. */
 export class Sending {
-  readonly #line: Line;
   readonly #stop = new AbortController();
   readonly #callOff: () => void;
   #whole = false;
-  /** Bytes of the connection that had been taken when that was last asked for. */
-  #taken = 0;
 
   /**
    * Begins. What goes wrong with the body breaks the connection, whose exchange tells of it.
    * @param end called when the other side has taken all of it
    */
   constructor(stream: BodyStream, line: Line, signal: AbortSignal, end: () => void) {
-    this.#line = line;
     this.#callOff = onAbort(signal, () => {
       this.#stop.abort(signal.reason);
     });
@@ -27,26 +23,17 @@ export class Sending {
       () => {
         if (this.#stop.signal.aborted) return;
         this.#whole = true;
-        line.sent();
         // Called when everything before it is on its way.
         line.sink.write('', error => {
-          if (!error) end();
+          if (error) return;
+          line.sent();
+          end();
         });
       },
       (error: unknown) => {
         if (!this.#stop.signal.aborted) line.destroy(error as Error);
       }
     );
-  }
-
-  /**
-   * Whether the other side has taken nothing since this was last asked for, although there was
-   * something: a body that waits for its own source is not its fault.
-   */
-  get stuck(): boolean {
-    const before = this.#taken;
-    this.#taken = this.#line.taken;
-    return this.#taken === before && this.#line.sink.writableLength > 0;
   }
 
   /** The rest, if there is any, is not wanted. */

@@ -97,27 +97,32 @@ export class StraightWay {
     const {connect, idle} = this.#timings;
     let timer: NodeJS.Timeout | undefined;
     let over = false;
-    const limit = (milliseconds: number, what: string, unless = () => false) => {
-      clearTimeout(timer);
-      if (over) return;
-      timer = setTimeout(() => {
-        if (unless()) {
-          timer?.refresh();
-          return;
-        }
-        const text = `${url.host}: ${what} within ${Math.round(milliseconds / 100) / 10} s`;
-        line.destroy(
-          new RegistryError('stalled', text, {host: url.host, method, path: url.pathname})
-        );
-      }, milliseconds);
+    const stalled = (milliseconds: number, what: string) => {
+      const text = `${url.host}: ${what} within ${Math.round(milliseconds / 100) / 10} s`;
+      line.destroy(
+        new RegistryError('stalled', text, {host: url.host, method, path: url.pathname})
+      );
     };
+    const limit = (milliseconds: number, what: string) => {
+      clearTimeout(timer);
+      if (!over) timer = setTimeout(stalled, milliseconds, milliseconds, what);
+    };
+    let endWatch: () => void = () => undefined;
     const expect = () => {
+      endWatch();
       limit(answerWithin, 'it did not answer');
     };
     const sending = stream && new Sending(stream, line, signal, expect);
     const next = () => {
       if (sending === undefined) expect();
-      else limit(idle, 'it took no more bytes', () => !sending.stuck);
+      else {
+        clearTimeout(timer);
+        // A body that waits for its own source is not the other side's fault.
+        if (!over)
+          endWatch = line.whenStuck(idle, () => {
+            stalled(idle, 'it took no more bytes');
+          });
+      }
     };
     if (line.connected) next();
     else {
@@ -132,6 +137,7 @@ export class StraightWay {
     } finally {
       over = true;
       clearTimeout(timer);
+      endWatch();
       callOff();
       sending?.end();
     }

@@ -94,7 +94,8 @@ export class WireBody implements Pieces {
     if (!this.#paused) this.#finish();
     // A body without bytes is over before anyone has looked at it: its socket is free.
     else if (this.#left === 0 && this.#waiting.length === 0) this.#free();
-    return !this.#paused;
+    // Nothing holds up a connection that is free: it has to hear of its end.
+    return this.#over || !this.#paused;
   }
 
   fail(error: Error): void {
