@@ -36434,7 +36434,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _docker_install_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(4986);
 /* harmony import */ var _inputs_error_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1551);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(766);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(7352);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(9027);
 /* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(6661);
 /* harmony import */ var _report_actions_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(8886);
 /* harmony import */ var _report_help_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(9491);
@@ -37798,7 +37798,7 @@ class Refusal extends Error {
 
 /***/ }),
 
-/***/ 7352:
+/***/ 9027:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -37920,8 +37920,6 @@ function about(registry, method, repository, digest, signal) {
     };
 }
 
-// EXTERNAL MODULE: external "node:zlib"
-var external_node_zlib_ = __nccwpck_require__(8522);
 // EXTERNAL MODULE: ./src/oci/error.ts
 var oci_error = __nccwpck_require__(1887);
 ;// CONCATENATED MODULE: ./src/oci/descriptor.ts
@@ -38193,10 +38191,64 @@ async function discard(answer) {
     return answer;
 }
 
+// EXTERNAL MODULE: external "node:zlib"
+var external_node_zlib_ = __nccwpck_require__(8522);
+;// CONCATENATED MODULE: ./src/registry/fetched-manifest.ts
+
+
+
+
+
+
+
+/**
+ * Judges the bytes of an answer, which must be those of the digest that was asked for, or else that the
+ * registry named.
+ * @throws RegistryError of the kind corrupt
+ */
+function readManifest(raw, { headers }, reference, place) {
+    const wanted = (0,oci_digest/* isDigest */.Bc)(reference) ? reference : undefined;
+    const fail = (text) => new registry_error/* RegistryError */.gl('corrupt', `${place.host}/${place.repository}@${wanted ?? reference}: ${text}`, {
+        ...place,
+        digest: wanted
+    });
+    const claimed = headers['docker-content-digest'];
+    const expected = wanted ?? ((0,oci_digest/* isDigest */.Bc)(claimed) ? claimed : undefined);
+    const bytes = decode(raw, headers['content-encoding'], expected, fail);
+    const digest = (0,oci_digest/* digestOf */.ol)(bytes, expected === undefined ? 'sha256' : (0,oci_digest/* algorithmOf */.Hy)(expected));
+    if (expected !== undefined && digest !== expected) {
+        throw fail(`the registry sent other bytes: ${digest} instead of ${expected}`);
+    }
+    try {
+        const manifest = parseManifest(bytes, headers['content-type']);
+        const mediaType = isManifestType(manifest.mediaType)
+            ? manifest.mediaType
+            : (baseType(headers['content-type']) ?? '');
+        return { descriptor: { mediaType, digest, size: bytes.length }, bytes, manifest };
+    }
+    catch (error) {
+        if (error instanceof oci_error/* OciError */.M)
+            throw fail(error.message);
+        throw error;
+    }
+}
+/** Some proxies compress although nobody asked: then exactly one of both forms is the content. */
+function decode(raw, encoding, expected, fail) {
+    if (encoding === undefined || encoding === 'identity')
+        return raw;
+    if (encoding !== 'gzip')
+        throw fail(`it came with Content-Encoding ${(0,clean/* clean */.uH)(encoding, 40)}, which nobody asked for`);
+    if (expected !== undefined && (0,oci_digest/* digestOf */.ol)(raw, (0,oci_digest/* algorithmOf */.Hy)(expected)) === expected)
+        return raw;
+    try {
+        return (0,external_node_zlib_.gunzipSync)(raw, { maxOutputLength: largestManifest });
+    }
+    catch {
+        throw fail('it came compressed, and cannot be unpacked within the limit');
+    }
+}
+
 ;// CONCATENATED MODULE: ./src/registry/manifests.ts
-
-
-
 
 
 
@@ -38227,7 +38279,7 @@ async function getManifest(registry, repository, reference, signal, largest = la
                 const place = { host: registry.name, method: 'GET', path: answer.url.pathname, repository };
                 const { idle } = registry.transport.timings;
                 const bytes = await readBody(answer.body, limit, idle, place);
-                return read(bytes, answer, reference, place);
+                return readManifest(bytes, answer, reference, place);
             });
         }
         catch (error) {
@@ -38370,47 +38422,6 @@ function manifests_about(registry, method, repository, reference, signal) {
         straight: true,
         signal
     };
-}
-function read(raw, { headers }, reference, place) {
-    const wanted = (0,oci_digest/* isDigest */.Bc)(reference) ? reference : undefined;
-    const fail = (text) => new registry_error/* RegistryError */.gl('corrupt', `${place.host}/${place.repository}@${wanted ?? reference}: ${text}`, {
-        ...place,
-        digest: wanted
-    });
-    const claimed = headers['docker-content-digest'];
-    const expected = wanted ?? ((0,oci_digest/* isDigest */.Bc)(claimed) ? claimed : undefined);
-    const bytes = decode(raw, headers['content-encoding'], expected, fail);
-    const digest = (0,oci_digest/* digestOf */.ol)(bytes, expected === undefined ? 'sha256' : (0,oci_digest/* algorithmOf */.Hy)(expected));
-    if (expected !== undefined && digest !== expected) {
-        throw fail(`the registry sent other bytes: ${digest} instead of ${expected}`);
-    }
-    try {
-        const manifest = parseManifest(bytes, headers['content-type']);
-        const mediaType = isManifestType(manifest.mediaType)
-            ? manifest.mediaType
-            : (baseType(headers['content-type']) ?? '');
-        return { descriptor: { mediaType, digest, size: bytes.length }, bytes, manifest };
-    }
-    catch (error) {
-        if (error instanceof oci_error/* OciError */.M)
-            throw fail(error.message);
-        throw error;
-    }
-}
-/** Some proxies compress although nobody asked: then exactly one of both forms is the content. */
-function decode(raw, encoding, expected, fail) {
-    if (encoding === undefined || encoding === 'identity')
-        return raw;
-    if (encoding !== 'gzip')
-        throw fail(`it came with Content-Encoding ${(0,clean/* clean */.uH)(encoding, 40)}, which nobody asked for`);
-    if (expected !== undefined && (0,oci_digest/* digestOf */.ol)(raw, (0,oci_digest/* algorithmOf */.Hy)(expected)) === expected)
-        return raw;
-    try {
-        return (0,external_node_zlib_.gunzipSync)(raw, { maxOutputLength: largestManifest });
-    }
-    catch {
-        throw fail('it came compressed, and cannot be unpacked within the limit');
-    }
 }
 
 // EXTERNAL MODULE: ./src/mirror/error.ts
@@ -38663,9 +38674,9 @@ const mostVain = 3;
 /**
  * Asks what is missing of images by offering their manifests: one question an image instead of one a
  * blob. First the registry has to prove itself, for each type of manifest: the blobs of one are looked
- * at, it is offered when at least two are missing, and the registry must name just those.
- * One that takes a manifest with holes is offered no second one of that type; from one that has named
- * several, the others are heard while the first is still looked at.
+ * at, it is offered when at least two are missing, and the registry must name just those. One that
+ * takes a manifest with holes is offered no second one of that type; from one that has named several,
+ * the others are heard while the first is still looked at.
  */
 class Offers {
     #target;
@@ -44159,33 +44170,24 @@ function readBeforeWriting(stream) {
 
 /** Why a body is not sent to its end. */
 const sending_answered = new Error('the answer came first');
-/** A body that streams, on its way to a connection. */
+/** A body that streams, on its way. */
 class Sending {
     #stop = new AbortController();
     #callOff;
     #whole = false;
-    /**
-     * Begins. What goes wrong with the body breaks the connection, whose exchange tells of it.
-     * @param end called when the other side has taken all of it
-     */
-    constructor(stream, line, signal, end) {
+    /** Begins. */
+    constructor(stream, { sink, whole, broken }, signal) {
         this.#callOff = onAbort(signal, () => {
             this.#stop.abort(signal.reason);
         });
-        stream.pump(line.sink, this.#stop.signal).then(() => {
+        stream.pump(sink, this.#stop.signal).then(() => {
             if (this.#stop.signal.aborted)
                 return;
             this.#whole = true;
-            // Called when everything before it is on its way.
-            line.sink.write('', error => {
-                if (error)
-                    return;
-                line.sent();
-                end();
-            });
+            whole();
         }, (error) => {
             if (!this.#stop.signal.aborted)
-                line.destroy(error);
+                broken(error);
         });
     }
     /** The rest, if there is any, is not wanted. */
@@ -44194,6 +44196,22 @@ class Sending {
         if (!this.#whole)
             this.#stop.abort(sending_answered);
     }
+}
+/**
+ * Calls back when nothing has moved on a connection for so many milliseconds although bytes wait for it:
+ * a body that waits for its own source is not the other side's fault. The socket's own clock sees each
+ * byte leave; its writes end only with their last one.
+ * @returns a function that calls it off
+ */
+function whenStuck(socket, waiting, milliseconds, stuck) {
+    const look = () => {
+        if (waiting.writableLength > 0)
+            stuck();
+    };
+    socket.on('timeout', look).setTimeout(milliseconds);
+    return () => {
+        socket.off('timeout', look).setTimeout(0);
+    };
 }
 
 ;// CONCATENATED MODULE: ./src/registry/head.ts
@@ -44654,8 +44672,7 @@ class Line {
             if (body instanceof Uint8Array)
                 this.#socket.write(body);
             this.#socket.uncork();
-            // The answer before may have ended while its taker was not ready for more.
-            this.#socket.ref().resume();
+            this.#socket.ref();
         }
         return exchange.head;
     }
@@ -44663,25 +44680,16 @@ class Line {
     get sink() {
         return this.#socket;
     }
-    /**
-     * Calls back when nothing has moved for so many milliseconds although bytes wait to be sent. The
-     * socket's own clock sees each of them leave; its writes end only with the last one.
-     * @returns a function that calls it off
-     */
-    whenStuck(milliseconds, stuck) {
-        const look = () => {
-            if (this.#socket.writableLength > 0)
-                stuck();
-        };
-        this.#socket.on('timeout', look).setTimeout(milliseconds);
-        return () => {
-            this.#socket.off('timeout', look).setTimeout(0);
-        };
-    }
-    /** The body has been written. */
-    sent() {
-        this.#endSending();
-        this.#exchange?.sent();
+    /** The body has been written to its end. @param taken called when all of it is on its way */
+    sent(taken) {
+        // Called when everything before it is.
+        this.#socket.write('', error => {
+            if (error)
+                return;
+            this.#endSending();
+            this.#exchange?.sent();
+            taken();
+        });
     }
     /** The body may flow again. */
     resume() {
@@ -44739,8 +44747,8 @@ class Line {
  * The straight way for many bytes and many questions: requests over sockets whose bytes land in
  * buffers that are used again and again. Node's own HTTP client copies each piece of a body into
  * memory of its own, and does much for each request; with gigabytes and hundreds of questions that
- * costs a third of the processor time and half of the memory of the whole mirror. Only answers with
- * a known length are read this way; whatever is more complicated is left to Node.
+ * more than doubles the processor time of the whole mirror and adds three quarters to its memory. Only
+ * answers with a known length are read this way; whatever is more complicated is left to Node.
  */
 /** One buffer, in bytes: large enough that a call costs nothing beside it, small enough to stay in the cache. */
 const bufferSize = 128 * 1024;
@@ -44826,7 +44834,7 @@ class Wires {
 
 
 
-/** How many kept connections in a row may turn out to be closed before it counts. */
+/** How many kept connections in a row may turn out to be closed by the other side before it counts. */
 const stale = 8;
 /** The straight way of `wire.ts`, under the transport's limits and with its names and trust. */
 class StraightWay {
@@ -44919,15 +44927,23 @@ class StraightWay {
             endWatch();
             limit(answerWithin, 'it did not answer');
         };
-        const sending = stream && new Sending(stream, line, signal, expect);
+        const sending = stream &&
+            new Sending(stream, {
+                sink: line.sink,
+                whole: () => {
+                    line.sent(expect);
+                },
+                broken: error => {
+                    line.destroy(error);
+                }
+            }, signal);
         const next = () => {
             if (sending === undefined)
                 expect();
             else {
                 clearTimeout(timer);
-                // A body that waits for its own source is not the other side's fault.
                 if (!over)
-                    endWatch = line.whenStuck(idle, () => {
+                    endWatch = whenStuck(line.sink, line.sink, idle, () => {
                         stalled(idle, 'it took no more bytes');
                     });
             }
@@ -44995,6 +45011,8 @@ function answerOf({ status, headers, body }, url) {
 
 
 
+
+
 /** Generous to slow registries, short enough that nothing hangs; a commit of 9 GiB was seen to take 90 s. */
 const usualTimings = {
     connect: 15_000,
@@ -45002,8 +45020,6 @@ const usualTimings = {
     commit: 300_000,
     idle: 60_000
 };
-/** How many kept connections in a row may turn out to be closed by the other side before it counts. */
-const transport_stale = 8;
 /**
  * HTTP/1.1 for all registries of a run: kept connections, time limits, proxies and private CAs.
  * It knows nothing of registries: one request, one answer, whatever its status.
@@ -45047,7 +45063,7 @@ class Transport {
                 // The other side closed a kept connection before it saw the request: not a failure of the
                 // registry, so a fresh one is taken. A body that streams cannot be sent twice from here.
                 const replayable = outgoing.body === undefined || outgoing.body instanceof Uint8Array;
-                if (attempt.stale(error) && replayable && i < transport_stale)
+                if (attempt.stale(error) && replayable && i < stale)
                     continue;
                 throw explain(error, outgoing, this.names);
             }
@@ -45070,7 +45086,7 @@ class Exchange {
     #transport;
     #request;
     #timer;
-    #sending;
+    #endWatch = () => undefined;
     #reject = () => undefined;
     #over = false;
     constructor(outgoing, transport) {
@@ -45094,11 +45110,10 @@ class Exchange {
             signal
         });
         this.#request = request;
-        const aborted = () => {
+        const callOff = onAbort(signal, () => {
             this.#reject(signal.reason);
-        };
-        signal.addEventListener('abort', aborted);
-        const stop = new AbortController();
+        });
+        let sending;
         try {
             return await new Promise((resolve, reject) => {
                 // While a proxy is waited for there is no connection that could be destroyed and tell of it.
@@ -45126,7 +45141,7 @@ class Exchange {
                 });
                 this.#limitConnect(request);
                 request.on('finish', () => {
-                    clearTimeout(this.#sending);
+                    this.#endWatch();
                     this.#limit(this.#outgoing.answerWithin, 'it did not answer');
                 });
                 if (body === undefined || body instanceof Uint8Array) {
@@ -45135,19 +45150,20 @@ class Exchange {
                 else {
                     this.#watchSending(request);
                     readBeforeWriting(request);
-                    body.pump(request, AbortSignal.any([signal, stop.signal])).then(() => request.end(), (error) => {
-                        if (!stop.signal.aborted)
-                            request.destroy(error);
-                    });
+                    sending = new Sending(body, {
+                        sink: request,
+                        whole: () => request.end(),
+                        broken: error => request.destroy(error)
+                    }, signal);
                 }
             });
         }
         finally {
-            signal.removeEventListener('abort', aborted);
-            stop.abort();
+            callOff();
+            sending?.end();
             this.#over = true;
             clearTimeout(this.#timer);
-            clearTimeout(this.#sending);
+            this.#endWatch();
         }
     }
     /** Whether the other side had closed this kept connection already. */
@@ -45176,13 +45192,13 @@ class Exchange {
     /** A body that waits for the other side, and not for its own source, must get on. */
     #watchSending(request) {
         const { idle } = this.#transport.timings;
-        this.#sending = setTimeout(() => {
-            if (request.writableLength > 0)
+        request.once('socket', socket => {
+            if (this.#over)
+                return;
+            this.#endWatch = whenStuck(socket, request, idle, () => {
                 this.#stalled('it took no more bytes', idle);
-            else
-                this.#sending?.refresh();
-        }, idle);
-        request.on('drain', () => this.#sending?.refresh());
+            });
+        });
     }
     #limit(milliseconds, what) {
         clearTimeout(this.#timer);

@@ -121,7 +121,8 @@ describe('what is missing is asked by offering manifests', () => {
   test('the others are offered while the blobs of the first are still looked at', async () => {
     const slow = {
       on: {kind: 'blob', method: 'HEAD', digest: release.common.digest} as const,
-      do: {effect: 'delay', ms: 400} as const
+      do: {effect: 'delay', ms: 400} as const,
+      times: 'always' as const
     };
     const also = ({target}: World) => {
       const [looked] = looks(target).filter(({path}) => path.endsWith(release.common.digest));

@@ -4,6 +4,7 @@ import type {Writable} from 'node:stream';
 
 import {afterEach, beforeEach, describe, expect, it} from '@jest/globals';
 
+import {discard} from '../../src/registry/body.ts';
 import {type BodyStream, Transport, usualTimings} from '../../src/registry/transport.ts';
 
 /** A registry that says what a test wants, and hears all. */
@@ -44,7 +45,10 @@ class Hearer implements AsyncDisposable {
 
 const created = 'HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n';
 
-describe('a body that streams', () => {
+describe.each([
+  ['the straight way', true],
+  ["by Node's client", false]
+])('a body that streams, %s,', (_way, straight) => {
   let transport: Transport;
   beforeEach(() => {
     transport = new Transport({timings: {...usualTimings, connect: 1000, idle: 300}});
@@ -59,7 +63,7 @@ describe('a body that streams', () => {
     more: {signal?: AbortSignal; fresh?: boolean; answerWithin?: number} = {}
   ) =>
     transport.send({
-      ...{method: 'PUT', url, headers: {}, body, straight: true, answerWithin: 2000},
+      ...{method: 'PUT', url, headers: {}, body, straight, answerWithin: 2000},
       ...{signal: new AbortController().signal, ...more}
     });
 
@@ -91,9 +95,10 @@ describe('a body that streams', () => {
       );
     });
     const url = await server.listen();
-    for (let i = 0; i < 3; i++) expect((await send(url, flow(size))).status).toBe(201);
+    const sent = async (more = {}) => (await discard(await send(url, flow(size), more))).status;
+    for (let i = 0; i < 3; i++) expect(await sent()).toBe(201);
     expect(server.connections).toBe(1);
-    expect((await send(url, flow(size), {fresh: true})).status).toBe(201);
+    expect(await sent({fresh: true})).toBe(201);
     expect(server.connections).toBe(2);
   });
 
@@ -219,6 +224,48 @@ describe('a body that streams', () => {
       expect(server.connections).toBe(i);
       await new Promise(resolve => setTimeout(resolve, 80));
     }
+  });
+
+  it('takes another connection where one was closed whose last answer was read late', async () => {
+    await using server = new Hearer((socket, text) => {
+      if (!text.endsWith('x'.repeat(1000))) return;
+      socket.write('HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nok');
+      setTimeout(() => socket.end(), 60);
+    });
+    const url = await server.listen();
+    for (let i = 1; i <= 3; i++) {
+      const answer = await send(url, flow(1000));
+      await new Promise(resolve => setTimeout(resolve, 20));
+      const text = Buffer.concat((await answer.body.toArray()) as Buffer[]).toString();
+      expect(text).toBe('ok');
+      expect(server.connections).toBe(i);
+      await new Promise(resolve => setTimeout(resolve, 120));
+    }
+  });
+
+  it('is held back until an answer that has come was read, although a reset is behind that', async () => {
+    let write: () => void = () => undefined;
+    await using server = new Hearer(socket => {
+      socket.write('HTTP/1.1 413 No\r\nContent-Length: 0\r\n\r\n', () => {
+        socket.resetAndDestroy();
+        // Before the event loop reads the next time.
+        setImmediate(() => {
+          write();
+        });
+      });
+    });
+    const url = await server.listen();
+    const pump = (sink: Writable, signal: AbortSignal) =>
+      new Promise<void>((_resolve, reject) => {
+        signal.addEventListener('abort', () => {
+          reject(signal.reason as Error);
+        });
+        sink.write('the first piece');
+        write = () => {
+          sink.write('the second');
+        };
+      });
+    for (let i = 0; i < 5; i++) expect((await send(url, {length: 100, pump})).status).toBe(413);
   });
 
   it('is not stuck as long as some of it goes', async () => {

@@ -10589,8 +10589,8 @@ var oci_digest = __nccwpck_require__(8825);
 var blobs = __nccwpck_require__(5079);
 // EXTERNAL MODULE: ./src/registry/error.ts
 var registry_error = __nccwpck_require__(3269);
-// EXTERNAL MODULE: ./src/registry/manifests.ts
-var manifests = __nccwpck_require__(1);
+// EXTERNAL MODULE: ./src/registry/manifests.ts + 1 modules
+var manifests = __nccwpck_require__(7720);
 // EXTERNAL MODULE: ./src/mirror/plan.ts
 var plan = __nccwpck_require__(4236);
 ;// CONCATENATED MODULE: ./src/mirror/verify.ts
@@ -12445,8 +12445,8 @@ __nccwpck_require__.d(__webpack_exports__, {
 var external_node_events_ = __nccwpck_require__(8474);
 // EXTERNAL MODULE: ./src/registry/blobs.ts
 var registry_blobs = __nccwpck_require__(5079);
-// EXTERNAL MODULE: ./src/registry/manifests.ts
-var registry_manifests = __nccwpck_require__(1);
+// EXTERNAL MODULE: ./src/registry/manifests.ts + 1 modules
+var registry_manifests = __nccwpck_require__(7720);
 // EXTERNAL MODULE: ./src/mirror/error.ts
 var mirror_error = __nccwpck_require__(5913);
 // EXTERNAL MODULE: ./src/mirror/plan.ts
@@ -12497,9 +12497,9 @@ const mostVain = 3;
 /**
  * Asks what is missing of images by offering their manifests: one question an image instead of one a
  * blob. First the registry has to prove itself, for each type of manifest: the blobs of one are looked
- * at, it is offered when at least two are missing, and the registry must name just those.
- * One that takes a manifest with holes is offered no second one of that type; from one that has named
- * several, the others are heard while the first is still looked at.
+ * at, it is offered when at least two are missing, and the registry must name just those. One that
+ * takes a manifest with holes is offered no second one of that type; from one that has named several,
+ * the others are heard while the first is still looked at.
  */
 class Offers {
     #target;
@@ -17871,28 +17871,93 @@ const digests = /sha256:[0-9a-f]{64}(?![0-9a-f])|sha512:[0-9a-f]{128}(?![0-9a-f]
 
 /***/ }),
 
-/***/ 1:
+/***/ 7720:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   K9: () => (/* binding */ resolveManifest),
-/* harmony export */   RV: () => (/* binding */ putManifest),
-/* harmony export */   c2: () => (/* binding */ getManifest)
-/* harmony export */ });
-/* unused harmony export headManifest */
-/* harmony import */ var node_zlib__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8522);
-/* harmony import */ var node_zlib__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_zlib__WEBPACK_IMPORTED_MODULE_0__);
-/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(4192);
-/* harmony import */ var _oci_digest_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8825);
-/* harmony import */ var _oci_error_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(1887);
-/* harmony import */ var _oci_manifest_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2060);
-/* harmony import */ var _oci_media_type_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1994);
-/* harmony import */ var _blobs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(5079);
-/* harmony import */ var _body_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(6655);
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(3269);
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  c2: () => (/* binding */ getManifest),
+  RV: () => (/* binding */ putManifest),
+  K9: () => (/* binding */ resolveManifest)
+});
+
+// UNUSED EXPORTS: headManifest
+
+// EXTERNAL MODULE: ./src/oci/digest.ts
+var oci_digest = __nccwpck_require__(8825);
+// EXTERNAL MODULE: ./src/oci/manifest.ts
+var oci_manifest = __nccwpck_require__(2060);
+// EXTERNAL MODULE: ./src/oci/media-type.ts
+var media_type = __nccwpck_require__(1994);
+// EXTERNAL MODULE: ./src/registry/blobs.ts
+var blobs = __nccwpck_require__(5079);
+// EXTERNAL MODULE: ./src/registry/body.ts
+var body = __nccwpck_require__(6655);
+// EXTERNAL MODULE: ./src/registry/error.ts
+var registry_error = __nccwpck_require__(3269);
+// EXTERNAL MODULE: external "node:zlib"
+var external_node_zlib_ = __nccwpck_require__(8522);
+// EXTERNAL MODULE: ./src/oci/clean.ts
+var clean = __nccwpck_require__(4192);
+// EXTERNAL MODULE: ./src/oci/error.ts
+var oci_error = __nccwpck_require__(1887);
+;// CONCATENATED MODULE: ./src/registry/fetched-manifest.ts
 
 
 
+
+
+
+
+/**
+ * Judges the bytes of an answer, which must be those of the digest that was asked for, or else that the
+ * registry named.
+ * @throws RegistryError of the kind corrupt
+ */
+function readManifest(raw, { headers }, reference, place) {
+    const wanted = (0,oci_digest/* isDigest */.Bc)(reference) ? reference : undefined;
+    const fail = (text) => new registry_error/* RegistryError */.gl('corrupt', `${place.host}/${place.repository}@${wanted ?? reference}: ${text}`, {
+        ...place,
+        digest: wanted
+    });
+    const claimed = headers['docker-content-digest'];
+    const expected = wanted ?? ((0,oci_digest/* isDigest */.Bc)(claimed) ? claimed : undefined);
+    const bytes = decode(raw, headers['content-encoding'], expected, fail);
+    const digest = (0,oci_digest/* digestOf */.ol)(bytes, expected === undefined ? 'sha256' : (0,oci_digest/* algorithmOf */.Hy)(expected));
+    if (expected !== undefined && digest !== expected) {
+        throw fail(`the registry sent other bytes: ${digest} instead of ${expected}`);
+    }
+    try {
+        const manifest = (0,oci_manifest/* parseManifest */.Ng)(bytes, headers['content-type']);
+        const mediaType = (0,media_type/* isManifestType */.Q3)(manifest.mediaType)
+            ? manifest.mediaType
+            : ((0,media_type/* baseType */.wV)(headers['content-type']) ?? '');
+        return { descriptor: { mediaType, digest, size: bytes.length }, bytes, manifest };
+    }
+    catch (error) {
+        if (error instanceof oci_error/* OciError */.M)
+            throw fail(error.message);
+        throw error;
+    }
+}
+/** Some proxies compress although nobody asked: then exactly one of both forms is the content. */
+function decode(raw, encoding, expected, fail) {
+    if (encoding === undefined || encoding === 'identity')
+        return raw;
+    if (encoding !== 'gzip')
+        throw fail(`it came with Content-Encoding ${(0,clean/* clean */.uH)(encoding, 40)}, which nobody asked for`);
+    if (expected !== undefined && (0,oci_digest/* digestOf */.ol)(raw, (0,oci_digest/* algorithmOf */.Hy)(expected)) === expected)
+        return raw;
+    try {
+        return (0,external_node_zlib_.gunzipSync)(raw, { maxOutputLength: oci_manifest/* largestManifest */.oU });
+    }
+    catch {
+        throw fail('it came compressed, and cannot be unpacked within the limit');
+    }
+}
+
+;// CONCATENATED MODULE: ./src/registry/manifests.ts
 
 
 
@@ -17910,24 +17975,24 @@ const mostCorrupt = 2;
  * @throws RegistryError; corrupt when the bytes are not those of the digest, or not a manifest
  * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
  */
-async function getManifest(registry, repository, reference, signal, largest = _oci_manifest_js__WEBPACK_IMPORTED_MODULE_2__/* .largestManifest */ .oU) {
+async function getManifest(registry, repository, reference, signal, largest = oci_manifest/* largestManifest */.oU) {
     const question = about(registry, 'GET', repository, reference, signal);
-    const limit = Math.min(largest + packed, _oci_manifest_js__WEBPACK_IMPORTED_MODULE_2__/* .largestManifest */ .oU);
+    const limit = Math.min(largest + packed, oci_manifest/* largestManifest */.oU);
     for (let tries = 0;; tries++) {
         try {
             return await registry.ask(question, async (answer) => {
                 if (answer.status === 404) {
-                    await (0,_body_js__WEBPACK_IMPORTED_MODULE_5__/* .discard */ .vf)(answer);
+                    await (0,body/* discard */.vf)(answer);
                     return undefined;
                 }
                 const place = { host: registry.name, method: 'GET', path: answer.url.pathname, repository };
                 const { idle } = registry.transport.timings;
-                const bytes = await (0,_body_js__WEBPACK_IMPORTED_MODULE_5__/* .readBody */ .x8)(answer.body, limit, idle, place);
-                return read(bytes, answer, reference, place);
+                const bytes = await (0,body/* readBody */.x8)(answer.body, limit, idle, place);
+                return readManifest(bytes, answer, reference, place);
             });
         }
         catch (error) {
-            const corrupt = error instanceof _error_js__WEBPACK_IMPORTED_MODULE_6__/* .RegistryError */ .gl && error.fault === 'corrupt';
+            const corrupt = error instanceof registry_error/* RegistryError */.gl && error.fault === 'corrupt';
             if (!corrupt || tries >= mostCorrupt)
                 throw error;
             registry.log.debug(`${error.message}; asked for again`);
@@ -17941,20 +18006,20 @@ async function headManifest(registry, repository, reference, signal) {
     try {
         const question = {
             ...about(registry, 'HEAD', repository, reference, signal),
-            own: _blobs_js__WEBPACK_IMPORTED_MODULE_4__/* .headPatience */ ._i
+            own: blobs/* headPatience */._i
         };
-        const { status, headers } = await registry.ask(question, _body_js__WEBPACK_IMPORTED_MODULE_5__/* .discard */ .vf);
+        const { status, headers } = await registry.ask(question, body/* discard */.vf);
         if (status === 404)
             return 'absent';
         const digest = headers['docker-content-digest'];
-        return (0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_1__/* .isDigest */ .Bc)(digest) ? { digest } : {};
+        return (0,oci_digest/* isDigest */.Bc)(digest) ? { digest } : {};
     }
     catch (error) {
         // Something may be against HEAD alone: GET tells.
-        const failed = error instanceof _error_js__WEBPACK_IMPORTED_MODULE_6__/* .RegistryError */ .gl && error.fault === 'server';
+        const failed = error instanceof registry_error/* RegistryError */.gl && error.fault === 'server';
         if (failed)
             registry.learned.headFails = true;
-        if (failed || (0,_error_js__WEBPACK_IMPORTED_MODULE_6__/* .isRefusal */ .vu)(error))
+        if (failed || (0,registry_error/* isRefusal */.vu)(error))
             return 'unknown';
         throw error;
     }
@@ -17979,7 +18044,7 @@ async function resolveManifest(registry, repository, reference, signal, put = fa
             return found;
         }
         // Only a tag is worth the question.
-        if ((0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_1__/* .isDigest */ .Bc)(reference) && (await learned.headTells) !== false)
+        if ((0,oci_digest/* isDigest */.Bc)(reference) && (await learned.headTells) !== false)
             return undefined;
         // Some registries answer HEAD with 404 where GET finds it. The first one tells for all.
         learned.headTells ??= byGet(registry, repository, reference, signal)
@@ -17998,7 +18063,7 @@ async function byGet(registry, repository, reference, signal) {
         return (await getManifest(registry, repository, reference, signal))?.descriptor.digest;
     }
     catch (error) {
-        if ((0,_error_js__WEBPACK_IMPORTED_MODULE_6__/* .isRefusal */ .vu)(error))
+        if ((0,registry_error/* isRefusal */.vu)(error))
             return undefined;
         throw error;
     }
@@ -18025,10 +18090,10 @@ async function putManifest(registry, repository, reference, { bytes, descriptor 
             tries,
             digest,
             signal
-        }, _body_js__WEBPACK_IMPORTED_MODULE_5__/* .discard */ .vf);
+        }, body/* discard */.vf);
     }
     catch (error) {
-        if (!(error instanceof _error_js__WEBPACK_IMPORTED_MODULE_6__/* .RegistryError */ .gl) || !mayStandAlready(error))
+        if (!(error instanceof registry_error/* RegistryError */.gl) || !mayStandAlready(error))
             throw error;
         const there = await resolveManifest(registry, repository, reference, signal, true);
         if (there !== digest)
@@ -18036,10 +18101,10 @@ async function putManifest(registry, repository, reference, { bytes, descriptor 
         return { subjectTaken: false };
     }
     const echoed = answer.headers['docker-content-digest'];
-    if ((0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_1__/* .contradicts */ .V4)(echoed, digest)) {
+    if ((0,oci_digest/* contradicts */.V4)(echoed, digest)) {
         const stored = await getManifest(registry, repository, reference, signal);
         if (stored?.descriptor.digest !== digest) {
-            throw new _error_js__WEBPACK_IMPORTED_MODULE_6__/* .RegistryError */ .gl('corrupt', `${registry.name} took ${digest} and says that it stored ${echoed}`, {
+            throw new registry_error/* RegistryError */.gl('corrupt', `${registry.name} took ${digest} and says that it stored ${echoed}`, {
                 host: registry.name,
                 repository,
                 digest
@@ -18061,52 +18126,11 @@ function about(registry, method, repository, reference, signal) {
         path: `/v2/${repository}/manifests/${reference}`,
         needs: [{ repository, actions: registry.actions }],
         expect: [200, 404],
-        headers: { Accept: _oci_media_type_js__WEBPACK_IMPORTED_MODULE_3__/* .manifestTypes */ .Fm.join(', ') },
-        ...((0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_1__/* .isDigest */ .Bc)(reference) && { digest: reference }),
+        headers: { Accept: media_type/* manifestTypes */.Fm.join(', ') },
+        ...((0,oci_digest/* isDigest */.Bc)(reference) && { digest: reference }),
         straight: true,
         signal
     };
-}
-function read(raw, { headers }, reference, place) {
-    const wanted = (0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_1__/* .isDigest */ .Bc)(reference) ? reference : undefined;
-    const fail = (text) => new _error_js__WEBPACK_IMPORTED_MODULE_6__/* .RegistryError */ .gl('corrupt', `${place.host}/${place.repository}@${wanted ?? reference}: ${text}`, {
-        ...place,
-        digest: wanted
-    });
-    const claimed = headers['docker-content-digest'];
-    const expected = wanted ?? ((0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_1__/* .isDigest */ .Bc)(claimed) ? claimed : undefined);
-    const bytes = decode(raw, headers['content-encoding'], expected, fail);
-    const digest = (0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_1__/* .digestOf */ .ol)(bytes, expected === undefined ? 'sha256' : (0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_1__/* .algorithmOf */ .Hy)(expected));
-    if (expected !== undefined && digest !== expected) {
-        throw fail(`the registry sent other bytes: ${digest} instead of ${expected}`);
-    }
-    try {
-        const manifest = (0,_oci_manifest_js__WEBPACK_IMPORTED_MODULE_2__/* .parseManifest */ .Ng)(bytes, headers['content-type']);
-        const mediaType = (0,_oci_media_type_js__WEBPACK_IMPORTED_MODULE_3__/* .isManifestType */ .Q3)(manifest.mediaType)
-            ? manifest.mediaType
-            : ((0,_oci_media_type_js__WEBPACK_IMPORTED_MODULE_3__/* .baseType */ .wV)(headers['content-type']) ?? '');
-        return { descriptor: { mediaType, digest, size: bytes.length }, bytes, manifest };
-    }
-    catch (error) {
-        if (error instanceof _oci_error_js__WEBPACK_IMPORTED_MODULE_7__/* .OciError */ .M)
-            throw fail(error.message);
-        throw error;
-    }
-}
-/** Some proxies compress although nobody asked: then exactly one of both forms is the content. */
-function decode(raw, encoding, expected, fail) {
-    if (encoding === undefined || encoding === 'identity')
-        return raw;
-    if (encoding !== 'gzip')
-        throw fail(`it came with Content-Encoding ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_8__/* .clean */ .uH)(encoding, 40)}, which nobody asked for`);
-    if (expected !== undefined && (0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_1__/* .digestOf */ .ol)(raw, (0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_1__/* .algorithmOf */ .Hy)(expected)) === expected)
-        return raw;
-    try {
-        return (0,node_zlib__WEBPACK_IMPORTED_MODULE_0__.gunzipSync)(raw, { maxOutputLength: _oci_manifest_js__WEBPACK_IMPORTED_MODULE_2__/* .largestManifest */ .oU });
-    }
-    catch {
-        throw fail('it came compressed, and cannot be unpacked within the limit');
-    }
 }
 
 
@@ -18506,7 +18530,7 @@ function judgeLiteral(url, judge) {
 /* harmony import */ var _oci_media_type_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1994);
 /* harmony import */ var _body_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(6655);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(3269);
-/* harmony import */ var _manifests_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(1);
+/* harmony import */ var _manifests_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(7720);
 
 
 
@@ -18631,7 +18655,7 @@ function entryOf({ descriptor, bytes }) {
 /* harmony export */ });
 /* harmony import */ var _body_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6655);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3269);
-/* harmony import */ var _manifests_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1);
+/* harmony import */ var _manifests_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(7720);
 /* harmony import */ var _pages_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(4247);
 
 
@@ -22624,6 +22648,8 @@ async function ping(registry, needs, signal) {
 var external_node_http_ = __nccwpck_require__(7067);
 // EXTERNAL MODULE: external "node:https"
 var external_node_https_ = __nccwpck_require__(4708);
+// EXTERNAL MODULE: ./src/on-abort.ts
+var on_abort = __nccwpck_require__(3589);
 // EXTERNAL MODULE: external "node:events"
 var external_node_events_ = __nccwpck_require__(8474);
 // EXTERNAL MODULE: external "node:fs"
@@ -23084,39 +23110,28 @@ function readBeforeWriting(stream) {
     };
 }
 
-// EXTERNAL MODULE: ./src/on-abort.ts
-var on_abort = __nccwpck_require__(3589);
 ;// CONCATENATED MODULE: ./src/registry/sending.ts
 
 /** Why a body is not sent to its end. */
 const answered = new Error('the answer came first');
-/** A body that streams, on its way to a connection. */
+/** A body that streams, on its way. */
 class Sending {
     #stop = new AbortController();
     #callOff;
     #whole = false;
-    /**
-     * Begins. What goes wrong with the body breaks the connection, whose exchange tells of it.
-     * @param end called when the other side has taken all of it
-     */
-    constructor(stream, line, signal, end) {
+    /** Begins. */
+    constructor(stream, { sink, whole, broken }, signal) {
         this.#callOff = (0,on_abort/* onAbort */.u)(signal, () => {
             this.#stop.abort(signal.reason);
         });
-        stream.pump(line.sink, this.#stop.signal).then(() => {
+        stream.pump(sink, this.#stop.signal).then(() => {
             if (this.#stop.signal.aborted)
                 return;
             this.#whole = true;
-            // Called when everything before it is on its way.
-            line.sink.write('', error => {
-                if (error)
-                    return;
-                line.sent();
-                end();
-            });
+            whole();
         }, (error) => {
             if (!this.#stop.signal.aborted)
-                line.destroy(error);
+                broken(error);
         });
     }
     /** The rest, if there is any, is not wanted. */
@@ -23125,6 +23140,22 @@ class Sending {
         if (!this.#whole)
             this.#stop.abort(answered);
     }
+}
+/**
+ * Calls back when nothing has moved on a connection for so many milliseconds although bytes wait for it:
+ * a body that waits for its own source is not the other side's fault. The socket's own clock sees each
+ * byte leave; its writes end only with their last one.
+ * @returns a function that calls it off
+ */
+function whenStuck(socket, waiting, milliseconds, stuck) {
+    const look = () => {
+        if (waiting.writableLength > 0)
+            stuck();
+    };
+    socket.on('timeout', look).setTimeout(milliseconds);
+    return () => {
+        socket.off('timeout', look).setTimeout(0);
+    };
 }
 
 ;// CONCATENATED MODULE: ./src/registry/head.ts
@@ -23585,8 +23616,7 @@ class Line {
             if (body instanceof Uint8Array)
                 this.#socket.write(body);
             this.#socket.uncork();
-            // The answer before may have ended while its taker was not ready for more.
-            this.#socket.ref().resume();
+            this.#socket.ref();
         }
         return exchange.head;
     }
@@ -23594,25 +23624,16 @@ class Line {
     get sink() {
         return this.#socket;
     }
-    /**
-     * Calls back when nothing has moved for so many milliseconds although bytes wait to be sent. The
-     * socket's own clock sees each of them leave; its writes end only with the last one.
-     * @returns a function that calls it off
-     */
-    whenStuck(milliseconds, stuck) {
-        const look = () => {
-            if (this.#socket.writableLength > 0)
-                stuck();
-        };
-        this.#socket.on('timeout', look).setTimeout(milliseconds);
-        return () => {
-            this.#socket.off('timeout', look).setTimeout(0);
-        };
-    }
-    /** The body has been written. */
-    sent() {
-        this.#endSending();
-        this.#exchange?.sent();
+    /** The body has been written to its end. @param taken called when all of it is on its way */
+    sent(taken) {
+        // Called when everything before it is.
+        this.#socket.write('', error => {
+            if (error)
+                return;
+            this.#endSending();
+            this.#exchange?.sent();
+            taken();
+        });
     }
     /** The body may flow again. */
     resume() {
@@ -23670,8 +23691,8 @@ class Line {
  * The straight way for many bytes and many questions: requests over sockets whose bytes land in
  * buffers that are used again and again. Node's own HTTP client copies each piece of a body into
  * memory of its own, and does much for each request; with gigabytes and hundreds of questions that
- * costs a third of the processor time and half of the memory of the whole mirror. Only answers with
- * a known length are read this way; whatever is more complicated is left to Node.
+ * more than doubles the processor time of the whole mirror and adds three quarters to its memory. Only
+ * answers with a known length are read this way; whatever is more complicated is left to Node.
  */
 /** One buffer, in bytes: large enough that a call costs nothing beside it, small enough to stay in the cache. */
 const bufferSize = 128 * 1024;
@@ -23757,7 +23778,7 @@ class Wires {
 
 
 
-/** How many kept connections in a row may turn out to be closed before it counts. */
+/** How many kept connections in a row may turn out to be closed by the other side before it counts. */
 const stale = 8;
 /** The straight way of `wire.ts`, under the transport's limits and with its names and trust. */
 class StraightWay {
@@ -23850,15 +23871,23 @@ class StraightWay {
             endWatch();
             limit(answerWithin, 'it did not answer');
         };
-        const sending = stream && new Sending(stream, line, signal, expect);
+        const sending = stream &&
+            new Sending(stream, {
+                sink: line.sink,
+                whole: () => {
+                    line.sent(expect);
+                },
+                broken: error => {
+                    line.destroy(error);
+                }
+            }, signal);
         const next = () => {
             if (sending === undefined)
                 expect();
             else {
                 clearTimeout(timer);
-                // A body that waits for its own source is not the other side's fault.
                 if (!over)
-                    endWatch = line.whenStuck(idle, () => {
+                    endWatch = whenStuck(line.sink, line.sink, idle, () => {
                         stalled(idle, 'it took no more bytes');
                     });
             }
@@ -23926,6 +23955,8 @@ function answerOf({ status, headers, body }, url) {
 
 
 
+
+
 /** Generous to slow registries, short enough that nothing hangs; a commit of 9 GiB was seen to take 90 s. */
 const usualTimings = {
     connect: 15_000,
@@ -23933,8 +23964,6 @@ const usualTimings = {
     commit: 300_000,
     idle: 60_000
 };
-/** How many kept connections in a row may turn out to be closed by the other side before it counts. */
-const transport_stale = 8;
 /**
  * HTTP/1.1 for all registries of a run: kept connections, time limits, proxies and private CAs.
  * It knows nothing of registries: one request, one answer, whatever its status.
@@ -23978,7 +24007,7 @@ class Transport {
                 // The other side closed a kept connection before it saw the request: not a failure of the
                 // registry, so a fresh one is taken. A body that streams cannot be sent twice from here.
                 const replayable = outgoing.body === undefined || outgoing.body instanceof Uint8Array;
-                if (attempt.stale(error) && replayable && i < transport_stale)
+                if (attempt.stale(error) && replayable && i < stale)
                     continue;
                 throw explain(error, outgoing, this.names);
             }
@@ -24001,7 +24030,7 @@ class Exchange {
     #transport;
     #request;
     #timer;
-    #sending;
+    #endWatch = () => undefined;
     #reject = () => undefined;
     #over = false;
     constructor(outgoing, transport) {
@@ -24025,11 +24054,10 @@ class Exchange {
             signal
         });
         this.#request = request;
-        const aborted = () => {
+        const callOff = (0,on_abort/* onAbort */.u)(signal, () => {
             this.#reject(signal.reason);
-        };
-        signal.addEventListener('abort', aborted);
-        const stop = new AbortController();
+        });
+        let sending;
         try {
             return await new Promise((resolve, reject) => {
                 // While a proxy is waited for there is no connection that could be destroyed and tell of it.
@@ -24057,7 +24085,7 @@ class Exchange {
                 });
                 this.#limitConnect(request);
                 request.on('finish', () => {
-                    clearTimeout(this.#sending);
+                    this.#endWatch();
                     this.#limit(this.#outgoing.answerWithin, 'it did not answer');
                 });
                 if (body === undefined || body instanceof Uint8Array) {
@@ -24066,19 +24094,20 @@ class Exchange {
                 else {
                     this.#watchSending(request);
                     readBeforeWriting(request);
-                    body.pump(request, AbortSignal.any([signal, stop.signal])).then(() => request.end(), (error) => {
-                        if (!stop.signal.aborted)
-                            request.destroy(error);
-                    });
+                    sending = new Sending(body, {
+                        sink: request,
+                        whole: () => request.end(),
+                        broken: error => request.destroy(error)
+                    }, signal);
                 }
             });
         }
         finally {
-            signal.removeEventListener('abort', aborted);
-            stop.abort();
+            callOff();
+            sending?.end();
             this.#over = true;
             clearTimeout(this.#timer);
-            clearTimeout(this.#sending);
+            this.#endWatch();
         }
     }
     /** Whether the other side had closed this kept connection already. */
@@ -24107,13 +24136,13 @@ class Exchange {
     /** A body that waits for the other side, and not for its own source, must get on. */
     #watchSending(request) {
         const { idle } = this.#transport.timings;
-        this.#sending = setTimeout(() => {
-            if (request.writableLength > 0)
+        request.once('socket', socket => {
+            if (this.#over)
+                return;
+            this.#endWatch = whenStuck(socket, request, idle, () => {
                 this.#stalled('it took no more bytes', idle);
-            else
-                this.#sending?.refresh();
-        }, idle);
-        request.on('drain', () => this.#sending?.refresh());
+            });
+        });
     }
     #limit(milliseconds, what) {
         clearTimeout(this.#timer);
@@ -24278,8 +24307,8 @@ var error = __nccwpck_require__(5913);
 var reference = __nccwpck_require__(2148);
 // EXTERNAL MODULE: ./src/registry/catalog.ts
 var catalog = __nccwpck_require__(9752);
-// EXTERNAL MODULE: ./src/registry/manifests.ts
-var manifests = __nccwpck_require__(1);
+// EXTERNAL MODULE: ./src/registry/manifests.ts + 1 modules
+var manifests = __nccwpck_require__(7720);
 // EXTERNAL MODULE: ./src/release/catalog.ts + 1 modules
 var release_catalog = __nccwpck_require__(1799);
 // EXTERNAL MODULE: ./src/release/channel.ts
@@ -24585,8 +24614,8 @@ var descriptor = __nccwpck_require__(7592);
 var oci_platform = __nccwpck_require__(1890);
 // EXTERNAL MODULE: ./src/registry/error.ts
 var registry_error = __nccwpck_require__(3269);
-// EXTERNAL MODULE: ./src/registry/manifests.ts
-var manifests = __nccwpck_require__(1);
+// EXTERNAL MODULE: ./src/registry/manifests.ts + 1 modules
+var manifests = __nccwpck_require__(7720);
 // EXTERNAL MODULE: ./src/registry/referrers.ts
 var registry_referrers = __nccwpck_require__(9191);
 ;// CONCATENATED MODULE: ./src/mirror/graph.ts

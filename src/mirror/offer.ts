@@ -33,10 +33,7 @@ export async function offer(
  * Whether what a registry named as missing holds one of each kind that such a manifest has below it: one
  * that looks at layers only must not be believed about configs.
  */
-export function namesEachKind(
-  {manifest}: Pick<Node, 'manifest'>,
-  said: ReadonlySet<Digest>
-): boolean {
+export function namesEachKind({manifest}: Node, said: ReadonlySet<Digest>): boolean {
   if (manifest.kind !== 'image') return true;
   const layers = manifest.layers.filter(layer => !isForeign(layer));
   return (
@@ -70,9 +67,9 @@ interface Trial {
 /**
  * Asks what is missing of images by offering their manifests: one question an image instead of one a
  * blob. First the registry has to prove itself, for each type of manifest: the blobs of one are looked
- * at, it is offered when at least two are missing, and the registry must name just those.
- * One that takes a manifest with holes is offered no second one of that type; from one that has named
- * several, the others are heard while the first is still looked at.
+ * at, it is offered when at least two are missing, and the registry must name just those. One that
+ * takes a manifest with holes is offered no second one of that type; from one that has named several,
+ * the others are heard while the first is still looked at.
  */
 export class Offers {
   readonly #target: Registry;

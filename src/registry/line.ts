@@ -1,6 +1,5 @@
 import type {IncomingMessage} from 'node:http';
 import {connect as connectPlain, type LookupFunction, type Socket} from 'node:net';
-import type {Writable} from 'node:stream';
 import {connect as connectSecure, type SecureContext} from 'node:tls';
 
 import {hostOf} from './address.ts';
@@ -14,6 +13,7 @@ import {Closed, type WireAnswer, WireExchange} from './wire-exchange.ts';
  * wait for the event loop where the other side takes them as they come.
  */
 const mostWaiting = 384 * 1024;
+
 /** What a connection is made with. */
 export interface WireTarget {
   readonly url: URL;
@@ -138,36 +138,25 @@ export class Line implements Carrier {
       this.#socket.write(head, 'latin1');
       if (body instanceof Uint8Array) this.#socket.write(body);
       this.#socket.uncork();
-      // The answer before may have ended while its taker was not ready for more.
-      this.#socket.ref().resume();
+      this.#socket.ref();
     }
     return exchange.head;
   }
 
   /** Where a body is written to. */
-  get sink(): Writable {
+  get sink(): Socket {
     return this.#socket;
   }
 
-  /**
-   * Calls back when nothing has moved for so many milliseconds although bytes wait to be sent. The
-   * socket's own clock sees each of them leave; its writes end only with the last one.
-   * @returns a function that calls it off
-   */
-  whenStuck(milliseconds: number, stuck: () => void): () => void {
-    const look = () => {
-      if (this.#socket.writableLength > 0) stuck();
-    };
-    this.#socket.on('timeout', look).setTimeout(milliseconds);
-    return () => {
-      this.#socket.off('timeout', look).setTimeout(0);
-    };
-  }
-
-  /** The body has been written. */
-  sent(): void {
-    this.#endSending();
-    this.#exchange?.sent();
+  /** The body has been written to its end. @param taken called when all of it is on its way */
+  sent(taken: () => void): void {
+    // Called when everything before it is.
+    this.#socket.write('', error => {
+      if (error) return;
+      this.#endSending();
+      this.#exchange?.sent();
+      taken();
+    });
   }
 
   /** The body may flow again. */

@@ -12,7 +12,7 @@ export interface Question {
   readonly expect: readonly number[];
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | BodyStream;
-  /** One of many questions, or one for many bytes; its answer's length is known beforehand. */
+  /** One of many questions, or one with many bytes either way; its answer says its length as a rule. */
   readonly straight?: boolean;
   /** Not on a kept connection: one has just broken under this body. */
   readonly fresh?: boolean;

@@ -6,7 +6,8 @@ import {baseType, mediaTypes} from '../oci/media-type.ts';
 import {readBody} from './body.ts';
 import {discard} from './body.ts';
 import {RegistryError} from './error.ts';
-import {type FetchedManifest, getManifest, putManifest} from './manifests.ts';
+import type {FetchedManifest} from './fetched-manifest.ts';
+import {getManifest, putManifest} from './manifests.ts';
 import type {Registry} from './registry.ts';
 
 /** The most bytes of a list of referrers: what an index may have. */

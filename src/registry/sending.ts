@@ -1,37 +1,40 @@
+import type {Socket} from 'node:net';
+import type {Writable} from 'node:stream';
+
 import {onAbort} from '../on-abort.ts';
-import type {Line} from './line.ts';
 import type {BodyStream} from './transport.ts';
 
 /** Why a body is not sent to its end. */
 const answered = new Error('the answer came first');
 
-/** A body that streams, on its way to a connection. */
+/** Where a body goes. */
+export interface Destination {
+  readonly sink: Writable;
+  /** It has been written to its end. */
+  readonly whole: () => void;
+  /** It cannot go on: the exchange is to tell of it. */
+  readonly broken: (error: Error) => void;
+}
+
+/** A body that streams, on its way. */
 export class Sending {
   readonly #stop = new AbortController();
   readonly #callOff: () => void;
   #whole = false;
 
-  /**
-   * Begins. What goes wrong with the body breaks the connection, whose exchange tells of it.
-   * @param end called when the other side has taken all of it
-   */
-  constructor(stream: BodyStream, line: Line, signal: AbortSignal, end: () => void) {
+  /** Begins. */
+  constructor(stream: BodyStream, {sink, whole, broken}: Destination, signal: AbortSignal) {
     this.#callOff = onAbort(signal, () => {
       this.#stop.abort(signal.reason);
     });
-    stream.pump(line.sink, this.#stop.signal).then(
+    stream.pump(sink, this.#stop.signal).then(
       () => {
         if (this.#stop.signal.aborted) return;
         this.#whole = true;
-        // Called when everything before it is on its way.
-        line.sink.write('', error => {
-          if (error) return;
-          line.sent();
-          end();
-        });
+        whole();
       },
       (error: unknown) => {
-        if (!this.#stop.signal.aborted) line.destroy(error as Error);
+        if (!this.#stop.signal.aborted) broken(error as Error);
       }
     );
   }
@@ -41,4 +44,25 @@ export class Sending {
     this.#callOff();
     if (!this.#whole) this.#stop.abort(answered);
   }
+}
+
+/**
+ * Calls back when nothing has moved on a connection for so many milliseconds although bytes wait for it:
+ * a body that waits for its own source is not the other side's fault. The socket's own clock sees each
+ * byte leave; its writes end only with their last one.
+ * @returns a function that calls it off
+ */
+export function whenStuck(
+  socket: Socket,
+  waiting: Pick<Writable, 'writableLength'>,
+  milliseconds: number,
+  stuck: () => void
+): () => void {
+  const look = () => {
+    if (waiting.writableLength > 0) stuck();
+  };
+  socket.on('timeout', look).setTimeout(milliseconds);
+  return () => {
+    socket.off('timeout', look).setTimeout(0);
+  };
 }

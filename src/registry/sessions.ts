@@ -20,6 +20,7 @@ export interface Session {
 
 /** How long the answer to an upload's opening is waited for after it was given up, in milliseconds. */
 const lastAnswer = 2000;
+
 /**
  * Asks the registry to take a blob over from another of its repositories, which moves no byte.
  * @returns `mounted`, or the upload that the registry opened instead; undefined where it did neither

@@ -7,13 +7,13 @@ import type {WireMethod} from './head.ts';
 import type {Line, WireTarget} from './line.ts';
 import type {Judge, Names} from './names.ts';
 import {piecesOf} from './pieces.ts';
-import {Sending} from './sending.ts';
+import {Sending, whenStuck} from './sending.ts';
 import type {Answer, BodyStream, Outgoing, Timings} from './transport.ts';
 import {Wires} from './wire.ts';
 import type {WireAnswer} from './wire-exchange.ts';
 
-/** How many kept connections in a row may turn out to be closed before it counts. */
-const stale = 8;
+/** How many kept connections in a row may turn out to be closed by the other side before it counts. */
+export const stale = 8;
 
 /** The straight way of `wire.ts`, under the transport's limits and with its names and trust. */
 export class StraightWay {
@@ -112,14 +112,27 @@ export class StraightWay {
       endWatch();
       limit(answerWithin, 'it did not answer');
     };
-    const sending = stream && new Sending(stream, line, signal, expect);
+    const sending =
+      stream &&
+      new Sending(
+        stream,
+        {
+          sink: line.sink,
+          whole: () => {
+            line.sent(expect);
+          },
+          broken: error => {
+            line.destroy(error);
+          }
+        },
+        signal
+      );
     const next = () => {
       if (sending === undefined) expect();
       else {
         clearTimeout(timer);
-        // A body that waits for its own source is not the other side's fault.
         if (!over)
-          endWatch = line.whenStuck(idle, () => {
+          endWatch = whenStuck(line.sink, line.sink, idle, () => {
             stalled(idle, 'it took no more bytes');
           });
       }

@@ -2,6 +2,7 @@ import {type Agent, type ClientRequest, type IncomingHttpHeaders, request as htt
 import {request as https} from 'node:https';
 import type {Readable, Writable} from 'node:stream';
 
+import {onAbort} from '../on-abort.ts';
 import {Agents, type AgentsOptions} from './agents.ts';
 import {type Clock, systemClock} from './clock.ts';
 import {RegistryError} from './error.ts';
@@ -9,7 +10,8 @@ import {explain, proxyRefusal} from './explain.ts';
 import {type Judge, Names, type Resolve} from './names.ts';
 import {type Pieces, piecesOf} from './pieces.ts';
 import {readBeforeWriting} from './read-first.ts';
-import {StraightWay} from './straight.ts';
+import {Sending, whenStuck} from './sending.ts';
+import {stale, StraightWay} from './straight.ts';
 
 /** How long each part of an exchange may take, in milliseconds. */
 export interface Timings {
@@ -47,7 +49,7 @@ export interface Outgoing {
   readonly body?: Uint8Array | BodyStream;
   /** How long the answer's head may take, in milliseconds. */
   readonly answerWithin: number;
-  /** Whether the straight way is worth it: many bytes to come, or one of many questions. */
+  /** Whether the straight way is worth it: many bytes either way, or one of many questions. */
   readonly straight?: boolean;
   /** Not on a kept connection, which may have been closed unnoticed: the body cannot be sent again. */
   readonly fresh?: boolean;
@@ -73,9 +75,6 @@ export interface TransportOptions extends AgentsOptions {
   readonly clock?: Clock;
   readonly resolve?: Resolve;
 }
-
-/** How many kept connections in a row may turn out to be closed by the other side before it counts. */
-const stale = 8;
 
 /**
  * HTTP/1.1 for all registries of a run: kept connections, time limits, proxies and private CAs.
@@ -144,7 +143,7 @@ class Exchange {
   readonly #transport: Transport;
   #request: ClientRequest | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #sending: NodeJS.Timeout | undefined;
+  #endWatch: () => void = () => undefined;
   #reject: (error: unknown) => void = () => undefined;
   #over = false;
 
@@ -169,11 +168,10 @@ class Exchange {
       signal
     });
     this.#request = request;
-    const aborted = () => {
+    const callOff = onAbort(signal, () => {
       this.#reject(signal.reason);
-    };
-    signal.addEventListener('abort', aborted);
-    const stop = new AbortController();
+    });
+    let sending: Sending | undefined;
     try {
       return await new Promise<Answer>((resolve, reject) => {
         // While a proxy is waited for there is no connection that could be destroyed and tell of it.
@@ -200,7 +198,7 @@ class Exchange {
         });
         this.#limitConnect(request);
         request.on('finish', () => {
-          clearTimeout(this.#sending);
+          this.#endWatch();
           this.#limit(this.#outgoing.answerWithin, 'it did not answer');
         });
         if (body === undefined || body instanceof Uint8Array) {
@@ -208,20 +206,23 @@ class Exchange {
         } else {
           this.#watchSending(request);
           readBeforeWriting(request);
-          body.pump(request, AbortSignal.any([signal, stop.signal])).then(
-            () => request.end(),
-            (error: unknown) => {
-              if (!stop.signal.aborted) request.destroy(error as Error);
-            }
+          sending = new Sending(
+            body,
+            {
+              sink: request,
+              whole: () => request.end(),
+              broken: error => request.destroy(error)
+            },
+            signal
           );
         }
       });
     } finally {
-      signal.removeEventListener('abort', aborted);
-      stop.abort();
+      callOff();
+      sending?.end();
       this.#over = true;
       clearTimeout(this.#timer);
-      clearTimeout(this.#sending);
+      this.#endWatch();
     }
   }
 
@@ -252,11 +253,12 @@ class Exchange {
   /** A body that waits for the other side, and not for its own source, must get on. */
   #watchSending(request: ClientRequest): void {
     const {idle} = this.#transport.timings;
-    this.#sending = setTimeout(() => {
-      if (request.writableLength > 0) this.#stalled('it took no more bytes', idle);
-      else this.#sending?.refresh();
-    }, idle);
-    request.on('drain', () => this.#sending?.refresh());
+    request.once('socket', socket => {
+      if (this.#over) return;
+      this.#endWatch = whenStuck(socket, request, idle, () => {
+        this.#stalled('it took no more bytes', idle);
+      });
+    });
   }
 
   #limit(milliseconds: number, what: string): void {

@@ -8,8 +8,8 @@ import type {WireAnswer} from './wire-exchange.ts';
  * The straight way for many bytes and many questions: requests over sockets whose bytes land in
  * buffers that are used again and again. Node's own HTTP client copies each piece of a body into
  * memory of its own, and does much for each request; with gigabytes and hundreds of questions that
- * costs a third of the processor time and half of the memory of the whole mirror. Only answers with
- * a known length are read this way; whatever is more complicated is left to Node.
+ * more than doubles the processor time of the whole mirror and adds three quarters to its memory. Only
+ * answers with a known length are read this way; whatever is more complicated is left to Node.
  */
 
 /** One buffer, in bytes: large enough that a call costs nothing beside it, small enough to stay in the cache. */

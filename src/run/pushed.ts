@@ -7,7 +7,8 @@ import {isForeign} from '../oci/descriptor.ts';
 import {formatPlatform} from '../oci/platform.ts';
 import {hasBlob} from '../registry/blobs.ts';
 import {RegistryError} from '../registry/error.ts';
-import {type FetchedManifest, resolveManifest} from '../registry/manifests.ts';
+import type {FetchedManifest} from '../registry/fetched-manifest.ts';
+import {resolveManifest} from '../registry/manifests.ts';
 
 /** The digest of an image's config: what it names is the same content, however its layers are packed. */
 export function contentOf({manifest}: FetchedManifest): string | undefined {

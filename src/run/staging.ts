@@ -1,6 +1,7 @@
 import type {MirrorOptions} from '../mirror/mirror.ts';
 import {ownTime} from '../mirror/own-time.ts';
-import {type FetchedManifest, putManifest, resolveManifest} from '../registry/manifests.ts';
+import type {FetchedManifest} from '../registry/fetched-manifest.ts';
+import {putManifest, resolveManifest} from '../registry/manifests.ts';
 import {removeTag} from '../registry/tags.ts';
 
 /** What stands at the target under a staging tag, or may: a push that was cut off tells nothing. */

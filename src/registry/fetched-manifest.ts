@@ -1,0 +1,75 @@
+import {gunzipSync} from 'node:zlib';
+
+import {clean} from '../oci/clean.ts';
+import type {Descriptor} from '../oci/descriptor.ts';
+import {algorithmOf, type Digest, digestOf, isDigest} from '../oci/digest.ts';
+import {OciError} from '../oci/error.ts';
+import {largestManifest, type Manifest, parseManifest} from '../oci/manifest.ts';
+import {baseType, isManifestType} from '../oci/media-type.ts';
+import {RegistryError} from './error.ts';
+import type {Answer} from './transport.ts';
+
+/** A manifest as it came: its bytes untouched, its digest computed from them. */
+export interface FetchedManifest {
+  readonly descriptor: Descriptor;
+  readonly bytes: Buffer;
+  readonly manifest: Manifest;
+}
+
+/**
+ * Judges the bytes of an answer, which must be those of the digest that was asked for, or else that the
+ * registry named.
+ * @throws RegistryError of the kind corrupt
+ */
+export function readManifest(
+  raw: Buffer,
+  {headers}: Answer,
+  reference: string,
+  place: {host: string; repository: string}
+): FetchedManifest {
+  const wanted = isDigest(reference) ? reference : undefined;
+  const fail = (text: string) =>
+    new RegistryError(
+      'corrupt',
+      `${place.host}/${place.repository}@${wanted ?? reference}: ${text}`,
+      {
+        ...place,
+        digest: wanted
+      }
+    );
+  const claimed = headers['docker-content-digest'];
+  const expected = wanted ?? (isDigest(claimed) ? claimed : undefined);
+  const bytes = decode(raw, headers['content-encoding'], expected, fail);
+  const digest = digestOf(bytes, expected === undefined ? 'sha256' : algorithmOf(expected));
+  if (expected !== undefined && digest !== expected) {
+    throw fail(`the registry sent other bytes: ${digest} instead of ${expected}`);
+  }
+  try {
+    const manifest = parseManifest(bytes, headers['content-type']);
+    const mediaType = isManifestType(manifest.mediaType)
+      ? manifest.mediaType
+      : (baseType(headers['content-type']) ?? '');
+    return {descriptor: {mediaType, digest, size: bytes.length}, bytes, manifest};
+  } catch (error) {
+    if (error instanceof OciError) throw fail(error.message);
+    throw error;
+  }
+}
+
+/** Some proxies compress although nobody asked: then exactly one of both forms is the content. */
+function decode(
+  raw: Buffer,
+  encoding: string | undefined,
+  expected: Digest | undefined,
+  fail: (text: string) => RegistryError
+): Buffer {
+  if (encoding === undefined || encoding === 'identity') return raw;
+  if (encoding !== 'gzip')
+    throw fail(`it came with Content-Encoding ${clean(encoding, 40)}, which nobody asked for`);
+  if (expected !== undefined && digestOf(raw, algorithmOf(expected)) === expected) return raw;
+  try {
+    return gunzipSync(raw, {maxOutputLength: largestManifest});
+  } catch {
+    throw fail('it came compressed, and cannot be unpacked within the limit');
+  }
+}
