@@ -36089,7 +36089,7 @@ async function undoKeptLogin(state, options) {
         else if (text !== now)
             await replace(file, text);
     }
-    await (0,_private_config_js__WEBPACK_IMPORTED_MODULE_7__/* .removePrivateConfig */ .I_)(directory, options.runnerTemp);
+    (0,_private_config_js__WEBPACK_IMPORTED_MODULE_7__/* .removePrivateConfig */ .I_)(directory, options.runnerTemp);
 }
 /** By docker, which knows its helpers. Where it cannot, the entries still go, a little later. */
 async function signOut(registries, file, { env, log, signal }) {
@@ -36197,12 +36197,15 @@ async function replace(path, text) {
 /* harmony export */ });
 /* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7598);
 /* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_crypto__WEBPACK_IMPORTED_MODULE_0__);
-/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1455);
-/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_1___default = /*#__PURE__*/__nccwpck_require__.n(node_fs_promises__WEBPACK_IMPORTED_MODULE_1__);
-/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(6760);
-/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_2___default = /*#__PURE__*/__nccwpck_require__.n(node_path__WEBPACK_IMPORTED_MODULE_2__);
-/* harmony import */ var _registry_docker_config_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(26);
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(5994);
+/* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3024);
+/* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_1___default = /*#__PURE__*/__nccwpck_require__.n(node_fs__WEBPACK_IMPORTED_MODULE_1__);
+/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1455);
+/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_2___default = /*#__PURE__*/__nccwpck_require__.n(node_fs_promises__WEBPACK_IMPORTED_MODULE_2__);
+/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(6760);
+/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_3___default = /*#__PURE__*/__nccwpck_require__.n(node_path__WEBPACK_IMPORTED_MODULE_3__);
+/* harmony import */ var _registry_docker_config_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(26);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(5994);
+
 
 
 
@@ -36217,16 +36220,16 @@ const namePattern = /^arcdata-mirror-docker-[0-9a-f]{32}$/;
  * @throws DockerError `config`; nothing is left behind then
  */
 async function makePrivateConfig({ runnerTemp, env, onDirectory }) {
-    const directory = (0,node_path__WEBPACK_IMPORTED_MODULE_2__.join)((0,node_path__WEBPACK_IMPORTED_MODULE_2__.resolve)(runnerTemp), `arcdata-mirror-docker-${(0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomBytes)(16).toString('hex')}`);
+    const directory = (0,node_path__WEBPACK_IMPORTED_MODULE_3__.join)((0,node_path__WEBPACK_IMPORTED_MODULE_3__.resolve)(runnerTemp), `arcdata-mirror-docker-${(0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomBytes)(16).toString('hex')}`);
     onDirectory?.(directory);
     try {
-        await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.mkdir)(directory, { mode: 0o700 });
+        await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.mkdir)(directory, { mode: 0o700 });
         const currentContext = await contextOf(env, directory);
-        await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.writeFile)((0,node_path__WEBPACK_IMPORTED_MODULE_2__.join)(directory, 'config.json'), JSON.stringify({ auths: {}, ...(currentContext !== undefined && { currentContext }) }), { mode: 0o600, flag: 'wx' });
+        await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.writeFile)((0,node_path__WEBPACK_IMPORTED_MODULE_3__.join)(directory, 'config.json'), JSON.stringify({ auths: {}, ...(currentContext !== undefined && { currentContext }) }), { mode: 0o600, flag: 'wx' });
     }
     catch (error) {
-        await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rm)(directory, { recursive: true, force: true }).catch(() => undefined);
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_4__/* .DockerError */ .B('config', `a private docker config cannot be made in ${runnerTemp}: ${error.message}`, 'See that the directory exists, can be written to and has space left.', error);
+        await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.rm)(directory, { recursive: true, force: true }).catch(() => undefined);
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .DockerError */ .B('config', `a private docker config cannot be made in ${runnerTemp}: ${error.message}`, 'See that the directory exists, can be written to and has space left.', error);
     }
     return directory;
 }
@@ -36236,22 +36239,22 @@ async function makePrivateConfig({ runnerTemp, env, onDirectory }) {
  * @see https://github.com/docker/cli/blob/master/cli/config/types/authconfig.go
  */
 async function keepIdentityToken(directory, registry, token) {
-    const file = (0,node_path__WEBPACK_IMPORTED_MODULE_2__.join)(directory, 'config.json');
-    const config = JSON.parse(await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.readFile)(file, 'utf8'));
+    const file = (0,node_path__WEBPACK_IMPORTED_MODULE_3__.join)(directory, 'config.json');
+    const config = JSON.parse(await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.readFile)(file, 'utf8'));
     const auth = Buffer.from('00000000-0000-0000-0000-000000000000:').toString('base64');
-    const auths = { ...config.auths, [(0,_registry_docker_config_js__WEBPACK_IMPORTED_MODULE_3__/* .dockerServer */ .kU)(registry)]: { auth, identitytoken: token } };
-    await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.writeFile)(file, JSON.stringify({ ...config, auths }), { mode: 0o600 });
+    const auths = { ...config.auths, [(0,_registry_docker_config_js__WEBPACK_IMPORTED_MODULE_4__/* .dockerServer */ .kU)(registry)]: { auth, identitytoken: token } };
+    await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.writeFile)(file, JSON.stringify({ ...config, auths }), { mode: 0o600 });
 }
 /** The job's context, with its store linked into `directory`; a broken config is the client's to tell of. */
 async function contextOf(env, directory) {
-    const file = (0,_registry_docker_config_js__WEBPACK_IMPORTED_MODULE_3__/* .dockerConfigFile */ .dO)(env);
-    const store = (0,node_path__WEBPACK_IMPORTED_MODULE_2__.join)((0,node_path__WEBPACK_IMPORTED_MODULE_2__.dirname)(file), 'contexts');
-    const found = await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.lstat)(store).catch(() => undefined);
+    const file = (0,_registry_docker_config_js__WEBPACK_IMPORTED_MODULE_4__/* .dockerConfigFile */ .dO)(env);
+    const store = (0,node_path__WEBPACK_IMPORTED_MODULE_3__.join)((0,node_path__WEBPACK_IMPORTED_MODULE_3__.dirname)(file), 'contexts');
+    const found = await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.lstat)(store).catch(() => undefined);
     if (found === undefined)
         return undefined;
-    await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.symlink)(store, (0,node_path__WEBPACK_IMPORTED_MODULE_2__.join)(directory, 'contexts'), 'junction');
+    await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.symlink)(store, (0,node_path__WEBPACK_IMPORTED_MODULE_3__.join)(directory, 'contexts'), 'junction');
     try {
-        const { currentContext } = JSON.parse(await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.readFile)(file, 'utf8'));
+        const { currentContext } = JSON.parse(await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.readFile)(file, 'utf8'));
         return typeof currentContext === 'string' ? currentContext : undefined;
     }
     catch {
@@ -36260,24 +36263,26 @@ async function contextOf(env, directory) {
 }
 /**
  * Removes a private config, and nothing else: only a directory of our naming directly beneath the
- * runner's temp, since the path comes from saved state. May be called again.
+ * runner's temp, since the path comes from saved state. May be called again, and from where nothing can
+ * be waited for.
  * @returns whether the path was of that kind
+ * @throws what the file system says
  */
-async function removePrivateConfig(path, runnerTemp) {
+function removePrivateConfig(path, runnerTemp) {
     if (!isPrivateConfig(path, runnerTemp))
         return false;
     // A link of that name would be somebody else's work.
-    const found = await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.lstat)(path).catch(() => undefined);
+    const found = (0,node_fs__WEBPACK_IMPORTED_MODULE_1__.lstatSync)(path, { throwIfNoEntry: false });
     if (found === undefined)
         return true;
     if (!found.isDirectory())
         return false;
-    await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rm)(path, { recursive: true, force: true, maxRetries: 3 });
+    (0,node_fs__WEBPACK_IMPORTED_MODULE_1__.rmSync)(path, { recursive: true, force: true, maxRetries: 3 });
     return true;
 }
 /** Whether a path is one that `makePrivateConfig` could have made there. */
 function isPrivateConfig(path, runnerTemp) {
-    return (0,node_path__WEBPACK_IMPORTED_MODULE_2__.dirname)((0,node_path__WEBPACK_IMPORTED_MODULE_2__.resolve)(path)) === (0,node_path__WEBPACK_IMPORTED_MODULE_2__.resolve)(runnerTemp) && namePattern.test((0,node_path__WEBPACK_IMPORTED_MODULE_2__.basename)(path));
+    return (0,node_path__WEBPACK_IMPORTED_MODULE_3__.dirname)((0,node_path__WEBPACK_IMPORTED_MODULE_3__.resolve)(path)) === (0,node_path__WEBPACK_IMPORTED_MODULE_3__.resolve)(runnerTemp) && namePattern.test((0,node_path__WEBPACK_IMPORTED_MODULE_3__.basename)(path));
 }
 
 
@@ -36439,7 +36444,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _report_actions_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(8886);
 /* harmony import */ var _report_help_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(9491);
 /* harmony import */ var _report_verdict_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(687);
-/* harmony import */ var _run_cancel_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(2735);
+/* harmony import */ var _run_cancel_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(5259);
 /* harmony import */ var _run_saved_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(2278);
 
 
@@ -43931,19 +43936,19 @@ class Agents {
         const keep = { keepAlive: true, maxFreeSockets: 256 };
         const secure = url.protocol === 'https:';
         if (proxy === '') {
-            return secure ? new external_node_https_namespaceObject.Agent({ ...keep, secureContext: this.trust() }) : new external_node_http_.Agent(keep);
+            return secure ? new external_node_https_namespaceObject.Agent({ ...keep, ...this.trust() }) : new external_node_http_.Agent(keep);
         }
         if (!URL.canParse(proxy)) {
             throw new registry_error/* RegistryError */.gl('refused', `the proxy that the environment names for ${url.host} is not an address`, { host: url.host, advice: 'Write HTTPS_PROXY as http://proxy:port.' });
         }
-        const { password } = new URL(proxy);
+        const { protocol, password } = new URL(proxy);
         if (password !== '') {
             this.#options.secret?.(password);
             this.#options.secret?.(decodeURIComponent(password));
         }
         return secure
-            ? new ProxyAgent(proxy, { ...keep, secureContext: this.trust(), signal: this.#closed.signal })
-            : new dist.HttpProxyAgent(proxy, keep);
+            ? new ProxyAgent(proxy, { ...keep, ...this.trust(), signal: this.#closed.signal })
+            : new dist.HttpProxyAgent(proxy, { ...keep, ...(protocol === 'https:' && this.trust()) });
     }
     /**
      * The certificates that are believed, read once for all connections: that takes as long as a
@@ -43952,17 +43957,21 @@ class Agents {
      */
     trust() {
         const { ca } = this.#options;
-        this.#trust ??= (0,external_node_tls_.createSecureContext)({
-            ca: [...external_node_tls_.rootCertificates, ...extra(), ...(ca ? [ca] : [])]
-        });
+        this.#trust ??= {
+            secureContext: (0,external_node_tls_.createSecureContext)({
+                ca: [...external_node_tls_.rootCertificates, ...extra(), ...(ca ? [ca] : [])]
+            }),
+            rejectUnauthorized: true
+        };
         return this.#trust;
     }
 }
 /** Its base class believes the given CA of the proxy alone; here it is meant for the registry too. */
 class ProxyAgent extends https_proxy_agent_dist.HttpsProxyAgent {
     connect(...[request, options]) {
-        const { secureContext } = this.connectOpts;
-        return super.connect(request, { ...options, ...(secureContext && { secureContext }) });
+        const { secureContext, rejectUnauthorized } = this.connectOpts;
+        const trust = { secureContext, rejectUnauthorized };
+        return super.connect(request, { ...options, ...trust });
     }
 }
 /** One that every connection may listen to. */
@@ -44615,7 +44624,7 @@ class Line {
         this.#socket = secure
             ? (0,external_node_tls_.connect)({
                 ...options,
-                secureContext: trust(),
+                ...trust(),
                 servername: /^[\d.]+$|:/.test(host) ? '' : host
             })
             : (0,external_node_net_.connect)(options);
@@ -45259,6 +45268,9 @@ async function openTarget(settings, around) {
 function registries_opener(settings, around) {
     const { log, env, signal, onPressure, network = {}, readOnly = false } = around;
     const { patience, quirks, ...parts } = network;
+    if (env.NODE_TLS_REJECT_UNAUTHORIZED === '0') {
+        log.warning('NODE_TLS_REJECT_UNAUTHORIZED=0 changes nothing here: certificates are checked. Name a private authority in ca-file.');
+    }
     const transport = new Transport({
         ...parts,
         ...(settings.ca !== undefined && { ca: settings.ca }),
@@ -45663,17 +45675,18 @@ async function signIn(options) {
             configDirectory,
             ...(client instanceof docker_error/* DockerError */.B ? { client: undefined, reason: client } : { client }),
             answers,
-            async [Symbol.asyncDispose]() {
+            [Symbol.asyncDispose]() {
                 // What undoes a kept login lies there, until post.
                 if (kept === undefined)
-                    await (0,private_config/* removePrivateConfig */.I_)(configDirectory, runnerTemp);
+                    (0,private_config/* removePrivateConfig */.I_)(configDirectory, runnerTemp);
+                return Promise.resolve();
             }
         };
     }
     catch (error) {
         // What has to be undone in the job's own config is undone from there.
         if (kept === undefined)
-            await (0,private_config/* removePrivateConfig */.I_)(configDirectory, runnerTemp);
+            (0,private_config/* removePrivateConfig */.I_)(configDirectory, runnerTemp);
         throw error;
     }
 }
@@ -46400,7 +46413,7 @@ async function post({ env, log, runnerTemp, state }) {
             const signal = (0,_deadline_js__WEBPACK_IMPORTED_MODULE_3__/* .deadline */ .n)(30_000);
             await (0,_docker_kept_login_js__WEBPACK_IMPORTED_MODULE_0__/* .undoKeptLogin */ .O)(JSON.parse(kept), { runnerTemp, env, log, signal });
         }
-        if (directory !== '' && (await (0,_docker_private_config_js__WEBPACK_IMPORTED_MODULE_1__/* .removePrivateConfig */ .I_)(directory, runnerTemp))) {
+        if (directory !== '' && (0,_docker_private_config_js__WEBPACK_IMPORTED_MODULE_1__/* .removePrivateConfig */ .I_)(directory, runnerTemp)) {
             log.info('removed the private docker config of the run');
         }
     }
@@ -49145,34 +49158,83 @@ function failureHeadline(record) {
 
 /***/ }),
 
-/***/ 2735:
+/***/ 5259:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   A: () => (/* binding */ onCancel)
-/* harmony export */ });
-/* harmony import */ var _time_limit_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(306);
 
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  A: () => (/* binding */ onCancel)
+});
+
+;// CONCATENATED MODULE: ./src/run/output.ts
+/** What a process says, and to whom. */
+const streams = [
+    { stream: process.stdout, name: 'standard output' },
+    { stream: process.stderr, name: 'standard error' }
+];
+/** The reader of a pipe has ended, or the terminal is closed. */
+const nobodyReads = ['EPIPE', 'EIO', 'ECONNRESET'];
+/**
+ * Heeds what goes wrong with what is said: Node would end the process in the middle of whatever it
+ * does. With a full disk, say, the run goes on, and fails at its end.
+ * @param gone called when nobody reads it any more, such as `head` that has seen enough
+ */
+function heedOutput(gone) {
+    for (const { stream, name } of streams) {
+        let failed = false;
+        stream.on('error', (error) => {
+            // Whatever is written from then on fails as well.
+            if (failed)
+                return;
+            failed = true;
+            if (nobodyReads.includes(error.code)) {
+                gone();
+                return;
+            }
+            process.once('exit', code => {
+                if (code === 0)
+                    process.exitCode = 1;
+            });
+            if (stream === process.stderr)
+                return;
+            process.stderr.write(`What is said here cannot be written to ${name} (${error.message}). Make room, or send it elsewhere, and run again.\n`);
+        });
+    }
+}
+
+// EXTERNAL MODULE: ./src/run/time-limit.ts
+var time_limit = __nccwpck_require__(306);
+;// CONCATENATED MODULE: ./src/run/cancel.ts
+
+
+/** SIGHUP is what a terminal sends when it is closed. */
+const endings = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 /**
  * A signal that aborts when the process is asked to end: SIGINT first, on a runner SIGTERM 7.5 s
- * later, and 2.5 s after that the end. The default of ending at once is taken away, so that uploads
- * are cancelled and private files removed; a second SIGINT ends at once after all.
+ * later, and 2.5 s after that the end; or when nobody reads any more what it says. The default of
+ * ending at once is taken away, so that uploads are cancelled and private files removed; a second
+ * SIGINT ends at once after all.
  * @see https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-cancellation
  */
 function onCancel() {
     const controller = new AbortController();
-    const cancel = (name) => {
+    const cancel = () => {
+        controller.abort(new time_limit/* EndedError */.ph('the run was cancelled', 'Run again: what has arrived is not sent again.'));
+    };
+    const asked = (name) => {
         if (controller.signal.aborted && name === 'SIGINT')
             process.exit(130);
-        controller.abort(new _time_limit_js__WEBPACK_IMPORTED_MODULE_0__/* .EndedError */ .ph('the run was cancelled', 'Run again: what has arrived is not sent again.'));
+        cancel();
     };
-    process.on('SIGINT', cancel);
-    process.on('SIGTERM', cancel);
+    for (const name of endings)
+        process.on(name, asked);
+    heedOutput(cancel);
     return {
         signal: controller.signal,
         end: () => {
-            process.off('SIGINT', cancel);
-            process.off('SIGTERM', cancel);
+            for (const name of endings)
+                process.off(name, asked);
         }
     };
 }
@@ -49187,7 +49249,9 @@ function onCancel() {
 /* harmony export */   S3: () => (/* binding */ savedUndo),
 /* harmony export */   U0: () => (/* binding */ stateNames)
 /* harmony export */ });
-/* unused harmony export noUndo */
+/* unused harmony exports undoAtExit, noUndo */
+/* harmony import */ var _docker_private_config_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8858);
+
 /** The names of a step's saved state. */
 const stateNames = { directory: 'docker-config', keptLogin: 'kept-login' };
 /** Saves what has to be undone for the step's post part, by the runner's saved state. */
@@ -49199,6 +49263,26 @@ function savedUndo(save) {
         keptLogin: (state) => {
             save(stateNames.keptLogin, JSON.stringify(state));
         }
+    };
+}
+/**
+ * Undoes with the end of the process, whichever way that comes: where no later step does it, only an end
+ * by force leaves something behind. A login is not kept there.
+ */
+function undoAtExit(runnerTemp) {
+    return {
+        directory: path => {
+            process.once('exit', () => {
+                try {
+                    removePrivateConfig(path, runnerTemp);
+                }
+                catch (error) {
+                    const text = `${path} holds a login and could not be removed (${error.message}): delete it.`;
+                    process.stderr.write(`${text}\n`);
+                }
+            });
+        },
+        keptLogin: () => undefined
     };
 }
 /** Where nothing is undone later: the run itself cleans up. */

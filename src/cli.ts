@@ -20,7 +20,7 @@ import type {Reporter} from './report/reporter.ts';
 import {terminalReporter} from './report/terminal.ts';
 import {hasFailed} from './report/verdict.ts';
 import {onCancel} from './run/cancel.ts';
-import {noUndo} from './run/saved.ts';
+import {undoAtExit} from './run/saved.ts';
 
 const {argv, env, stdin, stdout, stderr} = process;
 
@@ -77,7 +77,10 @@ async function run(told: Arguments): Promise<number> {
     });
     // Whoever cancelled a run that was all but over has a run that is done.
     const end = (code: number) => (code !== 0 && cancel.signal.aborted ? 130 : code);
-    const stage = {reporter, env, signal: cancel.signal, runnerTemp: tmpdir(), undo: noUndo};
+    const stage = {
+      ...{reporter, env, signal: cancel.signal},
+      ...{runnerTemp: tmpdir(), undo: undoAtExit(tmpdir())}
+    };
     try {
       if (command === 'demo') {
         const code = await demo(stage, program());

@@ -26,7 +26,7 @@ export async function post({env, log, runnerTemp, state}: PostOptions): Promise<
       const signal = deadline(30_000);
       await undoKeptLogin(JSON.parse(kept) as KeptLogin, {runnerTemp, env, log, signal});
     }
-    if (directory !== '' && (await removePrivateConfig(directory, runnerTemp))) {
+    if (directory !== '' && removePrivateConfig(directory, runnerTemp)) {
       log.info('removed the private docker config of the run');
     }
   } catch (error) {

@@ -136,6 +136,61 @@ describe('V15 T20 a run that is ended from outside', () => {
     await expect(stat(path)).rejects.toMatchObject({code: 'ENOENT'});
   });
 
+  /** The same on a terminal, where there is no post part. */
+  async function halfwayByHand() {
+    source.rule({
+      on: {kind: 'blob', method: 'GET'},
+      times: 'always',
+      do: {effect: 'cut-download', after: 1000, how: 'stall'}
+    });
+    const run = job.cli(
+      [
+        ...['--yes', '--target-repository=arcdata'],
+        ...[`--source-registry=${source.name}`, `--target-registry=${target.name}`],
+        `--insecure-registries=${source.name},${target.name}`
+      ],
+      {
+        variables: {
+          TARGET_DOCKER_USERNAME: account.username,
+          TARGET_DOCKER_PASSWORD: account.password
+        }
+      }
+    );
+    await until('uploads are under way', () =>
+      target.requests.some(({kind, method}) => kind === 'upload' && method !== 'POST')
+    );
+    await theConfig();
+    return run;
+  }
+
+  test.each<[string, (run: Awaited<ReturnType<typeof halfwayByHand>>) => void]>([
+    ['is closed', run => run.kill('SIGHUP')],
+    ['is a pipe that nobody reads any more', run => run.stopReading()]
+  ])('a terminal that %s: uploads are cancelled, the login is gone', async (_, leave) => {
+    const run = await halfwayByHand();
+    leave(run);
+    const {exitCode, stderr} = await run.end;
+    expect({exitCode, stderr}).toEqual({
+      exitCode: 130,
+      stderr: expect.not.stringMatching(/^\s+at /m)
+    });
+    expect(target.store.sessions).toEqual([]);
+    expect(target.store.tagEvents).toEqual([]);
+    expect(await job.dockerConfigs()).toEqual([]);
+  });
+
+  test('Ctrl-C twice on a terminal: the login is gone all the same', async () => {
+    const run = await halfwayByHand();
+    target.rule({on: {method: 'DELETE'}, times: 'always', do: {effect: 'stall'}});
+    run.kill('SIGINT');
+    await until('uploads are being cancelled', () =>
+      target.requests.some(({method}) => method === 'DELETE')
+    );
+    run.kill('SIGINT');
+    expect((await run.end).exitCode).toBe(130);
+    expect(await job.dockerConfigs()).toEqual([]);
+  });
+
   test('registries that do not answer cannot hold up a cancelled run', async () => {
     const step = await halfway();
     target.rule({on: {}, times: 'always', do: {effect: 'stall'}});

@@ -1,7 +1,7 @@
-import {chmod, mkdir, readdir, rmdir, writeFile} from 'node:fs/promises';
+import {chmod, mkdir, open, readdir, rmdir, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 
-import {afterEach, beforeEach, expect, test} from '@jest/globals';
+import {afterEach, beforeEach, describe, expect, test} from '@jest/globals';
 
 import {EmbeddedRegistry} from '../../src/demo/registry.ts';
 import {describeOnPosix, keepsLogins} from '../docker/fake.ts';
@@ -10,6 +10,31 @@ import {putRelease, smallNames, smallRelease, smallTag} from '../support/small-r
 import {Job} from '../support/step.ts';
 
 const account = {username: 'me', password: 'sesame open 7'};
+
+const linux = process.platform === 'linux';
+
+(linux ? describe : describe.skip)('T27 a result that cannot be written', () => {
+  test('is told, and fails a run that has mirrored everything', async () => {
+    await using source = await EmbeddedRegistry.start();
+    await using target = await EmbeddedRegistry.start();
+    await using job = await Job.begin();
+    putRelease(source.store, 'arcdata', smallRelease());
+    await using full = await open('/dev/full', 'w');
+    const {exitCode, stderr} = await job.cli(
+      [
+        ...['--json', '--yes', '--target-repository', 'arcdata'],
+        ...['--source-registry', source.name, '--source-tag', smallTag],
+        ...['--target-registry', target.name, '--images', smallNames.join(',')],
+        ...['--insecure-registries', `${source.name},${target.name}`]
+      ],
+      {stdout: full.fd}
+    ).end;
+    expect(stderr).toMatch(/cannot be written to standard output \(ENOSPC.*run again\.$/m);
+    expect(stderr).not.toMatch(/^\s+at /m);
+    expect(exitCode).toBe(1);
+    expect(target.store.tagEvents).toHaveLength(smallNames.length);
+  });
+});
 
 describeOnPosix('T27 a disk that takes nothing more', () => {
   let source: EmbeddedRegistry;

@@ -251,9 +251,9 @@ describeOnPosix('a private config', () => {
       currentContext: 'colima'
     });
     expect(await readlink(join(directory, 'contexts'))).toBe(store);
-    expect(await removePrivateConfig(directory, place.temp)).toBe(true);
+    expect(removePrivateConfig(directory, place.temp)).toBe(true);
     expect(await readdir(store)).toEqual(['meta']);
-    expect(await removePrivateConfig(directory, place.temp)).toBe(true);
+    expect(removePrivateConfig(directory, place.temp)).toBe(true);
   });
 
   test('cannot be made where nothing can be written', async () => {
@@ -278,9 +278,9 @@ describeOnPosix('a private config', () => {
     await mkdir(join(place.home, name));
     await mkdir(join(place.temp, 'arcdata-mirror-docker-x'));
     await symlink(place.home, join(place.temp, 'link'));
-    for (const path of others) expect(await removePrivateConfig(path, place.temp)).toBe(false);
+    for (const path of others) expect(removePrivateConfig(path, place.temp)).toBe(false);
     await symlink(place.home, join(place.temp, name));
-    expect(await removePrivateConfig(join(place.temp, name), place.temp)).toBe(false);
+    expect(removePrivateConfig(join(place.temp, name), place.temp)).toBe(false);
     expect((await lstat(join(place.temp, name))).isSymbolicLink()).toBe(true);
     expect(await readdir(place.home)).toEqual([name]);
   });

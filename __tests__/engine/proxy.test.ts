@@ -116,7 +116,7 @@ describe('T26 a run behind a proxy', () => {
     for (const one of [job, source, target, certificates]) await one[Symbol.asyncDispose]();
   });
 
-  const mirror = (variables: Readonly<Record<string, string>>) =>
+  const mirror = (variables: Readonly<Record<string, string>>, inputs: object = {}) =>
     job.run(
       {
         'source-registry': source.name,
@@ -124,7 +124,8 @@ describe('T26 a run behind a proxy', () => {
         'target-registry': target.name,
         'target-repository': repository,
         'ca-file': certificates.caFile,
-        images: names.join('\n')
+        images: names.join('\n'),
+        ...inputs
       },
       {variables}
     );
@@ -141,6 +142,27 @@ describe('T26 a run behind a proxy', () => {
     expect(masked).toEqual(expect.arrayContaining(['c@nary', 'c%40nary']));
     const shown = end.stdout.split('\n').filter(line => !line.startsWith('::add-mask::'));
     expect(shown.join('\n') + end.stderr + end.summary).not.toMatch(/c(?:@|%40)nary/);
+  });
+
+  test.each([
+    ['directly', true],
+    ['through it', false]
+  ])('checks certificates %s, whatever NODE_TLS_REJECT_UNAUTHORIZED says', async (_, direct) => {
+    await using proxy = await startProxy();
+    const before = source.requests.length + target.requests.length;
+    const end = await mirror(
+      {
+        NODE_TLS_REJECT_UNAUTHORIZED: '0',
+        HTTPS_PROXY: proxy.url,
+        ...(direct && {NO_PROXY: `${source.name},${target.name}`})
+      },
+      {'ca-file': ''}
+    );
+    expect(end.exitCode).toBe(1);
+    const told = end.commands.map(({name, data}) => `${name}: ${data}`).join('\n');
+    expect(told).toMatch(/error: .*TLS certificate that is not believed/);
+    expect(told).toMatch(/warning: NODE_TLS_REJECT_UNAUTHORIZED=0 changes nothing here/);
+    expect(source.requests.length + target.requests.length).toBe(before);
   });
 
   test.each<[string, 'through' | number, (place: string) => string, RegExp]>([

@@ -36,6 +36,8 @@ export interface Running<T extends End> {
   /** Everything on stdout so far. */
   stdout(): string;
   kill(signal: NodeJS.Signals): void;
+  /** Closes the pipe that its stdout is. */
+  stopReading(): void;
   readonly end: Promise<T>;
 }
 
@@ -43,6 +45,14 @@ export interface Running<T extends End> {
 export interface StepOptions {
   /** More variables; one of undefined is taken away. */
   readonly variables?: Readonly<Record<string, string | undefined>>;
+}
+
+/** How the program for a terminal is started. */
+export interface ByHandOptions extends StepOptions {
+  /** The Node to run it; this one when absent. */
+  readonly node?: string;
+  /** A file descriptor for what it says, which is then not read here. */
+  readonly stdout?: number;
 }
 
 /**
@@ -102,13 +112,13 @@ export class Job implements AsyncDisposable {
   }
 
   /** Starts the program for a terminal, without one. */
-  cli(args: readonly string[], options: StepOptions & {readonly node?: string} = {}): Running<End> {
+  cli(args: readonly string[], options: ByHandOptions = {}): Running<End> {
     const env = environment({PATH: process.env.PATH, HOME: this.home, TMPDIR: this.temp}, options);
     return watch(
       spawn(options.node ?? process.execPath, [cliBundle, ...args], {
         env,
         cwd: this.workspace,
-        stdio: ['ignore', 'pipe', 'pipe']
+        stdio: ['ignore', options.stdout ?? 'pipe', 'pipe']
       }),
       end => Promise.resolve(end)
     );
@@ -210,6 +220,9 @@ function watch<T extends End>(child: ChildProcess, read: (end: End) => Promise<T
     stdout,
     kill: signal => {
       child.kill(signal);
+    },
+    stopReading: () => {
+      child.stdout?.destroy();
     },
     end
   };

@@ -5145,11 +5145,11 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _inputs_given_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(2604);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(6754);
 /* harmony import */ var _log_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(5625);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(3671);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(6274);
 /* harmony import */ var _report_help_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(9491);
 /* harmony import */ var _report_terminal_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(7825);
 /* harmony import */ var _report_verdict_js__WEBPACK_IMPORTED_MODULE_20__ = __nccwpck_require__(687);
-/* harmony import */ var _run_cancel_js__WEBPACK_IMPORTED_MODULE_18__ = __nccwpck_require__(2735);
+/* harmony import */ var _run_cancel_js__WEBPACK_IMPORTED_MODULE_18__ = __nccwpck_require__(5259);
 /* harmony import */ var _run_saved_js__WEBPACK_IMPORTED_MODULE_19__ = __nccwpck_require__(2278);
 
 
@@ -5223,7 +5223,10 @@ async function run(told) {
         });
         // Whoever cancelled a run that was all but over has a run that is done.
         const end = (code) => (code !== 0 && cancel.signal.aborted ? 130 : code);
-        const stage = { reporter, env, signal: cancel.signal, runnerTemp: (0,node_os__WEBPACK_IMPORTED_MODULE_0__.tmpdir)(), undo: _run_saved_js__WEBPACK_IMPORTED_MODULE_19__/* .noUndo */ ._U };
+        const stage = {
+            ...{ reporter, env, signal: cancel.signal },
+            ...{ runnerTemp: (0,node_os__WEBPACK_IMPORTED_MODULE_0__.tmpdir)(), undo: (0,_run_saved_js__WEBPACK_IMPORTED_MODULE_19__/* .undoAtExit */ .zG)((0,node_os__WEBPACK_IMPORTED_MODULE_0__.tmpdir)()) }
+        };
         try {
             if (command === 'demo') {
                 const code = await (0,_cli_demo_js__WEBPACK_IMPORTED_MODULE_3__/* .demo */ .q)(stage, program());
@@ -8452,8 +8455,8 @@ function manifestOf(document) {
 var given = __nccwpck_require__(2604);
 // EXTERNAL MODULE: ./src/inputs.ts + 8 modules
 var inputs = __nccwpck_require__(6754);
-// EXTERNAL MODULE: ./src/main.ts + 32 modules
-var main = __nccwpck_require__(3671);
+// EXTERNAL MODULE: ./src/main.ts + 30 modules
+var main = __nccwpck_require__(6274);
 // EXTERNAL MODULE: ./src/report/verdict.ts
 var verdict = __nccwpck_require__(687);
 ;// CONCATENATED MODULE: ./src/cli/demo.ts
@@ -11094,6 +11097,132 @@ function deadline(milliseconds, signal) {
 
 /***/ }),
 
+/***/ 5994:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   B: () => (/* binding */ DockerError)
+/* harmony export */ });
+/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4192);
+
+/** A failure of docker or around it: what failed, and what to do next. All text is clean. */
+class DockerError extends Error {
+    name = 'DockerError';
+    fault;
+    /** What to do next, one sentence. */
+    advice;
+    constructor(fault, message, advice, cause) {
+        super((0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_0__/* .clean */ .uH)(message, 1000), cause === undefined ? undefined : { cause });
+        this.fault = fault;
+        this.advice = advice === undefined ? undefined : (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_0__/* .clean */ .uH)(advice, 1000);
+    }
+}
+
+
+/***/ }),
+
+/***/ 8858:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   I_: () => (/* binding */ removePrivateConfig),
+/* harmony export */   YV: () => (/* binding */ makePrivateConfig),
+/* harmony export */   jU: () => (/* binding */ keepIdentityToken)
+/* harmony export */ });
+/* unused harmony export isPrivateConfig */
+/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7598);
+/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_crypto__WEBPACK_IMPORTED_MODULE_0__);
+/* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3024);
+/* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_1___default = /*#__PURE__*/__nccwpck_require__.n(node_fs__WEBPACK_IMPORTED_MODULE_1__);
+/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1455);
+/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_2___default = /*#__PURE__*/__nccwpck_require__.n(node_fs_promises__WEBPACK_IMPORTED_MODULE_2__);
+/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(6760);
+/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_3___default = /*#__PURE__*/__nccwpck_require__.n(node_path__WEBPACK_IMPORTED_MODULE_3__);
+/* harmony import */ var _registry_docker_config_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(26);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(5994);
+
+
+
+
+
+
+const namePattern = /^arcdata-mirror-docker-[0-9a-f]{32}$/;
+/**
+ * Makes a DOCKER_CONFIG directory that only we may look into. It names no helper, so that docker
+ * keeps what it is told in that directory and nowhere else. Of the job's own config it takes over
+ * which daemon is meant (the context), nothing more.
+ * @returns its absolute path
+ * @throws DockerError `config`; nothing is left behind then
+ */
+async function makePrivateConfig({ runnerTemp, env, onDirectory }) {
+    const directory = (0,node_path__WEBPACK_IMPORTED_MODULE_3__.join)((0,node_path__WEBPACK_IMPORTED_MODULE_3__.resolve)(runnerTemp), `arcdata-mirror-docker-${(0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomBytes)(16).toString('hex')}`);
+    onDirectory?.(directory);
+    try {
+        await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.mkdir)(directory, { mode: 0o700 });
+        const currentContext = await contextOf(env, directory);
+        await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.writeFile)((0,node_path__WEBPACK_IMPORTED_MODULE_3__.join)(directory, 'config.json'), JSON.stringify({ auths: {}, ...(currentContext !== undefined && { currentContext }) }), { mode: 0o600, flag: 'wx' });
+    }
+    catch (error) {
+        await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.rm)(directory, { recursive: true, force: true }).catch(() => undefined);
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .DockerError */ .B('config', `a private docker config cannot be made in ${runnerTemp}: ${error.message}`, 'See that the directory exists, can be written to and has space left.', error);
+    }
+    return directory;
+}
+/**
+ * Puts an identity token into a private config, as docker itself writes down one that a registry gave
+ * it: docker login takes none.
+ * @see https://github.com/docker/cli/blob/master/cli/config/types/authconfig.go
+ */
+async function keepIdentityToken(directory, registry, token) {
+    const file = (0,node_path__WEBPACK_IMPORTED_MODULE_3__.join)(directory, 'config.json');
+    const config = JSON.parse(await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.readFile)(file, 'utf8'));
+    const auth = Buffer.from('00000000-0000-0000-0000-000000000000:').toString('base64');
+    const auths = { ...config.auths, [(0,_registry_docker_config_js__WEBPACK_IMPORTED_MODULE_4__/* .dockerServer */ .kU)(registry)]: { auth, identitytoken: token } };
+    await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.writeFile)(file, JSON.stringify({ ...config, auths }), { mode: 0o600 });
+}
+/** The job's context, with its store linked into `directory`; a broken config is the client's to tell of. */
+async function contextOf(env, directory) {
+    const file = (0,_registry_docker_config_js__WEBPACK_IMPORTED_MODULE_4__/* .dockerConfigFile */ .dO)(env);
+    const store = (0,node_path__WEBPACK_IMPORTED_MODULE_3__.join)((0,node_path__WEBPACK_IMPORTED_MODULE_3__.dirname)(file), 'contexts');
+    const found = await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.lstat)(store).catch(() => undefined);
+    if (found === undefined)
+        return undefined;
+    await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.symlink)(store, (0,node_path__WEBPACK_IMPORTED_MODULE_3__.join)(directory, 'contexts'), 'junction');
+    try {
+        const { currentContext } = JSON.parse(await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.readFile)(file, 'utf8'));
+        return typeof currentContext === 'string' ? currentContext : undefined;
+    }
+    catch {
+        return undefined;
+    }
+}
+/**
+ * Removes a private config, and nothing else: only a directory of our naming directly beneath the
+ * runner's temp, since the path comes from saved state. May be called again, and from where nothing can
+ * be waited for.
+ * @returns whether the path was of that kind
+ * @throws what the file system says
+ */
+function removePrivateConfig(path, runnerTemp) {
+    if (!isPrivateConfig(path, runnerTemp))
+        return false;
+    // A link of that name would be somebody else's work.
+    const found = (0,node_fs__WEBPACK_IMPORTED_MODULE_1__.lstatSync)(path, { throwIfNoEntry: false });
+    if (found === undefined)
+        return true;
+    if (!found.isDirectory())
+        return false;
+    (0,node_fs__WEBPACK_IMPORTED_MODULE_1__.rmSync)(path, { recursive: true, force: true, maxRetries: 3 });
+    return true;
+}
+/** Whether a path is one that `makePrivateConfig` could have made there. */
+function isPrivateConfig(path, runnerTemp) {
+    return (0,node_path__WEBPACK_IMPORTED_MODULE_3__.dirname)((0,node_path__WEBPACK_IMPORTED_MODULE_3__.resolve)(path)) === (0,node_path__WEBPACK_IMPORTED_MODULE_3__.resolve)(runnerTemp) && namePattern.test((0,node_path__WEBPACK_IMPORTED_MODULE_3__.basename)(path));
+}
+
+
+/***/ }),
+
 /***/ 6754:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
@@ -12432,7 +12561,7 @@ const silent = {
 
 /***/ }),
 
-/***/ 3671:
+/***/ 6274:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -14299,21 +14428,8 @@ var resolve = __nccwpck_require__(4795);
 var promises_ = __nccwpck_require__(1455);
 // EXTERNAL MODULE: ./src/oci/clean.ts
 var oci_clean = __nccwpck_require__(4192);
-;// CONCATENATED MODULE: ./src/docker/error.ts
-
-/** A failure of docker or around it: what failed, and what to do next. All text is clean. */
-class error_DockerError extends Error {
-    name = 'DockerError';
-    fault;
-    /** What to do next, one sentence. */
-    advice;
-    constructor(fault, message, advice, cause) {
-        super((0,oci_clean/* clean */.uH)(message, 1000), cause === undefined ? undefined : { cause });
-        this.fault = fault;
-        this.advice = advice === undefined ? undefined : (0,oci_clean/* clean */.uH)(advice, 1000);
-    }
-}
-
+// EXTERNAL MODULE: ./src/docker/error.ts
+var docker_error = __nccwpck_require__(5994);
 ;// CONCATENATED MODULE: ./src/docker/answer.ts
 
 
@@ -14329,7 +14445,7 @@ function parseAnswer(text, what) {
     catch {
         // Told below.
     }
-    throw new error_DockerError('failed', `${what} did not answer in JSON`);
+    throw new docker_error/* DockerError */.B('failed', `${what} did not answer in JSON`);
 }
 /** A text of such an answer, clean. */
 function textOf(value) {
@@ -14387,11 +14503,11 @@ async function run_runDocker(args, call, stdin, capture) {
     catch (error) {
         if (!(error instanceof src_process/* ProcessError */.yI))
             throw error;
-        throw new error_DockerError('missing', error.message, 'Install a docker client that runs on this machine.', error);
+        throw new docker_error/* DockerError */.B('missing', error.message, 'Install a docker client that runs on this machine.', error);
     }
     if (outcome.timedOut) {
         const seconds = Math.round((imageTimeout ?? timeout) / 1000);
-        throw new error_DockerError('timeout', imageTimeout === undefined
+        throw new docker_error/* DockerError */.B('timeout', imageTimeout === undefined
             ? `${shown} did not end within ${seconds} s and was stopped`
             : `${shown} was stopped: the ${seconds} s that the image may take were over`, 'See whether the docker daemon answers (docker info), and look at its log.');
     }
@@ -14407,7 +14523,7 @@ async function succeed(args, call, capture) {
         return outcome.stdout;
     const said = lastSaid(outcome);
     const [host = ''] = (args.at(-1) ?? '').split('/');
-    throw new error_DockerError(faultIn(said), `docker ${args.join(' ')} failed (${exitOf(outcome)}): ${said}`, adviceFor(said, host));
+    throw new docker_error/* DockerError */.B(faultIn(said), `docker ${args.join(' ')} failed (${exitOf(outcome)}): ${said}`, adviceFor(said, host));
 }
 /**
  * What to do about a failure that docker told in these words, where they say it. What the registry
@@ -14478,7 +14594,7 @@ async function askDaemon(call) {
     const info = parseAnswer(text, 'docker info');
     const [said] = Array.isArray(info.ServerErrors) ? info.ServerErrors : [];
     if (said !== undefined || typeof info.DockerRootDir !== 'string' || info.DockerRootDir === '') {
-        throw new error_DockerError('daemon', `the docker daemon does not answer: ${typeof said === 'string' ? said : 'it told nothing of itself'}`, 'Start the docker daemon, or point DOCKER_HOST at one.');
+        throw new docker_error/* DockerError */.B('daemon', `the docker daemon does not answer: ${typeof said === 'string' ? said : 'it told nothing of itself'}`, 'Start the docker daemon, or point DOCKER_HOST at one.');
     }
     const containerd = JSON.stringify(info.DriverStatus ?? []).includes('io.containerd.snapshotter');
     return {
@@ -14513,7 +14629,7 @@ async function freeSpace(info, env) {
 async function checkSpace(bytes, info, env) {
     const free = await freeSpace(info, env);
     if (free !== undefined && free < bytes) {
-        throw new error_DockerError('space', `the docker daemon needs ${bytes} bytes in ${info.dataRoot}, and ${free} are free`, 'Make room there (docker system prune), or use engine: registry, which needs no disk.');
+        throw new docker_error/* DockerError */.B('space', `the docker daemon needs ${bytes} bytes in ${info.dataRoot}, and ${free} are free`, 'Make room there (docker system prune), or use engine: registry, which needs no disk.');
     }
     return free;
 }
@@ -14545,7 +14661,7 @@ async function inspect(name, call) {
     const text = outcome.exitCode === 0 ? outcome.stdout : await succeed(args, call, answerLimit);
     const image = parseAnswer(text, 'docker image inspect');
     if (typeof image.Id !== 'string' || typeof image.Size !== 'number') {
-        throw new error_DockerError('failed', `docker told nothing of ${name}`);
+        throw new docker_error/* DockerError */.B('failed', `docker told nothing of ${name}`);
     }
     const digests = Array.isArray(image.RepoDigests) ? image.RepoDigests : [];
     return {
@@ -14575,7 +14691,7 @@ async function push(target, call) {
     // "<tag>: digest: sha256:… size: 1234" is the last thing it says.
     const last = [...text.matchAll(/^(\S+): digest: (\S+) size: \d+\s*$/gm)].at(-1);
     if (last?.[1] !== target.tag || last?.[2] === undefined) {
-        throw new error_DockerError('failed', `docker push ${name} told no digest`);
+        throw new docker_error/* DockerError */.B('failed', `docker push ${name} told no digest`);
     }
     const layers = text.matchAll(/^([0-9a-f]{12}): (Pushed|Mounted from|Layer already exists)\b/gm);
     const ways = new Map([...layers].map(([, id = '', said = '']) => [id, wayOf[said] ?? 'copied']));
@@ -14650,7 +14766,7 @@ function fateOf(root, pushed) {
 async function mirrorImageByDocker(options) {
     const { source, target, platform, timeout, log } = options;
     if (source.digest === undefined) {
-        throw new error_DockerError('failed', `${(0,oci_reference/* formatReference */.FH)(source)} has no digest to pull it by`);
+        throw new docker_error/* DockerError */.B('failed', `${(0,oci_reference/* formatReference */.FH)(source)} has no digest to pull it by`);
     }
     const ends = performance.now() + timeout;
     // Each command may take what is left of the image's time.
@@ -14676,7 +14792,7 @@ async function mirrorImageByDocker(options) {
         await pull(from, call(), platform);
         const image = await inspect(sourceName, call());
         if (image === undefined)
-            throw new error_DockerError('failed', `docker lost ${sourceName}`);
+            throw new docker_error/* DockerError */.B('failed', `docker lost ${sourceName}`);
         gained.add(targetName);
         await succeed(['tag', sourceName, targetName], call());
         const { digest, ways } = await push(to, call());
@@ -15077,7 +15193,7 @@ class DockerEngine {
             ...(arrived?.throughDocker !== undefined && { throughDocker: arrived.throughDocker }),
             ...(error !== undefined && {
                 error: {
-                    host: error instanceof error_DockerError && error.message.startsWith('docker pull ')
+                    host: error instanceof docker_error/* DockerError */.B && error.message.startsWith('docker pull ')
                         ? source.name
                         : target.name,
                     repository: image.target.repository,
@@ -15104,13 +15220,13 @@ function sizeAtDaemon({ manifests }) {
 }
 /** Failures after which no other image will fare better: the rest is not tried. */
 function docker_engine_isHopeless(error) {
-    return error instanceof error_DockerError && ['missing', 'daemon', 'space'].includes(error.fault);
+    return error instanceof docker_error/* DockerError */.B && ['missing', 'daemon', 'space'].includes(error.fault);
 }
 /** Failures for which another try has no point. */
 function isFinal(error) {
     return (docker_engine_isHopeless(error) ||
         error instanceof mirror_error/* MirrorError */.En ||
-        (error instanceof error_DockerError && error.fault === 'timeout'));
+        (error instanceof docker_error/* DockerError */.B && error.fault === 'timeout'));
 }
 
 ;// CONCATENATED MODULE: ./src/run/draft.ts
@@ -15509,96 +15625,20 @@ async function useDocker(path, { env, log, signal }) {
     const version = /^Docker version (\d+)\.(\d+)\.\d+[\w.+~-]*/m.exec(outcome.stdout);
     if (outcome.exitCode !== 0 || version === null) {
         // Podman's stand-in, for one, would keep its sign-in at a place of its own.
-        throw new error_DockerError('missing', `${shown} is not a docker client that works: asked for its version it said "${lastSaid({ ...outcome, stderr: outcome.stderr || outcome.stdout })}"`, "Install Docker's own client.");
+        throw new docker_error/* DockerError */.B('missing', `${shown} is not a docker client that works: asked for its version it said "${lastSaid({ ...outcome, stderr: outcome.stderr || outcome.stdout })}"`, "Install Docker's own client.");
     }
     const [text, major, minor] = version;
     const found = { path, version: text.slice('Docker version '.length) };
     const age = Number(major) - oldest.major || Number(minor) - oldest.minor;
     if (age < 0) {
-        throw new error_DockerError('missing', `docker ${found.version} at ${shown} is too old: ${oldest.major}.${oldest.minor} or newer is wanted`, 'Install a newer docker client.');
+        throw new docker_error/* DockerError */.B('missing', `docker ${found.version} at ${shown} is too old: ${oldest.major}.${oldest.minor} or newer is wanted`, 'Install a newer docker client.');
     }
     log.debug(`docker ${found.version} at ${shown}`);
     return found;
 }
 
-;// CONCATENATED MODULE: ./src/docker/private-config.ts
-
-
-
-
-
-const namePattern = /^arcdata-mirror-docker-[0-9a-f]{32}$/;
-/**
- * Makes a DOCKER_CONFIG directory that only we may look into. It names no helper, so that docker
- * keeps what it is told in that directory and nowhere else. Of the job's own config it takes over
- * which daemon is meant (the context), nothing more.
- * @returns its absolute path
- * @throws DockerError `config`; nothing is left behind then
- */
-async function makePrivateConfig({ runnerTemp, env, onDirectory }) {
-    const directory = (0,external_node_path_.join)((0,external_node_path_.resolve)(runnerTemp), `arcdata-mirror-docker-${(0,external_node_crypto_.randomBytes)(16).toString('hex')}`);
-    onDirectory?.(directory);
-    try {
-        await (0,promises_.mkdir)(directory, { mode: 0o700 });
-        const currentContext = await contextOf(env, directory);
-        await (0,promises_.writeFile)((0,external_node_path_.join)(directory, 'config.json'), JSON.stringify({ auths: {}, ...(currentContext !== undefined && { currentContext }) }), { mode: 0o600, flag: 'wx' });
-    }
-    catch (error) {
-        await (0,promises_.rm)(directory, { recursive: true, force: true }).catch(() => undefined);
-        throw new error_DockerError('config', `a private docker config cannot be made in ${runnerTemp}: ${error.message}`, 'See that the directory exists, can be written to and has space left.', error);
-    }
-    return directory;
-}
-/**
- * Puts an identity token into a private config, as docker itself writes down one that a registry gave
- * it: docker login takes none.
- * @see https://github.com/docker/cli/blob/master/cli/config/types/authconfig.go
- */
-async function keepIdentityToken(directory, registry, token) {
-    const file = (0,external_node_path_.join)(directory, 'config.json');
-    const config = JSON.parse(await (0,promises_.readFile)(file, 'utf8'));
-    const auth = Buffer.from('00000000-0000-0000-0000-000000000000:').toString('base64');
-    const auths = { ...config.auths, [(0,docker_config/* dockerServer */.kU)(registry)]: { auth, identitytoken: token } };
-    await (0,promises_.writeFile)(file, JSON.stringify({ ...config, auths }), { mode: 0o600 });
-}
-/** The job's context, with its store linked into `directory`; a broken config is the client's to tell of. */
-async function contextOf(env, directory) {
-    const file = (0,docker_config/* dockerConfigFile */.dO)(env);
-    const store = (0,external_node_path_.join)((0,external_node_path_.dirname)(file), 'contexts');
-    const found = await (0,promises_.lstat)(store).catch(() => undefined);
-    if (found === undefined)
-        return undefined;
-    await (0,promises_.symlink)(store, (0,external_node_path_.join)(directory, 'contexts'), 'junction');
-    try {
-        const { currentContext } = JSON.parse(await (0,promises_.readFile)(file, 'utf8'));
-        return typeof currentContext === 'string' ? currentContext : undefined;
-    }
-    catch {
-        return undefined;
-    }
-}
-/**
- * Removes a private config, and nothing else: only a directory of our naming directly beneath the
- * runner's temp, since the path comes from saved state. May be called again.
- * @returns whether the path was of that kind
- */
-async function private_config_removePrivateConfig(path, runnerTemp) {
-    if (!private_config_isPrivateConfig(path, runnerTemp))
-        return false;
-    // A link of that name would be somebody else's work.
-    const found = await (0,promises_.lstat)(path).catch(() => undefined);
-    if (found === undefined)
-        return true;
-    if (!found.isDirectory())
-        return false;
-    await (0,promises_.rm)(path, { recursive: true, force: true, maxRetries: 3 });
-    return true;
-}
-/** Whether a path is one that `makePrivateConfig` could have made there. */
-function private_config_isPrivateConfig(path, runnerTemp) {
-    return (0,external_node_path_.dirname)((0,external_node_path_.resolve)(path)) === (0,external_node_path_.resolve)(runnerTemp) && namePattern.test((0,external_node_path_.basename)(path));
-}
-
+// EXTERNAL MODULE: ./src/docker/private-config.ts
+var private_config = __nccwpck_require__(8858);
 ;// CONCATENATED MODULE: ./src/docker/kept-login.ts
 
 
@@ -15624,7 +15664,7 @@ async function beforeKeptLogin(registries, directory, env) {
     const text = await (0,promises_.readFile)(file, 'utf8').catch((error) => {
         if (error.code === 'ENOENT')
             return undefined;
-        throw new error_DockerError('config', `${file} cannot be read`, 'See who owns it.', error);
+        throw new docker_error/* DockerError */.B('config', `${file} cannot be read`, 'See who owns it.', error);
     });
     await (0,promises_.writeFile)((0,external_node_path_.join)(directory, backupName), text ?? '', { mode: 0o600, flag: 'wx' });
     if (text === undefined)
@@ -15645,7 +15685,7 @@ function understood(text, file) {
     }
     catch (error) {
         const { message } = error;
-        throw new error_DockerError('config', message, `Mend ${file}, or do without keep-login.`, error);
+        throw new docker_error/* DockerError */.B('config', message, `Mend ${file}, or do without keep-login.`, error);
     }
 }
 /**
@@ -15678,7 +15718,7 @@ async function undoKeptLogin(state, options) {
         else if (text !== now)
             await replace(file, text);
     }
-    await removePrivateConfig(directory, options.runnerTemp);
+    removePrivateConfig(directory, options.runnerTemp);
 }
 /** By docker, which knows its helpers. Where it cannot, the entries still go, a little later. */
 async function signOut(registries, file, { env, log, signal }) {
@@ -15793,18 +15833,18 @@ async function signIn(options) {
         log.secret(password);
         log.secret(Buffer.from(`${username}:${password}`, 'utf8').toString('base64'));
     }
-    const configDirectory = await makePrivateConfig({ runnerTemp, env, onDirectory });
+    const configDirectory = await (0,private_config/* makePrivateConfig */.YV)({ runnerTemp, env, onDirectory });
     let kept;
     try {
         const client = await clientFor(options);
         const answers = [];
         // One by one: docker reads, changes and writes its config at each.
         for (const account of accounts) {
-            answers.push(client instanceof error_DockerError
+            answers.push(client instanceof docker_error/* DockerError */.B
                 ? unavailable(account, client.message)
                 : await login(account, client, configDirectory, options));
         }
-        if (options.keepLogin === true && !(client instanceof error_DockerError)) {
+        if (options.keepLogin === true && !(client instanceof docker_error/* DockerError */.B)) {
             const good = accounts.filter((account, index) => account.keep !== false && answers[index]?.outcome === 'accepted');
             kept = await beforeKeptLogin(good.map(({ registry }) => registry), configDirectory, env);
             options.onKeptLogin?.(kept);
@@ -15812,19 +15852,20 @@ async function signIn(options) {
         }
         return {
             configDirectory,
-            ...(client instanceof error_DockerError ? { client: undefined, reason: client } : { client }),
+            ...(client instanceof docker_error/* DockerError */.B ? { client: undefined, reason: client } : { client }),
             answers,
-            async [Symbol.asyncDispose]() {
+            [Symbol.asyncDispose]() {
                 // What undoes a kept login lies there, until post.
                 if (kept === undefined)
-                    await private_config_removePrivateConfig(configDirectory, runnerTemp);
+                    (0,private_config/* removePrivateConfig */.I_)(configDirectory, runnerTemp);
+                return Promise.resolve();
             }
         };
     }
     catch (error) {
         // What has to be undone in the job's own config is undone from there.
         if (kept === undefined)
-            await private_config_removePrivateConfig(configDirectory, runnerTemp);
+            (0,private_config/* removePrivateConfig */.I_)(configDirectory, runnerTemp);
         throw error;
     }
 }
@@ -15836,10 +15877,10 @@ async function clientFor(options) {
         const found = docker === undefined ? await find_findDocker(options) : await useDocker(docker, options);
         if (found !== undefined)
             return found;
-        trouble = new error_DockerError('missing', 'there is no docker client on PATH');
+        trouble = new docker_error/* DockerError */.B('missing', 'there is no docker client on PATH');
     }
     catch (error) {
-        if (!(error instanceof error_DockerError))
+        if (!(error instanceof docker_error/* DockerError */.B))
             throw error;
         trouble = error;
     }
@@ -15849,9 +15890,9 @@ async function clientFor(options) {
         return await installer({ ...install, log, signal });
     }
     catch (error) {
-        if (!(error instanceof error_DockerError))
+        if (!(error instanceof docker_error/* DockerError */.B))
             throw error;
-        return new error_DockerError('install', `${trouble.message}, and ${error.message}`, error.advice);
+        return new docker_error/* DockerError */.B('install', `${trouble.message}, and ${error.message}`, error.advice);
     }
 }
 async function login({ registry, username, password }, client, configDirectory, { env, log, signal, timeout = loginTimeout }) {
@@ -15864,7 +15905,7 @@ async function login({ registry, username, password }, client, configDirectory, 
         return judge({ registry, username, password }, outcome);
     }
     catch (error) {
-        if (!(error instanceof error_DockerError))
+        if (!(error instanceof docker_error/* DockerError */.B))
             throw error;
         return unavailable({ registry }, error.message);
     }
@@ -15938,7 +15979,7 @@ async function signInDocker(settings, registries, around) {
     }
     catch (error) {
         // The registry engine needs no disk: what docker would have said is not worth the run.
-        if (!(error instanceof error_DockerError) || error.fault !== 'config')
+        if (!(error instanceof docker_error/* DockerError */.B) || error.fault !== 'config')
             throw error;
         if (settings.engine === 'docker' || settings.keepLogin)
             throw error;
@@ -16002,11 +16043,11 @@ function tell({ registry, outcome, reason }, log) {
 }
 async function readyFor({ client, answers, configDirectory, reason }, { source, target }, { env, log, signal }) {
     if (client === undefined) {
-        throw new error_DockerError('missing', `engine: docker cannot be used: ${reason?.message ?? 'there is no docker client'}`, reason?.advice ?? 'Install docker, or use engine: registry, which needs none.');
+        throw new docker_error/* DockerError */.B('missing', `engine: docker cannot be used: ${reason?.message ?? 'there is no docker client'}`, reason?.advice ?? 'Install docker, or use engine: registry, which needs none.');
     }
     for (const { registry, outcome, reason: why } of answers) {
         if (outcome !== 'accepted') {
-            throw new error_DockerError('registry', `docker ${outcome === 'refused' ? 'was refused' : 'could not sign in'} at ${registry}: ${why}`, adviceFor(why, registry) ??
+            throw new docker_error/* DockerError */.B('registry', `docker ${outcome === 'refused' ? 'was refused' : 'could not sign in'} at ${registry}: ${why}`, adviceFor(why, registry) ??
                 "The docker engine needs docker's own sign-in: see why it was not had, or use engine: registry.");
         }
         log.info(`docker is signed in at ${registry}`);
@@ -16014,7 +16055,7 @@ async function readyFor({ client, answers, configDirectory, reason }, { source, 
     for (const { name, credentials } of [source, target]) {
         if (credentials.kind !== 'identity-token')
             continue;
-        await keepIdentityToken(configDirectory, name, credentials.token);
+        await (0,private_config/* keepIdentityToken */.jU)(configDirectory, name, credentials.token);
         log.info(`docker goes to ${name} with the token from ${credentials.from}`);
     }
     const daemon = await askDaemon({ docker: client.path, configDirectory, env, log, signal });
@@ -21488,34 +21529,83 @@ function wrap(text, width) {
 
 /***/ }),
 
-/***/ 2735:
+/***/ 5259:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   A: () => (/* binding */ onCancel)
-/* harmony export */ });
-/* harmony import */ var _time_limit_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(306);
 
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  A: () => (/* binding */ onCancel)
+});
+
+;// CONCATENATED MODULE: ./src/run/output.ts
+/** What a process says, and to whom. */
+const streams = [
+    { stream: process.stdout, name: 'standard output' },
+    { stream: process.stderr, name: 'standard error' }
+];
+/** The reader of a pipe has ended, or the terminal is closed. */
+const nobodyReads = ['EPIPE', 'EIO', 'ECONNRESET'];
+/**
+ * Heeds what goes wrong with what is said: Node would end the process in the middle of whatever it
+ * does. With a full disk, say, the run goes on, and fails at its end.
+ * @param gone called when nobody reads it any more, such as `head` that has seen enough
+ */
+function heedOutput(gone) {
+    for (const { stream, name } of streams) {
+        let failed = false;
+        stream.on('error', (error) => {
+            // Whatever is written from then on fails as well.
+            if (failed)
+                return;
+            failed = true;
+            if (nobodyReads.includes(error.code)) {
+                gone();
+                return;
+            }
+            process.once('exit', code => {
+                if (code === 0)
+                    process.exitCode = 1;
+            });
+            if (stream === process.stderr)
+                return;
+            process.stderr.write(`What is said here cannot be written to ${name} (${error.message}). Make room, or send it elsewhere, and run again.\n`);
+        });
+    }
+}
+
+// EXTERNAL MODULE: ./src/run/time-limit.ts
+var time_limit = __nccwpck_require__(306);
+;// CONCATENATED MODULE: ./src/run/cancel.ts
+
+
+/** SIGHUP is what a terminal sends when it is closed. */
+const endings = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 /**
  * A signal that aborts when the process is asked to end: SIGINT first, on a runner SIGTERM 7.5 s
- * later, and 2.5 s after that the end. The default of ending at once is taken away, so that uploads
- * are cancelled and private files removed; a second SIGINT ends at once after all.
+ * later, and 2.5 s after that the end; or when nobody reads any more what it says. The default of
+ * ending at once is taken away, so that uploads are cancelled and private files removed; a second
+ * SIGINT ends at once after all.
  * @see https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-cancellation
  */
 function onCancel() {
     const controller = new AbortController();
-    const cancel = (name) => {
+    const cancel = () => {
+        controller.abort(new time_limit/* EndedError */.ph('the run was cancelled', 'Run again: what has arrived is not sent again.'));
+    };
+    const asked = (name) => {
         if (controller.signal.aborted && name === 'SIGINT')
             process.exit(130);
-        controller.abort(new _time_limit_js__WEBPACK_IMPORTED_MODULE_0__/* .EndedError */ .ph('the run was cancelled', 'Run again: what has arrived is not sent again.'));
+        cancel();
     };
-    process.on('SIGINT', cancel);
-    process.on('SIGTERM', cancel);
+    for (const name of endings)
+        process.on(name, asked);
+    heedOutput(cancel);
     return {
         signal: controller.signal,
         end: () => {
-            process.off('SIGINT', cancel);
-            process.off('SIGTERM', cancel);
+            for (const name of endings)
+                process.off(name, asked);
         }
     };
 }
@@ -22871,19 +22961,19 @@ class Agents {
         const keep = { keepAlive: true, maxFreeSockets: 256 };
         const secure = url.protocol === 'https:';
         if (proxy === '') {
-            return secure ? new external_node_https_.Agent({ ...keep, secureContext: this.trust() }) : new external_node_http_.Agent(keep);
+            return secure ? new external_node_https_.Agent({ ...keep, ...this.trust() }) : new external_node_http_.Agent(keep);
         }
         if (!URL.canParse(proxy)) {
             throw new registry_error/* RegistryError */.gl('refused', `the proxy that the environment names for ${url.host} is not an address`, { host: url.host, advice: 'Write HTTPS_PROXY as http://proxy:port.' });
         }
-        const { password } = new URL(proxy);
+        const { protocol, password } = new URL(proxy);
         if (password !== '') {
             this.#options.secret?.(password);
             this.#options.secret?.(decodeURIComponent(password));
         }
         return secure
-            ? new ProxyAgent(proxy, { ...keep, secureContext: this.trust(), signal: this.#closed.signal })
-            : new dist.HttpProxyAgent(proxy, keep);
+            ? new ProxyAgent(proxy, { ...keep, ...this.trust(), signal: this.#closed.signal })
+            : new dist.HttpProxyAgent(proxy, { ...keep, ...(protocol === 'https:' && this.trust()) });
     }
     /**
      * The certificates that are believed, read once for all connections: that takes as long as a
@@ -22892,17 +22982,21 @@ class Agents {
      */
     trust() {
         const { ca } = this.#options;
-        this.#trust ??= (0,external_node_tls_namespaceObject.createSecureContext)({
-            ca: [...external_node_tls_namespaceObject.rootCertificates, ...extra(), ...(ca ? [ca] : [])]
-        });
+        this.#trust ??= {
+            secureContext: (0,external_node_tls_namespaceObject.createSecureContext)({
+                ca: [...external_node_tls_namespaceObject.rootCertificates, ...extra(), ...(ca ? [ca] : [])]
+            }),
+            rejectUnauthorized: true
+        };
         return this.#trust;
     }
 }
 /** Its base class believes the given CA of the proxy alone; here it is meant for the registry too. */
 class ProxyAgent extends https_proxy_agent_dist.HttpsProxyAgent {
     connect(...[request, options]) {
-        const { secureContext } = this.connectOpts;
-        return super.connect(request, { ...options, ...(secureContext && { secureContext }) });
+        const { secureContext, rejectUnauthorized } = this.connectOpts;
+        const trust = { secureContext, rejectUnauthorized };
+        return super.connect(request, { ...options, ...trust });
     }
 }
 /** One that every connection may listen to. */
@@ -23559,7 +23653,7 @@ class Line {
         this.#socket = secure
             ? (0,external_node_tls_namespaceObject.connect)({
                 ...options,
-                secureContext: trust(),
+                ...trust(),
                 servername: /^[\d.]+$|:/.test(host) ? '' : host
             })
             : (0,external_node_net_.connect)(options);
@@ -24203,6 +24297,9 @@ async function openTarget(settings, around) {
 function registries_opener(settings, around) {
     const { log, env, signal, onPressure, network = {}, readOnly = false } = around;
     const { patience, quirks, ...parts } = network;
+    if (env.NODE_TLS_REJECT_UNAUTHORIZED === '0') {
+        log.warning('NODE_TLS_REJECT_UNAUTHORIZED=0 changes nothing here: certificates are checked. Name a private authority in ca-file.');
+    }
     const transport = new Transport({
         ...parts,
         ...(settings.ca !== undefined && { ca: settings.ca }),
@@ -24868,9 +24965,11 @@ function wantedImages({ images, chart }) {
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   _U: () => (/* binding */ noUndo)
+/* harmony export */   zG: () => (/* binding */ undoAtExit)
 /* harmony export */ });
-/* unused harmony exports stateNames, savedUndo */
+/* unused harmony exports stateNames, savedUndo, noUndo */
+/* harmony import */ var _docker_private_config_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8858);
+
 /** The names of a step's saved state. */
 const stateNames = { directory: 'docker-config', keptLogin: 'kept-login' };
 /** Saves what has to be undone for the step's post part, by the runner's saved state. */
@@ -24882,6 +24981,26 @@ function savedUndo(save) {
         keptLogin: (state) => {
             save(stateNames.keptLogin, JSON.stringify(state));
         }
+    };
+}
+/**
+ * Undoes with the end of the process, whichever way that comes: where no later step does it, only an end
+ * by force leaves something behind. A login is not kept there.
+ */
+function undoAtExit(runnerTemp) {
+    return {
+        directory: path => {
+            process.once('exit', () => {
+                try {
+                    (0,_docker_private_config_js__WEBPACK_IMPORTED_MODULE_0__/* .removePrivateConfig */ .I_)(path, runnerTemp);
+                }
+                catch (error) {
+                    const text = `${path} holds a login and could not be removed (${error.message}): delete it.`;
+                    process.stderr.write(`${text}\n`);
+                }
+            });
+        },
+        keptLogin: () => undefined
     };
 }
 /** Where nothing is undone later: the run itself cleans up. */

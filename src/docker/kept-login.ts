@@ -114,7 +114,7 @@ export async function undoKeptLogin(
     if (!existed && empty(put)) await rm(file, {force: true});
     else if (text !== now) await replace(file, text);
   }
-  await removePrivateConfig(directory, options.runnerTemp);
+  removePrivateConfig(directory, options.runnerTemp);
 }
 
 /** By docker, which knows its helpers. Where it cannot, the entries still go, a little later. */

@@ -110,14 +110,15 @@ export async function signIn(options: SignInOptions): Promise<DockerSession> {
       configDirectory,
       ...(client instanceof DockerError ? {client: undefined, reason: client} : {client}),
       answers,
-      async [Symbol.asyncDispose]() {
+      [Symbol.asyncDispose]() {
         // What undoes a kept login lies there, until post.
-        if (kept === undefined) await removePrivateConfig(configDirectory, runnerTemp);
+        if (kept === undefined) removePrivateConfig(configDirectory, runnerTemp);
+        return Promise.resolve();
       }
     };
   } catch (error) {
     // What has to be undone in the job's own config is undone from there.
-    if (kept === undefined) await removePrivateConfig(configDirectory, runnerTemp);
+    if (kept === undefined) removePrivateConfig(configDirectory, runnerTemp);
     throw error;
   }
 }

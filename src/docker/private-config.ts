@@ -1,4 +1,5 @@
 import {randomBytes} from 'node:crypto';
+import {lstatSync, rmSync} from 'node:fs';
 import {lstat, mkdir, readFile, rm, symlink, writeFile} from 'node:fs/promises';
 import {basename, dirname, join, resolve} from 'node:path';
 
@@ -89,16 +90,18 @@ async function contextOf(env: Environment, directory: string): Promise<string | 
 
 /**
  * Removes a private config, and nothing else: only a directory of our naming directly beneath the
- * runner's temp, since the path comes from saved state. May be called again.
+ * runner's temp, since the path comes from saved state. May be called again, and from where nothing can
+ * be waited for.
  * @returns whether the path was of that kind
+ * @throws what the file system says
  */
-export async function removePrivateConfig(path: string, runnerTemp: string): Promise<boolean> {
+export function removePrivateConfig(path: string, runnerTemp: string): boolean {
   if (!isPrivateConfig(path, runnerTemp)) return false;
   // A link of that name would be somebody else's work.
-  const found = await lstat(path).catch(() => undefined);
+  const found = lstatSync(path, {throwIfNoEntry: false});
   if (found === undefined) return true;
   if (!found.isDirectory()) return false;
-  await rm(path, {recursive: true, force: true, maxRetries: 3});
+  rmSync(path, {recursive: true, force: true, maxRetries: 3});
   return true;
 }
 

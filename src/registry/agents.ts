@@ -11,6 +11,13 @@ import {getProxyForUrl} from 'proxy-from-env';
 import {RegistryError} from './error.ts';
 import {bypasses} from './no-proxy.ts';
 
+/** What TLS connections believe. */
+export interface Trust {
+  readonly secureContext: SecureContext;
+  /** Said, since NODE_TLS_REJECT_UNAUTHORIZED would turn it around where nothing is. */
+  readonly rejectUnauthorized: true;
+}
+
 export interface AgentsOptions {
   /** PEM certificates of a private CA, believed beside the usual ones. */
   readonly ca?: string;
@@ -28,7 +35,7 @@ export class Agents {
   /** By origin: the environment is slow to ask, and stays as it is. */
   readonly #proxies = new Map<string, string>();
   #closed = newController();
-  #trust: SecureContext | undefined;
+  #trust: Trust | undefined;
 
   constructor(options: AgentsOptions) {
     this.#options = options;
@@ -73,7 +80,7 @@ export class Agents {
     const keep = {keepAlive: true, maxFreeSockets: 256};
     const secure = url.protocol === 'https:';
     if (proxy === '') {
-      return secure ? new HttpsAgent({...keep, secureContext: this.trust()}) : new HttpAgent(keep);
+      return secure ? new HttpsAgent({...keep, ...this.trust()}) : new HttpAgent(keep);
     }
     if (!URL.canParse(proxy)) {
       throw new RegistryError(
@@ -82,14 +89,14 @@ export class Agents {
         {host: url.host, advice: 'Write HTTPS_PROXY as http://proxy:port.'}
       );
     }
-    const {password} = new URL(proxy);
+    const {protocol, password} = new URL(proxy);
     if (password !== '') {
       this.#options.secret?.(password);
       this.#options.secret?.(decodeURIComponent(password));
     }
     return secure
-      ? new ProxyAgent(proxy, {...keep, secureContext: this.trust(), signal: this.#closed.signal})
-      : new HttpProxyAgent(proxy, keep);
+      ? new ProxyAgent(proxy, {...keep, ...this.trust(), signal: this.#closed.signal})
+      : new HttpProxyAgent(proxy, {...keep, ...(protocol === 'https:' && this.trust())});
   }
 
   /**
@@ -97,11 +104,14 @@ export class Agents {
    * handshake or two. Giving a CA replaces the usual ones, so all are named. NODE_EXTRA_CA_CERTS is
    * read here since Node itself only reads it for connections without a CA of their own.
    */
-  trust(): SecureContext {
+  trust(): Trust {
     const {ca} = this.#options;
-    this.#trust ??= createSecureContext({
-      ca: [...rootCertificates, ...extra(), ...(ca ? [ca] : [])]
-    });
+    this.#trust ??= {
+      secureContext: createSecureContext({
+        ca: [...rootCertificates, ...extra(), ...(ca ? [ca] : [])]
+      }),
+      rejectUnauthorized: true
+    };
     return this.#trust;
   }
 }
@@ -111,8 +121,9 @@ class ProxyAgent extends HttpsProxyAgent<string> {
   override connect(
     ...[request, options]: Parameters<HttpsProxyAgent<string>['connect']>
   ): ReturnType<HttpsProxyAgent<string>['connect']> {
-    const {secureContext} = this.connectOpts as {secureContext?: SecureContext};
-    return super.connect(request, {...options, ...(secureContext && {secureContext})});
+    const {secureContext, rejectUnauthorized} = this.connectOpts as unknown as Trust;
+    const trust: Partial<Trust> = {secureContext, rejectUnauthorized};
+    return super.connect(request, {...options, ...trust});
   }
 }
 

@@ -1,8 +1,9 @@
 import type {IncomingMessage} from 'node:http';
 import {connect as connectPlain, type LookupFunction, type Socket} from 'node:net';
-import {connect as connectSecure, type SecureContext} from 'node:tls';
+import {connect as connectSecure} from 'node:tls';
 
 import {hostOf} from './address.ts';
+import type {Trust} from './agents.ts';
 import {asks, type WireMethod} from './head.ts';
 import {readBeforeWriting} from './read-first.ts';
 import type {Carrier} from './wire-body.ts';
@@ -19,7 +20,7 @@ export interface WireTarget {
   readonly url: URL;
   readonly lookup: LookupFunction;
   /** Certificates that are believed; for https. */
-  readonly trust: () => SecureContext;
+  readonly trust: () => Trust;
   /** Connections are shared only among equals; it begins with the URL's origin. */
   readonly key: string;
 }
@@ -74,7 +75,7 @@ export class Line implements Carrier {
     this.#socket = secure
       ? connectSecure({
           ...options,
-          secureContext: trust(),
+          ...trust(),
           servername: /^[\d.]+$|:/.test(host) ? '' : host
         })
       : connectPlain(options);

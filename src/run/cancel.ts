@@ -1,26 +1,33 @@
+import {heedOutput} from './output.ts';
 import {EndedError, type TimeLimit} from './time-limit.ts';
+
+/** SIGHUP is what a terminal sends when it is closed. */
+const endings = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
  * A signal that aborts when the process is asked to end: SIGINT first, on a runner SIGTERM 7.5 s
- * later, and 2.5 s after that the end. The default of ending at once is taken away, so that uploads
- * are cancelled and private files removed; a second SIGINT ends at once after all.
+ * later, and 2.5 s after that the end; or when nobody reads any more what it says. The default of
+ * ending at once is taken away, so that uploads are cancelled and private files removed; a second
+ * SIGINT ends at once after all.
  * @see https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-cancellation
  */
 export function onCancel(): TimeLimit {
   const controller = new AbortController();
-  const cancel = (name: NodeJS.Signals) => {
-    if (controller.signal.aborted && name === 'SIGINT') process.exit(130);
+  const cancel = () => {
     controller.abort(
       new EndedError('the run was cancelled', 'Run again: what has arrived is not sent again.')
     );
   };
-  process.on('SIGINT', cancel);
-  process.on('SIGTERM', cancel);
+  const asked = (name: NodeJS.Signals) => {
+    if (controller.signal.aborted && name === 'SIGINT') process.exit(130);
+    cancel();
+  };
+  for (const name of endings) process.on(name, asked);
+  heedOutput(cancel);
   return {
     signal: controller.signal,
     end: () => {
-      process.off('SIGINT', cancel);
-      process.off('SIGTERM', cancel);
+      for (const name of endings) process.off(name, asked);
     }
   };
 }

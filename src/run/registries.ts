@@ -62,6 +62,11 @@ export async function openTarget(
 function opener(settings: Settings, around: Surroundings) {
   const {log, env, signal, onPressure, network = {}, readOnly = false} = around;
   const {patience, quirks, ...parts} = network;
+  if (env.NODE_TLS_REJECT_UNAUTHORIZED === '0') {
+    log.warning(
+      'NODE_TLS_REJECT_UNAUTHORIZED=0 changes nothing here: certificates are checked. Name a private authority in ca-file.'
+    );
+  }
   const transport = new Transport({
     ...parts,
     ...(settings.ca !== undefined && {ca: settings.ca}),

@@ -1,4 +1,5 @@
 import type {KeptLogin} from '../docker/kept-login.ts';
+import {removePrivateConfig} from '../docker/private-config.ts';
 import type {Undo} from './undo.ts';
 
 /** The names of a step's saved state. */
@@ -13,6 +14,26 @@ export function savedUndo(save: (name: string, value: string) => void): Undo {
     keptLogin: (state: KeptLogin) => {
       save(stateNames.keptLogin, JSON.stringify(state));
     }
+  };
+}
+
+/**
+ * Undoes with the end of the process, whichever way that comes: where no later step does it, only an end
+ * by force leaves something behind. A login is not kept there.
+ */
+export function undoAtExit(runnerTemp: string): Undo {
+  return {
+    directory: path => {
+      process.once('exit', () => {
+        try {
+          removePrivateConfig(path, runnerTemp);
+        } catch (error) {
+          const text = `${path} holds a login and could not be removed (${(error as Error).message}): delete it.`;
+          process.stderr.write(`${text}\n`);
+        }
+      });
+    },
+    keptLogin: () => undefined
   };
 }
 
