@@ -368,6 +368,8 @@ describe('flags that would do nothing', () => {
   it('keep-login is for workflows: nothing signs out again here', () => {
     const [mistake] = mistakes('--keep-login', '--target-repository=arcdata');
     expect(mistake).toMatch(/^--keep-login is for workflows.*docker login$/);
+    for (const value of ['TRUE', ' True'])
+      expect(mistakes(`--keep-login=${value}`, '--target-repository=arcdata')).toEqual([mistake]);
     expect(mistakes('--no-keep-login')).toEqual([]);
     expect(helpText()).toContain('in workflows only');
   });

@@ -27,7 +27,7 @@ test('a cancelled run tells which tags the target keeps', () => {
 
 test.each([
   ['no tag moved', refuseHalf('v1', [], [])],
-  ['images were still missing', refuseHalf('v1', ['arc-dns'])],
+  ['images were still missing', refuseHalf('v1', [{name: 'arc-dns', status: 'failed'}])],
   ['it was somewhere else', new Error('socket hang up')]
 ])('and nothing more where %s', (_, error) => {
   expect(endedBy(cancelled, error)).toBe(cancelled);

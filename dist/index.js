@@ -38526,6 +38526,124 @@ function sum(all) {
     }), { copied: 0, mounted: 0, present: 0 });
 }
 
+;// CONCATENATED MODULE: ./src/registry/pages.ts
+
+
+/** The most bytes of a page. */
+const largestPage = 8 * 1024 * 1024;
+/** The most bytes of all pages: a hundred thousand tags. */
+const largestList = 16 * 1024 * 1024;
+/** The most characters of a Link header: whoever cuts one off takes a part of a list for the whole. */
+const longestLink = 8192;
+/** The most pages; with a thousand entries each, more than any registry was seen to have. */
+const mostPages = 1000;
+/**
+ * All entries of a list that comes in pages, or undefined where there is no such list. A `Link` is
+ * followed only within the registry, never twice to the same page, and only so many times.
+ * @throws RegistryError
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
+ */
+async function collect(registry, list) {
+    const { needs, key, until, tries, signal } = list;
+    let size = 0;
+    const entries = [];
+    const seen = new Set();
+    let next = new URL(list.path, registry.origin);
+    while (next !== undefined) {
+        const url = next;
+        seen.add(url.href);
+        const page = await registry.ask({
+            method: 'GET',
+            path: url,
+            needs,
+            expect: [200, 404],
+            headers: { Accept: 'application/json' },
+            tries,
+            signal
+        }, async (answer) => {
+            if (answer.status === 404) {
+                await discard(answer);
+                if (seen.size === 1)
+                    return undefined;
+                // A part of the list is no list: what is newest may be in the rest.
+                throw new registry_error/* RegistryError */.gl('server', `${registry.name}: the list of ${key} breaks off (404)`, {
+                    host: registry.name,
+                    method: 'GET',
+                    path: url.pathname,
+                    status: answer.status,
+                    advice: 'The next page that it names is not there: look at the registry, and at what stands between.'
+                });
+            }
+            const place = { host: registry.name, method: 'GET', path: url.pathname };
+            const body = await readBody(answer.body, largestPage, registry.transport.timings.idle, place);
+            size += body.length;
+            return { entries: parse(body, key, place), link: answer.headers.link };
+        });
+        if (page === undefined)
+            return undefined;
+        for (const entry of page.entries)
+            entries.push(entry);
+        if (until !== undefined && page.entries.some(until))
+            return entries;
+        next = nextPage(page.link, url, registry, { seen, what: key });
+        if (next !== undefined && size > largestList)
+            throw unsafe(registry, url, `the list of ${key} goes on beyond ${largestList} bytes`);
+    }
+    return entries;
+}
+function parse(body, key, place) {
+    try {
+        const value = JSON.parse(body.toString('utf8'))[key];
+        // Without a tag, some registries say null.
+        if (value === null || value === undefined)
+            return [];
+        if (Array.isArray(value))
+            return value.filter(entry => typeof entry === 'string');
+    }
+    catch {
+        // Said below.
+    }
+    throw new registry_error/* RegistryError */.gl('corrupt', `${place.host}: the list of ${key} is not one`, place);
+}
+/**
+ * The page after this one, as its `Link` header names it; undefined behind the last one.
+ * @param seen the pages so far, this one included
+ * @throws RegistryError when it leads to another host, or round and round
+ * @see https://www.rfc-editor.org/rfc/rfc8288#section-3
+ */
+function nextPage(header, from, registry, { seen, what }) {
+    const next = follow(header, from, registry);
+    if (next === undefined)
+        return undefined;
+    if (seen.has(next.href) || seen.size >= mostPages)
+        throw unsafe(registry, from, `the list of ${what} has no end`);
+    return next;
+}
+function follow(header, from, registry) {
+    const text = Array.isArray(header) ? header.join(', ') : (header ?? '');
+    if (text.length > longestLink)
+        throw unsafe(registry, from, `its Link header has more than ${longestLink} characters`);
+    const target = /<([^<>]*)>\s*(?:;[^;,]*)*;\s*rel="?next"?/i.exec(text)?.[1];
+    if (target === undefined || !URL.canParse(target, from.href))
+        return undefined;
+    const url = new URL(target, from);
+    // Behind a proxy the registry may not know its own scheme and port: the path is what counts.
+    if (url.hostname !== from.hostname)
+        throw unsafe(registry, from, 'the list goes on at another host, which is not followed');
+    // Set, not parsed anew: `//elsewhere/` is a path here, and no host.
+    const here = new URL(registry.origin);
+    here.pathname = url.pathname;
+    here.search = url.search;
+    return here;
+}
+function unsafe(registry, { pathname }, text) {
+    return new registry_error/* RegistryError */.gl('unsafe', `${registry.name}: ${text}`, {
+        host: registry.name,
+        path: pathname,
+        advice: 'See what the registry, or what stands in front of it, answers there.'
+    });
+}
+
 ;// CONCATENATED MODULE: ./src/registry/referrers.ts
 
 
@@ -38535,8 +38653,8 @@ function sum(all) {
 
 
 
-/** The most bytes of a list of referrers: what an index may have. */
-const largestList = 4 * 1024 * 1024;
+/** The most bytes of a list of referrers, all its pages together: what an index may have. */
+const referrers_largestList = 4 * 1024 * 1024;
 /**
  * What refers to a manifest: signatures, attestations, SBOMs. By the registry's own list, and where
  * it has none, by the tag that clients keep instead. A registry that refuses to tell has none.
@@ -38557,38 +38675,60 @@ async function listReferrers(registry, repository, digest, signal) {
         return [];
     }
 }
+/** Page by page; undefined where the registry has no such list. */
 async function byList(registry, repository, digest, signal) {
-    return await registry.ask({
-        method: 'GET',
-        path: `/v2/${repository}/referrers/${digest}`,
-        needs: [{ repository, actions: registry.actions }],
-        // Whatever a registry says that does not have this list: the tag is looked at then.
-        expect: [200, 400, 403, 404, 405, 406, 501],
-        headers: { Accept: mediaTypes.ociIndex },
-        digest,
-        signal
-    }, async (answer) => {
-        const { status, headers, body } = answer;
-        if (status === 403) {
-            registry.warnOnce(`${registry.name} does not tell what refers to ${repository} (403)`);
+    const listed = [];
+    const seen = new Set();
+    let left = referrers_largestList;
+    let next = new URL(`/v2/${repository}/referrers/${digest}`, registry.origin);
+    while (next !== undefined) {
+        const url = next;
+        seen.add(url.href);
+        const place = { host: registry.name, method: 'GET', path: url.pathname, repository, digest };
+        const page = await registry.ask({
+            method: 'GET',
+            path: url,
+            needs: [{ repository, actions: registry.actions }],
+            // Whatever a registry says that does not have this list: the tag is looked at then.
+            expect: [200, 400, 403, 404, 405, 406, 501],
+            headers: { Accept: mediaTypes.ociIndex },
+            digest,
+            signal
+        }, async (answer) => {
+            const { status, headers, body } = answer;
+            if (status === 403) {
+                registry.warnOnce(`${registry.name} does not tell what refers to ${repository} (403)`);
+            }
+            // A page of something else, such as a login form behind a redirect, is no list either.
+            if (status !== 200 || baseType(headers['content-type']) !== mediaTypes.ociIndex) {
+                await discard(answer);
+                return undefined;
+            }
+            const bytes = await readBody(body, left, registry.transport.timings.idle, place);
+            left -= bytes.length;
+            return { manifests: listIn(bytes, place), link: headers.link };
+        });
+        if (page === undefined) {
+            if (seen.size === 1)
+                return undefined;
+            // A part of the list is no list: a signature may be in the rest.
+            throw new registry_error/* RegistryError */.gl('server', `${registry.name}: its list of referrers breaks off after ${seen.size - 1} pages`, place);
         }
-        // A page of something else, such as a login form behind a redirect, is no list either.
-        if (status !== 200 || baseType(headers['content-type']) !== mediaTypes.ociIndex) {
-            await discard(answer);
-            return undefined;
-        }
-        const place = { host: registry.name, method: 'GET', repository, digest };
-        const bytes = await readBody(body, largestList, registry.transport.timings.idle, place);
-        try {
-            const list = parseManifest(bytes, mediaTypes.ociIndex);
-            return list.kind === 'index' ? list.manifests : [];
-        }
-        catch (error) {
-            if (!(error instanceof oci_error/* OciError */.M))
-                throw error;
-            throw new registry_error/* RegistryError */.gl('corrupt', `${registry.name}: its list of referrers cannot be read: ${error.message}`, place);
-        }
-    });
+        listed.push(...page.manifests);
+        next = nextPage(page.link, url, registry, { seen, what: 'referrers' });
+    }
+    return listed;
+}
+function listIn(bytes, place) {
+    try {
+        const list = parseManifest(bytes, mediaTypes.ociIndex);
+        return list.kind === 'index' ? list.manifests : [];
+    }
+    catch (error) {
+        if (!(error instanceof oci_error/* OciError */.M))
+            throw error;
+        throw new registry_error/* RegistryError */.gl('corrupt', `${place.host}: its list of referrers cannot be read: ${error.message}`, place);
+    }
 }
 /** Some registries let this tag stand for the image itself: an index of other things is wanted. */
 async function byTag(registry, repository, digest, signal) {
@@ -38858,6 +38998,9 @@ async function commitImage(planned, context) {
     for (const node of image.attached)
         if (missing.includes(node))
             await slots.run(() => heal(planned, node, context));
+    // The root is read back by its tag, where it gets one.
+    const last = context.publish ? image.attached : [image.root, ...image.attached];
+    await manifestsThere(planned, last.filter(node => missing.includes(node)), context);
 }
 function levels(nodes) {
     const images = nodes.filter(({ manifest }) => manifest.kind === 'image');
@@ -38926,7 +39069,8 @@ async function verifyBelow(planned, context) {
     const { repository } = planned.image.target;
     const { checks } = target.learned;
     const unchecked = new Set([...planned.image.manifests, ...planned.image.attached]
-        .filter(({ descriptor: { mediaType } }) => !checks.has(mediaType))
+        // The registry looks at what it is sent; what stands there already is not sent.
+        .filter(({ descriptor: { mediaType, digest } }) => !checks.has(mediaType) || planned.standing.manifests.has(digest))
         .flatMap(({ manifest }) => below(manifest)));
     const has = (placement) => slots.run(() => hasBlob(target, repository, placement.descriptor, signal));
     const unseen = planned.placements.filter(({ way, told, descriptor }) => told === true || (way !== 'present' && unchecked.has(descriptor.digest)));
@@ -38944,17 +39088,16 @@ async function verifyBelow(planned, context) {
             advice: "Look into the registry's storage and its replicas."
         });
     }));
-    await Promise.all(planned.image.manifests.slice(0, -1).map(async ({ descriptor: { digest } }) => {
-        if (!unchecked.has(digest))
-            return;
+    await manifestsThere(planned, planned.image.manifests.slice(0, -1).filter(({ descriptor }) => unchecked.has(descriptor.digest)), context);
+}
+/** @throws RegistryError when one of these manifests, which the target took, is not there */
+async function manifestsThere({ image }, nodes, { target, slots, signal }) {
+    const { repository } = image.target;
+    await Promise.all(nodes.map(async ({ descriptor: { digest } }) => {
         const there = await slots.run(() => resolveManifest(target, repository, digest, signal, true));
         if (there === digest)
             return;
-        throw new registry_error/* RegistryError */.gl('corrupt', `${target.name}/${repository} took the manifest ${digest} and does not have it`, {
-            host: target.name,
-            repository,
-            digest
-        });
+        throw new registry_error/* RegistryError */.gl('corrupt', `${target.name}/${repository} took the manifest ${digest} and does not have it`, { host: target.name, repository, digest });
     }));
 }
 
@@ -40189,7 +40332,10 @@ async function largestFirst(tasks, sizeOf, { large, small }, run) {
 class Transfer {
     #context;
     #failures = new Set();
-    #claimed = new Set();
+    /** Whose bytes those of a blob in a repository are. */
+    #claimed = new Map();
+    /** What this release, and none before it, was the first to bring to a repository, by `pair`. */
+    #begun = new Set();
     #outcomes = new Map();
     /** Resolves when the manifests of the first image of a repository are committed, or cannot be. */
     #commits = new Map();
@@ -40206,6 +40352,7 @@ class Transfer {
     async bring(images, commit, stop) {
         // What an earlier release committed tells nothing of this one.
         this.#commits.clear();
+        this.#begun.clear();
         const first = await this.#pass(images, commit, stop);
         const failed = first.filter(({ error }) => error !== undefined);
         if (failed.length === 0 || this.#context.signal.aborted)
@@ -40249,15 +40396,16 @@ class Transfer {
             const bytes = { copied: 0, mounted: 0, present: 0 };
             try {
                 const all = await Promise.all(outcomes);
-                const failure = all.find(outcome => 'error' in outcome);
-                if (failure !== undefined && 'error' in failure)
-                    throw failure.error;
-                await commit(planned);
+                // What has arrived has arrived, also where the image fails.
                 all.forEach((outcome, i) => {
                     const size = planned.placements[i]?.descriptor.size ?? 0;
                     if ('way' in outcome)
                         bytes[this.#claim(planned, i) ? outcome.way : 'present'] += size;
                 });
+                const failure = all.find(outcome => 'error' in outcome);
+                if (failure !== undefined && 'error' in failure)
+                    throw failure.error;
+                await commit(planned);
                 for (const { descriptor } of [...planned.image.manifests, ...planned.image.attached]) {
                     bytes[planned.standing.manifests.has(descriptor.digest) ? 'present' : 'copied'] +=
                         descriptor.size;
@@ -40284,10 +40432,9 @@ class Transfer {
         if (placement === undefined)
             return false;
         const key = pair(placement.targetRepository, placement.descriptor.digest);
-        if (this.#claimed.has(key))
-            return false;
-        this.#claimed.add(key);
-        return true;
+        const owner = this.#claimed.get(key) ?? planned;
+        this.#claimed.set(key, owner);
+        return owner === planned;
     }
     /** What becomes of a placement, decided once; copies are queued for the lanes. */
     #outcome(placement, copies) {
@@ -40295,6 +40442,7 @@ class Transfer {
         const known = this.#outcomes.get(key);
         if (known !== undefined)
             return known;
+        this.#begun.add(key);
         const outcome = this.#begin(placement, copies);
         this.#outcomes.set(key, outcome);
         void outcome.then(result => {
@@ -40368,10 +40516,10 @@ class Transfer {
         const again = async (session) => lanes.large.run(() => this.#copy(placement, session));
         if ('error' in home)
             throw home.error;
-        // Only what came in this run waits for a commit: its home is an earlier image, so that no two
-        // images can wait for each other.
+        // Only what came with this release waits for a commit: its home is an earlier image of it, so that
+        // no two images can wait for each other. What an earlier release brought is committed.
         const committed = async () => {
-            if (placement.fresh === true)
+            if (placement.fresh === true && this.#begun.has(pair(from, descriptor.digest)))
                 await this.#commits.get(from);
         };
         if (target.quirks.mountsCommittedOnly && !this.#mountsRefused)
@@ -40444,6 +40592,7 @@ class Mirror {
             target,
             slots: lanes.control,
             signal: this.#signal,
+            publish,
             landed: this.#landed,
             proven: this.#prove(release),
             looks: this.#lookAt(release),
@@ -40526,16 +40675,16 @@ class Mirror {
     }
     /** Why a release did not come to where it should; undefined when it did. */
     failure({ tag, images, published }) {
-        const failed = images.filter(({ status }) => status === 'failed').map(({ name }) => name);
-        return published || (!this.#options.publish && failed.length === 0)
-            ? undefined
-            : (0,mirror_error/* refuseHalf */.C4)(tag, failed, this.#left);
+        const staged = !this.#options.publish && images.every(({ status }) => status !== 'failed');
+        return published || staged ? undefined : (0,mirror_error/* refuseHalf */.C4)(tag, images, this.#left);
     }
     #result({ tag, targetTag, missing }, brought, end) {
         const { source, target } = this.#options;
         const images = brought.map(({ planned, bytes, error, milliseconds }) => {
             const failure = error ??
-                (planned.complete ? undefined : (0,mirror_error/* untagged */.GV)(planned.image.target.repository, end.error));
+                (planned.complete
+                    ? undefined
+                    : (0,mirror_error/* untagged */.GV)(planned.image.target.repository, end.error, this.#left?.includes(planned.image.name) === true));
             const status = failure === undefined ? statusOf(bytes, planned, end.published) : 'failed';
             return imageResult(planned, { source: source.name, target: target.name }, { status, bytes, milliseconds, error: failure });
         });
@@ -40679,6 +40828,7 @@ class Repositories {
 }
 
 ;// CONCATENATED MODULE: ./src/mirror/survey.ts
+
 
 
 
@@ -40835,14 +40985,22 @@ class Survey {
         }
         await Promise.all([
             ...[...image.blobs.values()].map(blob => this.#has(repository, blob)),
-            ...[...image.manifests, ...image.attached].map(async ({ descriptor: { digest } }) => {
+            ...[...image.manifests, ...image.attached].map(async ({ descriptor: { digest }, manifest }) => {
                 const there = digest === tagged ||
                     (await slots.run(() => resolveManifest(target, repository, digest, signal))) === digest;
-                if (there)
+                if (there && (await this.#isListed(repository, digest, manifest.subject?.digest)))
                     manifests.add(digest);
             })
         ]);
         return { tagged, manifests };
+    }
+    /** What refers to something is of use only where it is on the list: a run may have ended between the two. */
+    async #isListed(repository, digest, subject) {
+        if (subject === undefined)
+            return true;
+        const { target, slots, signal } = this.#options;
+        const listed = await slots.run(() => listReferrers(target, repository, subject, signal));
+        return listed.some(one => one.digest === digest);
     }
     /** What is there of an image that is not tagged yet: by offering its manifests, else by looking. */
     #ask(image) {
@@ -41570,116 +41728,6 @@ function tellPushed({ fate, platform }) {
         : `pushed for ${platform} alone`;
 }
 
-;// CONCATENATED MODULE: ./src/registry/pages.ts
-
-
-
-/** The most bytes of a page. */
-const largestPage = 8 * 1024 * 1024;
-/** The most bytes of all pages: a hundred thousand tags. */
-const pages_largestList = 16 * 1024 * 1024;
-/** The most characters of a Link header: whoever cuts one off takes a part of a list for the whole. */
-const longestLink = 8192;
-/** The most pages; with a thousand entries each, more than any registry was seen to have. */
-const mostPages = 1000;
-/**
- * All entries of a list that comes in pages, or undefined where there is no such list. A `Link` is
- * followed only within the registry, never twice to the same page, and only so many times.
- * @throws RegistryError
- * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
- */
-async function collect(registry, list) {
-    const { needs, key, until, tries, signal } = list;
-    let size = 0;
-    const entries = [];
-    const seen = new Set();
-    let next = new URL(list.path, registry.origin);
-    while (next !== undefined) {
-        const url = next;
-        seen.add(url.href);
-        const page = await registry.ask({
-            method: 'GET',
-            path: url,
-            needs,
-            expect: [200, 404],
-            headers: { Accept: 'application/json' },
-            tries,
-            signal
-        }, async (answer) => {
-            if (answer.status === 404) {
-                await discard(answer);
-                if (seen.size === 1)
-                    return undefined;
-                // A part of the list is no list: what is newest may be in the rest.
-                throw new registry_error/* RegistryError */.gl('server', `${registry.name}: the list of ${key} breaks off (404)`, {
-                    host: registry.name,
-                    method: 'GET',
-                    path: url.pathname,
-                    status: answer.status,
-                    advice: 'The next page that it names is not there: look at the registry, and at what stands between.'
-                });
-            }
-            const place = { host: registry.name, method: 'GET', path: url.pathname };
-            const body = await readBody(answer.body, largestPage, registry.transport.timings.idle, place);
-            size += body.length;
-            return { entries: parse(body, key, place), link: answer.headers.link };
-        });
-        if (page === undefined)
-            return undefined;
-        for (const entry of page.entries)
-            entries.push(entry);
-        if (until !== undefined && page.entries.some(until))
-            return entries;
-        next = follow(page.link, url, registry);
-        if (next === undefined)
-            continue;
-        if (size > pages_largestList)
-            throw unsafe(registry, url, `the list of ${key} goes on beyond ${pages_largestList} bytes`);
-        if (seen.has(next.href) || seen.size >= mostPages)
-            throw unsafe(registry, url, `the list of ${key} has no end`);
-    }
-    return entries;
-}
-function parse(body, key, place) {
-    try {
-        const value = JSON.parse(body.toString('utf8'))[key];
-        // Without a tag, some registries say null.
-        if (value === null || value === undefined)
-            return [];
-        if (Array.isArray(value))
-            return value.filter(entry => typeof entry === 'string');
-    }
-    catch {
-        // Said below.
-    }
-    throw new registry_error/* RegistryError */.gl('corrupt', `${place.host}: the list of ${key} is not one`, place);
-}
-/** @see https://www.rfc-editor.org/rfc/rfc8288#section-3 */
-function follow(header, from, registry) {
-    const text = Array.isArray(header) ? header.join(', ') : (header ?? '');
-    if (text.length > longestLink)
-        throw unsafe(registry, from, `its Link header has more than ${longestLink} characters`);
-    const target = /<([^<>]*)>\s*(?:;[^;,]*)*;\s*rel="?next"?/i.exec(text)?.[1];
-    if (target === undefined || !URL.canParse(target, from.href))
-        return undefined;
-    const url = new URL(target, from);
-    // Behind a proxy the registry may not know its own scheme and port: the path is what counts.
-    if (url.hostname !== from.hostname)
-        throw unsafe(registry, from, 'the list goes on at another host, which is not followed');
-    // Set, not parsed anew: `//elsewhere/` is a path here, and no host.
-    const here = new URL(registry.origin);
-    here.pathname = url.pathname;
-    here.search = url.search;
-    return here;
-}
-function unsafe(registry, { pathname }, text) {
-    return new registry_error/* RegistryError */.gl('unsafe', `${registry.name}: ${text}`, {
-        host: registry.name,
-        path: pathname,
-        advice: 'See what the registry, or what stands in front of it, answers there.'
-    });
-}
-
 ;// CONCATENATED MODULE: ./src/registry/tags.ts
 
 
@@ -41851,11 +41899,12 @@ class DockerEngine {
                 return this.#result(release, arrived, { published: true, changed });
             }
             catch (error) {
-                const changed = this.#left.length > 0;
-                return this.#result(release, arrived.map(one => ({
-                    ...one,
-                    error: (0,mirror_error/* untagged */.GV)(one.planned.image.target.repository, error)
-                })), { published: false, changed });
+                const left = this.#left;
+                const changed = left.length > 0;
+                return this.#result(release, arrived.map(one => {
+                    const { name, target } = one.planned.image;
+                    return { ...one, error: (0,mirror_error/* untagged */.GV)(target.repository, error, left.includes(name)) };
+                }), { published: false, changed });
             }
         }
         finally {
@@ -41866,8 +41915,7 @@ class DockerEngine {
     }
     /** Why a release did not come to where it should; undefined when it did. */
     failure({ tag, images, published }) {
-        const failed = images.filter(({ status }) => status === 'failed').map(({ name }) => name);
-        return published ? undefined : (0,mirror_error/* refuseHalf */.C4)(tag, failed, this.#left);
+        return published ? undefined : (0,mirror_error/* refuseHalf */.C4)(tag, images, this.#left);
     }
     /** Largest first; what failed is tried once more when the rest is done. */
     async #bring(due) {
@@ -42400,15 +42448,20 @@ class Siblings {
 
 
 
+
 /** The image whose tags are the releases. */
 const tag_lists_anchor = 'arc-controller';
+/** Releases without it are told by another one that each of them has. */
+const substitutes = (0,catalog/* imageSet */.i)('').flatMap(({ name, role }) => role === 'core' && name !== tag_lists_anchor ? [name] : []);
 const isImage = (name) => name !== chartArtifact;
 /** The lists of tags, each asked for once, when it is first needed. */
 function tagLists(registries, settings, signal) {
     const { images } = settings;
     // The chart has tags of its own.
-    const named = images.kind === 'exactly' ? images.names.filter(isImage) : [];
-    const leader = named.includes(tag_lists_anchor) ? tag_lists_anchor : (named[0] ?? tag_lists_anchor);
+    const wanted = images.kind === 'exactly'
+        ? images.names.filter(isImage)
+        : [tag_lists_anchor, ...substitutes].filter(name => !images.remove.includes(name));
+    const leader = wanted.includes(tag_lists_anchor) ? tag_lists_anchor : (wanted[0] ?? tag_lists_anchor);
     const list = (side) => {
         const registry = registries[side];
         let known;
@@ -42730,11 +42783,11 @@ function inputOf({ releases, names }, planned, images) {
     const everywhere = (name) => releases.every(tag => planned.get(tag)?.has(name));
     if (images.kind === 'exactly' || names.every(everywhere))
         return names;
-    // These are no part of a release's own set, so that only their own shard has to name them.
+    // Unless it is an arc- one, what was added is no part of a release's own set: only its own shard names it.
     const added = [...images.add, chartArtifact];
     const others = releases
         .flatMap(tag => [...(planned.get(tag) ?? [])])
-        .filter(name => !names.includes(name) && !added.includes(name));
+        .filter(name => !names.includes(name) && (!added.includes(name) || name.startsWith('arc-')));
     return [
         ...added.filter(name => names.includes(name)).map(name => `+${name}`),
         ...[...new Set([...images.remove, ...others])].map(name => `-${name}`)
@@ -45542,16 +45595,19 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
     if (odd.length > 0) {
         log.warning(`${target.name}/${(0,oci_reference/* within */.ux)(settings.target.repository, leader)} has tags that Arc's upgrade check will take for releases: ${odd.slice(0, 5).join(', ')}${odd.length > 5 ? ', …' : ''}`);
     }
+    const targetTagOf = (tag) => (tag === onlyTag ? (settings.targetTag ?? tag) : tag);
+    const stands = (tag) => targetTags.includes(targetTagOf(tag));
     for (const tag of selection.tags) {
         (0,channel/* refusePreRelease */.J3)({
             sourceRepository: settings.source.repository,
             targetRepository: settings.target.repository,
             tag,
-            targetTags
+            targetTags,
+            stands: (0,channel/* isPreReleaseRepository */.z4)(settings.source.repository) &&
+                targetTags.includes(tag) &&
+                (await standsAlike(registries, settings, { leader, tag, slots, signal }))
         });
     }
-    const targetTagOf = (tag) => (tag === onlyTag ? (settings.targetTag ?? tag) : tag);
-    const stands = (tag) => targetTags.includes(targetTagOf(tag));
     if (!selection.tags.every(stands))
         around.onMissing?.();
     const chosen = [];
@@ -45606,6 +45662,16 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
         log.info(`${tag}: ${set.images.length} ${set.images.length === 1 ? 'image' : 'images'}`);
     }
     return { releases: chosen, ...(selection.reason !== undefined && { reason: selection.reason }) };
+}
+/** Whether a tag of the leading image stands for the same at both registries. */
+async function standsAlike({ source, target }, settings, at) {
+    const { leader, tag, slots, signal } = at;
+    const resolve = (registry, { repository }) => slots.run(() => resolveManifest(registry, (0,oci_reference/* within */.ux)(repository, leader), tag, signal));
+    const [here, there] = await Promise.all([
+        resolve(source, settings.source),
+        resolve(target, settings.target)
+    ]);
+    return here === there;
 }
 /**
  * The newest release at the target of which all images carry the tag that have to be there: those that
@@ -46122,26 +46188,44 @@ function kindOf(error) {
  * The failure of an image whose own tag was not refused: a tag that cannot be set is a failure of each
  * image whose tag was to be moved with it.
  * @param repository the image's, at the target
+ * @param left whether its tag was moved, and could not be put back
  */
-function untagged(repository, error) {
+function untagged(repository, error, left) {
     if (!(error instanceof _registry_error_js__WEBPACK_IMPORTED_MODULE_0__/* .RegistryError */ .gl) || error.repository === undefined)
         return error;
     if (error.repository === repository)
         return error;
-    return new MirrorError(`${repository} is there without its tag, since that of ${error.repository} could not be set`, undefined, { fault: 'half' });
+    return new MirrorError(left
+        ? `${repository} has its tag, which could not be put back when that of ${error.repository} could not be set`
+        : `${repository} is there without its tag, since that of ${error.repository} could not be set`, undefined, { fault: 'half' });
 }
 /**
- * A release that is not whole is not published.
+ * A release that is not whole is not published; what is told says what the target has of it.
  * @param left where all had arrived and not all tags could be set: the images whose tags were moved, and
  *   could not be put back
  */
-function refuseHalf(release, failed, left) {
+function refuseHalf(release, images, left) {
+    const named = (wanted) => images.filter(({ status }) => status === wanted).map(({ name }) => name);
+    const failed = named('failed');
+    // With all that is below them, since before this run.
+    const standing = named('present');
+    const arc = 'Arc looks at that of arc-controller only.';
     const kept = left === undefined || left.length === 0
         ? undefined
-        : `The target took the tags of ${left.join(', ')} and could not be made to go back; Arc looks at that of arc-controller only.`;
+        : `The target took the tags of ${left.join(', ')} and could not be made to go back; ${arc}`;
+    const stands = standing.length === 0
+        ? 'No tag at the target stands for it.'
+        : `The tags of ${some(standing)} stand there already; ${arc}`;
     return new MirrorError(left === undefined
-        ? `${release} is not published: ${failed.length === 1 ? 'one image is' : `${failed.length} images are`} missing (${failed.join(', ')})`
-        : `${release} is not published: all of it is there, but not all tags could be set`, `${kept ?? 'No tag at the target stands for it.'} Run again: what has arrived is not sent again.`, { fault: 'half', kept });
+        ? `${release} is not published: ${failed.length === 1 ? 'one image' : `${failed.length} images`} failed (${some(failed)})`
+        : `${release} is not published: all of it is there, but not all tags could be set`, `${kept ?? stands} Run again: what has arrived is not sent again.`, { fault: 'half', kept });
+}
+/** A few of many names: all of them stand in the table. */
+function some(names) {
+    const most = 4;
+    return names.length <= most
+        ? names.join(', ')
+        : `${names.slice(0, most - 1).join(', ')} and ${names.length - most + 1} more`;
 }
 
 
@@ -46391,10 +46475,10 @@ function within(repository, name) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   b: () => (/* binding */ post)
 /* harmony export */ });
-/* harmony import */ var _deadline_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(6683);
+/* harmony import */ var _deadline_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(6683);
 /* harmony import */ var _docker_kept_login_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2718);
 /* harmony import */ var _docker_private_config_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8858);
-/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(4192);
+/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(4192);
 /* harmony import */ var _run_saved_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2278);
 
 
@@ -46408,17 +46492,26 @@ function within(repository, name) {
 async function post({ env, log, runnerTemp, state }) {
     const kept = state(_run_saved_js__WEBPACK_IMPORTED_MODULE_2__/* .stateNames */ .U0.keptLogin);
     const directory = state(_run_saved_js__WEBPACK_IMPORTED_MODULE_2__/* .stateNames */ .U0.directory);
-    try {
-        if (kept !== '') {
-            const signal = (0,_deadline_js__WEBPACK_IMPORTED_MODULE_3__/* .deadline */ .n)(30_000);
+    const attempt = async (what, undo) => {
+        try {
+            await undo();
+        }
+        catch (error) {
+            log.warning(`${what}: ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .clean */ .uH)(error.message)}`);
+        }
+    };
+    if (kept !== '') {
+        await attempt('the sign-in could not be undone', async () => {
+            const signal = (0,_deadline_js__WEBPACK_IMPORTED_MODULE_4__/* .deadline */ .n)(30_000);
             await (0,_docker_kept_login_js__WEBPACK_IMPORTED_MODULE_0__/* .undoKeptLogin */ .O)(JSON.parse(kept), { runnerTemp, env, log, signal });
-        }
-        if (directory !== '' && (0,_docker_private_config_js__WEBPACK_IMPORTED_MODULE_1__/* .removePrivateConfig */ .I_)(directory, runnerTemp)) {
-            log.info('removed the private docker config of the run');
-        }
+        });
     }
-    catch (error) {
-        log.warning(`the sign-in could not be undone: ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(error.message)}`);
+    // Also where the job's own config cannot be put back: what lies here is a login, too.
+    if (directory !== '') {
+        await attempt(`${directory} holds a login and could not be removed`, () => {
+            if ((0,_docker_private_config_js__WEBPACK_IMPORTED_MODULE_1__/* .removePrivateConfig */ .I_)(directory, runnerTemp))
+                log.info('removed the private docker config of the run');
+        });
     }
 }
 
@@ -46989,9 +47082,9 @@ function compare(a, b) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   J3: () => (/* binding */ refusePreRelease),
 /* harmony export */   L6: () => (/* binding */ choosesPreRelease),
-/* harmony export */   x2: () => (/* binding */ confusing)
+/* harmony export */   x2: () => (/* binding */ confusing),
+/* harmony export */   z4: () => (/* binding */ isPreReleaseRepository)
 /* harmony export */ });
-/* unused harmony export isPreReleaseRepository */
 /* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(4192);
 /* harmony import */ var _companions_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(5610);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(5083);
@@ -47035,15 +47128,18 @@ function confusing(targetTags, live = []) {
  * Pre-release builds never go to a path that holds stable releases: Arc would take them for one. A
  * target whose own last part is `preview` or `test` may hold as many as wanted; and a build that is
  * there already, alone, may be mended.
+ * @param options.stands whether the tag at the target, if it is there, stands for this very build
  * @throws ReleaseError naming what the path holds and where the build may go
  */
 function refusePreRelease(options) {
-    const { sourceRepository, targetRepository, tag, targetTags } = options;
+    const { sourceRepository, targetRepository, tag, targetTags, stands } = options;
     if (!isPreReleaseRepository(sourceRepository) && (0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .tagKind */ .pk)(tag) !== 'pre-release')
         return;
     if (targetRepository !== undefined && isPreReleaseRepository(targetRepository))
         return;
-    const held = targetTags.filter(other => (0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .isStable */ .MQ)(other) && other !== tag).sort(_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .compareTags */ .bb);
+    const held = targetTags
+        .filter(other => (0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .isStable */ .MQ)(other) && !(other === tag && stands))
+        .sort(_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .compareTags */ .bb);
     const newest = held.at(-1);
     if (newest === undefined)
         return;

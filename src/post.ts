@@ -21,15 +21,24 @@ export interface PostOptions {
 export async function post({env, log, runnerTemp, state}: PostOptions): Promise<void> {
   const kept = state(stateNames.keptLogin);
   const directory = state(stateNames.directory);
-  try {
-    if (kept !== '') {
+  const attempt = async (what: string, undo: () => Promise<void> | void) => {
+    try {
+      await undo();
+    } catch (error) {
+      log.warning(`${what}: ${clean((error as Error).message)}`);
+    }
+  };
+  if (kept !== '') {
+    await attempt('the sign-in could not be undone', async () => {
       const signal = deadline(30_000);
       await undoKeptLogin(JSON.parse(kept) as KeptLogin, {runnerTemp, env, log, signal});
-    }
-    if (directory !== '' && removePrivateConfig(directory, runnerTemp)) {
-      log.info('removed the private docker config of the run');
-    }
-  } catch (error) {
-    log.warning(`the sign-in could not be undone: ${clean((error as Error).message)}`);
+    });
+  }
+  // Also where the job's own config cannot be put back: what lies here is a login, too.
+  if (directory !== '') {
+    await attempt(`${directory} holds a login and could not be removed`, () => {
+      if (removePrivateConfig(directory, runnerTemp))
+        log.info('removed the private docker config of the run');
+    });
   }
 }

@@ -164,8 +164,18 @@ describe('V15 T20 a run that is ended from outside', () => {
   }
 
   test.each<[string, (run: Awaited<ReturnType<typeof halfwayByHand>>) => void]>([
-    ['is closed', run => { run.kill('SIGHUP'); }],
-    ['is a pipe that nobody reads any more', run => { run.stopReading(); }]
+    [
+      'is closed',
+      run => {
+        run.kill('SIGHUP');
+      }
+    ],
+    [
+      'is a pipe that nobody reads any more',
+      run => {
+        run.stopReading();
+      }
+    ]
   ])('a terminal that %s: uploads are cancelled, the login is gone', async (_, leave) => {
     const run = await halfwayByHand();
     leave(run);

@@ -7,6 +7,8 @@ import {type KeptLogin, undoKeptLogin} from '../../src/docker/kept-login.ts';
 import {type Account, signIn} from '../../src/docker/login.ts';
 import {parseRegistry} from '../../src/oci/reference.ts';
 import {silent} from '../../src/log.ts';
+import {post} from '../../src/post.ts';
+import {stateNames} from '../../src/run/saved.ts';
 import {describeOnPosix, keepsLogins, makePlace, type Place, recordedLog} from './fake.ts';
 
 const never = new AbortController().signal;
@@ -166,6 +168,22 @@ describeOnPosix('a kept login', () => {
     expect((error as Error).message).not.toContain('canary');
     expect(await readdir(place.temp)).toEqual([]);
     expect(await readFile(configFile(place), 'utf8')).toBe('{"auths": canary');
+  });
+
+  test('leaves no login of ours behind where the config cannot be put back any more', async () => {
+    await using place = await makePlace();
+    await place.program('docker', keepsLogins);
+    await write(place, text);
+    const state = await keep(place, [account('one.example')]);
+    // A later step was ended while it wrote.
+    await write(place, '{"auths": {"one.example');
+    const log = recordedLog();
+    await post({
+      ...{log, runnerTemp: place.temp, env: place.env},
+      state: name => (name === stateNames.directory ? state.directory : JSON.stringify(state))
+    });
+    expect(log.lines.join('\n')).toContain('the sign-in could not be undone');
+    expect(await readdir(place.temp)).toEqual([]);
   });
 
   test('is not undone from a state that is not ours', async () => {

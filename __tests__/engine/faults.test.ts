@@ -165,7 +165,7 @@ describeOnPosix('the docker engine', () => {
     expect(failed[0]?.error?.message).toMatch(/^docker push .* failed \(exit code 1\): /);
     expect(failed[0]?.error?.message).not.toMatch(/^\s*::|##\[|\p{Cc}/mu);
     expect(record.releases[0]).toMatchObject({published: false, changed: false});
-    expect(record.failure?.message).toContain(`${tag} is not published: one image is missing`);
+    expect(record.failure?.message).toContain(`${tag} is not published: one image failed`);
     const pushes = (await commands()).filter(line => line.startsWith('push '));
     expect(pushes.filter(line => line.includes('arc-bootstrapper'))).toHaveLength(2);
     await expectNothingLeft(scene);

@@ -46,7 +46,7 @@ describe('tags go back to what they stood for', () => {
         end: {refused: ['arc-controller', 'all of it is there, but not all tags could be set']},
         also: (_world, run) => {
           const told = tellOf(run);
-          return /could not be made to go back|are missing/.test(told) ? [told] : [];
+          return /could not be made to go back|images? failed/.test(told) ? [told] : [];
         }
       },
       'previous'
@@ -67,7 +67,7 @@ describe('tags go back to what they stood for', () => {
         return [
           ...(only?.changed === true ? [] : ['changed is not told']),
           ...(controller?.status === 403 ? [] : [`arc-controller: ${String(controller?.message)}`]),
-          ...(dns?.message.startsWith('mirror/arcdata/arc-dns is there without its tag') === true
+          ...(dns?.message.startsWith('mirror/arcdata/arc-dns has its tag') === true
             ? []
             : [`arc-dns: ${String(dns?.message)}`])
         ];

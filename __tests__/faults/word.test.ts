@@ -25,6 +25,40 @@ const missing = (digest: Digest) =>
   rule({kind: 'blob', repository: controller, digest}, status(404), {times: always});
 
 describe("a registry's word is looked at before a tag is set", () => {
+  test('of a blob that is put back below an image that stands', async () => {
+    const findings = await play({
+      id: 'put back',
+      name: 'it takes the blob, and loses it; it proves itself with other images meanwhile',
+      prepare: ({target}) => {
+        putImage(target.store, controller, imageOf('arc-controller'), smallTag);
+        target.store.deleteBlob(controller, engine.digest);
+      },
+      target: [rule({kind: 'upload', method: 'PUT', repository: controller}, {effect: 'vanish'})],
+      end: 'complete',
+      also: ({target}) => {
+        const sent = asked(target.requests, 'upload', 'PUT').filter(
+          ({repository}) => repository === controller
+        );
+        return sent.length === 2 ? [] : [`it was sent ${sent.length} times`];
+      }
+    });
+    expect(findings).toEqual([]);
+  });
+
+  test('of a root that is staged, and gets no tag by which it would be read back', async () => {
+    const root = imageOf('arc-controller').digest;
+    const findings = await play({
+      id: 'staged root',
+      name: 'it takes the manifest, and loses it each time',
+      inputs: {publish: 'false'},
+      target: [
+        rule({kind: 'manifest', method: 'PUT', digest: root}, {effect: 'vanish'}, {times: always})
+      ],
+      end: {refused: [/took the manifest sha256:\w+ and does not have it/, root]}
+    });
+    expect(findings).toEqual([]);
+  });
+
   test('of an image that was staged, and has lost a layer since', async () => {
     const findings = await play({
       id: 'staged',

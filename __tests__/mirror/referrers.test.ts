@@ -77,7 +77,72 @@ describe.each([
   });
 });
 
+describe('a signature that the target', () => {
+  const referrers = {inputs: {referrers: 'true'}};
+
+  it('has, but not on its list, is listed by the next run', async () => {
+    await using source = await EmbeddedRegistry.start({profile: 'spec'});
+    await using target = await EmbeddedRegistry.start({profile: 'distribution'});
+    const subject = seeded(source);
+    const signature = attach(source.store, subject, 'signed', false);
+    const tag = referrersTag(subject.digest);
+    target.rule({
+      on: {kind: 'manifest', method: 'PUT', tag},
+      times: 'always',
+      do: {effect: 'answer', status: 403}
+    });
+    const broken = await mirrorRun({source, target, ...referrers});
+    expect(broken.record.failure).toBeDefined();
+    expect(target.store.manifest(there, signature.digest)).toBeDefined();
+    target.clearRules();
+    const again = await mirrorRun({source, target, ...referrers});
+    expect(again.record.failure).toBeUndefined();
+    expect(target.store.manifest(there, tag)?.body.toString()).toContain(signature.digest);
+  });
+
+  it('took and lost fails its image', async () => {
+    await using source = await EmbeddedRegistry.start({profile: 'spec'});
+    await using target = await EmbeddedRegistry.start({profile: 'spec'});
+    const signature = attach(source.store, seeded(source), 'signed', false);
+    target.rule({
+      on: {kind: 'manifest', method: 'PUT', digest: signature.digest},
+      times: 'always',
+      do: {effect: 'vanish'}
+    });
+    const {record} = await mirrorRun({source, target, ...referrers});
+    const image = record.releases[0]?.images.find(({name}) => name === 'arc-controller');
+    expect(image?.error?.message).toContain(`took the manifest ${signature.digest} and does not`);
+  });
+});
+
 describe('T29 end-12 a list of referrers', () => {
+  it('that comes in pages is read to its end', async () => {
+    await using source = await EmbeddedRegistry.start({profile: 'spec'});
+    await using target = await EmbeddedRegistry.start({profile: 'spec'});
+    const subject = seeded(source);
+    const both = ['signed', 'signed again'].map(text => attach(source.store, subject, text, false));
+    const path = `/v2/${repository}/referrers/${subject.digest}`;
+    const on = {kind: 'referrers', digest: subject.digest} as const;
+    both.forEach((one, i) => {
+      const body = {schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [one]};
+      source.rule({
+        on,
+        do: {
+          effect: 'answer',
+          status: 200,
+          headers: {
+            'Content-Type': mediaTypes.ociIndex,
+            ...(i === 0 && {Link: `<${path}?last=1>; rel="next"`})
+          },
+          body: {json: body}
+        }
+      });
+    });
+    const {record} = await mirrorRun({source, target, inputs: {referrers: 'true'}});
+    expect(record.failure).toBeUndefined();
+    for (const {digest} of both) expect(target.store.manifest(there, digest)).toBeDefined();
+  });
+
   it.each([400, 403, 404, 405, 406, 200])(
     'that is answered with %d and a page holds nothing up',
     async status => {

@@ -70,8 +70,9 @@ describe('tags that would mislead the upgrade check', () => {
 describe('a pre-release build beside stable releases', () => {
   const build = {sourceRepository: 'arcdata/preview', tag: 'v1.47.0_2026-06-09'};
   const stable = ['v1.9.0_2022-07-12', 'v1.46.0_2026-05-12', 'latest'];
-  const refuse = (options: Parameters<typeof refusePreRelease>[0]) => () => {
-    refusePreRelease(options);
+  type Options = Parameters<typeof refusePreRelease>[0];
+  const refuse = (options: Omit<Options, 'stands'> & Partial<Options>) => () => {
+    refusePreRelease({stands: false, ...options});
   };
 
   test('is refused, by its repository or by its name', () => {
@@ -85,8 +86,14 @@ describe('a pre-release build beside stable releases', () => {
 
   test('may go to an empty path, to one of its own kind, and again to where it is', () => {
     expect(refuse({...build, targetTags: ['latest']})).not.toThrow();
-    expect(refuse({...build, targetTags: [build.tag]})).not.toThrow();
+    expect(refuse({...build, targetTags: [build.tag], stands: true})).not.toThrow();
     expect(refuse({...build, targetRepository: 'team/preview', targetTags: stable})).not.toThrow();
+  });
+
+  test('does not take the place of a stable release of its name', () => {
+    expect(refuse({...build, targetTags: [build.tag]})).toThrow(/holds stable releases \(1,/);
+    const beside = [...stable, build.tag];
+    expect(refuse({...build, targetTags: beside, stands: true})).toThrow(/stable releases \(2,/);
   });
 
   test('is none of what a stable release is', () => {

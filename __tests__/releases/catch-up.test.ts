@@ -44,6 +44,7 @@ function expectInOrder(tags: readonly string[]): void {
 
 test.each([
   ['taken out by name', {images: '-arc-monitor-telegraf'}],
+  ['taken out, and it is the controller', {images: '-arc-controller'}],
   ['named one by one', {images: 'arc-controller\narc-dns'}]
 ])('where images are %s, the others keep no release from being complete', async (_, images) => {
   expect((await world.mirror('1.44', images)).record.failure).toBeUndefined();

@@ -170,6 +170,13 @@ describe('releases with different images', () => {
     await publish(range, {images});
   });
 
+  test('an image that is added, and is in the set anyway, is staged by one shard', async () => {
+    putTiny(world.source.store, 'arcdata', 'arc-dns', tags[1]);
+    const entries = await matrixOf(range, {images: '+arc-dns'});
+    expect(entries.length).toBeGreaterThan(1);
+    expect(await stageAll(entries)).toEqual([...everything, `arc-dns:${tags[1]}`].sort());
+  });
+
   test('the chart may be all that a shard has', async () => {
     putTiny(world.source.store, 'arcdata', chartArtifact, '1.46.0');
     const run = await world.mirror(tags[2], {images: chartArtifact, publish: 'false'});

@@ -2,6 +2,7 @@ import {afterEach, beforeEach, describe, expect, test} from '@jest/globals';
 
 import {imageSet} from '../../src/release/catalog.ts';
 import {everyTag, stableReleases} from '../release/history.ts';
+import {imageOf, putImage} from '../support/small-release.ts';
 import {mirrored, putReleases, putTiny, World} from './world.ts';
 
 const newest = 'v1.46.0_2026-05-12';
@@ -92,6 +93,17 @@ describe('pre-release builds', () => {
     expect(world.imagesOf(coming)).toEqual([]);
     const there = {...preview, 'target-repository': `${mirrored}/preview`};
     expect((await world.mirror(coming, there)).record.failure).toBeUndefined();
+  });
+
+  test('do not take the place of a stable release of their name', async () => {
+    putReleases(world.source.store, 'arcdata', [[coming, names]]);
+    const build = imageOf('a build of it', 'oci', []);
+    putImage(world.source.store, 'arcdata/preview/arc-controller', build, coming);
+    expect((await world.mirror(coming)).record.failure).toBeUndefined();
+    const before = world.writes().length;
+    const {record} = await world.mirror(coming, preview);
+    expect(record.failure?.message).toMatch(/is a pre-release build, .*stable releases \(1, /);
+    expect(world.writes()).toHaveLength(before);
   });
 
   test('with a suffix are not taken for the newest release', async () => {

@@ -92,7 +92,7 @@ function tagFindings(store: Store, before: Snapshot, failed: boolean): string[] 
   for (const [name, digest] of now.tags) {
     const cut = name.lastIndexOf(':');
     const repository = name.slice(0, cut);
-    if (before.tags.get(name) === digest && !failed) continue;
+    if (before.tags.get(name) === digest && failed) continue;
     findings.push(...holesBelow(store, repository, digest).map(hole => `${name}: ${hole}`));
   }
   for (const [name, digest] of before.tags) {

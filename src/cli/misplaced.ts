@@ -41,7 +41,7 @@ export function misplaced(command: Command, given: Given, beside: Beside): reado
   if (command === 'demo') strange.push(...passwordsOnStdin.map(name => `--${name}-stdin`));
   if (strange.length > 0)
     mistakes.push(`${command} has no use for ${strange.join(', ')}; leave it out`);
-  if (given.get('keep-login')?.value === 'true' && command !== 'demo')
+  if (/^\s*true\s*$/i.test(given.get('keep-login')?.value ?? '') && command !== 'demo')
     mistakes.push(
       '--keep-login is for workflows, which sign out again at their end; here, sign in with docker login'
     );

@@ -1,6 +1,6 @@
-import type {ImageFailure} from './result.ts';
 import {clean} from '../oci/clean.ts';
 import {RegistryError} from '../registry/error.ts';
+import type {ImageFailure, ImageResult, ImageStatus} from './result.ts';
 
 /**
  * What kind of failure it was:
@@ -70,36 +70,57 @@ function kindOf(error: unknown): string {
  * The failure of an image whose own tag was not refused: a tag that cannot be set is a failure of each
  * image whose tag was to be moved with it.
  * @param repository the image's, at the target
+ * @param left whether its tag was moved, and could not be put back
  */
-export function untagged(repository: string, error: unknown): unknown {
+export function untagged(repository: string, error: unknown, left: boolean): unknown {
   if (!(error instanceof RegistryError) || error.repository === undefined) return error;
   if (error.repository === repository) return error;
   return new MirrorError(
-    `${repository} is there without its tag, since that of ${error.repository} could not be set`,
+    left
+      ? `${repository} has its tag, which could not be put back when that of ${error.repository} could not be set`
+      : `${repository} is there without its tag, since that of ${error.repository} could not be set`,
     undefined,
     {fault: 'half'}
   );
 }
 
 /**
- * A release that is not whole is not published.
+ * A release that is not whole is not published; what is told says what the target has of it.
  * @param left where all had arrived and not all tags could be set: the images whose tags were moved, and
  *   could not be put back
  */
 export function refuseHalf(
   release: string,
-  failed: readonly string[],
+  images: readonly Pick<ImageResult, 'name' | 'status'>[],
   left?: readonly string[]
 ): MirrorError {
+  const named = (wanted: ImageStatus) =>
+    images.filter(({status}) => status === wanted).map(({name}) => name);
+  const failed = named('failed');
+  // With all that is below them, since before this run.
+  const standing = named('present');
+  const arc = 'Arc looks at that of arc-controller only.';
   const kept =
     left === undefined || left.length === 0
       ? undefined
-      : `The target took the tags of ${left.join(', ')} and could not be made to go back; Arc looks at that of arc-controller only.`;
+      : `The target took the tags of ${left.join(', ')} and could not be made to go back; ${arc}`;
+  const stands =
+    standing.length === 0
+      ? 'No tag at the target stands for it.'
+      : `The tags of ${some(standing)} stand there already; ${arc}`;
   return new MirrorError(
     left === undefined
-      ? `${release} is not published: ${failed.length === 1 ? 'one image is' : `${failed.length} images are`} missing (${failed.join(', ')})`
+      ? `${release} is not published: ${failed.length === 1 ? 'one image' : `${failed.length} images`} failed (${some(failed)})`
       : `${release} is not published: all of it is there, but not all tags could be set`,
-    `${kept ?? 'No tag at the target stands for it.'} Run again: what has arrived is not sent again.`,
+    `${kept ?? stands} Run again: what has arrived is not sent again.`,
     {fault: 'half', kept}
   );
+}
+
+/** A few of many names: all of them stand in the table. */
+function some(names: readonly string[]): string {
+  const most = 4;
+  return names.length <= most
+    ? names.join(', ')
+    : `${names.slice(0, most - 1).join(', ')} and ${names.length - most + 1} more`;
 }

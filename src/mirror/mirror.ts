@@ -76,6 +76,7 @@ export class Mirror {
       target,
       slots: lanes.control,
       signal: this.#signal,
+      publish,
       landed: this.#landed,
       proven: this.#prove(release),
       looks: this.#lookAt(release),
@@ -164,10 +165,8 @@ export class Mirror {
 
   /** Why a release did not come to where it should; undefined when it did. */
   failure({tag, images, published}: ReleaseResult): Error | undefined {
-    const failed = images.filter(({status}) => status === 'failed').map(({name}) => name);
-    return published || (!this.#options.publish && failed.length === 0)
-      ? undefined
-      : refuseHalf(tag, failed, this.#left);
+    const staged = !this.#options.publish && images.every(({status}) => status !== 'failed');
+    return published || staged ? undefined : refuseHalf(tag, images, this.#left);
   }
 
   #result(
@@ -179,7 +178,13 @@ export class Mirror {
     const images = brought.map(({planned, bytes, error, milliseconds}) => {
       const failure =
         error ??
-        (planned.complete ? undefined : untagged(planned.image.target.repository, end.error));
+        (planned.complete
+          ? undefined
+          : untagged(
+              planned.image.target.repository,
+              end.error,
+              this.#left?.includes(planned.image.name) === true
+            ));
       const status = failure === undefined ? statusOf(bytes, planned, end.published) : 'failed';
       return imageResult(
         planned,

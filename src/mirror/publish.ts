@@ -13,6 +13,8 @@ export interface PublishContext {
   readonly target: Registry;
   readonly slots: Slots;
   readonly signal: AbortSignal;
+  /** Whether the root gets its tag afterwards. */
+  readonly publish: boolean;
   /** What is at the target, by `pair`: manifests are added as they arrive. */
   readonly landed: Set<string>;
   /** Resolves when it is known which manifests the registry checks by itself. */
@@ -58,6 +60,13 @@ export async function commitImage(planned: PlannedImage, context: PublishContext
   // One after the other: they may share the tag that lists them.
   for (const node of image.attached)
     if (missing.includes(node)) await slots.run(() => heal(planned, node, context));
+  // The root is read back by its tag, where it gets one.
+  const last = context.publish ? image.attached : [image.root, ...image.attached];
+  await manifestsThere(
+    planned,
+    last.filter(node => missing.includes(node)),
+    context
+  );
 }
 
 function levels(nodes: readonly Node[]): readonly (readonly Node[])[] {
@@ -143,7 +152,11 @@ async function verifyBelow(planned: PlannedImage, context: PublishContext): Prom
   const {checks} = target.learned;
   const unchecked = new Set(
     [...planned.image.manifests, ...planned.image.attached]
-      .filter(({descriptor: {mediaType}}) => !checks.has(mediaType))
+      // The registry looks at what it is sent; what stands there already is not sent.
+      .filter(
+        ({descriptor: {mediaType, digest}}) =>
+          !checks.has(mediaType) || planned.standing.manifests.has(digest)
+      )
       .flatMap(({manifest}) => below(manifest))
   );
   const has = (placement: Placement) =>
@@ -170,9 +183,22 @@ async function verifyBelow(planned: PlannedImage, context: PublishContext): Prom
       );
     })
   );
+  await manifestsThere(
+    planned,
+    planned.image.manifests.slice(0, -1).filter(({descriptor}) => unchecked.has(descriptor.digest)),
+    context
+  );
+}
+
+/** @throws RegistryError when one of these manifests, which the target took, is not there */
+async function manifestsThere(
+  {image}: PlannedImage,
+  nodes: readonly Node[],
+  {target, slots, signal}: PublishContext
+): Promise<void> {
+  const {repository} = image.target;
   await Promise.all(
-    planned.image.manifests.slice(0, -1).map(async ({descriptor: {digest}}) => {
-      if (!unchecked.has(digest)) return;
+    nodes.map(async ({descriptor: {digest}}) => {
       const there = await slots.run(() =>
         resolveManifest(target, repository, digest, signal, true)
       );
@@ -180,11 +206,7 @@ async function verifyBelow(planned: PlannedImage, context: PublishContext): Prom
       throw new RegistryError(
         'corrupt',
         `${target.name}/${repository} took the manifest ${digest} and does not have it`,
-        {
-          host: target.name,
-          repository,
-          digest
-        }
+        {host: target.name, repository, digest}
       );
     })
   );

@@ -2,6 +2,7 @@ import type {Descriptor} from '../oci/descriptor.ts';
 import type {Digest} from '../oci/digest.ts';
 import {hasBlob} from '../registry/blobs.ts';
 import {resolveManifest} from '../registry/manifests.ts';
+import {listReferrers} from '../registry/referrers.ts';
 import type {Registry} from '../registry/registry.ts';
 import {deferred} from './deferred.ts';
 import type {Image, Node} from './graph.ts';
@@ -185,14 +186,27 @@ export class Survey {
     }
     await Promise.all([
       ...[...image.blobs.values()].map(blob => this.#has(repository, blob)),
-      ...[...image.manifests, ...image.attached].map(async ({descriptor: {digest}}) => {
+      ...[...image.manifests, ...image.attached].map(async ({descriptor: {digest}, manifest}) => {
         const there =
           digest === tagged ||
           (await slots.run(() => resolveManifest(target, repository, digest, signal))) === digest;
-        if (there) manifests.add(digest);
+        if (there && (await this.#isListed(repository, digest, manifest.subject?.digest)))
+          manifests.add(digest);
       })
     ]);
     return {tagged, manifests};
+  }
+
+  /** What refers to something is of use only where it is on the list: a run may have ended between the two. */
+  async #isListed(
+    repository: string,
+    digest: Digest,
+    subject: Digest | undefined
+  ): Promise<boolean> {
+    if (subject === undefined) return true;
+    const {target, slots, signal} = this.#options;
+    const listed = await slots.run(() => listReferrers(target, repository, subject, signal));
+    return listed.some(one => one.digest === digest);
   }
 
   /** What is there of an image that is not tagged yet: by offering its manifests, else by looking. */

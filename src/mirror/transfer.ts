@@ -40,7 +40,10 @@ type Outcome = {readonly way: keyof Moved} | {readonly error: unknown};
 export class Transfer {
   readonly #context: TransferContext;
   readonly #failures = new Set<string>();
-  readonly #claimed = new Set<string>();
+  /** Whose bytes those of a blob in a repository are. */
+  readonly #claimed = new Map<string, PlannedImage>();
+  /** What this release, and none before it, was the first to bring to a repository, by `pair`. */
+  readonly #begun = new Set<string>();
   readonly #outcomes = new Map<string, Promise<Outcome>>();
   /** Resolves when the manifests of the first image of a repository are committed, or cannot be. */
   readonly #commits = new Map<string, Promise<void>>();
@@ -63,6 +66,7 @@ export class Transfer {
   ): Promise<readonly Brought[]> {
     // What an earlier release committed tells nothing of this one.
     this.#commits.clear();
+    this.#begun.clear();
     const first = await this.#pass(images, commit, stop);
     const failed = first.filter(({error}) => error !== undefined);
     if (failed.length === 0 || this.#context.signal.aborted) return first;
@@ -116,13 +120,14 @@ export class Transfer {
       const bytes = {copied: 0, mounted: 0, present: 0};
       try {
         const all = await Promise.all(outcomes);
-        const failure = all.find(outcome => 'error' in outcome);
-        if (failure !== undefined && 'error' in failure) throw failure.error;
-        await commit(planned);
+        // What has arrived has arrived, also where the image fails.
         all.forEach((outcome, i) => {
           const size = planned.placements[i]?.descriptor.size ?? 0;
           if ('way' in outcome) bytes[this.#claim(planned, i) ? outcome.way : 'present'] += size;
         });
+        const failure = all.find(outcome => 'error' in outcome);
+        if (failure !== undefined && 'error' in failure) throw failure.error;
+        await commit(planned);
         for (const {descriptor} of [...planned.image.manifests, ...planned.image.attached]) {
           bytes[planned.standing.manifests.has(descriptor.digest) ? 'present' : 'copied'] +=
             descriptor.size;
@@ -151,9 +156,9 @@ export class Transfer {
     const placement = planned.placements[i];
     if (placement === undefined) return false;
     const key = pair(placement.targetRepository, placement.descriptor.digest);
-    if (this.#claimed.has(key)) return false;
-    this.#claimed.add(key);
-    return true;
+    const owner = this.#claimed.get(key) ?? planned;
+    this.#claimed.set(key, owner);
+    return owner === planned;
   }
 
   /** What becomes of a placement, decided once; copies are queued for the lanes. */
@@ -164,6 +169,7 @@ export class Transfer {
     const key = pair(placement.targetRepository, placement.descriptor.digest);
     const known = this.#outcomes.get(key);
     if (known !== undefined) return known;
+    this.#begun.add(key);
     const outcome = this.#begin(placement, copies);
     this.#outcomes.set(key, outcome);
     void outcome.then(result => {
@@ -241,10 +247,11 @@ export class Transfer {
     const again = async (session: Session | undefined) =>
       lanes.large.run(() => this.#copy(placement, session));
     if ('error' in home) throw home.error;
-    // Only what came in this run waits for a commit: its home is an earlier image, so that no two
-    // images can wait for each other.
+    // Only what came with this release waits for a commit: its home is an earlier image of it, so that
+    // no two images can wait for each other. What an earlier release brought is committed.
     const committed = async () => {
-      if (placement.fresh === true) await this.#commits.get(from);
+      if (placement.fresh === true && this.#begun.has(pair(from, descriptor.digest)))
+        await this.#commits.get(from);
     };
     if (target.quirks.mountsCommittedOnly && !this.#mountsRefused) await committed();
     let answer = await take();

@@ -1,6 +1,5 @@
 import type {Need} from './authorizer.ts';
-import {readBody} from './body.ts';
-import {discard} from './body.ts';
+import {discard, readBody} from './body.ts';
 import {RegistryError} from './error.ts';
 import type {Question} from './question.ts';
 import type {Registry} from './registry.ts';
@@ -82,12 +81,9 @@ export async function collect(registry: Registry, list: List): Promise<string[] 
     if (page === undefined) return undefined;
     for (const entry of page.entries) entries.push(entry);
     if (until !== undefined && page.entries.some(until)) return entries;
-    next = follow(page.link, url, registry);
-    if (next === undefined) continue;
-    if (size > largestList)
+    next = nextPage(page.link, url, registry, {seen, what: key});
+    if (next !== undefined && size > largestList)
       throw unsafe(registry, url, `the list of ${key} goes on beyond ${largestList} bytes`);
-    if (seen.has(next.href) || seen.size >= mostPages)
-      throw unsafe(registry, url, `the list of ${key} has no end`);
   }
   return entries;
 }
@@ -104,7 +100,25 @@ function parse(body: Buffer, key: string, place: {host: string; path: string}): 
   throw new RegistryError('corrupt', `${place.host}: the list of ${key} is not one`, place);
 }
 
-/** @see https://www.rfc-editor.org/rfc/rfc8288#section-3 */
+/**
+ * The page after this one, as its `Link` header names it; undefined behind the last one.
+ * @param seen the pages so far, this one included
+ * @throws RegistryError when it leads to another host, or round and round
+ * @see https://www.rfc-editor.org/rfc/rfc8288#section-3
+ */
+export function nextPage(
+  header: string | string[] | undefined,
+  from: URL,
+  registry: Registry,
+  {seen, what}: {readonly seen: ReadonlySet<string>; readonly what: string}
+): URL | undefined {
+  const next = follow(header, from, registry);
+  if (next === undefined) return undefined;
+  if (seen.has(next.href) || seen.size >= mostPages)
+    throw unsafe(registry, from, `the list of ${what} has no end`);
+  return next;
+}
+
 function follow(
   header: string | string[] | undefined,
   from: URL,

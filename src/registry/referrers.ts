@@ -3,14 +3,14 @@ import {algorithmOf, type Digest, digestOf, hexOf} from '../oci/digest.ts';
 import {OciError} from '../oci/error.ts';
 import {parseManifest} from '../oci/manifest.ts';
 import {baseType, mediaTypes} from '../oci/media-type.ts';
-import {readBody} from './body.ts';
-import {discard} from './body.ts';
+import {discard, readBody} from './body.ts';
 import {RegistryError} from './error.ts';
 import type {FetchedManifest} from './fetched-manifest.ts';
 import {getManifest, putManifest} from './manifests.ts';
+import {nextPage} from './pages.ts';
 import type {Registry} from './registry.ts';
 
-/** The most bytes of a list of referrers: what an index may have. */
+/** The most bytes of a list of referrers, all its pages together: what an index may have. */
 const largestList = 4 * 1024 * 1024;
 
 /**
@@ -38,48 +38,77 @@ export async function listReferrers(
   }
 }
 
+/** Page by page; undefined where the registry has no such list. */
 async function byList(
   registry: Registry,
   repository: string,
   digest: Digest,
   signal: AbortSignal
 ): Promise<readonly Descriptor[] | undefined> {
-  return await registry.ask(
-    {
-      method: 'GET',
-      path: `/v2/${repository}/referrers/${digest}`,
-      needs: [{repository, actions: registry.actions}],
-      // Whatever a registry says that does not have this list: the tag is looked at then.
-      expect: [200, 400, 403, 404, 405, 406, 501],
-      headers: {Accept: mediaTypes.ociIndex},
-      digest,
-      signal
-    },
-    async answer => {
-      const {status, headers, body} = answer;
-      if (status === 403) {
-        registry.warnOnce(`${registry.name} does not tell what refers to ${repository} (403)`);
+  const listed: Descriptor[] = [];
+  const seen = new Set<string>();
+  let left = largestList;
+  let next: URL | undefined = new URL(`/v2/${repository}/referrers/${digest}`, registry.origin);
+  while (next !== undefined) {
+    const url: URL = next;
+    seen.add(url.href);
+    const place = {host: registry.name, method: 'GET', path: url.pathname, repository, digest};
+    const page = await registry.ask(
+      {
+        method: 'GET',
+        path: url,
+        needs: [{repository, actions: registry.actions}],
+        // Whatever a registry says that does not have this list: the tag is looked at then.
+        expect: [200, 400, 403, 404, 405, 406, 501],
+        headers: {Accept: mediaTypes.ociIndex},
+        digest,
+        signal
+      },
+      async answer => {
+        const {status, headers, body} = answer;
+        if (status === 403) {
+          registry.warnOnce(`${registry.name} does not tell what refers to ${repository} (403)`);
+        }
+        // A page of something else, such as a login form behind a redirect, is no list either.
+        if (status !== 200 || baseType(headers['content-type']) !== mediaTypes.ociIndex) {
+          await discard(answer);
+          return undefined;
+        }
+        const bytes = await readBody(body, left, registry.transport.timings.idle, place);
+        left -= bytes.length;
+        return {manifests: listIn(bytes, place), link: headers.link};
       }
-      // A page of something else, such as a login form behind a redirect, is no list either.
-      if (status !== 200 || baseType(headers['content-type']) !== mediaTypes.ociIndex) {
-        await discard(answer);
-        return undefined;
-      }
-      const place = {host: registry.name, method: 'GET', repository, digest};
-      const bytes = await readBody(body, largestList, registry.transport.timings.idle, place);
-      try {
-        const list = parseManifest(bytes, mediaTypes.ociIndex);
-        return list.kind === 'index' ? list.manifests : [];
-      } catch (error) {
-        if (!(error instanceof OciError)) throw error;
-        throw new RegistryError(
-          'corrupt',
-          `${registry.name}: its list of referrers cannot be read: ${error.message}`,
-          place
-        );
-      }
+    );
+    if (page === undefined) {
+      if (seen.size === 1) return undefined;
+      // A part of the list is no list: a signature may be in the rest.
+      throw new RegistryError(
+        'server',
+        `${registry.name}: its list of referrers breaks off after ${seen.size - 1} pages`,
+        place
+      );
     }
-  );
+    listed.push(...page.manifests);
+    next = nextPage(page.link, url, registry, {seen, what: 'referrers'});
+  }
+  return listed;
+}
+
+function listIn(
+  bytes: Buffer,
+  place: {readonly host: string; readonly repository: string}
+): readonly Descriptor[] {
+  try {
+    const list = parseManifest(bytes, mediaTypes.ociIndex);
+    return list.kind === 'index' ? list.manifests : [];
+  } catch (error) {
+    if (!(error instanceof OciError)) throw error;
+    throw new RegistryError(
+      'corrupt',
+      `${place.host}: its list of referrers cannot be read: ${error.message}`,
+      place
+    );
+  }
 }
 
 /** Some registries let this tag stand for the image itself: an index of other things is wanted. */

@@ -46,6 +46,7 @@ export function confusing(
  * Pre-release builds never go to a path that holds stable releases: Arc would take them for one. A
  * target whose own last part is `preview` or `test` may hold as many as wanted; and a build that is
  * there already, alone, may be mended.
+ * @param options.stands whether the tag at the target, if it is there, stands for this very build
  * @throws ReleaseError naming what the path holds and where the build may go
  */
 export function refusePreRelease(options: {
@@ -53,11 +54,14 @@ export function refusePreRelease(options: {
   readonly targetRepository?: string;
   readonly tag: string;
   readonly targetTags: readonly string[];
+  readonly stands: boolean;
 }): void {
-  const {sourceRepository, targetRepository, tag, targetTags} = options;
+  const {sourceRepository, targetRepository, tag, targetTags, stands} = options;
   if (!isPreReleaseRepository(sourceRepository) && tagKind(tag) !== 'pre-release') return;
   if (targetRepository !== undefined && isPreReleaseRepository(targetRepository)) return;
-  const held = targetTags.filter(other => isStable(other) && other !== tag).sort(compareTags);
+  const held = targetTags
+    .filter(other => isStable(other) && !(other === tag && stands))
+    .sort(compareTags);
   const newest = held.at(-1);
   if (newest === undefined) return;
   throw new ReleaseError(

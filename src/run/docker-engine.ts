@@ -112,13 +112,14 @@ export class DockerEngine {
         const changed = await this.#publish(arrived);
         return this.#result(release, arrived, {published: true, changed});
       } catch (error) {
-        const changed = this.#left.length > 0;
+        const left = this.#left;
+        const changed = left.length > 0;
         return this.#result(
           release,
-          arrived.map(one => ({
-            ...one,
-            error: untagged(one.planned.image.target.repository, error)
-          })),
+          arrived.map(one => {
+            const {name, target} = one.planned.image;
+            return {...one, error: untagged(target.repository, error, left.includes(name))};
+          }),
           {published: false, changed}
         );
       }
@@ -131,8 +132,7 @@ export class DockerEngine {
 
   /** Why a release did not come to where it should; undefined when it did. */
   failure({tag, images, published}: ReleaseResult): Error | undefined {
-    const failed = images.filter(({status}) => status === 'failed').map(({name}) => name);
-    return published ? undefined : refuseHalf(tag, failed, this.#left);
+    return published ? undefined : refuseHalf(tag, images, this.#left);
   }
 
   /** Largest first; what failed is tried once more when the rest is done. */

@@ -44,11 +44,11 @@ function inputOf(
 ): readonly string[] {
   const everywhere = (name: string) => releases.every(tag => planned.get(tag)?.has(name));
   if (images.kind === 'exactly' || names.every(everywhere)) return names;
-  // These are no part of a release's own set, so that only their own shard has to name them.
+  // Unless it is an arc- one, what was added is no part of a release's own set: only its own shard names it.
   const added = [...images.add, chartArtifact];
   const others = releases
     .flatMap(tag => [...(planned.get(tag) ?? [])])
-    .filter(name => !names.includes(name) && !added.includes(name));
+    .filter(name => !names.includes(name) && (!added.includes(name) || name.startsWith('arc-')));
   return [
     ...added.filter(name => names.includes(name)).map(name => `+${name}`),
     ...[...new Set([...images.remove, ...others])].map(name => `-${name}`)

@@ -8,8 +8,9 @@ import type {Survey} from '../mirror/survey.ts';
 import {within} from '../oci/reference.ts';
 import {listRepositories} from '../registry/catalog.ts';
 import {resolveManifest} from '../registry/manifests.ts';
+import type {Registry} from '../registry/registry.ts';
 import {imageSet} from '../release/catalog.ts';
-import {confusing, refusePreRelease} from '../release/channel.ts';
+import {confusing, isPreReleaseRepository, refusePreRelease} from '../release/channel.ts';
 import {chartArtifact, resolveImages} from '../release/resolve.ts';
 import {selectReleases} from '../release/select.ts';
 import {compareTags, isStable} from '../release/tag.ts';
@@ -100,16 +101,20 @@ export async function chooseReleases(
       `${target.name}/${within(settings.target.repository, leader)} has tags that Arc's upgrade check will take for releases: ${odd.slice(0, 5).join(', ')}${odd.length > 5 ? ', …' : ''}`
     );
   }
+  const targetTagOf = (tag: string) => (tag === onlyTag ? (settings.targetTag ?? tag) : tag);
+  const stands = (tag: string) => targetTags.includes(targetTagOf(tag));
   for (const tag of selection.tags) {
     refusePreRelease({
       sourceRepository: settings.source.repository,
       targetRepository: settings.target.repository,
       tag,
-      targetTags
+      targetTags,
+      stands:
+        isPreReleaseRepository(settings.source.repository) &&
+        targetTags.includes(tag) &&
+        (await standsAlike(registries, settings, {leader, tag, slots, signal}))
     });
   }
-  const targetTagOf = (tag: string) => (tag === onlyTag ? (settings.targetTag ?? tag) : tag);
-  const stands = (tag: string) => targetTags.includes(targetTagOf(tag));
   if (!selection.tags.every(stands)) around.onMissing?.();
   const chosen: ChosenRelease[] = [];
   for (const tag of selection.tags) {
@@ -166,6 +171,27 @@ export async function chooseReleases(
     log.info(`${tag}: ${set.images.length} ${set.images.length === 1 ? 'image' : 'images'}`);
   }
   return {releases: chosen, ...(selection.reason !== undefined && {reason: selection.reason})};
+}
+
+/** Whether a tag of the leading image stands for the same at both registries. */
+async function standsAlike(
+  {source, target}: Registries,
+  settings: Settings,
+  at: {
+    readonly leader: string;
+    readonly tag: string;
+    readonly slots: Slots;
+    readonly signal: AbortSignal;
+  }
+): Promise<boolean> {
+  const {leader, tag, slots, signal} = at;
+  const resolve = (registry: Registry, {repository}: {readonly repository: string}) =>
+    slots.run(() => resolveManifest(registry, within(repository, leader), tag, signal));
+  const [here, there] = await Promise.all([
+    resolve(source, settings.source),
+    resolve(target, settings.target)
+  ]);
+  return here === there;
 }
 
 /**

@@ -2,17 +2,22 @@ import type {Settings} from '../inputs.ts';
 import {within} from '../oci/reference.ts';
 import {isRefusal} from '../registry/error.ts';
 import {listTags} from '../registry/tags.ts';
+import {imageSet} from '../release/catalog.ts';
 import {chartArtifact} from '../release/resolve.ts';
 import type {Registries} from './registries.ts';
 
 /** The image whose tags are the releases. */
 const anchor = 'arc-controller';
+/** Releases without it are told by another one that each of them has. */
+const substitutes: readonly string[] = imageSet('').flatMap(({name, role}) =>
+  role === 'core' && name !== anchor ? [name] : []
+);
 
 const isImage = (name: string) => name !== chartArtifact;
 
 /** The tags of the image that leads a release, at both registries. */
 export interface TagLists {
-  /** Its name: arc-controller, or the first image named where only others are wanted. */
+  /** Its name: arc-controller, or where that is not wanted the first image that is. */
   readonly leader: string;
   readonly source: () => Promise<readonly string[]>;
   readonly target: () => Promise<readonly string[]>;
@@ -28,8 +33,11 @@ export function tagLists(
 ): TagLists {
   const {images} = settings;
   // The chart has tags of its own.
-  const named = images.kind === 'exactly' ? images.names.filter(isImage) : [];
-  const leader = named.includes(anchor) ? anchor : (named[0] ?? anchor);
+  const wanted =
+    images.kind === 'exactly'
+      ? images.names.filter(isImage)
+      : [anchor, ...substitutes].filter(name => !images.remove.includes(name));
+  const leader = wanted.includes(anchor) ? anchor : (wanted[0] ?? anchor);
   const list = (side: 'source' | 'target') => {
     const registry = registries[side];
     let known: Promise<readonly string[]> | undefined;

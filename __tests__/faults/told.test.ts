@@ -1,0 +1,57 @@
+import {expect, test} from '@jest/globals';
+
+import {outputs} from '../../src/report/outputs.ts';
+import {Redactor} from '../../src/report/redact.ts';
+import {play, release} from '../support/fault-world.ts';
+import {tellOf} from '../support/oracle.ts';
+import {always, error, rule, status} from '../support/rows.ts';
+import {putImage, smallTag} from '../support/small-release.ts';
+
+test('bytes that have arrived are told, also where their image fails', async () => {
+  const findings = await play({
+    id: 'bytes',
+    name: 'no manifest is taken',
+    target: [
+      rule({kind: 'manifest', method: 'PUT'}, status(403, {body: {json: error('DENIED')}}), {
+        times: always
+      })
+    ],
+    end: {refused: ['DENIED']},
+    also: ({target}, {record}) => {
+      const told = Number(outputs(record, {redactor: new Redactor()}).get('bytes-copied'));
+      const came = target.requests
+        .filter(({kind, status}) => kind === 'upload' && status < 300)
+        .reduce((sum, {bytesIn}) => sum + bytesIn, 0);
+      return told === came && came > 0 ? [] : [`${told} told, ${came} came`];
+    }
+  });
+  expect(findings).toEqual([]);
+});
+
+test('where all tags but one stand already, that is told', async () => {
+  const findings = await play({
+    id: 'standing',
+    name: 'the tag of arc-controller is refused for good',
+    prepare: ({target}) => {
+      for (const [name, image] of release.images) {
+        if (name !== 'arc-controller')
+          putImage(target.store, `mirror/arcdata/${name}`, image, smallTag);
+      }
+    },
+    target: [
+      rule(
+        {
+          kind: 'manifest',
+          method: 'PUT',
+          repository: 'mirror/arcdata/arc-controller',
+          tag: smallTag
+        },
+        status(409, {body: {json: error('TAG_LOCKED')}}),
+        {times: always}
+      )
+    ],
+    end: {refused: ['TAG_LOCKED', /The tags of .* stand there already/]},
+    also: (_, run) => (tellOf(run).includes('No tag at the target') ? [tellOf(run)] : [])
+  });
+  expect(findings).toEqual([]);
+});
