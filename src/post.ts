@@ -21,24 +21,23 @@ export interface PostOptions {
 export async function post({env, log, runnerTemp, state}: PostOptions): Promise<void> {
   const kept = state(stateNames.keptLogin);
   const directory = state(stateNames.directory);
-  const attempt = async (what: string, undo: () => Promise<void> | void) => {
-    try {
-      await undo();
-    } catch (error) {
-      log.warning(`${what}: ${clean((error as Error).message)}`);
-    }
-  };
-  if (kept !== '') {
-    await attempt('the sign-in could not be undone', async () => {
+  try {
+    if (kept !== '') {
       const signal = deadline(30_000);
       await undoKeptLogin(JSON.parse(kept) as KeptLogin, {runnerTemp, env, log, signal});
-    });
+    }
+  } catch (error) {
+    log.warning(`the sign-in could not be undone: ${reasonOf(error)}`);
   }
-  // Also where the job's own config cannot be put back: what lies here is a login, too.
-  if (directory !== '') {
-    await attempt(`${directory} holds a login and could not be removed`, () => {
-      if (removePrivateConfig(directory, runnerTemp))
-        log.info('removed the private docker config of the run');
-    });
+  try {
+    // Also where the job's own config cannot be put back: what lies here is a login, too.
+    if (directory !== '' && removePrivateConfig(directory, runnerTemp))
+      log.info('removed the private docker config of the run');
+  } catch (error) {
+    log.warning(`${directory} holds a login and could not be removed: ${reasonOf(error)}`);
   }
+}
+
+function reasonOf(error: unknown): string {
+  return clean((error as Error).message);
 }

@@ -99,15 +99,14 @@ export function refuseHalf(
   const failed = named('failed');
   // With all that is below them, since before this run.
   const standing = named('present');
-  const arc = 'Arc looks at that of arc-controller only.';
   const kept =
     left === undefined || left.length === 0
       ? undefined
-      : `The target took the tags of ${left.join(', ')} and could not be made to go back; ${arc}`;
+      : `The target took the tags of ${left.join(', ')} and could not be made to go back; Arc looks at that of arc-controller only.`;
   const stands =
     standing.length === 0
       ? 'No tag at the target stands for it.'
-      : `The tags of ${some(standing)} stand there already; ${arc}`;
+      : `The tags of ${some(standing)} stand there already; Arc looks at that of arc-controller only.`;
   return new MirrorError(
     left === undefined
       ? `${release} is not published: ${failed.length === 1 ? 'one image' : `${failed.length} images`} failed (${some(failed)})`
