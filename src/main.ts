@@ -6,7 +6,7 @@ import {Mirror, plannedResult} from './mirror/mirror.ts';
 import {makePlan} from './mirror/plan.ts';
 import {ease, openLanes} from './mirror/schedule.ts';
 import {Survey} from './mirror/survey.ts';
-import {publishOrder} from './release/resolve.ts';
+import {publishedLast} from './release/resolve.ts';
 import type {RunRecord} from './report/record.ts';
 import type {Reporter} from './report/reporter.ts';
 import {DockerEngine} from './run/docker-engine.ts';
@@ -113,7 +113,7 @@ export async function main(settings: Settings, stage: Stage): Promise<RunRecord>
     using progress = reporter.progress(plan.bytes.copied);
     const options = {
       ...{source, target, lanes, log, signal, publish: settings.publish},
-      last: publishOrder(['arc-bootstrapper', 'arc-controller']),
+      last: publishedLast,
       arrived: (bytes: number) => {
         progress.moved(bytes);
       }

@@ -2,12 +2,7 @@ import {describe, expect, test} from '@jest/globals';
 
 import type {Log} from '../../src/log.ts';
 import {ReleaseError} from '../../src/release/error.ts';
-import {
-  chartArtifact,
-  type ImageSelection,
-  publishOrder,
-  resolveImages
-} from '../../src/release/resolve.ts';
+import {chartArtifact, type ImageSelection, resolveImages} from '../../src/release/resolve.ts';
 import {everyTag, stableReleases, trueSets} from './history.ts';
 
 const newest = 'v1.46.0_2026-05-12';
@@ -375,14 +370,4 @@ describe('asking', () => {
     expect(source.asked).toHaveLength(newestSet.length + 1000);
     expect(log.warnings[0]).toMatch(/lists 5000 more names that begin with arc-/);
   });
-});
-
-test('the controller is published last, the bootstrapper before it', () => {
-  const order = publishOrder([...newestSet].reverse());
-  expect(order.slice(-2)).toEqual(['arc-bootstrapper', 'arc-controller']);
-  expect(order.slice(0, -2)).toEqual(
-    newestSet.filter(name => !['arc-bootstrapper', 'arc-controller'].includes(name)).sort()
-  );
-  expect(publishOrder(['arc-controller', 'arc-zebra'])).toEqual(['arc-zebra', 'arc-controller']);
-  expect(publishOrder([])).toEqual([]);
 });

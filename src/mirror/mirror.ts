@@ -25,6 +25,7 @@ export interface PlannedRelease {
   readonly missing: readonly string[];
 }
 
+/** What all releases of a run share. */
 export interface MirrorOptions {
   readonly source: Registry;
   readonly target: Registry;

@@ -9,6 +9,7 @@ import {pair, type Placement, type PlannedImage} from './plan.ts';
 import {below} from './proof.ts';
 import type {Slots} from './slots.ts';
 
+/** What committing an image needs. */
 export interface PublishContext {
   readonly target: Registry;
   readonly slots: Slots;

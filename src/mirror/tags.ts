@@ -69,6 +69,9 @@ async function all(work: readonly Promise<void>[]): Promise<void> {
   if (failed !== undefined) throw failed.reason;
 }
 
+/** How often a tag may read as something else, with a wait after each: a replica that lags has caught up by then. */
+const mostStale = 4;
+
 async function readBack({image}: PlannedImage, {target, signal}: TagContext): Promise<void> {
   const {repository, tag} = image.target;
   const {digest} = image.root.descriptor;
@@ -79,7 +82,7 @@ async function readBack({image}: PlannedImage, {target, signal}: TagContext): Pr
     // Behind some names stand machines that learn of a tag a moment later.
     const text = `${target.name}/${repository}:${tag} was put to ${digest}, but reads ${now ?? 'as absent'}`;
     const late = new RegistryError('server', text, {host: target.name, repository, digest});
-    if (patience.tries >= 4) throw late;
+    if (patience.tries >= mostStale) throw late;
     await target.recover(patience, late, signal);
   }
 }

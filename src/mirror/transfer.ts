@@ -10,6 +10,7 @@ import {pair, type Placement, type PlannedImage} from './plan.ts';
 import type {Moved} from './result.ts';
 import {type Lanes, largestFirst} from './schedule.ts';
 
+/** What bringing blobs to the target needs. */
 export interface TransferContext {
   readonly source: Registry;
   readonly target: Registry;

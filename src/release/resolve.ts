@@ -106,14 +106,10 @@ export async function resolveImages(options: ResolveOptions): Promise<ReleaseSet
 }
 
 /**
- * The order in which the images of a release get their tags: by name, then arc-bootstrapper, and
- * arc-controller last, since its tag is what Arc's upgrade check looks for.
+ * The images whose tags come last, in this order: that of arc-controller is what Arc's upgrade check
+ * looks for.
  */
-export function publishOrder(names: readonly string[]): readonly string[] {
-  const last = ['arc-bootstrapper', 'arc-controller'];
-  const others = names.filter(name => !last.includes(name)).sort();
-  return [...others, ...last.filter(name => names.includes(name))];
-}
+export const publishedLast: readonly string[] = ['arc-bootstrapper', 'arc-controller'];
 
 /** Both results, or the first failure after both have ended. */
 async function settled<A, B>([one, other]: [Promise<A>, Promise<B>]): Promise<[A, B]> {
