@@ -76,6 +76,7 @@ async function documentOf(
     '![Seconds of each tool in each situation](performance.svg)',
     '## The bounds',
     checklist(boundsOf(outcomes)),
+    '✓ is a bound that held; **✗** is one that this measurement missed: a goal that is not reached yet, shown as it was measured.',
     ...pricesOf(outcomes),
     '## What was measured',
     [
@@ -102,14 +103,8 @@ async function documentOf(
         : `- In ${noisy.length} of ${runs.length} runs other programs used more than a tenth of a core.`
     ].join('\n'),
     '## To repeat it',
-    [
-      '```sh',
-      'npm ci',
-      'npm run build',
-      'bench/peers.sh     # newer crane, oras and skopeo beside those of the machine; optional',
-      'npm run bench      # all of the above; --help shows how to measure a part of it',
-      '```'
-    ].join('\n'),
+    '`bench/peers.sh` fetches newer crane, oras and skopeo beside those of the machine; it may be left out. `npm run bench` measures all of the above, and its `--help` shows how to measure a part of it.',
+    ['```sh', 'npm ci', 'npm run build', 'bench/peers.sh', 'npm run bench', '```'].join('\n'),
     `Linux, bash and docker-registry are wanted, a C compiler for the floor, and root for docker; what is missing is left out. The workload comes from a seed, so bytes, requests and digests are the same everywhere; times depend on the machine, their ratios much less so. [bench/README.md](../bench/README.md) tells how it works.`
   ];
   return `${parts.join('\n\n')}\n`;
