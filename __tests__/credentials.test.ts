@@ -68,7 +68,7 @@ test('the chain: inputs, DOCKER_AUTH_CONFIG, docker config, nobody', async () =>
   });
   expect(await find(place, 'two.example', config, {env})).toEqual({
     kind: 'anonymous',
-    from: `neither the inputs nor DOCKER_AUTH_CONFIG nor ${file} have any for two.example`
+    from: `neither the inputs nor DOCKER_AUTH_CONFIG nor ${file} has any for two.example`
   });
   expect(await within(empty => find(empty, 'one.example'))).toMatchObject({kind: 'anonymous'});
 });

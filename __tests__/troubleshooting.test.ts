@@ -67,7 +67,7 @@ const errors = [
         ...(registryFaults[fault] > 0 && {status: registryFaults[fault]})
       })
   ),
-  ...[404, 405, 409, 412, 413, 423, 507].map(
+  ...[200, 404, 405, 409, 412, 413, 423, 507].map(
     status => new RegistryError('refused', 'x', {host: 'r.example', status})
   ),
   ...keys(dockerFaults).map(fault => new DockerError(fault, 'x')),
@@ -141,6 +141,7 @@ describe('every class of error', () => {
     Interruption: 'the embedded registry breaks off on purpose',
     ProcessError: 'becomes a DockerError or a HelperError',
     Refusal: 'becomes a problem of an InputError',
+    ProxyUnreached: 'becomes a RegistryError',
     ReportError: 'becomes a warning that something could not be written',
     UsageError: 'says what is known, and how to see all flags'
   };
@@ -166,7 +167,6 @@ describe('every warning and notice', () => {
   );
   /** Put together elsewhere: where, and what it can be. */
   const elsewhere: Readonly<Record<string, string>> = {
-    '<second.message>': 'the failure of the other registry, which has an entry as such',
     '<selection.reason>': 'that there is nothing newer; it has an entry',
     '<ended>': 'a certificate that has expired; it has an entry',
     '<note>': 'that newest: asks for more than there is; it has an entry',

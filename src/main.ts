@@ -130,7 +130,8 @@ export async function main(settings: Settings, stage: Stage): Promise<RunRecord>
       if (failure !== undefined) throw failure;
     }
   } catch (error) {
-    draft.fail(signal.aborted ? endedBy(signal.reason, error) : error);
+    const {source, target} = draft.registries ?? {};
+    draft.fail(signal.aborted ? endedBy(signal.reason, error, [source, target]) : error);
   } finally {
     time.end();
     await reporter.finish(draft.finish());

@@ -6,10 +6,16 @@ import {afterAll, beforeAll, describe, expect, test} from '@jest/globals';
 
 import {EmbeddedRegistry} from '../../src/demo/registry.ts';
 import {seedRelease} from '../../src/demo/sample.ts';
+import {silent} from '../../src/log.ts';
+import type {RegistryName} from '../../src/oci/reference.ts';
 import {bypasses} from '../../src/registry/no-proxy.ts';
+import {ping} from '../../src/registry/ping.ts';
+import {Registry} from '../../src/registry/registry.ts';
 import {Transport, usualTimings} from '../../src/registry/transport.ts';
 import {type Certificates, makeCertificates} from '../support/certificates.ts';
+import {freePort} from '../support/program.ts';
 import {Job} from '../support/step.ts';
+import {VirtualClock} from '../support/virtual-clock.ts';
 import {names, repository, tag} from './run.ts';
 
 describe('T26 NO_PROXY', () => {
@@ -196,6 +202,74 @@ describe('T26 a run behind a proxy', () => {
     expect(errors.join('\n')).toContain(
       `the proxy that the environment names for ${target.name} is not an address`
     );
+  });
+});
+
+describe('T26 a proxy in front of a registry', () => {
+  /** Asks a registry with these variables, and gives what it comes to. */
+  async function greeted(origin: string, variables: Readonly<Record<string, string>>) {
+    const kept = Object.keys(variables).map(key => [key, process.env[key]] as const);
+    Object.assign(process.env, variables);
+    const url = new URL(origin);
+    const transport = new Transport({clock: new VirtualClock()});
+    const registry = new Registry({
+      ...{name: url.host as RegistryName, plainHttp: url.protocol === 'http:'},
+      ...{credentials: {kind: 'anonymous', from: 'a test'}, transport, log: silent, actions: 'pull'}
+    });
+    try {
+      return await ping(registry, [], new AbortController().signal).catch(
+        (error: unknown) => error
+      );
+    } finally {
+      transport.close();
+      for (const [key, value] of kept) {
+        if (value === undefined) delete process.env[key];
+        else process.env[key] = value;
+      }
+    }
+  }
+
+  test.each([
+    ['HTTPS_PROXY', 'https://registry.example', 'registry.example:443'],
+    ['HTTP_PROXY', 'http://registry.example:5000', 'registry.example:5000'],
+    ['all_proxy', 'https://registry.example', 'registry.example:443']
+  ])('that refuses the connection is blamed for it: %s', async (variable, origin, behind) => {
+    const place = `127.0.0.1:${await freePort()}`;
+    const error = await greeted(origin, {[variable]: `http://me:c%40nary@${place}`});
+    expect(error).toMatchObject({
+      fault: 'proxy',
+      message: `the proxy ${place} (${variable}), which leads to ${behind}, refused the connection (ECONNREFUSED)`,
+      advice: `Check ${variable}, or name the host in NO_PROXY.`
+    });
+  });
+
+  test('whose name nobody knows is blamed for it', async () => {
+    const error = await greeted('https://registry.example', {
+      HTTPS_PROXY: 'http://proxy.invalid:3128'
+    });
+    expect(error).toMatchObject({
+      fault: 'proxy',
+      message: expect.stringMatching(
+        /^the proxy proxy\.invalid:3128 \(HTTPS_PROXY\), which leads to registry\.example:443, cannot be reached: /
+      )
+    });
+  });
+
+  test('that answers plain http with a page of its own is named', async () => {
+    const server = createServer((_, response) => {
+      response.writeHead(403, {'Content-Type': 'text/html'}).end('<h1>Blocked</h1>');
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const place = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const error = await greeted('http://registry.example:5000', {
+      HTTP_PROXY: `http://me:c%40nary@${place}`
+    });
+    server.close();
+    expect(error).toMatchObject({
+      message: `GET /v2/: registry.example:5000 (through the proxy ${place}, HTTP_PROXY) answers 403 with an HTML page`,
+      advice: 'Look at the proxy, or name registry.example in NO_PROXY.'
+    });
   });
 });
 

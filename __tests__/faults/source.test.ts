@@ -605,7 +605,7 @@ const rows: readonly Row[] = [
     },
     inputs: {...sourceLogin, 'source-password': 'wr0ng-s3cret'},
     secrets: ['wr0ng-s3cret'],
-    end: {refused: [/401/, 'the inputs']},
+    end: {refused: [/401/, '-username and ']},
     also: ({source, target}) => [
       ...(source.requests.filter(({authorization}) => authorization === 'basic').length <= 2
         ? []

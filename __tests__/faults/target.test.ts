@@ -217,7 +217,7 @@ const rows: readonly Row[] = [
       name: `401 at ${name} whatever the token is`,
       ...signedIn,
       target: [rule(on, status(401, {challenge: true}), {times: always})],
-      end: {refused: ['status 401', 'attempt', 'the inputs']},
+      end: {refused: ['status 401', 'attempt', 'target-username and target-password']},
       longest: 60_000
     }
   ]),

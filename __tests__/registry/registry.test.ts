@@ -1,15 +1,16 @@
 import {once} from 'node:events';
+import {createServer as createHttpServer} from 'node:http';
 import {type AddressInfo, createServer, type Socket} from 'node:net';
 import {PassThrough} from 'node:stream';
 
 import {describe, expect, test} from '@jest/globals';
 
 import {type EmbeddedOptions, EmbeddedRegistry} from '../../src/demo/registry.ts';
-import {silent} from '../../src/log.ts';
+import {type Log, silent} from '../../src/log.ts';
 import {digestOf} from '../../src/oci/digest.ts';
 import {type RegistryName} from '../../src/oci/reference.ts';
 import {hasBlob, openBlob} from '../../src/registry/blobs.ts';
-import {explain} from '../../src/registry/explain.ts';
+import {explain, explainFor} from '../../src/registry/explain.ts';
 import {RegistryError} from '../../src/registry/error.ts';
 import {getManifest, putManifest} from '../../src/registry/manifests.ts';
 import {Names} from '../../src/registry/names.ts';
@@ -19,6 +20,7 @@ import {Registry} from '../../src/registry/registry.ts';
 import {listTags} from '../../src/registry/tags.ts';
 import {Transport} from '../../src/registry/transport.ts';
 import {mirrorRun} from '../support/mirror-run.ts';
+import {freePort} from '../support/program.ts';
 import {putImage, smallRelease, smallTag} from '../support/small-release.ts';
 import {account, always, rule, status} from '../support/rows.ts';
 import {VirtualClock} from '../support/virtual-clock.ts';
@@ -28,7 +30,12 @@ const image = smallRelease().images.get('arc-bootstrapper');
 const {signal} = new AbortController();
 
 /** A registry by its name; with the password of the account, or another one, or none. */
-function client(name: RegistryName, transport: Transport, password?: string): Registry {
+function client(
+  name: RegistryName,
+  transport: Transport,
+  password?: string,
+  log: Log = silent
+): Registry {
   const from = 'a test';
   return new Registry({
     name,
@@ -38,7 +45,7 @@ function client(name: RegistryName, transport: Transport, password?: string): Re
         ? {kind: 'anonymous', from}
         : {kind: 'password', username: account.username, password, from},
     transport,
-    log: silent,
+    log,
     actions: 'pull'
   });
 }
@@ -231,7 +238,7 @@ describe('a registry', () => {
 
 describe('the advice at the greeting', () => {
   test.each([
-    ['a wrong password', 'wrong', /not taken: check the user name and the password/],
+    ['a wrong password', 'wrong', /^The user name or password for \S+ is wrong \(from a test\)\.$/],
     ['no password at all', undefined, /Give its user name and password.*no credentials were used/]
   ])('for %s says what to check, and of no repository', async (_name, password, advice) => {
     await using world = await open({auth: {...account, kind: 'basic'}});
@@ -264,6 +271,129 @@ test('what TLS libraries say is cut down to its reason', () => {
   };
   const told = explain(error, outgoing, new Names());
   expect((told as Error).message).toMatch(/as it should: wrong version number$/);
+});
+
+describe('the advice about a certificate', () => {
+  const url = new URL('https://r.example/v2/');
+  const told = (error: object) =>
+    explain(Object.assign(new Error('x'), error), {url, method: 'GET'}, new Names());
+  const known = {name: 'r.example', origin: url, met: false};
+
+  test.each([
+    [
+      {code: 'ERR_TLS_CERT_ALTNAME_INVALID', host: 'r.example', cert: {subjectaltname: 'DNS:a.b'}},
+      /^The certificate is for a\.b, not for r\.example: use that name/
+    ],
+    [
+      {
+        ...{code: 'ERR_TLS_CERT_ALTNAME_INVALID', host: 'r.example'},
+        cert: {subjectaltname: 'DNS:a.b, IP Address:10.0.0.1'}
+      },
+      /^The certificate is for a\.b, 10\.0\.0\.1, not for r\.example: use one of those names/
+    ],
+    [{code: 'CERT_HAS_EXPIRED'}, /^Renew the certificate/],
+    [{code: 'CERT_NOT_YET_VALID'}, /clock of this machine/],
+    [{code: 'SELF_SIGNED_CERT_IN_CHAIN'}, /^Give the registry's CA as ca-file/]
+  ])('goes by what is wrong with it: %j', (error, advice) => {
+    expect(told(error)).toMatchObject({
+      fault: 'certificate',
+      advice: expect.stringMatching(advice)
+    });
+  });
+
+  test('of an authority that a given ca-file does not have says so', () => {
+    const error = told({code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'});
+    expect(explainFor(error, {...known, privateCa: false})).toBe(error);
+    expect(explainFor(error, {...known, privateCa: true}).advice).toMatch(
+      /^None of the certificates in ca-file signed it/
+    );
+  });
+});
+
+test('a port that ends plain http before it has answered may speak https', async () => {
+  const server = createServer(socket => socket.destroy());
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const name = `127.0.0.1:${(server.address() as AddressInfo).port}` as RegistryName;
+  const transport = new Transport({clock: new VirtualClock()});
+  await expect(ping(client(name, transport), [], signal)).rejects.toMatchObject({
+    fault: 'connection',
+    advice: 'It may speak https: then take it out of insecure-registries.'
+  });
+  transport.close();
+  server.close();
+});
+
+test('a host that cannot be reached is told with the registry that leads there', async () => {
+  const nobody = `127.0.0.1:${await freePort()}`;
+  const server = createHttpServer((_, response) => {
+    response.writeHead(307, {Location: `http://${nobody}/elsewhere`}).end();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const name = `127.0.0.1:${(server.address() as AddressInfo).port}` as RegistryName;
+  const transport = new Transport({clock: new VirtualClock()});
+  await expect(ping(client(name, transport), [], signal)).rejects.toThrow(
+    `${nobody} cannot be reached: the connection was refused (ECONNREFUSED); ${name} leads there`
+  );
+  transport.close();
+  server.close();
+});
+
+test('a registry that takes no uploads is told as that, and not by its tags', async () => {
+  await using world = await open();
+  const {server, registry} = world;
+  server.rule(rule({kind: 'upload', method: 'POST'}, status(405)));
+  const opened = registry.ask(
+    {
+      ...{method: 'POST', path: `/v2/${repository}/blobs/uploads/`, expect: [202], signal},
+      needs: [{repository, actions: 'pull,push'}]
+    },
+    () => undefined
+  );
+  await expect(opened).rejects.toMatchObject({
+    status: 405,
+    advice:
+      'This registry takes no uploads: it is read-only, or a pull-through cache. Mirror to another one.'
+  });
+});
+
+test('a registry that is waited for is told, once for each cause, and not for a hiccup', async () => {
+  await using world = await open();
+  const {server, registry} = world;
+  const notices: string[] = [];
+  const log: Log = {...silent, notice: text => void notices.push(text)};
+  const asking = client(server.name, registry.transport, undefined, log);
+  server.rule(rule({kind: 'tags'}, status(500), {times: 2}));
+  await listTags(asking, repository, signal);
+  expect(notices).toEqual([]);
+  expect(asking.trouble).toBeUndefined();
+  server.rule(rule({kind: 'tags'}, status(500), {times: always}));
+  await expect(listTags(asking, repository, signal)).rejects.toThrow('500');
+  expect(notices).toEqual([`${server.name} answers 500; trying again`]);
+  expect(asking.trouble?.status).toBe(500);
+});
+
+test('two wrong passwords are told in one failure, each with where it is from', async () => {
+  const clock = new VirtualClock();
+  const options = {now: clock.now, auth: {...account, kind: 'basic'}} as const;
+  await using source = await EmbeddedRegistry.start(options);
+  await using target = await EmbeddedRegistry.start(options);
+  const {record} = await mirrorRun({
+    ...{source, target, clock},
+    inputs: {
+      ...{'source-username': 'robot', 'source-password': 'wrong one'},
+      ...{'target-username': 'robot', 'target-password': 'wrong two'}
+    }
+  });
+  const {message = '', advice} = record.failure ?? {};
+  expect(message).toMatch(/^GET \/v2\/: \S+ answers 401.*; and \S+ answers 401/);
+  expect(message).toContain(`${source.name} answers`);
+  expect(message).toContain(`${target.name} answers`);
+  expect(advice).toBe(
+    `The user name or password for ${source.name} is wrong (from source-username and source-password). ` +
+      `The user name or password for ${target.name} is wrong (from target-username and target-password).`
+  );
 });
 
 test('a run that failed asks nothing more', async () => {

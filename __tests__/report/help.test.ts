@@ -28,6 +28,7 @@ describe('a failure links to what is said of it', () => {
   test('by its status, where that says more', () => {
     expect(link).toMatch(/#no-room$/);
     expect(helpOn('RegistryError/refused', 418)).toMatch(/#refused$/);
+    expect(helpOn('RegistryError/refused', 200)).toMatch(/#no-registry$/);
     expect(helpOn('RegistryError/denied', 403)).toMatch(/#not-allowed$/);
   });
 

@@ -6,10 +6,9 @@ import {createSecureContext, rootCertificates, type SecureContext} from 'node:tl
 
 import {HttpProxyAgent} from 'http-proxy-agent';
 import {HttpsProxyAgent} from 'https-proxy-agent';
-import {getProxyForUrl} from 'proxy-from-env';
 
 import {RegistryError} from './error.ts';
-import {bypasses} from './no-proxy.ts';
+import {type Proxy, proxyFor, proxyOf, ProxyUnreached} from './proxy.ts';
 
 /** What TLS connections believe. */
 export interface Trust {
@@ -89,14 +88,15 @@ export class Agents {
         {host: url.host, advice: 'Write HTTPS_PROXY as http://proxy:port.'}
       );
     }
-    const {protocol, password} = new URL(proxy);
+    const {host: place, protocol, password} = new URL(proxy);
+    const named = proxyOf(url) ?? {place, variable: 'HTTPS_PROXY'};
     if (password !== '') {
       this.#options.secret?.(password);
       this.#options.secret?.(decodeURIComponent(password));
     }
     return secure
-      ? new ProxyAgent(proxy, {...keep, ...this.trust(), signal: this.#closed.signal})
-      : new HttpProxyAgent(proxy, {...keep, ...(protocol === 'https:' && this.trust())});
+      ? new ProxyAgent(proxy, {...keep, ...this.trust(), signal: this.#closed.signal}, named)
+      : new PlainProxyAgent(proxy, {...keep, ...(protocol === 'https:' && this.trust())}, named);
   }
 
   /**
@@ -118,13 +118,51 @@ export class Agents {
 
 /** Its base class believes the given CA of the proxy alone; here it is meant for the registry too. */
 class ProxyAgent extends HttpsProxyAgent<string> {
+  readonly #named: Proxy;
+
+  constructor(
+    proxy: string,
+    options: ConstructorParameters<typeof HttpsProxyAgent<string>>[1],
+    named: Proxy
+  ) {
+    super(proxy, options);
+    this.#named = named;
+  }
+
   override connect(
     ...[request, options]: Parameters<HttpsProxyAgent<string>['connect']>
   ): ReturnType<HttpsProxyAgent<string>['connect']> {
     const {secureContext, rejectUnauthorized} = this.connectOpts as unknown as Trust;
     const trust: Partial<Trust> = {secureContext, rejectUnauthorized};
-    return super.connect(request, {...options, ...trust});
+    return super.connect(request, {...options, ...trust}).catch(blame(this.#named));
   }
+}
+
+/** For plain http, where the proxy is asked as if it were the registry. */
+class PlainProxyAgent extends HttpProxyAgent<string> {
+  readonly #named: Proxy;
+
+  constructor(
+    proxy: string,
+    options: ConstructorParameters<typeof HttpProxyAgent<string>>[1],
+    named: Proxy
+  ) {
+    super(proxy, options);
+    this.#named = named;
+  }
+
+  override connect(
+    ...given: Parameters<HttpProxyAgent<string>['connect']>
+  ): ReturnType<HttpProxyAgent<string>['connect']> {
+    return super.connect(...given).catch(blame(this.#named));
+  }
+}
+
+/** What breaks before the proxy has let us through is told of the proxy. */
+function blame(named: Proxy): (error: Error) => never {
+  return error => {
+    throw new ProxyUnreached(named, error);
+  };
 }
 
 /** One that every connection may listen to. */
@@ -132,12 +170,6 @@ function newController(): AbortController {
   const controller = new AbortController();
   setMaxListeners(0, controller.signal);
   return controller;
-}
-
-/** The proxy that the environment names for a URL; empty for none. */
-function proxyFor(url: URL): string {
-  const {no_proxy: lower = '', NO_PROXY: upper = ''} = process.env;
-  return bypasses(url, lower === '' ? upper : lower) ? '' : getProxyForUrl(url.href);
 }
 
 function extra(): string[] {

@@ -67,7 +67,7 @@ export async function findCredentials(query: CredentialsQuery): Promise<FoundCre
   }
   return {
     kind: 'anonymous',
-    from: `neither the inputs nor ${variable.trim() === '' ? '' : 'DOCKER_AUTH_CONFIG nor '}${clean(file, 300)} have any for ${registry}`
+    from: `neither the inputs nor ${variable.trim() === '' ? '' : 'DOCKER_AUTH_CONFIG nor '}${clean(file, 300)} has any for ${registry}`
   };
 }
 

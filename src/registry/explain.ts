@@ -2,6 +2,7 @@ import {clean} from '../oci/clean.ts';
 import {hostOf} from './address.ts';
 import {type Fault, RegistryError} from './error.ts';
 import type {Names} from './names.ts';
+import {ProxyUnreached} from './proxy.ts';
 
 const unreachable: Readonly<Record<string, string>> = {
   ENOTFOUND: 'the name is unknown to DNS',
@@ -24,13 +25,32 @@ export function explain(
 ): RegistryError {
   if (error instanceof RegistryError) return error;
   const {url, method} = request;
-  const {code = '', message} = error as NodeJS.ErrnoException;
+  const proxy = error instanceof ProxyUnreached ? error.proxy : undefined;
+  const {code = '', message} = (
+    error instanceof ProxyUnreached ? error.cause : error
+  ) as NodeJS.ErrnoException;
   const place = {host: url.host, method, path: url.pathname, cause: error};
-  const host = url.port === '' ? `${url.host}:${url.protocol === 'https:' ? 443 : 80}` : url.host;
+  const registry =
+    url.port === '' ? `${url.host}:${url.protocol === 'https:' ? 443 : 80}` : url.host;
+  const host =
+    proxy === undefined
+      ? registry
+      : `the proxy ${proxy.place} (${proxy.variable}), which leads to ${registry},`;
   const make = (fault: Fault, text: string, advice?: string) =>
     new RegistryError(fault, text, {...place, ...(advice !== undefined && {advice})});
 
   const reason = unreachable[code];
+  if (proxy !== undefined && (reason !== undefined || code === 'ECONNRESET')) {
+    const what =
+      code === 'ECONNREFUSED'
+        ? 'refused the connection'
+        : `cannot be reached: ${reason ?? 'the connection broke'}`;
+    return make(
+      'proxy',
+      `${host} ${what} (${code})`,
+      `Check ${proxy.variable}, or name the host in NO_PROXY.`
+    );
+  }
   if (reason !== undefined) {
     names.forget(hostOf(url));
     return make(
@@ -47,7 +67,7 @@ export function explain(
     return make(
       'certificate',
       `${host} has a TLS certificate that is not believed: ${clean(message, 200)} (${code})`,
-      "Give the registry's CA as ca-file, or mend the certificate; it is never skipped over."
+      certificateAdvice(code, error)
     );
   }
   if (code.startsWith('ERR_SSL_') || code === 'EPROTO') {
@@ -60,7 +80,7 @@ export function explain(
   if (/proxy/i.test(message)) {
     return make(
       'proxy',
-      `the proxy did not let ${host} through: ${clean(message, 200)}`,
+      `the proxy${proxy === undefined ? '' : ` ${proxy.place} (${proxy.variable})`} did not let ${registry} through: ${clean(message, 200)}`,
       "Check HTTPS_PROXY, NO_PROXY and the proxy's user and password."
     );
   }
@@ -73,6 +93,62 @@ export function explain(
       : undefined
   );
 }
+
+const unknownAuthority =
+  "Give the registry's CA as ca-file, or mend the certificate; it is never skipped over.";
+
+/** What to do about a certificate: that depends on what is wrong with it. */
+function certificateAdvice(code: string, error: unknown): string {
+  if (code === 'CERT_HAS_EXPIRED')
+    return 'Renew the certificate; if it is still good, see whether the clock of this machine is right.';
+  if (code === 'CERT_NOT_YET_VALID')
+    return 'The certificate is not good yet: see whether the clock of this machine is right.';
+  if (code !== 'ERR_TLS_CERT_ALTNAME_INVALID') return unknownAuthority;
+  const {host, cert} = error as {host?: unknown; cert?: {subjectaltname?: string}};
+  const names = (cert?.subjectaltname ?? '')
+    .split(/,\s*/)
+    .flatMap(entry => /^(?:DNS|IP Address):(.+)$/.exec(entry)?.[1] ?? [])
+    .map(name => clean(name, 100));
+  if (typeof host !== 'string' || names.length === 0)
+    return 'The certificate is for another name: use that one, or mend the certificate.';
+  const [first, second] = names;
+  const shown = names.slice(0, 3).join(', ') + (names.length > 3 ? ', …' : '');
+  return second === undefined
+    ? `The certificate is for ${first ?? ''}, not for ${clean(host, 100)}: use that name, or mend the certificate.`
+    : `The certificate is for ${shown}, not for ${clean(host, 100)}: use one of those names, or mend the certificate.`;
+}
+
+/** What is known of a registry beside what the connection said. */
+interface Known {
+  /** As it is named in the inputs. */
+  readonly name: string;
+  readonly origin: URL;
+  /** Whether it has ever answered. */
+  readonly met: boolean;
+  /** Whether a private authority is believed. */
+  readonly privateCa: boolean;
+}
+
+/** A failure with what only the registry's owner can say of it: the registry behind it, and better advice. */
+export function explainFor(error: RegistryError, known: Known): RegistryError {
+  const {name, origin, met, privateCa} = known;
+  const {fault, message, host} = error;
+  const elsewhere = host !== origin.host && host !== name && !message.includes(name);
+  const text = elsewhere ? `${message}; ${name} leads there` : message;
+  // So ends plain http at some ports that speak TLS; after a first answer it is another matter.
+  if (fault === 'connection' && !met && !elsewhere && origin.protocol === 'http:')
+    return error.as(fault, text, {advice: mayBeHttps});
+  if (error.advice === unknownAuthority && privateCa) {
+    return error.as(fault, text, {
+      advice:
+        'None of the certificates in ca-file signed it: add that of its authority there, or mend the certificate; it is never skipped over.'
+    });
+  }
+  return text === message ? error : error.as(fault, text);
+}
+
+/** Advice where plain http is not understood. */
+export const mayBeHttps = 'It may speak https: then take it out of insecure-registries.';
 
 /** What it means that a proxy answered `status` instead of letting us through. */
 export function proxyRefusal(

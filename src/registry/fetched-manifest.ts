@@ -31,7 +31,7 @@ export function readManifest(
   const fail = (text: string) =>
     new RegistryError(
       'corrupt',
-      `${place.host}/${place.repository}@${wanted ?? reference}: ${text}`,
+      `${place.host}/${place.repository}${wanted === undefined ? ':' : '@'}${reference}: ${text}`,
       {
         ...place,
         digest: wanted

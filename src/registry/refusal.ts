@@ -3,6 +3,8 @@ import {baseType} from '../oci/media-type.ts';
 import {readError} from './body.ts';
 import type {FoundCredentials} from './credentials.ts';
 import {type ErrorEntry, faultOf, parseEntries, RegistryError} from './error.ts';
+import {mayBeHttps} from './explain.ts';
+import {proxyOf} from './proxy.ts';
 import {greeting, type Question} from './question.ts';
 import type {Quirks} from './quirks.ts';
 import {retryAfterOf} from './token.ts';
@@ -42,7 +44,11 @@ export async function refusalOf(
       : page || text.trim() === ''
         ? ''
         : `: ${clean(text, 200)}`;
-  const where = redirected ? `${url.host} (where ${name} redirects to)` : name;
+  // Over plain http a proxy answers in the registry's place, and with a page of its own.
+  const proxy = page && url.protocol === 'http:' ? proxyOf(url) : undefined;
+  const through =
+    proxy === undefined ? '' : ` (through the proxy ${proxy.place}, ${proxy.variable})`;
+  const where = (redirected ? `${url.host} (where ${name} redirects to)` : name) + through;
   // Behind a redirect, a 403 is a signed address that has expired: the registry gives a new one.
   const expired = redirected && status >= 400 && status < 500;
   const blocked = page && status === 403 && registry.blocksAtTimes;
@@ -55,7 +61,10 @@ export async function refusalOf(
       entries,
       redirected,
       ...retryAfterOf(headers, transport.clock.date()),
-      advice: adviceFor(status, page, question.path === greeting, registry)
+      advice:
+        proxy === undefined
+          ? adviceFor(status, page, question, registry)
+          : `Look at the proxy, or name ${url.hostname} in NO_PROXY.`
     }
   );
 }
@@ -63,16 +72,16 @@ export async function refusalOf(
 function adviceFor(
   status: number,
   page: boolean,
-  greeted: boolean,
-  {credentials, origin, quirks, used}: Refusing
+  question: Question,
+  {name, credentials, origin, quirks, used}: Refusing
 ): string | undefined {
+  const greeted = question.path === greeting;
   if (status === 401 && greeted && !page) {
     return credentials.kind === 'anonymous'
       ? `Give its user name and password, or sign in with docker first; ${used}.`
-      : `They are not taken: check the user name and the password; ${used}.`;
+      : `The user name or password for ${name} is wrong (from ${credentials.from}).`;
   }
-  if (status === 400 && greeted && origin.protocol === 'http:')
-    return 'It may speak https: then take it out of insecure-registries.';
+  if (status === 400 && greeted && origin.protocol === 'http:') return mayBeHttps;
   if (status === 401 || status === 403) {
     const known = quirks.repositoryAdvice === undefined ? '' : ` ${quirks.repositoryAdvice}`;
     return page
@@ -80,11 +89,17 @@ function adviceFor(
       : `Check what the account may do; ${used}.${known}`;
   }
   if (status === 404) return quirks.repositoryAdvice;
+  if (status === 405 && isUpload(question, origin))
+    return 'This registry takes no uploads: it is read-only, or a pull-through cache. Mirror to another one.';
   if (status === 405 || status === 412 || status === 423)
     return 'The tag or repository may be locked or immutable.';
   if (status === 413) return 'Something in front of the registry limits the size of requests.';
-  if (status === 507) return 'The registry has no room left.';
+  if (status === 507) return 'The registry has no room left: make some, or raise its quota.';
   return undefined;
+}
+
+function isUpload(question: Question, origin: URL): boolean {
+  return /\/blobs\/uploads(?:\/|$)/.test(describePath(question, origin));
 }
 
 /** One entry in words; what is missing is told by its digest. */

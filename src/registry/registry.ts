@@ -6,6 +6,7 @@ import {Authorizer, type Need} from './authorizer.ts';
 import {discard, readError} from './body.ts';
 import type {FoundCredentials} from './credentials.ts';
 import {RegistryError} from './error.ts';
+import {explainFor} from './explain.ts';
 import {Gate, isPassing, Patience, type PatienceOptions, usualPatience} from './patience.ts';
 import {greeting, type Question, streams, versionHeader} from './question.ts';
 import {type Learned, type Quirks, quirksOf} from './quirks.ts';
@@ -25,6 +26,8 @@ export interface RegistryOptions {
   readonly deadline?: number;
   /** What is done there: `pull` at a source; a target's tokens are good for both. */
   readonly actions: Need['actions'];
+  /** Whether a private authority is believed beside the usual ones. */
+  readonly privateCa?: boolean;
   /** An HTML 403 is a passing fault here: the front door of a source was seen to block now and then. */
   readonly blocksAtTimes?: boolean;
   /** What is known of it beforehand; by default its name tells. */
@@ -32,6 +35,9 @@ export interface RegistryOptions {
   /** Told when the registry is overloaded, so that less is asked of it at once. */
   readonly onPressure?: () => void;
 }
+
+/** Nobody is told of a trouble that is over sooner, in milliseconds. */
+const hiccup = 5000;
 
 /**
  * One registry: its origin, its credentials, its connections and its moods. It asks questions;
@@ -46,10 +52,14 @@ export class Registry {
   readonly transport: Transport;
   /** Requests sent, retries and redirects included. */
   requests = 0;
+  /** The last failure that is waited out; undefined when something of its kind has worked since. */
+  trouble: RegistryError | undefined;
   readonly #options: RegistryOptions;
   readonly #authorizer: Authorizer;
   readonly #gate: Gate;
   readonly #warned = new Set<string>();
+  /** Causes of waiting that were told. */
+  readonly #told = new Set<string>();
   /** Since when there have only been failures, by method. */
   readonly #failing = new Map<string, {since: number; last: number}>();
   #own: readonly string[] = [];
@@ -108,6 +118,8 @@ export class Registry {
         this.#heed(answer);
         if (question.expect.includes(answer.status)) {
           this.#failing.delete(question.method);
+          if ((this.trouble?.method ?? question.method) === question.method)
+            this.trouble = undefined;
           if (
             answer.headers[versionHeader] !== undefined &&
             answer.url.origin === this.origin.origin
@@ -145,8 +157,20 @@ export class Registry {
   async recover(patient: Patience, failure: RegistryError, signal: AbortSignal): Promise<void> {
     const wait = patient.next(failure, this.#met, this.#isDown(failure));
     this.log.debug(`${failure.message}; again in ${Math.round(wait)} ms`);
+    this.trouble = failure;
+    this.#tellTrouble(failure, wait);
     if (failure.retryAfter === undefined) await this.transport.clock.sleep(wait, signal);
     else this.#gate.close(wait);
+  }
+
+  /** Tells once for each cause that somebody is waited for, where that takes longer than a hiccup. */
+  #tellTrouble({fault, status, host, method = '', message}: RegistryError, wait: number): void {
+    const now = this.transport.clock.now();
+    const since = this.#failing.get(method)?.since ?? now;
+    const cause = `${host} ${fault} ${status ?? ''}`;
+    if (now + wait - since < hiccup || this.#told.has(cause) || this.#told.size >= 20) return;
+    this.#told.add(cause);
+    this.log.notice(`${message.replace(/^[A-Z]+ \/\S*: /, '')}; trying again`);
   }
 
   /**
@@ -267,7 +291,10 @@ export class Registry {
   #placed(error: RegistryError, question: Question): RegistryError {
     const path =
       question.path instanceof URL ? question.path.pathname : question.path.split('?', 1)[0];
-    return error.as(error.fault, error.message, {
+    const {name, origin} = this;
+    const known = {name, origin, met: this.#met, privateCa: this.#options.privateCa === true};
+    const explained = explainFor(error, known);
+    return explained.as(explained.fault, explained.message, {
       method: question.method,
       path,
       repository: question.path === greeting ? undefined : question.needs[0]?.repository,

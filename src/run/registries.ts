@@ -9,6 +9,7 @@ import type {Quirks} from '../registry/quirks.ts';
 import {Registry} from '../registry/registry.ts';
 import {ping} from '../registry/ping.ts';
 import {Transport, type TransportOptions} from '../registry/transport.ts';
+import {splitRequest} from '../report/causes.ts';
 
 /** Both ends of the mirror, over one set of connections; disposal closes those. */
 export interface Registries extends Disposable {
@@ -77,7 +78,7 @@ function opener(settings: Settings, around: Surroundings) {
   const deadline = transport.clock.now() + settings.timeout;
   const open = async (side: 'source' | 'target') => {
     const {registry, username, password} = settings[side];
-    const credentials = await findCredentials({
+    const found = await findCredentials({
       registry,
       env,
       log,
@@ -85,6 +86,9 @@ function opener(settings: Settings, around: Surroundings) {
       ...(username !== undefined && {username}),
       ...(password !== undefined && {password})
     });
+    // Two registries have inputs: which ones were used is what helps whoever has mistaken them.
+    const given = username !== undefined && password !== undefined;
+    const credentials = given ? {...found, from: `${side}-username and ${side}-password`} : found;
     return new Registry({
       name: registry,
       plainHttp: settings.insecure.has(registry),
@@ -92,6 +96,7 @@ function opener(settings: Settings, around: Surroundings) {
       transport,
       log,
       deadline,
+      privateCa: settings.ca !== undefined,
       actions: side === 'source' || readOnly ? 'pull' : 'pull,push',
       // The public source answers from behind a front door that blocks hosted runners now and then.
       blocksAtTimes: side === 'source',
@@ -138,8 +143,18 @@ export async function greet(
     .map(({reason}) => reason as Error);
   const [first, second] = failed;
   if (first === undefined) return;
-  if (second !== undefined) log.warning(second.message);
-  throw first;
+  throw second === undefined || signal.aborted ? first : together(first, second);
+}
+
+/** Two failures at once as one, so that whoever mends the first does not meet the second then. */
+function together(first: Error, second: Error): Error {
+  if (!(first instanceof RegistryError) || !(second instanceof RegistryError)) return first;
+  const advice = [...new Set([first.advice, second.advice])].filter(text => text !== undefined);
+  return first.as(
+    first.fault,
+    `${first.message.slice(0, 480)}; and ${splitRequest(second.message).answer}`,
+    advice.length === 0 ? {} : {advice: advice.join(' ')}
+  );
 }
 
 /**

@@ -1,4 +1,7 @@
 import {MirrorError} from '../mirror/error.ts';
+import type {RegistryError} from '../registry/error.ts';
+import {splitRequest} from '../report/causes.ts';
+import {plural} from '../report/lines.ts';
 
 /** A run's own time, and its end. */
 export interface TimeLimit {
@@ -18,15 +21,29 @@ export class EndedError extends Error {
   }
 }
 
-/** Why a run was ended, with what the target keeps of it, which the error that ended the work tells. */
-export function endedBy(reason: unknown, error: unknown): unknown {
-  if (
-    !(reason instanceof EndedError) ||
-    !(error instanceof MirrorError) ||
-    error.kept === undefined
-  )
-    return reason;
-  return new EndedError(reason.message, `${error.kept} ${reason.advice}`);
+/** A registry, as far as it is known what keeps it. */
+interface Waited {
+  readonly trouble: RegistryError | undefined;
+}
+
+/**
+ * Why a run was ended, with what it was waiting for, and what the target keeps of it, which the error
+ * that ended the work tells.
+ */
+export function endedBy(
+  reason: unknown,
+  error: unknown,
+  registries: readonly (Waited | undefined)[] = []
+): unknown {
+  if (!(reason instanceof EndedError)) return reason;
+  const kept = error instanceof MirrorError ? error.kept : undefined;
+  const troubles = registries.flatMap(one => one?.trouble ?? []);
+  if (kept === undefined && troubles.length === 0) return reason;
+  const waited = troubles.map(({message}) => splitRequest(message).answer).join(', and ');
+  return new EndedError(
+    waited === '' ? reason.message : `${reason.message}; it was trying again, since ${waited}`,
+    kept === undefined ? reason.advice : `${kept} ${reason.advice}`
+  );
 }
 
 /**
@@ -37,7 +54,7 @@ export function endOf(signal: AbortSignal, milliseconds: number): TimeLimit {
   const timer = setTimeout(() => {
     late.abort(
       new EndedError(
-        `the run did not end within its ${Math.round(milliseconds / 60_000)} minutes`,
+        `the run did not end within its ${plural(Math.round(milliseconds / 60_000), 'minute')}`,
         'Run again: what has arrived is not sent again. The input timeout allows more.'
       )
     );

@@ -15,7 +15,7 @@ import {place} from '../report/verdict.ts';
 import {greet, greetOne, type Network, openRegistries, openTarget} from './registries.ts';
 import {firstQuestions} from './first-questions.ts';
 import {chooseReleases} from './releases.ts';
-import {endOf} from './time-limit.ts';
+import {endedBy, endOf} from './time-limit.ts';
 
 /** Where a verification takes place. */
 export interface VerifyStage {
@@ -105,7 +105,8 @@ export async function verify(
       );
     }
   } catch (error) {
-    failure = failureOf(signal.aborted ? signal.reason : error);
+    const {source, target} = registries;
+    failure = failureOf(signal.aborted ? endedBy(signal.reason, error, [source, target]) : error);
   } finally {
     time.end();
   }
