@@ -86,8 +86,10 @@ export interface MirrorRunOptions {
 export interface MirrorRun {
   readonly record: RunRecord;
   readonly reporter: RecordingReporter;
-  /** How long it took by the clock of its waits, in milliseconds. */
+  /** How long it took by the clock of its waits, in milliseconds; what it did counts, too. */
   readonly waited: number;
+  /** How much of that was slept through, in milliseconds: the same on a slow machine. */
+  readonly slept: number;
   /** How long it really took, in milliseconds. */
   readonly took: number;
 }
@@ -133,7 +135,7 @@ export async function mirrorRun(options: MirrorRunOptions): Promise<MirrorRun> {
   // Nothing of this machine: no docker, no docker config.
   const env = {PATH: '', HOME: folder, DOCKER_CONFIG: join(folder, 'none'), ...options.env};
   const settings = readSettings(flags(given), reporter.log, env);
-  const begun = {real: performance.now(), virtual: clock.now()};
+  const begun = {real: performance.now(), virtual: clock.now(), skipped: clock.skipped};
   try {
     const record = await main(settings, {
       reporter,
@@ -144,7 +146,8 @@ export async function mirrorRun(options: MirrorRunOptions): Promise<MirrorRun> {
       network: {clock, timings: patientTimings, quirks: smallBounds, ...network}
     });
     const took = performance.now() - begun.real;
-    return {record, reporter, took, waited: clock.now() - begun.virtual};
+    const waited = clock.now() - begun.virtual;
+    return {record, reporter, took, waited, slept: clock.skipped - begun.skipped};
   } finally {
     await rm(folder, {recursive: true, force: true});
   }

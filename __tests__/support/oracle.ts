@@ -44,7 +44,7 @@ export interface Case {
   readonly foreign?: readonly Foreign[];
   /** Secrets that must not be told, beside the tokens and signatures that the servers saw. */
   readonly secrets?: readonly string[];
-  /** The longest that the run may wait, in milliseconds of its clock; default 15 minutes. */
+  /** The longest that the run may sleep, in milliseconds of its clock; default 15 minutes. */
   readonly longest?: number;
 }
 
@@ -184,7 +184,7 @@ function foreignFindings({foreign = []}: Case): string[] {
 
 function timeFindings({run, longest = 15 * minute}: Case): string[] {
   return [
-    ...(run.waited > longest ? [`it waited ${Math.round(run.waited / 1000)} s`] : []),
+    ...(run.slept > longest ? [`it waited ${Math.round(run.slept / 1000)} s`] : []),
     ...(run.took > longestReal ? [`it took ${Math.round(run.took / 1000)} s`] : [])
   ];
 }
