@@ -93,6 +93,7 @@ const rows: readonly Row[] = [
       const far = {...late, urls: [`${world.sink.url}/layer`, 'http://169.254.169.254/x']};
       putImage(world.source.store, 'arcdata/arc-dns', imageOf('far', 'oci', [base, far]), smallTag);
     },
+    idle: true,
     end: 'complete',
     also: nothingAtSink
   },
@@ -270,7 +271,7 @@ const rows: readonly Row[] = [
       secrets: [password],
       prepare: ({source}) => {
         source.rule({
-          on: {kind: 'blob', authorized: when === 'after'},
+          on: {kind: ['ping', 'tags', 'manifest'], authorized: when === 'after'},
           times: 2,
           do: {effect: 'redirect', to: '{self}'}
         });

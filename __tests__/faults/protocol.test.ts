@@ -13,7 +13,8 @@ import {
   short,
   signedIn,
   sourceLogin,
-  status
+  status,
+  unversioned
 } from '../support/rows.ts';
 import {putRelease, smallTag} from '../support/small-release.ts';
 
@@ -31,19 +32,15 @@ const manifestTypes = [
   mediaTypes.dockerList
 ];
 
-/** Nothing but the greeting tells then that it is a registry. */
-const unversioned = rule(
-  {},
-  {effect: 'headers', set: {'Docker-Distribution-Api-Version': null}},
-  {times: always}
-);
-
 const rows: readonly Row[] = [
   ...(['source', 'target'] as const).flatMap((side): Row[] => [
     {
       id: 'end-1',
       name: `/v2/ of the ${side} is 404, and all else works`,
-      [side]: [rule({kind: 'ping'}, status(404, {body: error('NOT_FOUND')}), {times: always})],
+      [side]: [
+        unversioned,
+        rule({kind: 'ping'}, status(404, {body: error('NOT_FOUND')}), {times: always})
+      ],
       end: 'complete'
     },
     {
@@ -113,6 +110,7 @@ const rows: readonly Row[] = [
       id: 'end-1',
       name: `/v2/ of the ${side} is 500 for good, and nobody has to sign in there`,
       [side]: [rule({kind: 'ping'}, status(500), {times: always})],
+      idle: true,
       end: 'complete',
       also: world =>
         asked(world[side].requests, 'ping', 'GET').map(({path}) => `${path} is asked for nothing`)

@@ -21,7 +21,8 @@ import {imageOf, indexOf, putImage, putRelease, smallTag} from '../support/small
 const {engine, base, late} = release;
 const MiB = 1024 * 1024;
 const controller = 'mirror/arcdata/arc-controller';
-const post: RuleMatch = {kind: 'upload', method: 'POST'};
+/** Uploads to a repository without the blob begin as a mount, in the hope that another has it. */
+const post: RuleMatch = {kind: ['upload', 'mount'], method: 'POST'};
 const patch: RuleMatch = {kind: 'upload', method: 'PATCH'};
 const put: RuleMatch = {kind: 'upload', method: 'PUT'};
 const putManifest: RuleMatch = {kind: 'manifest', method: 'PUT'};
@@ -82,7 +83,7 @@ const rows: readonly Row[] = [
   {
     id: 'T1',
     name: 'POST 503 for good',
-    target: [rule({kind: ['upload', 'mount'], method: 'POST'}, status(503), {times: always})],
+    target: [rule(post, status(503), {times: always})],
     end: {refused: ['status 503', 'attempts', 'repository mirror/arcdata/']},
     longest: 900_000
   },
@@ -99,7 +100,14 @@ const rows: readonly Row[] = [
         id: 'T2',
         name: `${how} in mid-PUT, three times, at ${profile}`,
         targetOptions: {profile: profile as 'spec', character: {...anything}},
-        target: [rule(put, {effect: 'cut-upload', after: 10_000, how: how as 'reset'}, {times: 3})],
+        // The largest of those that go up in one PUT: it has that many bytes.
+        target: [
+          rule(
+            {...put, digest: base.digest},
+            {effect: 'cut-upload', after: 10_000, how: how as 'reset'},
+            {times: 3}
+          )
+        ],
         end: 'complete'
       },
       {
@@ -194,7 +202,7 @@ const rows: readonly Row[] = [
     [
       ['PATCH', patch],
       ['PUT', put],
-      ['POST', {kind: ['upload', 'mount'], method: 'POST'}],
+      ['POST', post],
       ['a manifest', putManifest]
     ] as const
   ).flatMap(([name, on]): Row[] => [
@@ -314,6 +322,7 @@ const rows: readonly Row[] = [
     id: 'T8',
     name: 'bodies without Content-Length are refused',
     target: [rule({}, {effect: 'refuse-chunked'}, {times: always})],
+    idle: true,
     end: 'complete',
     also: ({target}) =>
       target.requests.some(({headers}) => headers['transfer-encoding'] !== undefined)
@@ -539,7 +548,12 @@ const rows: readonly Row[] = [
       id: 'T15',
       name: `a child is answered with 201, but not kept (references ${verifyReferences ? 'are' : 'are not'} checked)`,
       targetOptions: {verifyReferences},
-      target: [rule({...putManifest, repository: 'mirror/arcdata/arc-dns'}, {effect: 'vanish'})],
+      target: [
+        rule(
+          {...putManifest, digest: release.images.get('arc-dns')?.children[1]?.digest ?? ''},
+          {effect: 'vanish'}
+        )
+      ],
       end: 'complete'
     },
     {

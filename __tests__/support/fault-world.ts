@@ -3,6 +3,7 @@ import {type EmbeddedOptions, EmbeddedRegistry} from '../../src/demo/registry.ts
 import type {Rule} from '../../src/demo/rules.ts';
 import {Store} from '../../src/demo/store.ts';
 import type {Network} from '../../src/run/registries.ts';
+import {RuleWatch} from './idle-rules.ts';
 import {type MirrorRun, mirrorRun, type MirrorRunOptions} from './mirror-run.ts';
 import {type Expected, judge, openUploads, snapshotOf} from './oracle.ts';
 import {putRelease, type SmallRelease, smallRelease} from './small-release.ts';
@@ -45,6 +46,8 @@ export interface Row {
   /** What else must be so afterwards: findings, none when all is well. */
   readonly also?: (world: World, run: MirrorRun) => readonly string[];
   readonly longest?: number;
+  /** Some of the rules are to have no effect: that is the point. Else each of them is to have one. */
+  readonly idle?: true;
 }
 
 /** Runs a row and gives what the oracle finds. */
@@ -60,6 +63,11 @@ export async function play(
   await using sink = await BlobHost.start({now, store, refuseAuthorization: false});
   putRelease(source.store, 'arcdata', release);
   if (standing === 'previous') putRelease(target.store, 'mirror/arcdata', previous);
+  const watch = new RuleWatch();
+  watch.add('source', source);
+  watch.add('target', target);
+  watch.add('sink', sink);
+  for (const {blobHost} of [source, target]) if (blobHost) watch.add('blob host', blobHost);
   const world = {source, target, sink, sinkStore: store, clock, release};
   await row.prepare?.(world);
   for (const rule of row.source ?? []) source.rule(rule);
@@ -78,6 +86,7 @@ export async function play(
   // An upload that was given up may be on its way to its end at the registry.
   for (let i = 0; i < 20 && openUploads(target).length > 0; i++)
     await new Promise(resolve => setTimeout(resolve, 10));
+  const idle = watch.idle();
   const hosts = [source.blobHost, target.blobHost, sink].filter(host => host !== undefined);
   return [
     ...judge({
@@ -90,6 +99,7 @@ export async function play(
       ...(row.secrets && {secrets: row.secrets}),
       ...(row.longest !== undefined && {longest: row.longest})
     }),
+    ...(row.idle !== true ? idle : idle.length > 0 ? [] : ['it is marked idle, and no rule is']),
     ...(row.also?.(world, run) ?? [])
   ];
 }

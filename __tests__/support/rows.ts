@@ -21,6 +21,13 @@ export function error(code: string, message = 'said the registry') {
   return {errors: [{code, message}]};
 }
 
+/** Nothing but the greeting tells then that it is a registry: without it nobody asks for that. */
+export const unversioned = rule(
+  {},
+  {effect: 'headers', set: {'Docker-Distribution-Api-Version': null}},
+  {times: always}
+);
+
 /** Time limits for rows in which something stalls. */
 export const short = {timings: shortTimings};
 
