@@ -4,7 +4,8 @@ import {askDaemon, checkSpace, type DaemonInfo, freeSpace} from '../../src/docke
 import {fateOf, foresee, mirrorImageByDocker} from '../../src/docker/engine.ts';
 import {parseDigest} from '../../src/oci/digest.ts';
 import {parseRegistry} from '../../src/oci/reference.ts';
-import {describeOnPosix, docker, makePlace, recordedLog} from './fake.ts';
+import {until} from '../support/step.ts';
+import {describeOnPosix, docker, makePlace, type Place, recordedLog} from './fake.ts';
 
 const never = new AbortController().signal;
 const digestOf = (character: string) => parseDigest(`sha256:${character.repeat(64)}`);
@@ -115,17 +116,21 @@ else if (args[0] === 'push') { ${push} }`);
       timeout?: number;
       had?: boolean;
       to?: Partial<typeof target>;
+      /** Done while the image is on its way. */
+      meanwhile?: (place: Place) => Promise<void>;
     } = {}
   ) => {
     await using place = await makePlace();
     const path = await place.program('docker', daemon(push, options.had));
     const log = recordedLog();
-    const result: unknown = await mirrorImageByDocker({
+    const mirroring: Promise<unknown> = mirrorImageByDocker({
       ...{docker: path, configDirectory: place.temp, env: place.env, log, source},
       target: {registry: target.registry, repository: target.repository, ...(options.to ?? target)},
       signal: options.signal ?? never,
       timeout: options.timeout ?? 20_000
     }).catch((error: unknown) => error);
+    await options.meanwhile?.(place);
+    const result = await mirroring;
     const calls = await place.calls();
     return {result, log, calls, commands: calls.map(({argv}) => argv.join(' '))};
   };
@@ -197,23 +202,27 @@ else if (args[0] === 'push') { ${push} }`);
     ]);
   });
 
+  const hangs = 'setInterval(() => undefined, 1000)';
+
   test('whose push hangs is given up, and nothing stays', async () => {
-    const {result, commands} = await mirror('setInterval(() => undefined, 1000)', {
-      timeout: 2_000
-    });
+    // Time enough for the commands before: each of them starts a Node.
+    const {result, commands} = await mirror(hangs, {timeout: 5_000});
     expect(result).toMatchObject({fault: 'timeout'});
+    expect(commands).toContain('push target.example/mirror/arc-dns:v1');
     expect(commands.at(-1)).toBe(`image rm ${sourceName}`);
   });
 
   test('that is cancelled is removed all the same', async () => {
     const abort = new AbortController();
-    setTimeout(() => {
+    const meanwhile = async (place: Place) => {
+      await until('the push is under way', async () =>
+        (await place.calls()).some(({argv}) => argv[0] === 'push')
+      );
       abort.abort(new Error('cancelled'));
-    }, 1_500);
-    const {result, commands} = await mirror('setInterval(() => undefined, 1000)', {
-      signal: abort.signal
-    });
+    };
+    const {result, commands} = await mirror(hangs, {signal: abort.signal, meanwhile});
     expect((result as Error).message).toBe('cancelled');
+    expect(commands).toContain('push target.example/mirror/arc-dns:v1');
     expect(commands.at(-1)).toBe(`image rm ${sourceName}`);
   });
 

@@ -1,9 +1,11 @@
 import {describe, expect, test} from '@jest/globals';
 
+import type {RuleMatch} from '../../src/demo/rules.ts';
 import type {Digest} from '../../src/oci/digest.ts';
 import {play, previous, release, type World} from '../support/fault-world.ts';
 import {always, asked, most, nothingAtSink, rule, status} from '../support/rows.ts';
 import {earlierTag, putImage, smallTag} from '../support/small-release.ts';
+import {until} from '../support/step.ts';
 
 const {engine, common, base} = release;
 const controller = 'mirror/arcdata/arc-controller';
@@ -23,6 +25,20 @@ function imageOf(name: string) {
 /** Whatever it says elsewhere, asked for the blob it has none. */
 const missing = (digest: Digest) =>
   rule({kind: 'blob', repository: controller, digest}, status(404), {times: always});
+
+/** Requests like this are not answered until something is so: no clock says how long that takes. */
+const held = (on: RuleMatch, what: string, holds: () => boolean) =>
+  rule(on, {
+    effect: 'custom',
+    run: async () => {
+      // Where it never comes about, the run goes on, and the oracle tells what came of it.
+      await until(what, holds, 5000).catch(() => undefined);
+      return false;
+    }
+  });
+
+const looksAt = ({target}: World, digest: Digest) =>
+  asked(target.requests, 'blob', 'HEAD', 'GET').filter(({path}) => path.endsWith(digest));
 
 describe("a registry's word is looked at before a tag is set", () => {
   test('of a blob that is put back below an image that stands', async () => {
@@ -66,22 +82,29 @@ describe("a registry's word is looked at before a tag is set", () => {
       prepare: world => {
         standing(world);
         putImage(world.target.store, controller, imageOf('arc-controller'));
+        // It is known when the registry is put to the proof with another image.
+        world.source.rule(
+          held(
+            {kind: 'manifest', method: 'GET', repository: 'arcdata/arc-controller'},
+            'arc-dns has been looked through',
+            () => {
+              const looks = asked(world.target.requests, 'blob', 'HEAD').filter(({repository}) =>
+                repository?.endsWith('arc-dns')
+              );
+              return looks.length >= 4 && looks.every(({status: code}) => code > 0);
+            }
+          )
+        );
       },
-      // Late enough for the registry to have proven itself with another image.
-      source: [
-        rule(
-          {kind: 'manifest', method: 'GET', repository: 'arcdata/arc-controller'},
-          {effect: 'delay', ms: 600},
-          {times: always}
-        )
-      ],
       target: [missing(engine.digest)],
       end: {refused: [engine.digest]},
-      also: ({target}) => {
-        const looked = asked(target.requests, 'blob', 'HEAD', 'GET').filter(({path}) =>
-          path.endsWith(engine.digest)
+      also: world => {
+        const taken = asked(world.target.requests, 'manifest', 'PUT').find(
+          ({repository, status: code}) => repository === controller && code === 201
         );
-        return looked.length > 0 ? [] : ['nobody looked'];
+        const [looked] = looksAt(world, engine.digest);
+        if (looked === undefined) return ['nobody looked'];
+        return (taken?.at ?? Infinity) < looked.at ? [] : ['it was looked at before its word'];
       }
     });
     expect(findings).toEqual([]);
@@ -108,22 +131,38 @@ describe("a registry's word is looked at before a tag is set", () => {
   });
 
   test('where it looks at layers and never at configs', async () => {
-    const config = imageOf('arc-dns').children[0]?.blobs[0];
+    const {children} = imageOf('arc-dns');
+    const config = children[0]?.blobs[0];
     if (config === undefined) throw new Error('no config');
     const findings = await play({
       id: 'layers only',
       name: 'a config is taken and not kept',
       targetOptions: {verifyReferences: false},
-      source: [
-        rule({kind: 'blob', digest: engine.digest}, {effect: 'delay', ms: 1500}, {times: always})
-      ],
+      prepare: world => {
+        // What it says is heard when the small blobs have landed, and before the large one has.
+        world.target.rule(
+          held(
+            {kind: 'manifest', method: 'PUT', repository: controller},
+            'the children of arc-dns are put',
+            () =>
+              children.every(({digest}) =>
+                world.target.store.manifest('mirror/arcdata/arc-dns', digest)
+              )
+          )
+        );
+        world.source.rule(
+          held(
+            {kind: 'blob', digest: engine.digest},
+            'somebody has looked at the config',
+            () => looksAt(world, config.digest).length > 0
+          )
+        );
+      },
       target: [
         rule(
           {kind: 'manifest', method: 'PUT', repository: controller},
           {effect: 'missing', digests: [common.digest, base.digest, engine.digest]}
         ),
-        // Time enough for small blobs to land before it is heard.
-        rule({kind: 'manifest', method: 'PUT', repository: controller}, {effect: 'delay', ms: 800}),
         rule({kind: 'upload', method: 'PUT', digest: config.digest}, {effect: 'vanish'})
       ],
       end: 'complete'

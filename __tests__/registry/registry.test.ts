@@ -7,6 +7,7 @@ import {describe, expect, test} from '@jest/globals';
 
 import {type EmbeddedOptions, EmbeddedRegistry} from '../../src/demo/registry.ts';
 import {type Log, silent} from '../../src/log.ts';
+import {deferred} from '../../src/mirror/deferred.ts';
 import {digestOf} from '../../src/oci/digest.ts';
 import {type RegistryName} from '../../src/oci/reference.ts';
 import {hasBlob, openBlob} from '../../src/registry/blobs.ts';
@@ -23,6 +24,7 @@ import {mirrorRun} from '../support/mirror-run.ts';
 import {freePort} from '../support/program.ts';
 import {putImage, smallRelease, smallTag} from '../support/small-release.ts';
 import {account, always, rule, status} from '../support/rows.ts';
+import {until} from '../support/step.ts';
 import {VirtualClock} from '../support/virtual-clock.ts';
 
 const repository = 'arcdata/arc-bootstrapper';
@@ -156,11 +158,24 @@ describe('a registry', () => {
     const {server, registry} = world;
     const [blob] = image?.blobs ?? [];
     if (blob === undefined) throw new Error('no blob');
-    server.rule(rule({kind: 'token'}, {effect: 'delay', ms: 300}, {times: always}));
+    const given = deferred<undefined>();
+    const hold = async () => {
+      await given.promise;
+      return false;
+    };
+    server.rule(rule({kind: 'token'}, {effect: 'custom', run: hold}, {times: always}));
     const asked = {digest: blob.digest, size: blob.bytes.length};
-    const first = hasBlob(registry, repository, asked, AbortSignal.timeout(100));
+    const abort = new AbortController();
+    const first = hasBlob(registry, repository, asked, abort.signal);
     const second = hasBlob(registry, repository, asked, signal);
-    await expect(first).rejects.toThrow();
+    await until('a token is asked for, and both know that they need one', () => {
+      const {requests} = server;
+      const refused = requests.filter(({kind, status: code}) => kind === 'blob' && code === 401);
+      return refused.length === 2 && requests.some(({kind}) => kind === 'token');
+    });
+    abort.abort(new Error('given up'));
+    await expect(first).rejects.toThrow('given up');
+    given.resolve(undefined);
     expect(await second).toBe('present');
   });
 
