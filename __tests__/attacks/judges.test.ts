@@ -22,7 +22,11 @@ describe('V3 how far an address reaches', () => {
     ['169.254.170.2', 'never'],
     ['fe80::1', 'never'],
     ['fd00:ec2::254', 'never'],
+    ['fd20:ce::254', 'never'],
     ['100.100.100.200', 'never'],
+    ['168.63.129.16', 'never'],
+    ['::ffff:168.63.129.16', 'never'],
+    ['192.0.0.192', 'never'],
     ['0.0.0.0', 'never'],
     ['::', 'never'],
     ['224.0.0.1', 'never'],
@@ -46,9 +50,55 @@ describe('V2 who owns a host', () => {
     ['registry.example.co.uk', 'auth.other.co.uk', false],
     ['127.0.0.1', '127.0.0.2', false],
     ['10.0.0.1', '10.0.0.1', true],
-    ['docker.io', 'evil-docker.io', false]
+    ['docker.io', 'evil-docker.io', false],
+    ['evil.azurecr.io.', 'mine.azurecr.io', false],
+    ['mine.azurecr.io.', 'mine.azurecr.io', true],
+    ['evil.westeurope.cloudapp.azure.com', 'mine.westeurope.cloudapp.azure.com', false],
+    ['evil.x.westeurope.azurecontainerapps.io', 'mine.y.westeurope.azurecontainerapps.io', false],
+    ['evil.hcp.westeurope.azmk8s.io', 'mine.hcp.westeurope.azmk8s.io', false],
+    ['evil.vultrcr.com', 'mine.vultrcr.com', false],
+    ['evil.tencentcloudcr.com', 'mine.tencentcloudcr.com', false],
+    ['evil.c1.gra9.container-registry.ovh.net', 'mine.c1.gra9.container-registry.ovh.net', false],
+    ['evil.obs.cn-north-4.myhuaweicloud.com', 'swr.cn-north-4.myhuaweicloud.com', false],
+    ['evil.functions.fnc.fr-par.scw.cloud', 'rg.fr-par.scw.cloud', false]
   ])('%s and %s: %s', (one, other, same) => {
     expect(sameOwner(one, other)).toBe(same);
+  });
+
+  test.each([
+    ['dockerauth.cn-hangzhou.aliyuncs.com', 'registry.cn-hangzhou.aliyuncs.com', true],
+    ['dockerauth-vpc.cn-hangzhou.aliyuncs.com', 'registry-vpc.cn-hangzhou.aliyuncs.com', true],
+    [
+      'dockerauth-ee.ap-southeast-1.aliyuncs.com',
+      'a-registry.ap-southeast-1.cr.aliyuncs.com',
+      true
+    ],
+    ['dockerauth-cn-zhangjiakou.aliyuncs.com', 'a-registry.cn-zhangjiakou.cr.aliyuncs.com', true],
+    ['dockerauth.cn-shanghai.aliyuncs.com', 'registry.cn-hangzhou.aliyuncs.com', false],
+    ['dockerauth.oss-cn-hangzhou.aliyuncs.com', 'registry.cn-hangzhou.aliyuncs.com', false],
+    ['evil.cn-hangzhou.fc.aliyuncs.com', 'registry.cn-hangzhou.aliyuncs.com', false],
+    ['evil-registry.cn-hangzhou.cr.aliyuncs.com', 'a-registry.cn-hangzhou.cr.aliyuncs.com', false],
+    ['api.scaleway.com', 'rg.fr-par.scw.cloud', true],
+    ['api.scaleway.com', 'evil.functions.fnc.fr-par.scw.cloud', false]
+  ])('a cloud: the token server %s of %s: %s', (server, registry, same) => {
+    expect(sameOwner(server, registry)).toBe(same);
+  });
+
+  test.each([
+    ['gitlab.10.0.0.5.nip.io', 'registry.10.0.0.5.nip.io', true],
+    ['auth.10.0.0.5.sslip.io', 'harbor.10.0.0.5.sslip.io', true],
+    ['gitlab.10.0.0.6.nip.io', 'registry.10.0.0.5.nip.io', false],
+    ['gitlab.10.0.0.5.sslip.io', 'registry.10.0.0.5.nip.io', false],
+    // A second address in the name may be the one that it leads to.
+    ['6.6.6.6.10.0.0.5.nip.io', 'registry.10.0.0.5.nip.io', false],
+    ['6-6-6-6.10.0.0.5.nip.io', 'registry.10.0.0.5.nip.io', false],
+    ['a.6.6.6.6.10.0.0.5.nip.io', 'registry.10.0.0.5.nip.io', false],
+    ['deadbeef.10.0.0.5.nip.io', 'registry.10.0.0.5.nip.io', false],
+    ['dead--beef.10.0.0.5.sslip.io', 'registry.10.0.0.5.sslip.io', false],
+    ['evil-203-0-113-5.nip.io', 'mine-10-0-0-5.nip.io', false]
+  ])('a name that spells an address: %s and %s: %s', (one, other, same) => {
+    expect(sameOwner(one, other)).toBe(same);
+    expect(sameOwner(other, one)).toBe(same);
   });
 });
 

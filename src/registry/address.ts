@@ -6,6 +6,17 @@ import {getDomain} from 'tldts';
 /** How far an address can be reached from. */
 export type Reach = 'public' | 'private' | 'never';
 
+/** Services of clouds for their own machines, metadata first, at addresses that look like any other. */
+const services: ReadonlySet<string> = new Set([
+  // AWS and Google by IPv6, within the private range.
+  'fd00:ec2::254',
+  'fd20:ce::254',
+  // Alibaba Cloud, within carrier-grade NAT.
+  '100.100.100.200',
+  // Azure's WireServer, which is a public address.
+  '168.63.129.16'
+]);
+
 /**
  * Judges an IP address: `never` are those that no registry may send us to (link-local with the
  * clouds' metadata services, unspecified, multicast, broadcast), `private` are loopback and
@@ -15,38 +26,63 @@ export type Reach = 'public' | 'private' | 'never';
 export function reachOf(address: string): Reach {
   if (!ipaddr.isValid(address)) return 'never';
   const ip = ipaddr.process(address);
-  // AWS' IPv6 metadata service lies within the private range.
-  if (ip.toNormalizedString() === 'fd00:ec2:0:0:0:0:0:254') return 'never';
+  if (services.has(ip.toString())) return 'never';
   switch (ip.range()) {
     case 'unicast':
       return 'public';
     case 'loopback':
     case 'private':
     case 'uniqueLocal':
-      return 'private';
     case 'carrierGradeNat':
-      // Alibaba Cloud's metadata service lies within carrier-grade NAT.
-      return ip.toString() === '100.100.100.200' ? 'never' : 'private';
+      return 'private';
     default:
       // Link-local, unspecified, multicast, reserved, and the tunnels that hide an IPv4 address.
       return 'never';
   }
 }
 
-/** Domains below which every host is another customer's, where the public suffix list does not say so. */
-const hosting =
-  /(?:^|\.)(?:azurecr\.(?:io|cn|us|de)|amazonaws\.com(?:\.cn)?|on\.aws|jfrog\.io|pkg\.dev|gcr\.io|ocir\.io|icr\.io)$/;
+/**
+ * Domains below which hosts belong to customers, where the public suffix list does not say so: of
+ * registries and of clouds, and those whose names lead to whatever address they spell.
+ */
+const hosting = [
+  ...['azurecr.io', 'azurecr.cn', 'azurecr.us', 'azurecr.de', 'cloudapp.azure.com'],
+  ...['azurecontainerapps.io', 'azmk8s.io'],
+  ...['amazonaws.com', 'amazonaws.com.cn', 'on.aws'],
+  ...['gcr.io', 'pkg.dev', 'icr.io', 'ocir.io', 'jfrog.io'],
+  ...['aliyuncs.com', 'myhuaweicloud.com', 'tencentcloudcr.com'],
+  ...['container-registry.ovh.net', 'scw.cloud', 'vultrcr.com'],
+  ...['nip.io', 'sslip.io']
+];
 
 /**
- * Whether two host names belong to one owner: the same name, or the same registrable domain
- * (`registry.example.co.uk` and `auth.example.co.uk`, but not two tenants of one hosting domain).
+ * Where a registry below such a domain has its token server elsewhere all the same: `server registry`.
+ * No customer can have a host of the server's name.
+ */
+const kin = [
+  // Alibaba Cloud: one for a region, whose buckets are below `oss-` and the region instead.
+  /^dockerauth(?:-ee)?(?:-vpc)?\.([a-z]{2}-[a-z\d-]+)\.aliyuncs\.com (?:registry[a-z-]*\.\1|[a-z\d-]+\.\1\.cr)\.aliyuncs\.com$/,
+  /^dockerauth-(cn-zhangjiakou)\.aliyuncs\.com (?:registry[a-z-]*\.\1|[a-z\d-]+\.\1\.cr)\.aliyuncs\.com$/,
+  /^api\.scaleway\.com rg\.[a-z\d-]+\.scw\.cloud$/,
+  // Two names of one machine. Their own part spells no address, neither in digits nor as eight hexadecimals.
+  /^(?![a-f]{8}\.)[a-z]+(\.\d+\.\d+\.\d+\.\d+\.(?:nip|sslip)\.io) (?![a-f]{8}\.)[a-z]+\1$/
+];
+
+/**
+ * Whether a token server belongs to the owner of a registry, by their names: the same name, or the same
+ * registrable domain (`auth.example.co.uk` and `registry.example.co.uk`, but not two tenants of one
+ * hosting domain), or kin that is known.
  * @see https://publicsuffix.org
  */
-export function sameOwner(one: string, other: string): boolean {
-  if (one === other) return true;
-  if (isIP(one) !== 0 || isIP(other) !== 0 || hosting.test(one)) return false;
-  const domain = getDomain(one, {allowPrivateDomains: true});
-  return domain !== null && domain === getDomain(other, {allowPrivateDomains: true});
+export function sameOwner(server: string, registry: string): boolean {
+  // The same name with a dot behind it, which would not be found among the domains.
+  if (server.endsWith('.')) return sameOwner(server.replace(/\.+$/, ''), registry);
+  if (server === registry) return true;
+  if (isIP(server) !== 0 || isIP(registry) !== 0) return false;
+  if (kin.some(pair => pair.test(`${server} ${registry}`))) return true;
+  if (hosting.some(domain => `.${server}`.endsWith(`.${domain}`))) return false;
+  const domain = getDomain(server, {allowPrivateDomains: true});
+  return domain !== null && domain === getDomain(registry, {allowPrivateDomains: true});
 }
 
 /** The host of a URL as an address or name, without the brackets of IPv6. */
