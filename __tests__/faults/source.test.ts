@@ -526,6 +526,24 @@ const rows: readonly Row[] = [
     end: {refused: [/401/, /does not say how to sign in|not spoken here/]},
     longest: 10_000
   })),
+  {
+    id: 'S14',
+    name: 'tokens are revoked, and 401 is all that is said, with many questions under way',
+    sourceOptions: {auth: account},
+    inputs: sourceLogin,
+    secrets: [account.password],
+    source: [
+      rule(readBlob, {effect: 'revoke-tokens'}, {skip: 1}),
+      rule(
+        {authorized: true},
+        {effect: 'headers', set: {'WWW-Authenticate': null}},
+        {times: always}
+      ),
+      // So that all of them are refused before one of them has a new one.
+      rule({kind: 'token'}, {effect: 'delay', ms: 50}, {times: always})
+    ],
+    end: 'complete'
+  },
   ...(
     [
       ['500 once', rule({kind: 'token'}, status(500))],
@@ -539,6 +557,11 @@ const rows: readonly Row[] = [
       [
         'no token',
         rule({kind: 'token'}, {effect: 'token', fields: {token: null, access_token: null}})
+      ],
+      ['null', rule({kind: 'token'}, status(200, {body: {json: null}}), {times: 2})],
+      [
+        'access_token beside an empty token',
+        rule({kind: 'token'}, {effect: 'token', fields: {token: ''}}, {times: always})
       ],
       [
         'access_token only',
@@ -620,12 +643,12 @@ const rows: readonly Row[] = [
     ],
     longest: 10_000
   })),
-  {
+  ...[false, true].map((sized): Row => ({
     id: 'S17',
-    name: 'everything comes packed, though nobody asked for that',
-    source: [rule({kind: ['manifest', 'blob']}, {effect: 'gzip'}, {times: always})],
+    name: `everything comes packed, though nobody asked for that, ${sized ? 'with' : 'without'} a length`,
+    source: [rule({kind: ['manifest', 'blob']}, {effect: 'gzip', sized}, {times: always})],
     end: 'complete'
-  },
+  })),
   {
     id: 'S17',
     name: 'packed blobs that break in between',

@@ -135,6 +135,25 @@ const rows: readonly Row[] = [
   },
   {
     id: 'T2',
+    name: 'what broke goes on by a connection of its own: others may be broken as well',
+    target: [rule({...patch, repository: controller}, {effect: 'cut-upload', after: 3_000_000})],
+    end: 'complete',
+    also: ({target: {requests}}) => {
+      const bodies = requests.filter(
+        ({method, repository, bytesIn}) =>
+          method === 'PATCH' && repository === controller && bytesIn > 0
+      );
+      const broken = bodies.findIndex(({status: code}) => code === 0);
+      const next = bodies[broken + 1];
+      if (broken < 0 || next === undefined) return ['nothing broke'];
+      const before = requests.slice(0, requests.indexOf(next));
+      return before.some(({connection}) => connection === next.connection)
+        ? ['it goes on by a connection that was there before']
+        : [];
+    }
+  },
+  {
+    id: 'T2',
     name: 'an upload of which the registry takes no more',
     target: [rule(patch, {effect: 'stall-upload', after: 200_000})],
     network: short,
@@ -229,6 +248,21 @@ const rows: readonly Row[] = [
       longest: 60_000
     }
   ]),
+  ...(['HEAD', 'PUT'] as const).map((method): Row => ({
+    id: 'T5',
+    name: `tokens are revoked at ${method} of manifests, and 401 is all that is said`,
+    ...signedIn,
+    target: [
+      rule({kind: 'manifest', method}, {effect: 'revoke-tokens'}),
+      rule(
+        {authorized: true},
+        {effect: 'headers', set: {'WWW-Authenticate': null}},
+        {times: always}
+      ),
+      rule({kind: 'token'}, {effect: 'delay', ms: 50}, {times: always})
+    ],
+    end: 'complete'
+  })),
   {
     id: 'T5',
     name: 'tokens that live for a second',
@@ -291,13 +325,15 @@ const rows: readonly Row[] = [
     targetOptions: {profile: 'spec', character: {chunkMinimum: 2.5 * MiB}},
     target: [rule({kind: 'upload'}, {effect: 'max-body', bytes: 4 * MiB}, {times: always})],
     end: 'complete',
-    also: ({target}) =>
-      target.requests.some(
-        ({method, headers, status: code}) =>
-          method === 'PATCH' && code === 202 && Number(headers['content-length']) === 2.5 * MiB
-      )
+    also: ({target}) => {
+      const chunks = target.requests.filter(({headers}) => headers['content-range'] !== undefined);
+      const wanted = ({headers}: (typeof chunks)[number]) =>
+        Number(headers['content-range']?.split('-', 1)[0]) % (2.5 * MiB) === 0;
+      // It is told when an upload is opened, and not again with each chunk.
+      return chunks.length > 1 && chunks.every(wanted)
         ? []
-        : ['no chunk has the length that was asked for']
+        : chunks.map(({headers}) => `a chunk is ${headers['content-range'] ?? ''}`);
+    }
   },
   {
     id: 'T7',
@@ -354,6 +390,23 @@ const rows: readonly Row[] = [
       rule({...patch, contentRange: true}, status(416, {body: error('RANGE_INVALID')}), {skip: 1})
     ],
     end: 'complete'
+  },
+  ...(['DIGEST_INVALID', 'RANGE', ''] as const).map((code): Row => ({
+    id: 'T9',
+    name: `416 at commits${code === '' ? '' : `, with ${code}`}`,
+    target: [rule(put, status(416, {body: code === '' ? '' : error(code)}), {times: 2})],
+    end: 'complete'
+  })),
+  {
+    id: 'T9',
+    name: 'Range is 0-0 where nothing has arrived: no byte is taken for one that is there',
+    targetOptions: {profile: 'spec'},
+    target: [rule(patch, {effect: 'cut-upload', after: 0})],
+    end: 'complete',
+    also: ({target}) =>
+      target.requests
+        .filter(({headers}) => headers['content-range']?.startsWith('1-'))
+        .map(() => 'a chunk leaves the first byte out')
   },
   {
     id: 'T9',

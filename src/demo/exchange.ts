@@ -106,7 +106,7 @@ export class Exchange {
     }
     const delay = this.effect('delay');
     if (delay !== undefined) await pause(delay.ms, undefined, {ref: false});
-    const payload = this.#payload(status, body);
+    const payload = await this.#payload(status, body);
     const sent = this.#headers(headers, payload);
     this.#record.status = status;
     this.response.writeHead(status, Object.fromEntries(sent));
@@ -181,13 +181,18 @@ export class Exchange {
     });
   }
 
-  #payload(status: number, body: Body | Payload | undefined): Payload | undefined {
+  async #payload(status: number, body: Body | Payload | undefined): Promise<Payload | undefined> {
     if (body === undefined) return undefined;
     const given = typeof body === 'object' && 'pieces' in body ? body : payloadOf(body);
     const other = status < 300 ? this.effect('substitute') : undefined;
     const payload = other ? {...payloadOf(other.body), type: given.type} : given;
-    if (this.effect('gzip') === undefined) return payload;
-    return {type: payload.type, encoding: 'gzip', size: undefined, pieces: zip(payload.pieces)};
+    const gzip = this.effect('gzip');
+    if (gzip === undefined) return payload;
+    const packed = {type: payload.type, encoding: 'gzip'} as const;
+    if (gzip.sized !== true) return {...packed, size: undefined, pieces: zip(payload.pieces)};
+    const pieces: Buffer[] = [];
+    for await (const piece of zip(payload.pieces)) pieces.push(piece);
+    return {...packed, size: pieces.reduce((sum, {length}) => sum + length, 0), pieces};
   }
 
   #headers(given: HeaderChanges, payload: Payload | undefined): Map<string, string | string[]> {

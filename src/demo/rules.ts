@@ -78,8 +78,8 @@ export type Effect =
       readonly mode: 'self' | 'endless' | 'absolute' | 'literal';
       readonly to?: string;
     }
-  /** Content-Encoding: gzip, asked for or not. */
-  | {readonly effect: 'gzip'}
+  /** Content-Encoding: gzip, asked for or not; `sized` with a Content-Length, the packed one. */
+  | {readonly effect: 'gzip'; readonly sized?: boolean}
   /** All is done as asked, then the connection is cut in place of the answer. */
   | {readonly effect: 'lose-answer'; readonly how?: 'reset' | 'end' | 'stall'}
   /** So many milliseconds pass before the answer. */

@@ -54,11 +54,10 @@ export class Authorizer {
     const known = parseChallenges(header ?? '');
     const chosen =
       known.find(({scheme, parameters}) => scheme === 'bearer' && parameters.has('realm')) ??
-      known.find(({scheme}) => scheme === 'basic');
-    if (chosen === undefined) {
+      known.find(({scheme}) => scheme === 'basic') ??
       // After a first challenge, a bare 401 speaks of the token: another one may do.
-      if (this.#challenge?.scheme === 'bearer')
-        return this.#tokens.delete(scopesOf(needs).join(' '));
+      (this.#challenge?.scheme === 'bearer' ? this.#challenge : undefined);
+    if (chosen === undefined) {
       const asked = known.map(({scheme}) => scheme).join(', ');
       throw new RegistryError(
         'unauthorized',

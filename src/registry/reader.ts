@@ -1,4 +1,4 @@
-import type {Writable} from 'node:stream';
+import {pipeline, type Writable} from 'node:stream';
 import {createGunzip} from 'node:zlib';
 
 import type {Descriptor} from '../oci/descriptor.ts';
@@ -260,7 +260,6 @@ function decoded(answer: Answer, size: number): Pieces {
   if (headers['content-encoding'] !== 'gzip' || Number(headers['content-length']) === size) {
     return answer.pieces();
   }
-  const unpacked = createGunzip();
-  answer.body.on('error', error => unpacked.destroy(error));
-  return piecesOf(answer.body.pipe(unpacked));
+  // Whoever takes no more of it closes the connection behind it, too.
+  return piecesOf(pipeline(answer.body, createGunzip(), () => undefined));
 }

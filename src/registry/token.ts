@@ -188,12 +188,13 @@ async function readToken(answer: Answer, context: TokenContext, log: Log): Promi
   const body = await readBody(answer.body, largestToken, transport.timings.idle, place);
   let parsed: Record<string, unknown>;
   try {
-    parsed = JSON.parse(body.toString('utf8')) as Record<string, unknown>;
+    parsed = (JSON.parse(body.toString('utf8')) ?? {}) as Record<string, unknown>;
   } catch {
     throw fail('server', 'sends no JSON');
   }
-  const value = parsed.token ?? parsed.access_token;
-  if (typeof value !== 'string' || value === '') throw fail('server', 'sends no token');
+  // The name of Docker or that of OAuth 2; some send both and leave one of them empty.
+  const value = [parsed.token, parsed.access_token].find(isText);
+  if (value === undefined) throw fail('server', 'sends no token');
   // It becomes a header: anything that could end the line would be shown in Node's own error.
   if (!/^[\x21-\x7e]+$/.test(value))
     throw fail('corrupt', 'sends a token with characters that no header may have');
@@ -203,6 +204,10 @@ async function readToken(answer: Answer, context: TokenContext, log: Log): Promi
   const seconds = Math.min(Math.max(life, shortestLife), longestLife);
   // A tenth less, so that it does not end on the way.
   return {value, until: transport.clock.now() + seconds * 900};
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
 }
 
 /**
