@@ -99,8 +99,9 @@ export class WireBody implements Pieces {
   }
 
   fail(error: Error): void {
+    // All of it is here and waits to be taken, for which it needs no connection.
+    if (this.#over || this.#left === 0) return;
     this.#failure = error;
-    if (this.#over) return;
     this.#over = true;
     this.#ended();
     this.#taker?.fail(error);
