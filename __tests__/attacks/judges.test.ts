@@ -171,10 +171,10 @@ describe('V4 where an upload may go on', () => {
 });
 
 describe('V3 which addresses a registry may name', () => {
-  const outside = judgeAddress('registry.example', ['93.184.216.34']);
-  const inside = judgeAddress('registry.corp', ['10.0.0.5']);
-  const both = judgeAddress('registry.example', ['93.184.216.34', '10.0.0.5']);
-  const unknown = judgeAddress('registry.example', []);
+  const outside = judgeAddress('registry.example', () => ['93.184.216.34']);
+  const inside = judgeAddress('registry.corp', () => ['10.0.0.5']);
+  const both = judgeAddress('registry.example', () => ['93.184.216.34', '10.0.0.5']);
+  const unknown = judgeAddress('registry.example', () => []);
 
   const refused = (judge: (address: string) => void, addresses: readonly string[]) =>
     addresses.filter(address => {

@@ -2,6 +2,7 @@ import {once} from 'node:events';
 import {createServer as createHttpServer} from 'node:http';
 import {type AddressInfo, createServer, type Socket} from 'node:net';
 import {PassThrough} from 'node:stream';
+import {gzipSync} from 'node:zlib';
 
 import {describe, expect, test} from '@jest/globals';
 
@@ -26,6 +27,7 @@ import {putImage, smallRelease, smallTag} from '../support/small-release.ts';
 import {account, always, rule, status} from '../support/rows.ts';
 import {until} from '../support/step.ts';
 import {VirtualClock} from '../support/virtual-clock.ts';
+import {Script} from './script.ts';
 
 const repository = 'arcdata/arc-bootstrapper';
 const image = smallRelease().images.get('arc-bootstrapper');
@@ -204,6 +206,27 @@ describe('a registry', () => {
     expect(came).toBe(1000);
   });
 
+  test('that sends more in a packed blob than was asked for does not keep the connection', async () => {
+    const packed = gzipSync(Buffer.alloc(50_000_000, '0123456789'));
+    await using server = new Script(socket => {
+      socket.write(
+        'HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n'
+      );
+      // A chunk that never ends.
+      socket.write(`${(packed.length + 5).toString(16)}\r\n`);
+      socket.write(packed);
+    });
+    const {host} = await server.listen();
+    const transport = new Transport();
+    const bytes = Buffer.from('0123456789');
+    const descriptor = {mediaType: '', digest: digestOf(bytes), size: bytes.length};
+    const reader = new BlobReader(client(host as RegistryName, transport), repository, descriptor);
+    await reader.pump(0, bytes.length, new PassThrough().resume(), signal);
+    for (let i = 0; i < 400 && server.open > 0; i++) await new Promise(go => setTimeout(go, 10));
+    expect(server.open).toBe(0);
+    transport.close();
+  });
+
   test('that lists without end is not listened to without end', async () => {
     await using world = await open();
     const {server, registry} = world;
@@ -284,14 +307,14 @@ test('what TLS libraries say is cut down to its reason', () => {
   const outgoing = {
     ...{method: 'GET', url: new URL('https://r.example/v2/'), headers: {}, answerWithin: 1, signal}
   };
-  const told = explain(error, outgoing, new Names());
+  const told = explain(error, outgoing, new Names(), false);
   expect((told as Error).message).toMatch(/as it should: wrong version number$/);
 });
 
 describe('the advice about a certificate', () => {
   const url = new URL('https://r.example/v2/');
   const told = (error: object) =>
-    explain(Object.assign(new Error('x'), error), {url, method: 'GET'}, new Names());
+    explain(Object.assign(new Error('x'), error), {url, method: 'GET'}, new Names(), false);
   const known = {name: 'r.example', origin: url, met: false};
 
   test.each([
@@ -409,6 +432,51 @@ test('two wrong passwords are told in one failure, each with where it is from', 
     `The user name or password for ${source.name} is wrong (from source-username and source-password). ` +
       `The user name or password for ${target.name} is wrong (from target-username and target-password).`
   );
+});
+
+test.each([
+  ['decryption failed or bad record mac', true, 'connection'],
+  ['ssl/tls alert bad record mac', true, 'connection'],
+  ['wrong version number', true, 'connection'],
+  ['wrong version number', false, 'certificate'],
+  ['tlsv13 alert certificate required', true, 'certificate'],
+  ['tlsv1 alert unknown ca', true, 'certificate']
+])('TLS that fails by %s, established: %s, is a fault of the %s', (text, established, fault) => {
+  const error = Object.assign(
+    new Error(`0A:error:0A000119:SSL routines:read:${text}:../record.c:1:`),
+    {code: `ERR_SSL_${text.toUpperCase().replace(/\W/g, '_')}`}
+  );
+  const request = {method: 'GET', url: new URL('https://r.example/v2/')};
+  const told = explain(error, request, new Names(), established);
+  expect(told).toMatchObject({fault, message: expect.stringContaining(`: ${text}`)});
+});
+
+test('a run that is cancelled does not wait until a name is found', async () => {
+  const transport = new Transport({resolve: () => new Promise(() => undefined)});
+  const asked = listTags(
+    client('slow.test' as RegistryName, transport),
+    repository,
+    AbortSignal.timeout(50)
+  );
+  await expect(asked).rejects.toThrow('timeout');
+  transport.close();
+});
+
+test.each(['w%rong', 'a%zz'])('the proxy password %s is told at once', async password => {
+  process.env.http_proxy = `http://user:${password}@127.0.0.1:1`;
+  const transport = new Transport();
+  try {
+    const registry = client('registry.example' as RegistryName, transport);
+    const failure = await ping(registry, [], signal).catch((error: unknown) => error);
+    expect(failure).toMatchObject({
+      ...{fault: 'refused', attempts: 1},
+      advice: expect.stringContaining('Percent-encode')
+    });
+    expect((failure as Error).message).not.toContain(password);
+  } finally {
+    delete process.env.http_proxy;
+    transport.close();
+  }
 });
 
 test('a run that failed asks nothing more', async () => {

@@ -8,6 +8,7 @@ import {HttpProxyAgent} from 'http-proxy-agent';
 import {HttpsProxyAgent} from 'https-proxy-agent';
 
 import {RegistryError} from './error.ts';
+import type {Judge} from './names.ts';
 import {type Proxy, proxyFor, proxyOf, ProxyUnreached} from './proxy.ts';
 
 /** What TLS connections believe. */
@@ -26,7 +27,8 @@ export interface AgentsOptions {
 
 /**
  * The connections of a run, kept open between requests. Hosts that a registry named have
- * connections of their own: one that was judged is never shared with one that was not.
+ * connections of their own: one that was judged is never shared with one that was not, nor with
+ * one that was judged for another registry, which may have other places to send anyone to.
  */
 export class Agents {
   readonly #options: AgentsOptions;
@@ -40,10 +42,13 @@ export class Agents {
     this.#options = options;
   }
 
-  /** The agent for a URL: directly, or through the proxy that the environment names for it. */
-  for(url: URL, judged: boolean): HttpAgent {
+  /**
+   * The agent for a URL: directly, or through the proxy that the environment names for it.
+   * @param judge of the URL's host, where a registry named that
+   */
+  for(url: URL, judge?: Judge): HttpAgent {
     const proxy = this.#proxyFor(url);
-    const key = `${url.protocol} ${proxy} ${judged ? 'judged' : ''}`;
+    const key = `${url.protocol} ${proxy} ${judge?.registry ?? ''}`;
     let agent = this.#agents.get(key);
     if (agent === undefined) {
       agent = this.#open(url, proxy);
@@ -88,7 +93,18 @@ export class Agents {
         {host: url.host, advice: 'Write HTTPS_PROXY as http://proxy:port.'}
       );
     }
-    const {host: place, protocol, password} = new URL(proxy);
+    const {host: place, protocol, username, password} = new URL(proxy);
+    // Whoever connects to it would stumble over that, too, and say nothing that helps.
+    if (!isEncoded(username) || !isEncoded(password)) {
+      throw new RegistryError(
+        'refused',
+        `the user or password of the proxy that the environment names for ${url.host} has a % that stands for nothing`,
+        {
+          host: url.host,
+          advice: 'Percent-encode special characters in HTTPS_PROXY; a % itself is %25.'
+        }
+      );
+    }
     const named = proxyOf(url) ?? {place, variable: 'HTTPS_PROXY'};
     if (password !== '') {
       this.#options.secret?.(password);
@@ -170,6 +186,15 @@ function newController(): AbortController {
   const controller = new AbortController();
   setMaxListeners(0, controller.signal);
   return controller;
+}
+
+function isEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function extra(): string[] {

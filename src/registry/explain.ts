@@ -17,11 +17,13 @@ const unreachable: Readonly<Record<string, string>> = {
 /**
  * What an error of Node's network code means, in words that name the host, and what to do.
  * Errors that are understood already pass through.
+ * @param established whether the connection had come about, TLS included
  */
 export function explain(
   error: unknown,
   request: {url: URL; method: string},
-  names: Names
+  names: Names,
+  established: boolean
 ): RegistryError {
   if (error instanceof RegistryError) return error;
   const {url, method} = request;
@@ -70,10 +72,14 @@ export function explain(
       certificateAdvice(code, error)
     );
   }
-  if (code.startsWith('ERR_SSL_') || code === 'EPROTO') {
+  const told = clean(reasonOf(message), 200);
+  // Once TLS stands, it only breaks where bytes were spoilt on the way, as any connection may: unless
+  // it is about a certificate after all, since TLS 1.3 wants the client's when it has begun.
+  const tls = code.startsWith('ERR_SSL_') || code === 'EPROTO';
+  if (tls && (!established || /certificate|unknown.ca/i.test(`${code} ${message}`))) {
     return make(
       'certificate',
-      `${host} does not speak TLS as it should: ${clean(message.replace(/^.*:error:[0-9A-F]+:[^:]*:[^:]*:([^:]+):.*$/s, '$1'), 200)}`,
+      `${host} does not speak TLS as it should: ${told}`,
       'If it is meant to be spoken to over plain http, name it in insecure-registries.'
     );
   }
@@ -86,7 +92,7 @@ export function explain(
   }
   return make(
     'connection',
-    `the connection to ${host} broke: ${clean(message, 200)}${code === '' ? '' : ` (${code})`}`,
+    `the connection to ${host} broke: ${told}${code === '' ? '' : ` (${code})`}`,
     // So ends a handshake with some servers that speak plain http, and with some that are overloaded.
     message.includes('before secure TLS connection')
       ? 'If it is meant to be spoken to over plain http, name it in insecure-registries.'
@@ -149,6 +155,11 @@ export function explainFor(error: RegistryError, known: Known): RegistryError {
 
 /** Advice where plain http is not understood. */
 export const mayBeHttps = 'It may speak https: then take it out of insecure-registries.';
+
+/** What is left of OpenSSL's words without its numbers, functions and files. */
+function reasonOf(message: string): string {
+  return message.replace(/^.*:error:[0-9A-F]+:[^:]*:[^:]*:([^:]+):.*$/s, '$1');
+}
 
 /** What it means that a proxy answered `status` instead of letting us through. */
 export function proxyRefusal(

@@ -8,6 +8,18 @@ export function asks(method: WireMethod): boolean {
   return method === 'GET' || method === 'HEAD';
 }
 
+/** Headers of which only the first one counts, as in Node: a list of them would be none of both. */
+const single: ReadonlySet<string> = new Set([
+  'age',
+  'content-type',
+  'etag',
+  'expires',
+  'last-modified',
+  'location',
+  'retry-after',
+  'server'
+]);
+
 /** The head of an answer that can be read the straight way. */
 export interface Head {
   readonly status: number;
@@ -36,6 +48,7 @@ export function parseHead(text: string, method: WireMethod): Head | undefined {
       return undefined;
     const before = headers[name];
     if (before !== undefined && name === 'content-length') return undefined;
+    if (before !== undefined && single.has(name)) continue;
     headers[name] = before === undefined ? value : `${before}, ${value}`;
   }
   if (status < 200) return {status, headers, length: 0, keep: true, bodiless: true};

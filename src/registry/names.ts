@@ -4,8 +4,12 @@ import {isIP, type LookupFunction} from 'node:net';
 /** Resolves a name to all its addresses; tests bring their own. */
 export type Resolve = (host: string) => Promise<readonly LookupAddress[]>;
 
-/** Judges an address before it is connected to. @throws when it must not be */
-export type Judge = (address: string) => void;
+/** Judges an address before it is connected to, for the registry that sends us there. */
+export interface Judge {
+  readonly registry: string;
+  /** @throws when it must not be connected to */
+  (address: string): void;
+}
 
 const systemResolve: Resolve = host => dns.lookup(host, {all: true, order: 'verbatim'});
 

@@ -72,19 +72,23 @@ function portOf({port, protocol}: URL): string {
 /**
  * Judges the addresses of hosts that a registry names. Private ones only if the registry's own are:
  * a closed network has its blob store beside it, but a public registry has no business there.
- * @param own the registry's own addresses
+ * @param own the registry's own addresses, as far as they are known when it judges
  */
-export function judgeAddress(registry: string, own: readonly string[]): Judge {
-  const inside = own.length > 0 && own.every(address => reachOf(address) === 'private');
-  return address => {
+export function judgeAddress(registry: string, own: () => readonly string[]): Judge {
+  const judge = (address: string) => {
     const reach = reachOf(address);
-    if (reach === 'public' || (reach === 'private' && inside)) return;
+    if (reach === 'public' || (reach === 'private' && isInside(own()))) return;
     throw new RegistryError(
       'unsafe',
       `${registry} names a host at ${clean(address, 60)}, an address that it has no business to send anyone to`,
       {host: registry, advice: 'Nothing was sent there.'}
     );
   };
+  return Object.assign(judge, {registry});
+}
+
+function isInside(own: readonly string[]): boolean {
+  return own.length > 0 && own.every(address => reachOf(address) === 'private');
 }
 
 /** Judges a literal address in a URL; names are judged when they are looked up. */

@@ -7,12 +7,14 @@ import {discard, readError} from './body.ts';
 import type {FoundCredentials} from './credentials.ts';
 import {RegistryError} from './error.ts';
 import {explainFor} from './explain.ts';
+import type {Judge} from './names.ts';
 import {Gate, isPassing, Patience, type PatienceOptions, usualPatience} from './patience.ts';
 import {greeting, type Question, streams, versionHeader} from './question.ts';
 import {type Learned, type Quirks, quirksOf} from './quirks.ts';
 import {judgeAddress, judgeLiteral, judgeRedirect, mostHops} from './redirect.ts';
 import {refusalOf} from './refusal.ts';
 import type {Answer, Transport} from './transport.ts';
+import {unlessAborted} from './unless-aborted.ts';
 
 export interface RegistryOptions {
   readonly name: RegistryName;
@@ -57,6 +59,7 @@ export class Registry {
   readonly #options: RegistryOptions;
   readonly #authorizer: Authorizer;
   readonly #gate: Gate;
+  readonly #judge: Judge;
   readonly #warned = new Set<string>();
   /** Causes of waiting that were told. */
   readonly #told = new Set<string>();
@@ -75,14 +78,13 @@ export class Registry {
     this.quirks = options.quirks ?? quirksOf(name);
     this.origin = new URL(`${plainHttp ? 'http' : 'https'}://${this.quirks.api ?? name}`);
     this.#gate = new Gate(transport.clock);
+    this.#judge = judgeAddress(name, () => this.#own);
     this.#authorizer = new Authorizer({
       origin: this.origin,
       transport,
       credentials,
       log,
-      judge: address => {
-        judgeAddress(name, this.#own)(address);
-      }
+      judge: this.#judge
     });
   }
 
@@ -111,7 +113,7 @@ export class Registry {
     const {own} = question;
     const patient = this.patience(own === undefined ? {} : {own});
     for (;;) {
-      await (this.#located ??= this.#locate());
+      await unlessAborted((this.#located ??= this.#locate()), question.signal);
       await this.#gate.pass(question.signal);
       try {
         const answer = await this.#signedIn(question);
@@ -245,7 +247,7 @@ export class Registry {
     let url = question.path instanceof URL ? question.path : new URL(question.path, this.origin);
     for (let hop = 0; ; hop++) {
       const home = url.origin === this.origin.origin;
-      const judge = home ? undefined : judgeAddress(this.name, this.#own);
+      const judge = home ? undefined : this.#judge;
       if (judge !== undefined) judgeLiteral(url, judge);
       this.requests++;
       const answer = await this.transport.send({

@@ -1,8 +1,10 @@
 import {IncomingMessage} from 'node:http';
 
 import {onAbort} from '../on-abort.ts';
+import {hostOf} from './address.ts';
 import type {Agents} from './agents.ts';
 import {RegistryError} from './error.ts';
+import {explain} from './explain.ts';
 import type {WireMethod} from './head.ts';
 import type {Line, WireTarget} from './line.ts';
 import type {Judge, Names} from './names.ts';
@@ -11,9 +13,6 @@ import {Sending, whenStuck} from './sending.ts';
 import type {Answer, BodyStream, Outgoing, Timings} from './transport.ts';
 import {Wires} from './wire.ts';
 import type {WireAnswer} from './wire-exchange.ts';
-
-/** How many kept connections in a row may turn out to be closed by the other side before it counts. */
-export const stale = 8;
 
 /** The straight way of `wire.ts`, under the transport's limits and with its names and trust. */
 export class StraightWay {
@@ -33,21 +32,25 @@ export class StraightWay {
   /**
    * Sends a request the straight way.
    * @returns undefined where it cannot be gone: through a proxy, or where answers are not plain
-   * @throws what the connection throws; RegistryError of the kind stalled
+   * @throws RegistryError of the kinds address, certificate, connection, stalled, unsafe; the signal's reason
    */
   async ask(outgoing: Outgoing): Promise<Answer | undefined> {
-    const {method, url, judge, headers, body, fresh, signal} = outgoing;
+    const {method, url, judge, headers, body, signal} = outgoing;
     if (!isStraight(method)) return undefined;
     const stream = body === undefined || body instanceof Uint8Array ? undefined : body;
     const kind = `${method} ${url.origin}`;
     if (this.#winding.has(kind) || !this.#agents.isDirect(url)) return undefined;
     const target = this.#target(url, judge, stream !== undefined);
-    for (let i = 0; ; i++) {
+    let {fresh = false} = outgoing;
+    for (;;) {
       signal.throwIfAborted();
-      const {line, answer} = this.#wires.ask(method, target, headers, body, fresh);
-      const used = line.used;
+      let line: Line | undefined;
+      let used = false;
       try {
-        const given = await this.#within(line, answer, outgoing, stream);
+        const asked = this.#wires.ask(method, target, headers, body, fresh);
+        ({line} = asked);
+        ({used} = line);
+        const given = await this.#within(line, asked.answer, outgoing, stream);
         if (given instanceof IncomingMessage) {
           // Errors are seldom, and come as they like.
           if ((given.statusCode ?? 0) < 400) this.#winding.add(kind);
@@ -58,11 +61,12 @@ export class StraightWay {
       } catch (error) {
         signal.throwIfAborted();
         const {code} = error as NodeJS.ErrnoException;
-        // Whether a POST was carried out before the connection broke, nobody knows: it may leave an upload.
+        const stale = used && (code === 'ECONNRESET' || code === 'EPIPE');
         // A body that streams cannot be sent twice from here.
-        const again = stream !== undefined ? 0 : method === 'POST' ? 1 : stale;
-        if (used && i < again && (code === 'ECONNRESET' || code === 'EPIPE')) continue;
-        throw error;
+        if (!stale || stream !== undefined)
+          throw explain(error, outgoing, this.#names, line?.connected === true);
+        // Where one was closed unnoticed, others were, too: what lies between may have forgotten them all.
+        fresh = true;
       }
     }
   }
@@ -83,7 +87,7 @@ export class StraightWay {
       lookup: this.#names.lookup(judge),
       trust: () => this.#agents.trust(),
       // A connection that carried a body is the quickest one for the next.
-      key: `${url.origin} ${judge === undefined ? '' : 'judged'} ${bodies ? 'bodies' : ''}`
+      key: `${url.origin} ${judge?.registry ?? ''} ${bodies ? 'bodies' : ''}`
     };
   }
 
@@ -103,9 +107,13 @@ export class StraightWay {
         new RegistryError('stalled', text, {host: url.host, method, path: url.pathname})
       );
     };
-    const limit = (milliseconds: number, what: string) => {
+    const limit = (milliseconds: number, what: string, late?: () => void) => {
       clearTimeout(timer);
-      if (!over) timer = setTimeout(stalled, milliseconds, milliseconds, what);
+      if (over) return;
+      timer = setTimeout(() => {
+        late?.();
+        stalled(milliseconds, what);
+      }, milliseconds);
     };
     let endWatch: () => void = () => undefined;
     const expect = () => {
@@ -139,7 +147,9 @@ export class StraightWay {
     };
     if (line.connected) next();
     else {
-      limit(connect, 'no connection came about');
+      limit(connect, 'no connection came about', () => {
+        this.#names.forget(hostOf(url));
+      });
       line.whenConnected(next);
     }
     const callOff = onAbort(signal, () => {

@@ -1,8 +1,10 @@
 import {type Agent, type ClientRequest, type IncomingHttpHeaders, request as http} from 'node:http';
 import {request as https} from 'node:https';
+import type {Socket} from 'node:net';
 import type {Readable, Writable} from 'node:stream';
 
 import {onAbort} from '../on-abort.ts';
+import {hostOf} from './address.ts';
 import {Agents, type AgentsOptions} from './agents.ts';
 import {type Clock, systemClock} from './clock.ts';
 import {RegistryError} from './error.ts';
@@ -11,7 +13,7 @@ import {type Judge, Names, type Resolve} from './names.ts';
 import {type Pieces, piecesOf} from './pieces.ts';
 import {readBeforeWriting} from './read-first.ts';
 import {Sending, whenStuck} from './sending.ts';
-import {stale, StraightWay} from './straight.ts';
+import {StraightWay} from './straight.ts';
 
 /** How long each part of an exchange may take, in milliseconds. */
 export interface Timings {
@@ -97,20 +99,16 @@ export class Transport {
 
   /**
    * Sends a request and waits for the head of its answer.
-   * @throws RegistryError of the kinds address, certificate, proxy, connection, stalled, unsafe; the signal's reason
+   * @throws RegistryError of the kinds address, certificate, proxy, connection, stalled, unsafe, refused; the signal's reason
    */
   async send(outgoing: Outgoing): Promise<Answer> {
     if (outgoing.straight === true) {
-      try {
-        const answer = await this.#straight.ask(outgoing);
-        if (answer !== undefined) return answer;
-      } catch (error) {
-        outgoing.signal.throwIfAborted();
-        throw explain(error, outgoing, this.names);
-      }
+      const answer = await this.#straight.ask(outgoing);
+      if (answer !== undefined) return answer;
     }
-    for (let i = 0; ; i++) {
-      const attempt = new Exchange(outgoing, this);
+    let {fresh = false} = outgoing;
+    for (;;) {
+      const attempt = new Exchange({...outgoing, fresh}, this);
       try {
         return await attempt.run(this.#agents);
       } catch (error) {
@@ -118,8 +116,9 @@ export class Transport {
         // The other side closed a kept connection before it saw the request: not a failure of the
         // registry, so a fresh one is taken. A body that streams cannot be sent twice from here.
         const replayable = outgoing.body === undefined || outgoing.body instanceof Uint8Array;
-        if (attempt.stale(error) && replayable && i < stale) continue;
-        throw explain(error, outgoing, this.names);
+        if (!attempt.stale(error) || !replayable)
+          throw explain(error, outgoing, this.names, attempt.established);
+        fresh = true;
       }
     }
   }
@@ -158,7 +157,7 @@ class Exchange {
     const length = body === undefined ? bodiless(method) : body.length;
     const send = url.protocol === 'https:' ? https : http;
     const {names} = this.#transport;
-    const agent = agents.for(url, judge !== undefined);
+    const agent = agents.for(url, judge);
     if (this.#outgoing.fresh === true) dropIdle(agent, url);
     const request = send(url, {
       method,
@@ -226,6 +225,12 @@ class Exchange {
     }
   }
 
+  /** Whether the connection had come about, TLS included. */
+  get established(): boolean {
+    const socket = this.#request?.socket;
+    return socket != null && !socket.connecting && !isShaking(socket);
+  }
+
   /** Whether the other side had closed this kept connection already. */
   stale(error: unknown): boolean {
     const {code} = error as NodeJS.ErrnoException;
@@ -234,12 +239,13 @@ class Exchange {
 
   #limitConnect(request: ClientRequest): void {
     // From the very start: a proxy's CONNECT takes its time before there is a socket.
-    this.#limit(this.#transport.timings.connect, 'no connection came about');
+    this.#limit(this.#transport.timings.connect, 'no connection came about', () => {
+      this.#transport.names.forget(hostOf(this.#outgoing.url));
+    });
     request.once('socket', socket => {
       const secure = this.#outgoing.url.protocol === 'https:';
       // Through a proxy the connection stands already, and TLS has just begun.
-      const shaking = secure && (socket as {secureConnecting?: boolean}).secureConnecting === true;
-      if (!socket.connecting && !shaking) {
+      if (!socket.connecting && !isShaking(socket)) {
         clearTimeout(this.#timer);
         return;
       }
@@ -261,11 +267,12 @@ class Exchange {
     });
   }
 
-  #limit(milliseconds: number, what: string): void {
+  #limit(milliseconds: number, what: string, late?: () => void): void {
     clearTimeout(this.#timer);
     // What a request that was given up still does must not keep the process.
     if (this.#over) return;
     this.#timer = setTimeout(() => {
+      late?.();
       this.#stalled(what, milliseconds);
     }, milliseconds);
   }
@@ -280,9 +287,15 @@ class Exchange {
   }
 }
 
+/** Whether TLS is still being agreed upon. */
+function isShaking(socket: Socket & {readonly secureConnecting?: boolean}): boolean {
+  return socket.secureConnecting === true;
+}
+
 /** Closes what is kept to this host and idle, so that the next request gets a connection of its own. */
-function dropIdle({freeSockets}: Agent, {hostname, port, protocol}: URL): void {
-  const place = `${hostname}:${port === '' ? (protocol === 'https:' ? 443 : 80) : port}:`;
+function dropIdle({freeSockets}: Agent, url: URL): void {
+  const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : url.port;
+  const place = `${hostOf(url)}:${port}:`;
   for (const [key, sockets] of Object.entries(freeSockets)) {
     if (key.startsWith(place)) for (const socket of sockets ?? []) socket.destroy();
   }
