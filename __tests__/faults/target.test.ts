@@ -391,10 +391,14 @@ const rows: readonly Row[] = [
     ],
     end: 'complete'
   },
-  ...(['DIGEST_INVALID', 'RANGE', ''] as const).map((code): Row => ({
+  ...(['RANGE', ''] as const).map((code): Row => ({
     id: 'T9',
     name: `416 at commits${code === '' ? '' : `, with ${code}`}`,
-    target: [rule(put, status(416, {body: code === '' ? '' : error(code)}), {times: 2})],
+    target: [
+      rule({...put, digest: engine.digest}, status(416, {body: code === '' ? '' : error(code)}), {
+        times: 4
+      })
+    ],
     end: 'complete'
   })),
   {
