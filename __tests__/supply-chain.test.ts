@@ -192,12 +192,16 @@ describe('what watches over it', () => {
     expect(await text('.github/workflows/ci.yml')).toContain('zizmor --offline --persona pedantic');
   });
 
-  test('zizmor has nothing to say of them', async () => {
-    // It comes from another registry than the rest, so it is not everywhere.
-    const zizmor = programOnPath('zizmor');
-    if (zizmor === undefined) return;
-    const words = ['--offline', '--persona', 'pedantic', '--color', 'never', '.github'];
-    const {stdout} = await run(zizmor, words).catch((error: unknown) => error as {stdout: string});
-    expect(stdout).toMatch(/^No findings to report/);
+  // It comes from another registry than the rest, so it is not everywhere: CI has a job of its own for it.
+  const zizmor = programOnPath('zizmor');
+
+  (zizmor === undefined ? describe.skip : describe)('zizmor', () => {
+    test('has nothing to say of them', async () => {
+      const words = ['--offline', '--persona', 'pedantic', '--color', 'never', '.github'];
+      const {stdout} = await run(zizmor ?? '', words).catch(
+        (error: unknown) => error as {stdout: string}
+      );
+      expect(stdout).toMatch(/^No findings to report/);
+    });
   });
 });

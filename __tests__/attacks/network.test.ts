@@ -470,17 +470,22 @@ const rows: readonly Row[] = [
     ],
     end: {refused: [/other bytes/, engine.digest, previous.engine.digest]}
   },
-  {
+  ...(
+    [
+      ['shorter', -1],
+      ['longer', 1]
+    ] as const
+  ).map(([what, more]): Row => ({
     id: 'V9',
-    name: 'a shorter and a longer blob',
+    name: `a ${what} blob`,
     source: [
       rule(
         {...readBlob, digest: engine.digest},
-        {effect: 'substitute', body: Buffer.alloc(engine.bytes.length + 1)}
+        {effect: 'substitute', body: Buffer.alloc(engine.bytes.length + more)}
       )
     ],
     end: {refused: [engine.digest, /bytes by its manifest/]}
-  },
+  })),
   ...['a\r\nX-Evil: 1', 'a\u0000b', 'päss', 'a b', '"quoted\ttab'].map((token): Row => ({
     id: 'V17',
     name: `the token ${JSON.stringify(token)}`,

@@ -140,7 +140,7 @@ describeOnPosix('T27 a disk that takes nothing more', () => {
     const report = JSON.parse(end.stdout) as Record<string, unknown>;
     expect(report).toMatchObject({outcome: 'mirrored', changed: true});
     // It does not name a file that is not there.
-    expect(report).not.toHaveProperty('lock-file');
+    expect(report).not.toHaveProperty('lockFile');
     expect(JSON.stringify(report)).not.toContain('arcdata-mirror.lock.json');
     expect(end.stderr).toMatch(/Warning: The lock file could not be written: E(?:FBIG|NOSPC)/);
     const left = await readdir(job.workspace);

@@ -154,7 +154,24 @@ describeOnPosix('signing in', () => {
     ],
     ['Error saving credentials: open /x/config.json: permission denied', 'unavailable'],
     ['login attempt to https://h/v2/ failed with status: 503 Service Unavailable', 'unavailable'],
-    ['something that nobody has seen before', 'unavailable']
+    ['something that nobody has seen before', 'unavailable'],
+    // Words of both kinds: then nothing is said about the credentials.
+    [
+      'Error response from daemon: Get "https://h/v2/": unauthorized: dial tcp 10.0.0.1:443: i/o timeout',
+      'unavailable'
+    ],
+    [
+      'Error response from daemon: Get "https://h/v2/": denied: x509: certificate has expired',
+      'unavailable'
+    ],
+    [
+      'Error saving credentials: error storing credentials - err: exit status 1, out: `unauthorized`',
+      'unavailable'
+    ],
+    [
+      'login attempt to https://h/v2/ failed with status: 500 Internal Server Error: access forbidden',
+      'unavailable'
+    ]
   ])('answered with "%s" is %s', async (text, outcome) => {
     await using place = await makePlace();
     await place.program('docker', says(text));
@@ -162,6 +179,20 @@ describeOnPosix('signing in', () => {
     const [answer] = session.answers;
     expect(answer?.outcome).toBe(outcome);
     expect(answer?.reason).toContain('docker login failed (exit code 1): ');
+  });
+
+  test.each([
+    ['unauthorized.example', 'answered with something else', 'unavailable'],
+    ['denied.example:443', 'Get "https://denied.example:443/v2/": EOF', 'unavailable'],
+    ['timeout.example', 'Get "https://timeout.example/v2/": unauthorized', 'refused'],
+    ['certificate.example', 'denied: requested access at certificate.example', 'refused']
+  ] as const)("of %s, answered with '%s', is %s: its name says nothing", async (...row) => {
+    const [host, text, outcome] = row;
+    await using place = await makePlace();
+    await place.program('docker', says(`${host}: ${text}`));
+    const accounts = [{...account, registry: parseRegistry(host)}];
+    await using session = await signIn(options(place, {accounts}));
+    expect(session.answers.map(answer => answer.outcome)).toEqual([outcome]);
   });
 
   test('that ends with an error and says nothing has not succeeded', async () => {
