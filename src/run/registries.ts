@@ -1,7 +1,6 @@
 import type {Settings} from '../inputs.ts';
 import type {Log} from '../log.ts';
-import {within} from '../oci/reference.ts';
-import type {RegistryName} from '../oci/reference.ts';
+import {type RegistryName, within} from '../oci/reference.ts';
 import {findCredentials} from '../registry/credentials.ts';
 import {RegistryError} from '../registry/error.ts';
 import {isPassing, type PatienceOptions} from '../registry/patience.ts';
