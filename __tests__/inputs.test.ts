@@ -590,6 +590,7 @@ describe('in-images images', () => {
       ['["arc-dns"]', 'is not the name of an image'],
       ['Arc-DNS', 'lower-case'],
       ['arc-dns:v1', 'without registry, tag'],
+      ['arc-dns#x', 'is not the name'],
       ['mcr.microsoft.com/arcdata/arc-dns:v1', 'without registry, tag'],
       ['../x', 'is not the name'],
       ['+', 'is not the name'],

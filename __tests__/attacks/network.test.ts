@@ -434,6 +434,57 @@ const rows: readonly Row[] = [
         .map(({method}) => `${method} at the target`)
     ]
   })),
+  ...(
+    [
+      ['size', {size: 7}, /is not what its index says|7 bytes/],
+      ['media type', {mediaType: mediaTypes.dockerManifest}, /is not what its index says/]
+    ] as const
+  ).map(([what, change, said]): Row => ({
+    id: 'V8',
+    name: `an index that tells another ${what} of its child`,
+    prepare: ({source}) => {
+      const child = imageOf('child', 'oci', [late]);
+      const {body} = indexOf(mediaTypes.ociIndex, [child]);
+      const index = JSON.parse(body.toString()) as {manifests: object[]};
+      Object.assign(index.manifests[0] ?? {}, change);
+      putImage(source.store, 'arcdata/arc-dns', child);
+      source.store.putManifest(
+        'arcdata/arc-dns',
+        {mediaType: mediaTypes.ociIndex, body: JSON.stringify(index)},
+        smallTag
+      );
+    },
+    end: {refused: [said, 'arcdata/arc-dns']}
+  })),
+  {
+    id: 'V8',
+    name: 'a blob of two sizes',
+    prepare: ({source}) => {
+      const {body} = imageOf('two', 'oci', [late, late]);
+      const image = JSON.parse(body.toString()) as {layers: {size: number}[]};
+      if (image.layers[1] !== undefined) image.layers[1].size++;
+      source.store.putManifest(
+        'arcdata/arc-dns',
+        {mediaType: mediaTypes.ociManifest, body: JSON.stringify(image)},
+        smallTag
+      );
+    },
+    end: {refused: [`${late.digest} has two sizes`, 'arcdata/arc-dns']}
+  },
+  {
+    id: 'V8',
+    name: 'more manifests than any image has, a few hundred in each index',
+    prepare: ({source}) => {
+      const indexes = Array.from({length: 3}, (_, i) =>
+        indexOf(
+          mediaTypes.ociIndex,
+          Array.from({length: 700}, (_, j) => imageOf(`number ${j} of ${i}`, 'oci', []))
+        )
+      );
+      putImage(source.store, 'arcdata/arc-dns', indexOf(mediaTypes.ociIndex, indexes), smallTag);
+    },
+    end: {refused: [/has more than 2000 manifests/, 'arcdata/arc-dns']}
+  },
   {
     id: 'V8',
     name: 'indexes a thousand deep',

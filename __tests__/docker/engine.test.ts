@@ -99,13 +99,13 @@ describeOnPosix('an image through the daemon', () => {
   const sourceName = `mcr.example/arcdata/arc-dns@${digestOf('a')}`;
 
   /** A daemon that has what it pulled; `push` is what it does then. */
-  const daemon = (push: string, had = false) =>
+  const daemon = (push: string, had = false, alsoNamed: readonly string[] = []) =>
     docker(`
 const state = env.HOME + '/pulled';
 const name = args.at(-1);
 if (args[0] === 'image' && args[1] === 'inspect') {
   if (!(${JSON.stringify(had)} || fs.existsSync(state)) || !name.startsWith('mcr')) { console.error('Error: No such image: ' + name); process.exit(1); }
-  console.log(JSON.stringify({Id: 'sha256:1', Size: 1234, RepoDigests: [name], Os: 'linux', Architecture: 'amd64', RootFS: {Layers: ['sha256:one', 'sha256:two', 'sha256:three']}}));
+  console.log(JSON.stringify({Id: 'sha256:1', Size: 1234, RepoDigests: [name, ...${JSON.stringify(alsoNamed)}], Os: 'linux', Architecture: 'amd64', RootFS: {Layers: ['sha256:one', 'sha256:two', 'sha256:three']}}));
 } else if (args[0] === 'pull') fs.writeFileSync(state, '');
 else if (args[0] === 'push') { ${push} }`);
 
@@ -116,12 +116,14 @@ else if (args[0] === 'push') { ${push} }`);
       timeout?: number;
       had?: boolean;
       to?: Partial<typeof target>;
+      /** Names by digest that the image has beside the source's. */
+      alsoNamed?: readonly string[];
       /** Done while the image is on its way. */
       meanwhile?: (place: Place) => Promise<void>;
     } = {}
   ) => {
     await using place = await makePlace();
-    const path = await place.program('docker', daemon(push, options.had));
+    const path = await place.program('docker', daemon(push, options.had, options.alsoNamed));
     const log = recordedLog();
     const mirroring: Promise<unknown> = mirrorImageByDocker({
       ...{docker: path, configDirectory: place.temp, env: place.env, log, source},
@@ -173,6 +175,17 @@ else if (args[0] === 'push') { ${push} }`);
     const {commands} = await mirror(good, {had: true});
     expect(commands).not.toContain(`image rm ${sourceName}`);
     expect(commands).toContain('image rm target.example/mirror/arc-dns:v1');
+  });
+
+  test('that had the name of what was pushed before keeps it, also where docker writes it shorter', async () => {
+    const to = {registry: parseRegistry('docker.io'), repository: 'library/arc-dns', tag: 'v1'};
+    const name = `arc-dns@${digestOf('b')}`;
+    const pushed = `docker.io/library/${name}`;
+    const {commands} = await mirror(good, {to, alsoNamed: [name]});
+    expect(commands).toContain('image rm docker.io/library/arc-dns:v1');
+    expect(commands).not.toContain(`image rm ${pushed}`);
+    const without = await mirror(good, {to});
+    expect(without.commands).toContain(`image rm ${pushed}`);
   });
 
   test.each([

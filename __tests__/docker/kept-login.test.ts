@@ -65,6 +65,11 @@ describeOnPosix('a kept login', () => {
     await place.program('docker', keepsLogins);
     await write(place, text);
     const state = await keep(place, [account('one.example'), account('docker.io')]);
+    // What it held before has secrets, too: in the meantime nobody else may read that.
+    const kept = await readdir(state.directory, {withFileTypes: true});
+    const files = kept.filter(entry => entry.isFile()).map(({name}) => join(state.directory, name));
+    expect(await Promise.all(files.map(file => readFile(file, 'utf8')))).toContain(text);
+    for (const file of files) expect((await stat(file)).mode & 0o777).toBe(0o600);
     expect(Object.keys((await config(place)).auths)).toEqual([
       'other.example',
       'one.example',

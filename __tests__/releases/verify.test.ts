@@ -4,6 +4,7 @@ import {join} from 'node:path';
 import {afterEach, beforeEach, describe, expect, test} from '@jest/globals';
 
 import {EmbeddedRegistry} from '../../src/demo/registry.ts';
+import {digestOf} from '../../src/oci/digest.ts';
 import {mediaTypes} from '../../src/oci/media-type.ts';
 import {imageSet} from '../../src/release/catalog.ts';
 import type {LockedImage, LockFile} from '../../src/report/lockfile.ts';
@@ -115,6 +116,18 @@ describe('a target that is whole', () => {
       return [name, checked.manifests, checked.blobs];
     });
     expect(rows).toEqual(names.map(name => (name === 'arc-dns' ? [name, 3, 2] : [name, 1, 3])));
+  });
+
+  test('is whole without a layer that lies at a foreign URL and may not be spread', async () => {
+    const bytes = Buffer.from('a layer of somebody else');
+    const far = {bytes, digest: digestOf(bytes), urls: ['https://far.example/layer']};
+    putImage(world.source.store, 'arcdata/arc-dns', imageOf('far', 'oci', [far]), tag);
+    await world.mirror(tag);
+    expect(world.target.store.blob(`${mirrored}/arc-dns`, far.digest)).toBeUndefined();
+    const {exitCode, report} = await bySource();
+    expect({exitCode, outcome: report.outcome}).toEqual({exitCode: 0, outcome: 'whole'});
+    // Its config.
+    expect(report.images.find(({name}) => name === 'arc-dns')?.checked.blobs).toBe(1);
   });
 
   test('is equal to its lock file, without any source', async () => {

@@ -94,6 +94,13 @@ describe('the hand-over', () => {
     expect(next?.text).toMatch(/in this order.*:\n.*v1\.42.*\n.*v1\.44.*\n.*v1\.45/);
   });
 
+  test('between two major versions nobody knows what is missing, so no hole is told', () => {
+    const tags = ['v1.46.0_2026-05-12', 'v2.49.0_2026-08-11'];
+    const next = handOver(aRecord(tags.map(tag => aRelease(tag))), may, companions);
+    expect(next?.json.upgradeOrder).toEqual(tags);
+    expect(next?.json.warnings.filter(warning => warning.includes('between'))).toEqual([]);
+  });
+
   test('a part of a release is told as one, as long as something of it is left out', () => {
     const tag = 'v1.46.0_2026-05-12';
     const core = imageSet(tag).flatMap(({name, role}) => (role === 'core' ? [name] : []));

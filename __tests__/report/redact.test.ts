@@ -39,6 +39,20 @@ describe.each(secrets)('the secret %j', secret => {
     expect(text).toMatch(/^before .* after$/s);
   });
 
+  test.each(
+    ['', 'u', 'us', 'use'].flatMap(head =>
+      ['', 't', 'ta', 'tai'].map(tail => [head, tail] as const)
+    )
+  )('is taken out of base64(%s secret %s)', (head, tail) => {
+    const text = Buffer.from(head + secret + tail).toString('base64');
+    const left = redactor.redact(text);
+    expect(left).toContain(mask);
+    // What stays is of the neighbours, and at each end of a sixth of a byte and more of the secret.
+    const [before = '', after = ''] = left.split(mask);
+    expect(before.length).toBeLessThanOrEqual(Math.ceil((head.length * 8) / 6));
+    expect(after.length).toBeLessThanOrEqual(4 + Math.ceil((tail.length * 8) / 6));
+  });
+
   test.each(['u', 'us', 'use', 'user'])('is taken out of base64(%s:password)', user => {
     const text = Buffer.from(`${user}:${secret}`).toString('base64');
     const left = redactor.redact(`Basic ${text}`);
