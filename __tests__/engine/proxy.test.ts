@@ -223,7 +223,7 @@ describe('T26 a proxy in front of a registry', () => {
     } finally {
       transport.close();
       for (const [key, value] of kept) {
-        if (value === undefined) delete process.env[key];
+        if (value === undefined) Reflect.deleteProperty(process.env, key);
         else process.env[key] = value;
       }
     }

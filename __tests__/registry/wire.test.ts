@@ -1,4 +1,5 @@
 import {once} from 'node:events';
+import type {Socket} from 'node:net';
 import type {Writable} from 'node:stream';
 
 import {describe, expect, it} from '@jest/globals';
