@@ -152,6 +152,17 @@ describe('passwords on the command line', () => {
   });
 });
 
+describe('a word that is no command', () => {
+  it('is told with what may have been meant', () => {
+    expect(mistakes('miror')).toEqual([
+      expect.stringMatching(/^"miror" is no command; did you mean mirror\? Known are mirror, demo,/)
+    ]);
+    expect(mistakes('xyzzy-plugh')).toEqual([
+      expect.stringMatching(/^a word on the command line is no command; known are mirror, demo,/)
+    ]);
+  });
+});
+
 describe('a password on standard input', () => {
   it('is read to the end, whatever its pieces', async () => {
     const bytes = Buffer.from('Cänary\n');

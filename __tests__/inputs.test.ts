@@ -605,6 +605,25 @@ describe('in-images images', () => {
   });
 });
 
+it('all that is wrong with images is told at once', () => {
+  const told = mistakes({images: 'arc-dns\n+arc-sqlmi\n-arc-dns\nFoo:bar'}).join('\n');
+  expect(told).toContain('"Foo:bar" is not the name of an image');
+  expect(told).toContain('either every name has + or -');
+});
+
+it('all that is wrong with the address of a registry is told at once', () => {
+  expect(mistake('target-registry', 'http://a.example/team')).toMatch(
+    /"http:\/\/a\.example\/team" is not a registry: it holds a path; .*; and only https is spoken; .*insecure-registries$/
+  );
+  expect(mistake('target-registry', 'https://a.example/team')).not.toContain('only https');
+});
+
+it('an address to download docker from is not taken for a registry', () => {
+  const told = mistake('docker-download-url', 'ftp://a.example/docker');
+  expect(told).toContain('"ftp://a.example/docker" is not an address to download from: only https');
+  expect(told).not.toContain('is not a registry');
+});
+
 describe('in-number concurrency and timeout', () => {
   const wrong = [
     '0',
@@ -799,7 +818,7 @@ describe('docker', () => {
     [{'docker-version': '29.6.2', 'docker-sha256': sha256.slice(1)}, 'not a SHA-256'],
     [{'docker-version': '29.6.2', 'docker-sha256': `${sha256.slice(1)}g`}, 'not a SHA-256'],
     [{'docker-download-url': 'files.example.com'}, 'not a plain address'],
-    [{'docker-download-url': 'file:///etc'}, 'is not a registry'],
+    [{'docker-download-url': 'file:///etc'}, 'is not an address to download from'],
     [{'docker-download-url': 'https://a.example.com/?x'}, 'not a plain address'],
     [{'docker-download-url': 'https://u:Canary-1234@a.example.com'}, 'user name or password']
   ])('%j is refused: %s', (values, rule) => {

@@ -7,8 +7,8 @@ import {ArgumentsError, CancelledError, UsageError} from './cli/error.ts';
 import {helpText} from './cli/help.ts';
 import {mistakesIn} from './cli/mistakes.ts';
 import {readPasswordFrom} from './cli/password.ts';
-import {askForMissing} from './cli/prompts.ts';
-import {verifyCommand} from './cli/verify.ts';
+import {askForMissing, hasTerminal} from './cli/prompts.ts';
+import {openAgainst, verifyCommand} from './cli/verify.ts';
 import {version} from './cli/version.ts';
 import {InputError} from './inputs/error.ts';
 import {combine, type Given} from './inputs/given.ts';
@@ -41,7 +41,12 @@ async function given(told: Arguments, reporter: Reporter): Promise<Given> {
   const parts = [told.given, readVariables(env, reporter.log)];
   const name = told.passwordOnStdin;
   if (name !== undefined) {
-    parts.unshift(new Map([[name, {value: await readPasswordFrom(stdin), origin: 'flag'}]]));
+    const value = await readPasswordFrom(stdin).catch(async (error: unknown) => {
+      if (!(error instanceof UsageError)) throw error;
+      const more = await furtherMistakes(told);
+      throw new UsageError([error.message, ...more].join('\n'));
+    });
+    parts.unshift(new Map([[name, {value, origin: 'flag'}]]));
   }
   const known = combine(...parts);
   // What a lock file says need not be asked for.
@@ -105,20 +110,46 @@ async function run(told: Arguments): Promise<number> {
   return 0;
 }
 
-/** What is wrong beside the command line itself, in the flags that were understood and in variables. */
-function furtherMistakes({given}: ArgumentsError): readonly string[] {
-  return given === undefined ? [] : mistakesIn(combine(given, readVariables(env, silent)), env);
+/**
+ * What is wrong beside what was found first: in the flags that were understood, in variables and in the lock
+ * file to compare with.
+ */
+async function furtherMistakes({
+  given,
+  against
+}: Partial<Pick<Arguments, 'given' | 'against'>>): Promise<readonly string[]> {
+  const lost: string[] = [];
+  if (against !== undefined) {
+    await openAgainst(against).catch((error: unknown) => {
+      if (!(error instanceof UsageError)) throw error;
+      lost.push(error.message);
+    });
+  }
+  return given === undefined
+    ? lost
+    : [...lost, ...mistakesIn(combine(given, readVariables(env, silent)), env)];
 }
 
+/** Why nobody was asked for what is required and missing, where that is what is wrong. */
+function unasked({problems}: InputError, told: Arguments | undefined): readonly string[] {
+  if (told?.prompts !== true || hasTerminal(terminalOf(told))) return [];
+  return problems.some(({missing}) => missing === true)
+    ? ['There is no terminal to ask on; give it by its flag or its variable.']
+    : [];
+}
+
+let told: Arguments | undefined;
 try {
-  process.exitCode = await run(parseArguments(argv.slice(2)));
+  told = parseArguments(argv.slice(2));
+  process.exitCode = await run(told);
 } catch (error) {
   if (error instanceof UsageError || error instanceof CancelledError) {
-    const further = error instanceof ArgumentsError ? furtherMistakes(error) : [];
+    const further = error instanceof ArgumentsError ? await furtherMistakes(error.understood) : [];
     stderr.write(`${[error.message, ...further].join('\n')}\n`);
     process.exitCode = error.exitCode;
   } else if (error instanceof InputError) {
-    stderr.write(`${error.message}\nSee ${helpOn(error.name)}\n`);
+    const lines = [error.message, ...unasked(error, told), `See ${helpOn(error.name)}`];
+    stderr.write(`${lines.join('\n')}\n`);
     process.exitCode = 2;
   } else {
     throw error;

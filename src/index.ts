@@ -9,6 +9,8 @@ import {main} from './main.ts';
 import {post} from './post.ts';
 import {actionsReporter} from './report/actions.ts';
 import {helpOn} from './report/help.ts';
+import {messageOf} from './report/lines.ts';
+import {mistakesSummary} from './report/summary.ts';
 import {hasFailed} from './report/verdict.ts';
 import {onCancel} from './run/cancel.ts';
 import {savedUndo} from './run/saved.ts';
@@ -16,6 +18,15 @@ import {savedUndo} from './run/saved.ts';
 const {env} = process;
 const reporter = actionsReporter(env);
 const runnerTemp = env.RUNNER_TEMP ?? tmpdir();
+
+async function tellInSummary(text: string): Promise<void> {
+  if ((env.GITHUB_STEP_SUMMARY ?? '') === '') return;
+  try {
+    await core.summary.addRaw(text).write();
+  } catch (error) {
+    reporter.log.warning(`The job summary could not be written: ${messageOf(error)}`);
+  }
+}
 
 if (core.getState('main') === '') {
   core.saveState('main', 'begun');
@@ -36,7 +47,9 @@ if (core.getState('main') === '') {
     if (hasFailed(record)) process.exitCode = core.ExitCode.Failure;
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
-    core.setFailed(`${error.message}\nSee ${helpOn(error.name)}`);
+    const help = helpOn(error.name);
+    core.setFailed(`${error.message}\nSee ${help}`);
+    await tellInSummary(mistakesSummary(error.message, help));
   } finally {
     cancel.end();
   }

@@ -95,6 +95,7 @@ export function readSettings(
     images,
     insecure,
     timeout: needed.timeout * 60_000,
+    ...(checks.has('lock-file') && {lockFileAsked: true}),
     ...(targetTag !== undefined && {targetTag}),
     ...(concurrency !== undefined && {concurrency}),
     ...(ca && {ca: ca.pem, caFile: ca.path})

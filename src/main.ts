@@ -107,34 +107,32 @@ export async function main(settings: Settings, stage: Stage): Promise<RunRecord>
       );
       // What docker pushes cannot be staged.
       if (settings.engine === 'registry') draft.matrix = matrixOf(plan, settings);
-      return draft.finish();
-    }
-
-    using progress = reporter.progress(plan.bytes.copied);
-    const options = {
-      ...{source, target, lanes, log, signal, publish: settings.publish},
-      last: publishedLast,
-      arrived: (bytes: number) => {
-        progress.moved(bytes);
+    } else {
+      using progress = reporter.progress(plan.bytes.copied);
+      const options = {
+        ...{source, target, lanes, log, signal, publish: settings.publish},
+        last: publishedLast,
+        arrived: (bytes: number) => {
+          progress.moved(bytes);
+        }
+      };
+      const engine =
+        docker.ready === undefined
+          ? new Mirror(options)
+          : await DockerEngine.open(plan, {...options, docker: docker.ready, env, settings});
+      for (const release of releases) {
+        const result = await reporter.group(`Mirror ${release.tag}`, () => engine.release(release));
+        draft.releases.push(result);
+        const failure = engine.failure(result);
+        // Upgrades go from one release to the next: a later one is of no use without this one.
+        if (failure !== undefined) throw failure;
       }
-    };
-    const engine =
-      docker.ready === undefined
-        ? new Mirror(options)
-        : await DockerEngine.open(plan, {...options, docker: docker.ready, env, settings});
-    for (const release of releases) {
-      const result = await reporter.group(`Mirror ${release.tag}`, () => engine.release(release));
-      draft.releases.push(result);
-      const failure = engine.failure(result);
-      // Upgrades go from one release to the next: a later one is of no use without this one.
-      if (failure !== undefined) throw failure;
     }
   } catch (error) {
     const {source, target} = draft.registries ?? {};
     draft.fail(signal.aborted ? endedBy(signal.reason, error, [source, target]) : error);
   } finally {
     time.end();
-    await reporter.finish(draft.finish());
   }
-  return draft.finish();
+  return await reporter.finish(draft.finish());
 }

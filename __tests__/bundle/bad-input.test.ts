@@ -406,6 +406,9 @@ describe('in-any bad input', () => {
       ])
     );
     expect(named).toHaveLength(9);
+    // Where people look first.
+    for (const name of named) expect(end.summary).toContain(`- ${name}: `);
+    expect(end.summary).toContain('#inputs)');
   });
 
   test('log-commands what a user pastes cannot command the runner', async () => {
@@ -456,6 +459,24 @@ describe('in-any bad input', () => {
     const unknown = await job.cli(['--concurency', '3']).end;
     expect(unknown.exitCode).toBe(2);
     expect(unknown.stderr).toContain('--concurrency');
+  });
+
+  test('the program for a terminal tells at once what it finds in several places', async () => {
+    const password = await job.cli(['--target-password-stdin', '--concurrency=0', '--yes']).end;
+    expect(password.exitCode).toBe(2);
+    expect(password.stderr).toMatch(/standard input is empty.*\n--concurrency: /);
+    const other = await job.cli(['verify', '--against=bad.json', '--dry-run', '--timeout=0']).end;
+    expect(other.exitCode).toBe(2);
+    expect(other.stderr).toMatch(/^verify has no use for --dry-run.*\n--against: .*\n--timeout: /);
+  });
+
+  test('the program for a terminal says that there is none to ask on', async () => {
+    const [asked, told] = [await job.cli(['--json']).end, await job.cli(['--json', '--yes']).end];
+    expect([asked.exitCode, told.exitCode]).toEqual([2, 2]);
+    expect([asked.stdout, told.stdout]).toEqual(['', '']);
+    expect(asked.stderr).toContain('target-registry: is required');
+    expect(asked.stderr).toContain('There is no terminal to ask on');
+    expect(told.stderr).not.toContain('no terminal');
   });
 
   test('no registry was even connected to in all that', () => {

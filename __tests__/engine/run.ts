@@ -102,6 +102,6 @@ function quiet(log: Recorded): Reporter {
     group: (_, body) => body(),
     planned: () => undefined,
     progress: () => ({moved: () => undefined, [Symbol.dispose]: () => undefined}),
-    finish: () => Promise.resolve()
+    finish: record => Promise.resolve(record)
   };
 }

@@ -2,7 +2,12 @@ import {describe, expect, test} from '@jest/globals';
 
 import type {Log} from '../../src/log.ts';
 import {ReleaseError} from '../../src/release/error.ts';
-import {chartArtifact, type ImageSelection, resolveImages} from '../../src/release/resolve.ts';
+import {
+  chartArtifact,
+  type ImageSelection,
+  refuseUntagged,
+  resolveImages
+} from '../../src/release/resolve.ts';
 import {everyTag, stableReleases, trueSets} from './history.ts';
 
 const newest = 'v1.46.0_2026-05-12';
@@ -66,16 +71,18 @@ interface Asking {
   readonly alone?: boolean;
   readonly log?: Log;
   readonly concurrency?: number;
+  readonly looking?: boolean;
 }
 
 function resolve(source: Source, asking: Asking = {}) {
-  const {tag = newest, selection = ownSet, alone = false, log = listener()} = asking;
+  const {tag = newest, selection = ownSet, alone = false, log = listener(), looking} = asking;
   return resolveImages({
     tag,
     selection,
     has: source.has,
     ...(!alone && {siblings: source.siblings}),
     log,
+    ...(looking !== undefined && {looking}),
     signal: new AbortController().signal,
     concurrency: asking.concurrency ?? 8
   });
@@ -178,6 +185,20 @@ describe('the input images', () => {
     await expect(failed).rejects.toThrow(ReleaseError);
     await expect(failed).rejects.toThrow(
       `arc-sqlmj is named in images but is not at the source under ${newest}. Did you mean arc-sqlmi? Nothing was moved.`
+    );
+  });
+
+  test('whoever only looks is not told that nothing was moved', async () => {
+    const failed = resolve(history(), {selection: change(['arc-sqlmj']), looking: true});
+    await expect(failed).rejects.toThrow(/Did you mean arc-sqlmi\?$/);
+  });
+
+  test('a name without any tag is told as that, with what may have been meant', () => {
+    expect(refuseUntagged('arc-dnss', 'mcr.example/arcdata').message).toBe(
+      'arc-dnss is named in images, but has no tags at mcr.example/arcdata. Did you mean arc-dns?'
+    );
+    expect(refuseUntagged('arc-dns', 'mcr.example/arcdat').message).toBe(
+      'arc-dns is named in images, but has no tags at mcr.example/arcdat. Check images, source-registry and source-repository.'
     );
   });
 

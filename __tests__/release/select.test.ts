@@ -153,7 +153,7 @@ describe('what no tag answers', () => {
     ['1.47', 'No release v1.47 exists yet. The newest is v1.46.0_2026-05-12.'],
     ['v1.46.7', 'No release v1.46.7 exists; did you mean v1.46.0_2026-05-12?'],
     ['v1.4.9', 'No release v1.4.9 exists; did you mean v1.4.0_2022-02-25 or v1.4.1_2022-03-08?'],
-    ['0.9', 'No release v0.9 exists. Next to it is v1.0.0_2021-07-30.'],
+    ['0.9', 'No release v0.9 exists. The nearest is v1.0.0_2021-07-30.'],
     [
       '1.60..1.70',
       'No release lies within "1.60..1.70". The oldest is v1.0.0_2021-07-30, the newest v1.46.0_2026-05-12.'
@@ -165,7 +165,7 @@ describe('what no tag answers', () => {
 
   test('a version in a gap is named with its neighbours', () => {
     expect(() => select('1.10', undefined, ['v1.9.0_2022-07-12', 'v1.11.0_2022-09-13'])).toThrow(
-      'Next to it are v1.9.0_2022-07-12 and v1.11.0_2022-09-13.'
+      'The nearest are v1.9.0_2022-07-12 and v1.11.0_2022-09-13.'
     );
   });
 

@@ -4,10 +4,14 @@ import {join} from 'node:path';
 
 import {afterEach, beforeEach, describe, expect, jest, test} from '@jest/globals';
 
+import {InputError} from '../../src/inputs/error.ts';
 import {actionsReporter} from '../../src/report/actions.ts';
+import {helpOn} from '../../src/report/help.ts';
 import {readLockFile} from '../../src/report/lockfile.ts';
 import type {RunRecord} from '../../src/report/record.ts';
 import type {Reporter} from '../../src/report/reporter.ts';
+import {mistakesSummary} from '../../src/report/summary.ts';
+import {hasFailed} from '../../src/report/verdict.ts';
 import {
   allHostile,
   everyLevel,
@@ -30,10 +34,7 @@ afterEach(async () => {
   await rm(home, {recursive: true});
 });
 
-const speak = (
-  body: (reporter: Reporter) => Promise<void> | void,
-  variables: Record<string, string> = {}
-) =>
+const speak = (body: (reporter: Reporter) => unknown, variables: Record<string, string> = {}) =>
   asStep(
     {},
     async () => {
@@ -181,6 +182,37 @@ describe('finish', () => {
       expect.stringMatching(/^The outputs could not be written: Missing file/)
     ]);
     expect(blind.summary).toContain('Mirrored');
+  });
+
+  test('a lock file that was asked for and cannot be written fails the run', async () => {
+    let told: RunRecord | undefined;
+    const step = await speak(async reporter => {
+      told = await reporter.finish({
+        ...aRecord([aRelease(tag)]),
+        ...{lockFile: home, lockFileAsked: true}
+      });
+    });
+    expect(told !== undefined && hasFailed(told)).toBe(true);
+    expect(step.commands.map(({name, data}) => [name, data])).toEqual([
+      ['error', expect.stringMatching(/^the lock file could not be written: .*lock-file/)]
+    ]);
+    // What was done is told all the same.
+    expect(step.outputs.release).toBe(tag);
+    expect(step.summary).toContain(`${tag} is whole at`);
+  });
+
+  test('the mistakes of inputs stand in the summary, as text', () => {
+    const {message} = new InputError([
+      {input: 'images', message: 'images: "<b>" is not the name of an image'},
+      {input: 'timeout', message: 'timeout: "x" is not a whole number'}
+    ]);
+    const help = helpOn('InputError');
+    const text = mistakesSummary(message, help);
+    expect(text).toMatch(/^### ❌ The inputs hold 2 mistakes/);
+    expect(text).toContain('\n- images: ');
+    expect(text).toContain('\n- timeout: ');
+    expect(text).toContain(`(${help})`);
+    expect(summaryFindings(text)).toEqual([]);
   });
 
   test('a hand-over that cannot be pasted does not keep the outputs back', async () => {

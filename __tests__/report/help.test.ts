@@ -8,7 +8,7 @@ import {summary} from '../../src/report/summary.ts';
 import {terminalReporter} from '../../src/report/terminal.ts';
 import {styleFor} from '../../src/report/style.ts';
 import type {Verification} from '../../src/report/verification.ts';
-import {verifyLines} from '../../src/report/verify-lines.ts';
+import {judgedLines} from '../../src/report/verify-lines.ts';
 import {summaryFindings} from '../support/oracle-injection.ts';
 import {aRecord, aRelease, anImage} from '../support/records.ts';
 
@@ -72,8 +72,8 @@ describe('a failure links to what is said of it', () => {
       ...{columns: 120, style: styleFor(false, {}), redactor: new Redactor()},
       shape: (line: string) => [line]
     };
-    expect(verifyLines({...found, failure: error}, window)).toContain(`  See ${link}`);
-    expect(verifyLines(found, window).join('\n')).not.toContain('See ');
+    expect(judgedLines({...found, failure: error}, window)).toContain(`  See ${link}`);
+    expect(judgedLines(found, window).join('\n')).not.toContain('See ');
   });
 
   test('not where nothing is known of it', () => {

@@ -8,6 +8,7 @@ import {barLine} from '../../src/report/bar.ts';
 import type {RunRecord} from '../../src/report/record.ts';
 import type {Reporter} from '../../src/report/reporter.ts';
 import {styleFor} from '../../src/report/style.ts';
+import {hasFailed} from '../../src/report/verdict.ts';
 import {type TerminalOptions, terminalReporter} from '../../src/report/terminal.ts';
 import {allHostile, everyLevel, hostile, textFindings} from '../support/oracle-injection.ts';
 import {aRecord, aRelease, anImage, names} from '../support/records.ts';
@@ -25,7 +26,7 @@ function aTerminal(options: Partial<TerminalOptions> & {columns?: number} = {}):
   readonly out: string[];
   readonly err: string[];
   readonly reporter: Reporter;
-  readonly finish: (record: RunRecord) => Promise<void>;
+  readonly finish: (record: RunRecord) => Promise<RunRecord>;
 } {
   const [out, err]: [string[], string[]] = [[], []];
   const {columns, ...rest} = options;
@@ -94,17 +95,17 @@ describe('the result', () => {
       })
     ];
     const release = aRelease(tag, 'failed', {images, missing: ['arc-kafka'], targetTag: 'mine'});
-    const {out, finish} = aTerminal();
+    const {out, err, finish} = aTerminal();
     await finish(aRecord([release]));
-    const text = out.join('');
-    expect(text).toContain(
+    const [text, told] = [out.join(''), err.join('')];
+    expect(told).toContain(
       '✗ arc-sqlmi: A layer was lost\n  host h, status 404, 3 attempts\n  Ask.\n'
     );
     expect(text).toContain(`${tag} as mine\n`);
     expect(text).toContain('  not at the source: arc-kafka\n');
     expect(text).toMatch(/ {2}arc-sqlmi +- +- +- {2}✗ failed\n/);
     expect(text).not.toContain('spec.docker');
-    expect(text.trimEnd().split('\n').at(-1)).toBe(
+    expect(told.trimEnd().split('\n').at(-1)).toBe(
       `✗ Failed: ${tag} was not published: 1 of 2 images failed.`
     );
   });
@@ -116,13 +117,13 @@ describe('the result', () => {
       repository: `a/${name}`
     });
     const images = names.map(name => anImage(tag, name, {status: 'failed', error: error(name)}));
-    const {out, finish} = aTerminal({columns: 60});
+    const {err, finish} = aTerminal({columns: 60});
     await finish(
       aRecord([aRelease('v1.45.0_2026-04-14'), aRelease(tag, 'failed', {images})], {
         failure: {message: 'It is not whole'}
       })
     );
-    expect(out.join('')).toContain(
+    expect(err.join('')).toContain(
       [
         `✗ arc-controller-db of ${tag} and 4 more images: h answers 404`,
         '  GET /v2/a/arc-controller-db/blobs/x',
@@ -198,6 +199,32 @@ describe('the result', () => {
     await reporter.finish({...aRecord([aRelease(tag)]), lockFile: home});
     expect(err.join('')).toContain('Warning: The lock file could not be written: ');
     expect(JSON.parse(out.join(''))).not.toHaveProperty('lockFile');
+  });
+
+  test('one that was asked for fails the run', async () => {
+    const {out, err, reporter} = aTerminal({json: true});
+    const told = await reporter.finish({
+      ...aRecord([aRelease(tag)]),
+      ...{lockFile: home, lockFileAsked: true}
+    });
+    expect(hasFailed(told)).toBe(true);
+    expect(err.join('')).toMatch(/✗ Failed: the lock file could not be written: /);
+    expect(JSON.parse(out.join(''))).toMatchObject({outcome: 'failed', releases: [tag]});
+  });
+
+  test.each([
+    ['standard error, where standard output is no terminal', false],
+    ['the terminal', true]
+  ])('failures go to %s', async (_, tty) => {
+    const {out, err, finish} = aTerminal({tty});
+    const error = {message: 'A layer was lost'};
+    const images = [anImage(tag, 'arc-sqlmi', {status: 'failed', error})];
+    await finish(aRecord([aRelease(tag, 'failed', {images})], {failure: error}));
+    const [there, elsewhere] = tty ? [out, err] : [err, out];
+    expect(there.join('')).toContain('✗ arc-sqlmi: A layer was lost');
+    expect(there.join('')).toContain('✗ Failed: ');
+    expect(elsewhere.join('')).not.toContain('✗ Failed: ');
+    expect(elsewhere.join('')).not.toContain('was lost');
   });
 
   test.each([...hostile, allHostile])('nothing foreign gets out: %j', async text => {

@@ -52,9 +52,9 @@ export class RecordingReporter implements Reporter {
     };
   }
 
-  finish(record: RunRecord): Promise<void> {
+  finish(record: RunRecord): Promise<RunRecord> {
     this.finished = record;
-    return Promise.resolve();
+    return Promise.resolve(record);
   }
 }
 

@@ -129,7 +129,10 @@ class ArgumentReader {
     for (const mistake of misplaced(command, this.#given, beside)) this.#mistakes.add(mistake);
     if (this.#mistakes.size > 0) {
       const takesInputs = command === 'mirror' || command === 'verify';
-      throw new ArgumentsError([...this.#mistakes], takesInputs ? this.#given : undefined);
+      throw new ArgumentsError([...this.#mistakes], {
+        ...(takesInputs && {given: this.#given}),
+        ...(command === 'verify' && this.#against !== undefined && {against: this.#against})
+      });
     }
     return {
       command,
@@ -199,7 +202,7 @@ class ArgumentReader {
       const meant = didYouMean(first, commands);
       const word = meant === '' ? 'a word on the command line' : JSON.stringify(clean(first, 60));
       this.#mistakes.add(
-        `${word} is no command${meant}; known are ${commands.join(', ')}; a boolean takes its value with =, such as --publish=false`
+        `${word} is no command${meant === '' ? '; known' : `${meant} Known`} are ${commands.join(', ')}; a boolean takes its value with =, such as --publish=false`
       );
     } else if (more.length > 0 && command !== 'help') {
       this.#mistakes.add(

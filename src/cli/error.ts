@@ -7,14 +7,21 @@ export class UsageError extends Error {
   readonly exitCode = 2;
 }
 
+/** What was understood of a command line with mistakes. */
+interface Understood {
+  /** What the flags say; absent beside a command that takes none. */
+  readonly given?: Given;
+  /** The path of the lock file that `verify` was to compare with. */
+  readonly against?: string;
+}
+
 /** The command line itself cannot be understood; what of it was, is here. */
 export class ArgumentsError extends UsageError {
-  /** What the flags say that were understood; undefined beside a command that takes none. */
-  readonly given: Given | undefined;
+  readonly understood: Understood;
 
-  constructor(mistakes: readonly string[], given: Given | undefined) {
+  constructor(mistakes: readonly string[], understood: Understood) {
     super(mistakes.join('\n'));
-    this.given = given;
+    this.understood = understood;
   }
 }
 

@@ -1,4 +1,7 @@
-import {type InputRow, inputTable} from '../inputs/table.ts';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+
+import {type InputName, type InputRow, inputTable} from '../inputs/table.ts';
 import {wrap} from '../report/wrap.ts';
 import {ownFlags, ownValues} from './arguments.ts';
 
@@ -65,8 +68,24 @@ const placeholder = {
   path: 'FILE'
 } as const;
 
-function about({name, meaning, default: value, otherwise, variable}: InputRow): string {
+/** What a flag takes, where its meaning alone does not tell. */
+const forms: Readonly<Partial<Record<InputName, string>>> = {
+  'source-tag':
+    'latest, a tag such as v1.46.0_2026-05-12, a version such as 1.46, a range such as 1.40..1.43 or 1.40.., newest:3, or catch-up',
+  images:
+    "names alone are mirrored and nothing else is; +name adds to the release's own set, -name takes away from it"
+};
+
+/** Defaults that are others on a terminal. */
+const here: Readonly<Partial<Record<InputName, string>>> = {
+  'lock-file': `${join(tmpdir(), 'arcdata-mirror.lock.json')}, which the next run writes anew`
+};
+
+function about({name, meaning, default: value, ...row}: (typeof inputTable)[number]): string {
+  const {variable} = row;
+  const otherwise = here[name] ?? row.otherwise;
   const notes = [
+    ...(forms[name] === undefined ? [] : [forms[name]]),
     ...(name === 'keep-login' ? ['in workflows only'] : []),
     ...(value !== undefined ? [`default: ${value}`] : []),
     ...(otherwise !== undefined ? [`default: ${otherwise}`] : []),

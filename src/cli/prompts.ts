@@ -69,7 +69,7 @@ export async function askForMissing(
   terminal: Terminal,
   signal?: AbortSignal
 ): Promise<Given> {
-  if (terminal.input.isTTY !== true || terminal.output.isTTY !== true) return given;
+  if (!hasTerminal(terminal)) return given;
   const answers = new Map(given);
   const context = {input: terminal.input, output: terminal.output, ...(signal && {signal})};
   for (const question of questions) {
@@ -85,6 +85,11 @@ export async function askForMissing(
     }
   }
   return answers;
+}
+
+/** Whether there is somebody to be asked. */
+export function hasTerminal({input, output}: Terminal): boolean {
+  return input.isTTY === true && output.isTTY === true;
 }
 
 function isWanted(name: InputName, answers: ReadonlyMap<InputName, GivenValue>): boolean {

@@ -49,7 +49,7 @@ export async function verifyCommand(given: Given, command: VerifyCommand): Promi
   const against =
     command.against === undefined
       ? undefined
-      : await open(command.against, () => mistakesIn(given, env));
+      : await openAgainst(command.against, () => mistakesIn(given, env));
   const all = against === undefined ? given : combine(given, placeIn(against, given));
   const settings = {...readSettings(all, log, env), dryRun: true};
   const found = await verify(settings, {reporter, log, env, signal}, against);
@@ -59,10 +59,14 @@ export async function verifyCommand(given: Given, command: VerifyCommand): Promi
 }
 
 /**
+ * Reads the lock file that the target is compared with.
  * @param further what else is wrong, a line each
  * @throws UsageError
  */
-async function open(name: string, further: () => readonly string[]): Promise<Against> {
+export async function openAgainst(
+  name: string,
+  further: () => readonly string[] = () => []
+): Promise<Against> {
   const path = resolve(name);
   const fail = (reason: string) => {
     const mistake = `--against: ${clean(path, 300)} cannot be used: ${clean(reason, 300)}`;

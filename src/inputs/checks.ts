@@ -101,10 +101,14 @@ export class Checks {
   }
 
   /** Notes a problem, once. The rule is put behind the name under which the user gave the input. */
-  refuse(name: InputName, rule: string, {together = false} = {}): void {
+  refuse(name: InputName, rule: string, {together = false, missing = false} = {}): void {
     const message = clean(`${this.#label(name)}: ${this.#redact(rule)}`, longestMessage);
     if (this.problems.some(problem => problem.message === message)) return;
-    this.problems.push({input: name, message, ...(together && {together})});
+    this.problems.push({
+      ...{input: name, message},
+      ...(together && {together}),
+      ...(missing && {missing})
+    });
   }
 
   /** Tells something about an input that is no mistake. */

@@ -1,3 +1,4 @@
+import {OciError} from '../oci/error.ts';
 import {parseRegistry} from '../oci/reference.ts';
 import {type Checks, shown} from './checks.ts';
 import {Refusal} from './error.ts';
@@ -66,7 +67,17 @@ function readBase(text: string, insecure: ReadonlySet<string>): string {
     throw new Refusal(`${shown(text)} is not a plain address; ${example}`);
   }
   const url = new URL(text);
+  if (!/^https?:$/.test(url.protocol))
+    throw new Refusal(
+      `${shown(text)} is not an address to download from: only https is spoken; ${example}`
+    );
   // The host is held to the same rules as a registry's.
-  parseRegistry(`${url.protocol}//${url.host}`, host => insecure.has(host));
+  try {
+    parseRegistry(`${url.protocol}//${url.host}`, host => insecure.has(host));
+  } catch (error) {
+    if (!(error instanceof OciError)) throw error;
+    const rule = error.message.slice(error.message.indexOf(' is not a registry: ') + 20);
+    throw new Refusal(`${shown(text)} is not an address to download from: ${rule}`);
+  }
   return url.href.endsWith('/') ? url.href.slice(0, -1) : url.href;
 }

@@ -1,3 +1,4 @@
+import {OciError} from '../oci/error.ts';
 import {
   longestName,
   parseRegistry,
@@ -38,7 +39,8 @@ export function readEndpoint(
     const hint = part === 'repository' ? misprint(checks) : '';
     checks.refuse(
       name,
-      `is required: ${needed[part]}; the variable ${inputRow(name).variable ?? ''} says it too${hint}`
+      `is required: ${needed[part]}; the variable ${inputRow(name).variable ?? ''} says it too${hint}`,
+      {missing: true}
     );
   }
   const given = registry === undefined ? undefined : (checks.text(`${side}-registry`) ?? '');
@@ -68,7 +70,25 @@ export function readRegistry(
   if (/[\r\n]/.test(text)) {
     throw new Refusal(`${shown(text)} has more than one line; one registry is wanted`);
   }
-  return parseRegistry(text, host => insecure.has(host));
+  try {
+    return parseRegistry(text, host => insecure.has(host));
+  } catch (error) {
+    if (!(error instanceof OciError)) throw error;
+    throw new Refusal([error.message, ...besidePath(text, insecure)].join('; and '));
+  }
+}
+
+/** What is wrong with an address beside the path that it holds, which is told first. */
+function besidePath(text: string, insecure: Pick<ReadonlySet<string>, 'has'>): readonly string[] {
+  const host = /^\s*([a-z][a-z0-9+.-]*:\/\/[^/]+)\/+[^/\s]/i.exec(text)?.[1];
+  if (host === undefined) return [];
+  try {
+    parseRegistry(host, one => insecure.has(one));
+    return [];
+  } catch (error) {
+    if (!(error instanceof OciError)) throw error;
+    return [error.message.slice(error.message.indexOf(': ', host.length) + 2)];
+  }
 }
 
 /**

@@ -7,6 +7,8 @@ export interface InputProblem {
   readonly message: string;
   /** It is wrong beside another input, not by itself. */
   readonly together?: boolean;
+  /** It is required, and was not given. */
+  readonly missing?: boolean;
 }
 
 /**

@@ -21,7 +21,13 @@ interface Item {
  * with some added and some taken away; or that set as it is. What is wrong is noted at the checks.
  */
 export function readImages(checks: Checks): ImageSelection {
-  const items = checks.readList('images', readItem);
+  // Those that are right are looked at together, whatever else is wrong.
+  const items: Item[] = [];
+  checks.readList('images', text => {
+    const item = readItem(text);
+    items.push(item);
+    return item;
+  });
   const pick = (sign: Item['sign']) => [
     ...new Set(items.filter(item => item.sign === sign).map(({name}) => name))
   ];

@@ -42,4 +42,6 @@ export interface Settings extends DockerChoice {
   readonly keepLogin: boolean;
   /** Absolute. */
   readonly lockFile: string;
+  /** Somebody asked for the lock file: without it the run has not done what it was told. */
+  readonly lockFileAsked?: boolean;
 }

@@ -50,6 +50,8 @@ export interface ResolveOptions {
   readonly selection: ImageSelection;
   /** Whether nothing is published: then a set with gaps misleads nobody. */
   readonly staging?: boolean;
+  /** Whether nothing is meant to be moved, so that nothing need be said of it. */
+  readonly looking?: boolean;
   /** Asks the source whether the image `name` carries `tag`. */
   readonly has: (name: string, tag: string, signal: AbortSignal) => Promise<boolean>;
   /**
@@ -94,7 +96,7 @@ export async function resolveImages(options: ResolveOptions): Promise<ReleaseSet
   const asked = [...known, ...unlisted].sort(byName);
   const there = [...listedOnes, ...others].sort(byName);
   const absent = asked.filter(image => !there.includes(image));
-  refuseIncomplete(tag, absent);
+  refuseIncomplete(tag, absent, options.looking === true);
   if (there.length === 0) throw nothingLeft(tag);
   warnOfGaps(options, there);
   const missing = absent.filter(({role}) => role !== 'unlisted').map(({name}) => name);
@@ -194,7 +196,7 @@ async function listSiblings(
   }
 }
 
-function refuseIncomplete(tag: string, absent: readonly Candidate[]): void {
+function refuseIncomplete(tag: string, absent: readonly Candidate[], looking: boolean): void {
   const lost = absent.filter(({required}) => required);
   if (lost.length === 0) return;
   const core = lost.filter(({role}) => role === 'core').map(({name}) => name);
@@ -215,7 +217,7 @@ function refuseIncomplete(tag: string, absent: readonly Candidate[]): void {
     parts.push(
       `The chart ${withTag(chart, tag)} is not at the source. Leave out chart, or mirror from where it is.`
     );
-  parts.push('Nothing was moved.');
+  if (!looking) parts.push('Nothing was moved.');
   if (core.length > 0)
     parts.push(
       `The release may still be on its way there: run again later, or leave an image out with ${core.map(name => `-${name}`).join(' ')} in images.`
@@ -225,6 +227,22 @@ function refuseIncomplete(tag: string, absent: readonly Candidate[]): void {
 
 function withTag({name, tag}: Candidate, release: string): string {
   return tag === release ? clean(name, 120) : `${clean(name, 120)}:${clean(tag, 120)}`;
+}
+
+/**
+ * An image that was named has no tag at all where it should be: a misspelt name, or another place.
+ * @param from the source and its repository: `mcr.microsoft.com/arcdata`
+ */
+export function refuseUntagged(name: string, from: string): ReleaseError {
+  const names = [...new Set(catalogEntries.map(entry => entry.name))];
+  const [meant] = names.includes(name) ? [] : nearMisses(name, names);
+  const help =
+    meant === undefined
+      ? 'Check images, source-registry and source-repository.'
+      : `Did you mean ${meant}?`;
+  return new ReleaseError(
+    `${clean(name, 120)} is named in images, but has no tags at ${clean(from, 300)}. ${help}`
+  );
 }
 
 function guess(tag: string, lost: readonly Candidate[]): string {

@@ -174,7 +174,7 @@ function noVersion(
   ];
   const around = [below, above].filter(release => release !== undefined).map(({text}) => text);
   return new ReleaseError(
-    `No release ${shown} exists. Next to it ${around.length > 1 ? 'are' : 'is'} ${around.join(' and ')}.`
+    `No release ${shown} exists. The nearest ${around.length > 1 ? 'are' : 'is'} ${around.join(' and ')}.`
   );
 }
 

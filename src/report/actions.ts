@@ -7,7 +7,7 @@ import {annotations} from './annotations.ts';
 import {Groups} from './groups.ts';
 import {handOver} from './handover.ts';
 import {messageOf, safeLine, safeLines} from './lines.ts';
-import {writeLockFile} from './lockfile.ts';
+import {withoutLockFile, writeLockFile} from './lockfile.ts';
 import {outputs} from './outputs.ts';
 import {closingLine, standingLine, startMeter} from './pace.ts';
 import {planLine} from './plan-line.ts';
@@ -72,8 +72,17 @@ export function actionsReporter(
       );
     },
 
-    async finish(record) {
-      const lockFile = await attempt('The lock file', () => writeLockFile(record));
+    async finish(given) {
+      let record = given;
+      const lockFile = await attempt('The lock file', async () => {
+        try {
+          return await writeLockFile(given);
+        } catch (error) {
+          record = withoutLockFile(given, messageOf(error));
+          if (record === given) throw error;
+          return undefined;
+        }
+      });
       const next = await attempt('The hand-over', () => handOver(record, now(), companions));
       await attempt('The outputs', () => {
         const parts = {
@@ -91,6 +100,7 @@ export function actionsReporter(
         if ((env.GITHUB_STEP_SUMMARY ?? '') === '') return;
         await core.summary.addRaw(summary(record, redactor, next)).write();
       });
+      return record;
     }
   };
 }

@@ -104,6 +104,19 @@ export async function writeLockFile(record: RunRecord): Promise<string | undefin
   return path;
 }
 
+/** The record of a run whose lock file could not be written; failed, where somebody asked for it. */
+export function withoutLockFile(record: RunRecord, reason: string): RunRecord {
+  if (record.lockFileAsked !== true || record.failure !== undefined) return record;
+  return {
+    ...record,
+    failure: {
+      message: `the lock file could not be written: ${clean(reason, 300)}`,
+      advice: 'Give another path in lock-file, or make room there, and run again.',
+      kind: 'ReportError'
+    }
+  };
+}
+
 function lockRelease({tag, targetTag, published, missing, images}: ReleaseResult): LockedRelease {
   return {
     tag: clean(tag),

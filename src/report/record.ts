@@ -41,6 +41,8 @@ export interface RunRecord {
   readonly reason?: string;
   /** The absolute path of the lock file. */
   readonly lockFile: string;
+  /** It was asked for, so that a run that cannot write it fails. */
+  readonly lockFileAsked?: boolean;
   /** How the plan can be spread over several machines; only of a dry run whose plan was made. */
   readonly matrix?: Matrix;
   /** Why the run as a whole ended early or failed; an image's own failure stands at the image too. */

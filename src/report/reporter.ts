@@ -27,6 +27,9 @@ export interface Reporter {
   planned(figures: PlanFigures): void;
   /** Starts the progress of a transfer of so many bytes. Dispose of it to end it. */
   progress(bytesToCopy: number): Progress;
-  /** Tells the end: outputs, annotations, summary, lock file, hand-over; whatever the outcome. */
-  finish(record: RunRecord): Promise<void>;
+  /**
+   * Tells the end: outputs, annotations, summary, lock file, hand-over; whatever the outcome.
+   * @returns the record as it was told: failed, too, where a lock file that was asked for could not be written
+   */
+  finish(record: RunRecord): Promise<RunRecord>;
 }

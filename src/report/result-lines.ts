@@ -17,18 +17,25 @@ export interface Window {
   readonly shape: (line: string) => readonly string[];
 }
 
-/** The result of a run as lines for a terminal: the images, how the bytes came, what failed. */
+/** The result of a run as lines for a terminal: the images, and how the bytes came. */
 export function resultLines(record: RunRecord, window: Window): string[] {
   const {columns, style, shape} = window;
   const {releases, dryRun} = record;
   const moved = totals(releases.flatMap(({images}) => images));
   const chart = bytesChart(moved, columns - 3, style).map(line => `  ${line}`);
-  const failed = byCause(imagesFirst(failures(record)));
   return [
     ...releases.flatMap(release => ['', ...resultTable(release, window)]),
-    ...(chart.length === 0 ? [] : ['', ...chart, ...shape(`  ${savedLine(moved, dryRun)}`)]),
+    ...(chart.length === 0 ? [] : ['', ...chart, ...shape(`  ${savedLine(moved, dryRun)}`)])
+  ];
+}
+
+/** What failed in a run, as lines for a terminal. */
+export function failedLines(record: RunRecord, window: Window): string[] {
+  const failed = byCause(imagesFirst(failures(record)));
+  const several = record.releases.length > 1;
+  return [
     ...(failed.length === 0 ? [] : ['']),
-    ...failed.flatMap(group => failureLines(group, releases.length > 1, window))
+    ...failed.flatMap(group => failureLines(group, several, window))
   ];
 }
 

@@ -79,6 +79,17 @@ export function summary(
   return `${[...head, ...kept, ...note, ...tail].join('\n\n')}\n`;
 }
 
+/** The job summary of a step whose inputs are wrong: all mistakes, as they were told. */
+export function mistakesSummary(message: string, help: string): string {
+  const [headline = '', ...mistakes] = message.split('\n');
+  const list = mistakes.map(line => `- ${escapeMarkdown(line.replace(/^- /, ''), 2000)}`);
+  return [
+    `### ${signs.failed} ${escapeMarkdown(headline, 2000)}`,
+    list.join('\n'),
+    `[More about this failure](${help})\n`
+  ].join('\n\n');
+}
+
 function size(parts: readonly string[]): number {
   return parts.reduce((sum, part) => sum + Buffer.byteLength(part) + 2, 0);
 }

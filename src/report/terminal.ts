@@ -5,16 +5,17 @@ import {barLine} from './bar.ts';
 import {Board, type Screen} from './board.ts';
 import {handOver} from './handover.ts';
 import {messageOf, safeLine, safeLines} from './lines.ts';
-import {writeLockFile} from './lockfile.ts';
+import {withoutLockFile, writeLockFile} from './lockfile.ts';
 import {runReport} from './outputs.ts';
 import {closingLine, type Standing, standingLine, startMeter} from './pace.ts';
 import {planLine} from './plan-line.ts';
 import {Redactor} from './redact.ts';
 import type {Reporter} from './reporter.ts';
-import {resultLines, verdictLines, type Window} from './result-lines.ts';
+import {failedLines, resultLines, verdictLines, type Window} from './result-lines.ts';
 import {type Style, styleFor} from './style.ts';
-import type {Verification} from './verification.ts';
-import {verifyLines} from './verify-lines.ts';
+import {hasFailed} from './verdict.ts';
+import {type Verification, verifyVerdict} from './verification.ts';
+import {comparedLines, judgedLines} from './verify-lines.ts';
 import {wrap} from './wrap.ts';
 
 /** How a terminal is spoken to. */
@@ -51,12 +52,14 @@ export function terminalReporter(options: TerminalOptions): TerminalReporter {
   const now = options.now ?? (() => new Date());
   const redactor = new Redactor();
   const people = json ? stderr : stdout;
+  // Where nobody looks through a window, standard output may be a file, and failures must be seen.
+  const aside = tty ? people : stderr;
   const style = styleFor(tty, env);
   // A terminal that does not know its width says 0.
   const columns = () => Math.max(0, people.columns ?? 0) || 80;
   const board = new Board(people, tty);
   const print = (lines: readonly string[], screen = people) => {
-    board.print(lines, screen);
+    if (lines.length > 0) board.print(lines, screen);
   };
   let depth = 0;
   /** As wide as the window, if there is one; what stands in a group is indented. */
@@ -88,7 +91,10 @@ export function terminalReporter(options: TerminalOptions): TerminalReporter {
 
     verified(found) {
       // Where nobody looks through a window, digests are whole.
-      print(verifyLines(found, {...view(), ...(!tty && {columns: Infinity})}));
+      const window = {...view(), ...(!tty && {columns: Infinity})};
+      print(comparedLines(found, window));
+      const good = verifyVerdict(found).outcome === 'whole';
+      print(judgedLines(found, window), good ? people : aside);
     },
 
     async group(title, body) {
@@ -116,12 +122,22 @@ export function terminalReporter(options: TerminalOptions): TerminalReporter {
       });
     },
 
-    async finish(record) {
-      const lockFile = await attempt('The lock file', () => writeLockFile(record));
+    async finish(given) {
+      let record = given;
+      const lockFile = await attempt('The lock file', async () => {
+        try {
+          return await writeLockFile(given);
+        } catch (error) {
+          record = withoutLockFile(given, messageOf(error));
+          if (record === given) throw error;
+          return undefined;
+        }
+      });
       const next = await attempt('The hand-over', () => handOver(record, now(), companions));
       await attempt('The result', () => {
         const window = view();
         print(resultLines(record, window));
+        print(failedLines(record, window), aside);
         if (next && keep) {
           // What is to be pasted is indented, and stays as it is.
           const lines = safeLines(next.text, redactor);
@@ -130,17 +146,19 @@ export function terminalReporter(options: TerminalOptions): TerminalReporter {
         if (lockFile !== undefined && keep) {
           print(['', ...safeLines(`Lock file: ${lockFile}`, redactor)]);
         }
-        print(['', ...verdictLines(record, window)]);
+        print(['', ...verdictLines(record, window)], hasFailed(record) ? aside : people);
       });
-      if (!json) return;
-      await attempt('The JSON record', () => {
-        const parts = {
-          redactor,
-          ...(lockFile !== undefined && {lockFile}),
-          ...(next && {handOver: next.json})
-        };
-        stdout.write(`${JSON.stringify(runReport(record, parts))}\n`);
-      });
+      if (json) {
+        await attempt('The JSON record', () => {
+          const parts = {
+            redactor,
+            ...(lockFile !== undefined && {lockFile}),
+            ...(next && {handOver: next.json})
+          };
+          stdout.write(`${JSON.stringify(runReport(record, parts))}\n`);
+        });
+      }
+      return record;
     }
   };
 }

@@ -9,16 +9,20 @@ import {type Verification, type VerifiedRelease, verifyVerdict} from './verifica
 import {circumstances} from './verdict.ts';
 
 /**
- * A verification as lines for people: what is not as it should be first, then what is; the last line
- * is the verdict. Digests are whole where there is room for them.
+ * What a verification compared, as lines for people: what is not as it should be first, then what is.
+ * Digests are whole where there is room for them.
  */
-export function verifyLines(found: Verification, window: Window): string[] {
+export function comparedLines(found: Verification, window: Window): string[] {
+  return found.releases.flatMap(release => releaseLines(release, window));
+}
+
+/** What a verification came to, as lines for people: why it ended early, and the verdict as the last line. */
+export function judgedLines(found: Verification, window: Window): string[] {
   const {style, shape} = window;
   const {outcome, sentence} = verifyVerdict(found);
   const good = outcome === 'whole';
   const last = shape(say(`${good ? '✓' : '✗'} ${sentence}`, window));
   return [
-    ...found.releases.flatMap(release => releaseLines(release, window)),
     ...(found.failure === undefined ? [] : failureLines(found.failure, window)),
     '',
     ...(outcome === 'different' ? [`See ${helpOn('Difference')}`] : []),

@@ -30,7 +30,8 @@ export class Draft {
 
   /** The record, as it stands now. */
   finish(): RunRecord {
-    const {source, target, images, engine, dryRun, publish, lockFile} = this.#settings;
+    const {source, target, images, engine, dryRun, publish, lockFile, lockFileAsked} =
+      this.#settings;
     const partly = images.kind === 'exactly' || images.remove.length > 0;
     const {releases, reason} = this.choice;
     const unreached = releases.slice(this.releases.length).map(({tag}) => tag);
@@ -47,6 +48,7 @@ export class Draft {
       ...(unreached.length > 0 && {unreached}),
       ...(reason !== undefined && {reason}),
       lockFile,
+      ...(lockFileAsked === true && {lockFileAsked}),
       ...(this.matrix !== undefined && {matrix: this.matrix}),
       ...(this.#failure !== undefined && {failure: this.#failure}),
       // ru_maxrss counts in kibibytes on every platform that Node reports it for.

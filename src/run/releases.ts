@@ -11,7 +11,7 @@ import {resolveManifest} from '../registry/manifests.ts';
 import type {Registry} from '../registry/registry.ts';
 import {imageSet} from '../release/catalog.ts';
 import {confusing, isPreReleaseRepository, refusePreRelease} from '../release/channel.ts';
-import {chartArtifact, resolveImages} from '../release/resolve.ts';
+import {chartArtifact, refuseUntagged, resolveImages} from '../release/resolve.ts';
 import {selectReleases} from '../release/select.ts';
 import {compareTags, isStable} from '../release/tag.ts';
 import type {Registries} from './registries.ts';
@@ -30,6 +30,8 @@ interface Surroundings {
   readonly log: Log;
   readonly slots: Slots;
   readonly signal: AbortSignal;
+  /** Whether nothing is to be moved, whatever comes of it. */
+  readonly looking?: boolean;
   /** Told of each image as soon as it is known, so that the target is asked while others are read. */
   readonly survey?: Survey;
   /** Told, as soon as that is known, when the target lacks a tag: then there is something to bring. */
@@ -79,6 +81,10 @@ export async function chooseReleases(
   const complete = requests.some(({kind}) => kind === 'catch-up')
     ? await newestComplete(registries, settings, targetTags, around)
     : undefined;
+  if (live.length === 0 && images.kind === 'exactly' && images.names.includes(leader)) {
+    const {name} = registries.source;
+    throw refuseUntagged(leader, `${name}/${settings.source.repository}`);
+  }
   const selection = selectReleases({
     requests,
     live,
@@ -142,6 +148,7 @@ export async function chooseReleases(
       tag,
       selection: images,
       staging: !settings.publish,
+      looking: around.looking === true,
       has: async (name, one) => {
         const {repository, tag: under} = request(name, one).target;
         survey?.expect(repository, under);

@@ -77,7 +77,7 @@ export async function verify(
       using open = await openRegistries(settings, around);
       Object.assign(registries, open);
       await reporter.group('Sign in', () => greet(open, settings, {log, signal}));
-      const reading = {log, slots: lanes.reading, signal};
+      const reading = {log, slots: lanes.reading, signal, looking: true};
       const {releases: chosen} = await reporter.group('Releases', () =>
         chooseReleases(open, settings, firstQuestions(open, settings, reading), reading)
       );
