@@ -85,8 +85,7 @@ export function mistakesSummary(message: string, help: string): string {
   const list = mistakes.map(line => `- ${escapeMarkdown(line.replace(/^- /, ''), 2000)}`);
   return [
     `### ${signs.failed} ${escapeMarkdown(headline, 2000)}`,
-    list.join('\n'),
-    `[More about this failure](${help})\n`
+    `${list.join('\n')}\n  <br>[More about this failure](${help})\n`
   ].join('\n\n');
 }
 
