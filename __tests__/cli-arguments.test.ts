@@ -170,6 +170,13 @@ describe('a password on standard input', () => {
     await expect(readPasswordFrom(pieces)).resolves.toBe('Cänary');
   });
 
+  it('is not waited for once the run is cancelled', async () => {
+    const cancel = new AbortController();
+    const waiting = readPasswordFrom(new PassThrough(), cancel.signal);
+    cancel.abort();
+    await expect(waiting).rejects.toThrow(CancelledError);
+  });
+
   it.each<[string, () => Readable & {isTTY?: boolean}]>([
     ['nothing is piped', () => Object.assign(new PassThrough(), {isTTY: true})],
     ['is empty', () => Readable.from([])],
@@ -185,7 +192,7 @@ describe('a password on standard input', () => {
         })
     ]
   ])('is refused: %s', async (rule, stream) => {
-    const refused = readPasswordFrom(stream(), 50);
+    const refused = readPasswordFrom(stream(), undefined, 50);
     await expect(refused).rejects.toThrow(UsageError);
     await expect(refused).rejects.toThrow(rule);
     await expect(refused).rejects.not.toThrow('Canary');

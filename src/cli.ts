@@ -37,11 +37,11 @@ function program(): string {
   return `node ${/[^\w./\\:-]/.test(shown) ? JSON.stringify(shown) : shown}`;
 }
 
-async function given(told: Arguments, reporter: Reporter): Promise<Given> {
+async function given(told: Arguments, reporter: Reporter, signal: AbortSignal): Promise<Given> {
   const parts = [told.given, readVariables(env, reporter.log)];
   const name = told.passwordOnStdin;
   if (name !== undefined) {
-    const value = await readPasswordFrom(stdin).catch(async (error: unknown) => {
+    const value = await readPasswordFrom(stdin, signal).catch(async (error: unknown) => {
       if (!(error instanceof UsageError)) throw error;
       const more = await furtherMistakes(told);
       throw new UsageError([error.message, ...more].join('\n'));
@@ -51,7 +51,7 @@ async function given(told: Arguments, reporter: Reporter): Promise<Given> {
   const known = combine(...parts);
   // What a lock file says need not be asked for.
   return told.prompts && told.against === undefined
-    ? await askForMissing(known, terminalOf(told))
+    ? await askForMissing(known, terminalOf(told), signal)
     : known;
 }
 
@@ -92,7 +92,7 @@ async function run(told: Arguments): Promise<number> {
         if (json) write(demoDocument(results));
         return end(code);
       }
-      const known = await given(told, reporter);
+      const known = await given(told, reporter, cancel.signal);
       if (command === 'verify') {
         const code = await verifyCommand(known, {
           ...stage,

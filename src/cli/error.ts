@@ -25,9 +25,13 @@ export class ArgumentsError extends UsageError {
   }
 }
 
-/** The user ended a question with Ctrl-C. Nothing was sent anywhere by then. */
+/** The user ended a question, or the wait for a password, with Ctrl-C. Nothing was sent anywhere by then. */
 export class CancelledError extends Error {
   override readonly name = 'CancelledError' as const;
   /** What the process ends with: what a shell says of a process that an interrupt ended. */
   readonly exitCode = 130;
+
+  constructor() {
+    super('Cancelled; nothing was sent anywhere.');
+  }
 }

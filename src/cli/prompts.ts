@@ -81,7 +81,7 @@ export async function askForMissing(
       // Its classes are not exported; the names are what there is to go by.
       const {name} = error as Error;
       if (name !== 'ExitPromptError' && name !== 'AbortPromptError') throw error;
-      throw new CancelledError('Cancelled; nothing was sent anywhere.');
+      throw new CancelledError();
     }
   }
   return answers;
