@@ -36439,13 +36439,17 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _docker_install_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(4986);
 /* harmony import */ var _inputs_error_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1551);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(766);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(9027);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(5383);
 /* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(6661);
-/* harmony import */ var _report_actions_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(8886);
+/* harmony import */ var _report_actions_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(8093);
 /* harmony import */ var _report_help_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(9491);
-/* harmony import */ var _report_verdict_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(687);
-/* harmony import */ var _run_cancel_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(5259);
-/* harmony import */ var _run_saved_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(2278);
+/* harmony import */ var _report_lines_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(2365);
+/* harmony import */ var _report_summary_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(2213);
+/* harmony import */ var _report_verdict_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(687);
+/* harmony import */ var _run_cancel_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(5259);
+/* harmony import */ var _run_saved_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(2278);
+
+
 
 
 
@@ -36461,9 +36465,19 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 const { env } = process;
 const reporter = (0,_report_actions_js__WEBPACK_IMPORTED_MODULE_7__/* .actionsReporter */ .t)(env);
 const runnerTemp = env.RUNNER_TEMP ?? (0,node_os__WEBPACK_IMPORTED_MODULE_0__.tmpdir)();
+async function tellInSummary(text) {
+    if ((env.GITHUB_STEP_SUMMARY ?? '') === '')
+        return;
+    try {
+        await _actions_core__WEBPACK_IMPORTED_MODULE_1__/* .summary */ .z.addRaw(text).write();
+    }
+    catch (error) {
+        reporter.log.warning(`The job summary could not be written: ${(0,_report_lines_js__WEBPACK_IMPORTED_MODULE_12__/* .messageOf */ .bD)(error)}`);
+    }
+}
 if (_actions_core__WEBPACK_IMPORTED_MODULE_1__/* .getState */ .Gu('main') === '') {
     _actions_core__WEBPACK_IMPORTED_MODULE_1__/* .saveState */ .LZ('main', 'begun');
-    const cancel = (0,_run_cancel_js__WEBPACK_IMPORTED_MODULE_9__/* .onCancel */ .A)();
+    const cancel = (0,_run_cancel_js__WEBPACK_IMPORTED_MODULE_10__/* .onCancel */ .A)();
     try {
         const settings = (0,_inputs_js__WEBPACK_IMPORTED_MODULE_4__/* .readInputs */ .Ko)(env, reporter.log);
         const record = await (0,_main_js__WEBPACK_IMPORTED_MODULE_5__/* .main */ .i)(settings, {
@@ -36472,18 +36486,20 @@ if (_actions_core__WEBPACK_IMPORTED_MODULE_1__/* .getState */ .Gu('main') === ''
             runnerTemp,
             installer: _docker_install_js__WEBPACK_IMPORTED_MODULE_2__/* .installDocker */ .i,
             signal: cancel.signal,
-            undo: (0,_run_saved_js__WEBPACK_IMPORTED_MODULE_10__/* .savedUndo */ .S3)((name, value) => {
+            undo: (0,_run_saved_js__WEBPACK_IMPORTED_MODULE_11__/* .savedUndo */ .S3)((name, value) => {
                 _actions_core__WEBPACK_IMPORTED_MODULE_1__/* .saveState */ .LZ(name, value);
             })
         });
         // What failed has been told, image by image; only the exit code is left to say.
-        if ((0,_report_verdict_js__WEBPACK_IMPORTED_MODULE_11__/* .hasFailed */ .WN)(record))
+        if ((0,_report_verdict_js__WEBPACK_IMPORTED_MODULE_13__/* .hasFailed */ .WN)(record))
             process.exitCode = _actions_core__WEBPACK_IMPORTED_MODULE_1__/* .ExitCode */ .yU.Failure;
     }
     catch (error) {
         if (!(error instanceof _inputs_error_js__WEBPACK_IMPORTED_MODULE_3__/* .InputError */ .d))
             throw error;
-        _actions_core__WEBPACK_IMPORTED_MODULE_1__/* .setFailed */ .C1(`${error.message}\nSee ${(0,_report_help_js__WEBPACK_IMPORTED_MODULE_8__/* .helpOn */ .l)(error.name)}`);
+        const help = (0,_report_help_js__WEBPACK_IMPORTED_MODULE_8__/* .helpOn */ .l)(error.name);
+        _actions_core__WEBPACK_IMPORTED_MODULE_1__/* .setFailed */ .C1(`${error.message}\nSee ${help}`);
+        await tellInSummary((0,_report_summary_js__WEBPACK_IMPORTED_MODULE_9__/* .mistakesSummary */ .CY)(error.message, help));
     }
     finally {
         cancel.end();
@@ -36944,11 +36960,15 @@ class Checks {
         }
     }
     /** Notes a problem, once. The rule is put behind the name under which the user gave the input. */
-    refuse(name, rule, { together = false } = {}) {
+    refuse(name, rule, { together = false, missing = false } = {}) {
         const message = (0,clean/* clean */.uH)(`${this.#label(name)}: ${this.#redact(rule)}`, longestMessage);
         if (this.problems.some(problem => problem.message === message))
             return;
-        this.problems.push({ input: name, message, ...(together && { together }) });
+        this.problems.push({
+            ...{ input: name, message },
+            ...(together && { together }),
+            ...(missing && { missing })
+        });
     }
     /** Tells something about an input that is no mistake. */
     tell(kind, name, message) {
@@ -37128,6 +37148,7 @@ var reference = __nccwpck_require__(2148);
 
 
 
+
 /** What the three docker inputs say. A version and its checksum are only taken together. */
 function readDocker(checks, insecure) {
     const dockerVersion = checks.read('docker-version', readVersion);
@@ -37170,12 +37191,23 @@ function readBase(text, insecure) {
         throw new inputs_error/* Refusal */.P(`${shown(text)} is not a plain address; ${example}`);
     }
     const url = new URL(text);
+    if (!/^https?:$/.test(url.protocol))
+        throw new inputs_error/* Refusal */.P(`${shown(text)} is not an address to download from: only https is spoken; ${example}`);
     // The host is held to the same rules as a registry's.
-    (0,reference/* parseRegistry */.l5)(`${url.protocol}//${url.host}`, host => insecure.has(host));
+    try {
+        (0,reference/* parseRegistry */.l5)(`${url.protocol}//${url.host}`, host => insecure.has(host));
+    }
+    catch (error) {
+        if (!(error instanceof oci_error/* OciError */.M))
+            throw error;
+        const rule = error.message.slice(error.message.indexOf(' is not a registry: ') + 20);
+        throw new inputs_error/* Refusal */.P(`${shown(text)} is not an address to download from: ${rule}`);
+    }
     return url.href.endsWith('/') ? url.href.slice(0, -1) : url.href;
 }
 
 ;// CONCATENATED MODULE: ./src/inputs/endpoint.ts
+
 
 
 
@@ -37200,7 +37232,7 @@ function readEndpoint(checks, side, insecure, images) {
         if (checks.text(name) !== undefined || checks.has(name))
             continue;
         const hint = part === 'repository' ? misprint(checks) : '';
-        checks.refuse(name, `is required: ${needed[part]}; the variable ${inputRow(name).variable ?? ''} says it too${hint}`);
+        checks.refuse(name, `is required: ${needed[part]}; the variable ${inputRow(name).variable ?? ''} says it too${hint}`, { missing: true });
     }
     const given = registry === undefined ? undefined : (checks.text(`${side}-registry`) ?? '');
     if (registry !== undefined && given !== undefined && given.toLowerCase() !== registry) {
@@ -37223,7 +37255,29 @@ function readRegistry(text, insecure) {
     if (/[\r\n]/.test(text)) {
         throw new inputs_error/* Refusal */.P(`${shown(text)} has more than one line; one registry is wanted`);
     }
-    return (0,reference/* parseRegistry */.l5)(text, host => insecure.has(host));
+    try {
+        return (0,reference/* parseRegistry */.l5)(text, host => insecure.has(host));
+    }
+    catch (error) {
+        if (!(error instanceof oci_error/* OciError */.M))
+            throw error;
+        throw new inputs_error/* Refusal */.P([error.message, ...besidePath(text, insecure)].join('; and '));
+    }
+}
+/** What is wrong with an address beside the path that it holds, which is told first. */
+function besidePath(text, insecure) {
+    const host = /^\s*([a-z][a-z0-9+.-]*:\/\/[^/]+)\/+[^/\s]/i.exec(text)?.[1];
+    if (host === undefined)
+        return [];
+    try {
+        (0,reference/* parseRegistry */.l5)(host, one => insecure.has(one));
+        return [];
+    }
+    catch (error) {
+        if (!(error instanceof oci_error/* OciError */.M))
+            throw error;
+        return [error.message.slice(error.message.indexOf(': ', host.length) + 2)];
+    }
 }
 /**
  * A host that may be spoken to over plain http. `http://` before it does no harm.
@@ -37437,7 +37491,13 @@ const knownImages = catalog/* catalogEntries */.u.map(({ name }) => name);
  * with some added and some taken away; or that set as it is. What is wrong is noted at the checks.
  */
 function readImages(checks) {
-    const items = checks.readList('images', readItem);
+    // Those that are right are looked at together, whatever else is wrong.
+    const items = [];
+    checks.readList('images', text => {
+        const item = readItem(text);
+        items.push(item);
+        return item;
+    });
     const pick = (sign) => [
         ...new Set(items.filter(item => item.sign === sign).map(({ name }) => name))
     ];
@@ -37751,6 +37811,7 @@ function readSettings(given, log, env = process.env) {
         images,
         insecure,
         timeout: needed.timeout * 60_000,
+        ...(checks.has('lock-file') && { lockFileAsked: true }),
         ...(targetTag !== undefined && { targetTag }),
         ...(concurrency !== undefined && { concurrency }),
         ...(ca && { ca: ca.pem, caFile: ca.path })
@@ -37803,7 +37864,7 @@ class Refusal extends Error {
 
 /***/ }),
 
-/***/ 9027:
+/***/ 5383:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -37908,7 +37969,9 @@ async function openBlob(registry, repository, { digest, size }, { offset, end },
             return { answer, skip: 0 };
         }
         const length = headers['content-length'];
-        if (length !== undefined && Number(length) !== size) {
+        // Of what comes packed it is the packed length, which says nothing of the blob.
+        const packed = headers['content-encoding'] === 'gzip';
+        if (!packed && length !== undefined && Number(length) !== size) {
             throw fail(`it has ${size} bytes by its manifest, ${(0,clean/* clean */.uH)(length, 30)} by the registry`);
         }
         return { answer, skip: offset };
@@ -38213,7 +38276,7 @@ var external_node_zlib_ = __nccwpck_require__(8522);
  */
 function readManifest(raw, { headers }, reference, place) {
     const wanted = (0,oci_digest/* isDigest */.Bc)(reference) ? reference : undefined;
-    const fail = (text) => new registry_error/* RegistryError */.gl('corrupt', `${place.host}/${place.repository}@${wanted ?? reference}: ${text}`, {
+    const fail = (text) => new registry_error/* RegistryError */.gl('corrupt', `${place.host}/${place.repository}${wanted === undefined ? ':' : '@'}${reference}: ${text}`, {
         ...place,
         digest: wanted
     });
@@ -39232,6 +39295,8 @@ async function tags_all(work) {
     if (failed !== undefined)
         throw failed.reason;
 }
+/** How often a tag may read as something else, with a wait after each: a replica that lags has caught up by then. */
+const mostStale = 4;
 async function readBack({ image }, { target, signal }) {
     const { repository, tag } = image.target;
     const { digest } = image.root.descriptor;
@@ -39243,7 +39308,7 @@ async function readBack({ image }, { target, signal }) {
         // Behind some names stand machines that learn of a tag a moment later.
         const text = `${target.name}/${repository}:${tag} was put to ${digest}, but reads ${now ?? 'as absent'}`;
         const late = new registry_error/* RegistryError */.gl('server', text, { host: target.name, repository, digest });
-        if (patience.tries >= 4)
+        if (patience.tries >= mostStale)
             throw late;
         await target.recover(patience, late, signal);
     }
@@ -39290,6 +39355,8 @@ async function restore(moved, taken, { target, slots, signal: run }) {
     return left;
 }
 
+// EXTERNAL MODULE: external "node:stream"
+var external_node_stream_ = __nccwpck_require__(7075);
 ;// CONCATENATED MODULE: ./src/on-abort.ts
 /** What is waiting for each signal. */
 const waiting = new WeakMap();
@@ -39473,6 +39540,7 @@ function piecesOf(body) {
 }
 
 ;// CONCATENATED MODULE: ./src/registry/reader.ts
+
 
 
 
@@ -39703,9 +39771,8 @@ function decoded(answer, size) {
     if (headers['content-encoding'] !== 'gzip' || Number(headers['content-length']) === size) {
         return answer.pieces();
     }
-    const unpacked = (0,external_node_zlib_.createGunzip)();
-    answer.body.on('error', error => unpacked.destroy(error));
-    return piecesOf(answer.body.pipe(unpacked));
+    // Whoever takes no more of it closes the connection behind it, too.
+    return piecesOf((0,external_node_stream_.pipeline)(answer.body, (0,external_node_zlib_.createGunzip)(), () => undefined));
 }
 
 // EXTERNAL MODULE: external "node:net"
@@ -39719,6 +39786,16 @@ var cjs = __nccwpck_require__(935);
 
 
 
+/** Services of clouds for their own machines, metadata first, at addresses that look like any other. */
+const services = new Set([
+    // AWS and Google by IPv6, within the private range.
+    'fd00:ec2::254',
+    'fd20:ce::254',
+    // Alibaba Cloud, within carrier-grade NAT.
+    '100.100.100.200',
+    // Azure's WireServer, which is a public address.
+    '168.63.129.16'
+]);
 /**
  * Judges an IP address: `never` are those that no registry may send us to (link-local with the
  * clouds' metadata services, unspecified, multicast, broadcast), `private` are loopback and
@@ -39729,8 +39806,7 @@ function reachOf(address) {
     if (!ipaddr_default().isValid(address))
         return 'never';
     const ip = ipaddr_default().process(address);
-    // AWS' IPv6 metadata service lies within the private range.
-    if (ip.toNormalizedString() === 'fd00:ec2:0:0:0:0:0:254')
+    if (services.has(ip.toString()))
         return 'never';
     switch (ip.range()) {
         case 'unicast':
@@ -39738,29 +39814,58 @@ function reachOf(address) {
         case 'loopback':
         case 'private':
         case 'uniqueLocal':
-            return 'private';
         case 'carrierGradeNat':
-            // Alibaba Cloud's metadata service lies within carrier-grade NAT.
-            return ip.toString() === '100.100.100.200' ? 'never' : 'private';
+            return 'private';
         default:
             // Link-local, unspecified, multicast, reserved, and the tunnels that hide an IPv4 address.
             return 'never';
     }
 }
-/** Domains below which every host is another customer's, where the public suffix list does not say so. */
-const hosting = /(?:^|\.)(?:azurecr\.(?:io|cn|us|de)|amazonaws\.com(?:\.cn)?|on\.aws|jfrog\.io|pkg\.dev|gcr\.io|ocir\.io|icr\.io)$/;
 /**
- * Whether two host names belong to one owner: the same name, or the same registrable domain
- * (`registry.example.co.uk` and `auth.example.co.uk`, but not two tenants of one hosting domain).
+ * Domains below which hosts belong to customers, where the public suffix list does not say so: of
+ * registries and of clouds, and those whose names lead to whatever address they spell.
+ */
+const hosting = [
+    ...['azurecr.io', 'azurecr.cn', 'azurecr.us', 'azurecr.de', 'cloudapp.azure.com'],
+    ...['azurecontainerapps.io', 'azmk8s.io'],
+    ...['amazonaws.com', 'amazonaws.com.cn', 'on.aws'],
+    ...['gcr.io', 'pkg.dev', 'icr.io', 'ocir.io', 'jfrog.io'],
+    ...['aliyuncs.com', 'myhuaweicloud.com', 'tencentcloudcr.com'],
+    ...['container-registry.ovh.net', 'scw.cloud', 'vultrcr.com'],
+    ...['nip.io', 'sslip.io']
+];
+/**
+ * Where a registry below such a domain has its token server elsewhere all the same: `server registry`.
+ * No customer can have a host of the server's name.
+ */
+const kin = [
+    // Alibaba Cloud: one for a region, whose buckets are below `oss-` and the region instead.
+    /^dockerauth(?:-ee)?(?:-vpc)?\.([a-z]{2}-[a-z\d-]+)\.aliyuncs\.com (?:registry[a-z-]*\.\1|[a-z\d-]+\.\1\.cr)\.aliyuncs\.com$/,
+    /^dockerauth-(cn-zhangjiakou)\.aliyuncs\.com (?:registry[a-z-]*\.\1|[a-z\d-]+\.\1\.cr)\.aliyuncs\.com$/,
+    /^api\.scaleway\.com rg\.[a-z\d-]+\.scw\.cloud$/,
+    // Two names of one machine. Their own part spells no address, neither in digits nor as eight hexadecimals.
+    /^(?![a-f]{8}\.)[a-z]+(\.\d+\.\d+\.\d+\.\d+\.(?:nip|sslip)\.io) (?![a-f]{8}\.)[a-z]+\1$/
+];
+/**
+ * Whether a token server belongs to the owner of a registry, by their names: the same name, or the same
+ * registrable domain (`auth.example.co.uk` and `registry.example.co.uk`, but not two tenants of one
+ * hosting domain), or kin that is known.
  * @see https://publicsuffix.org
  */
-function sameOwner(one, other) {
-    if (one === other)
+function sameOwner(server, registry) {
+    // The same name with a dot behind it, which would not be found among the domains.
+    if (server.endsWith('.'))
+        return sameOwner(server.replace(/\.+$/, ''), registry);
+    if (server === registry)
         return true;
-    if ((0,external_node_net_.isIP)(one) !== 0 || (0,external_node_net_.isIP)(other) !== 0 || hosting.test(one))
+    if ((0,external_node_net_.isIP)(server) !== 0 || (0,external_node_net_.isIP)(registry) !== 0)
         return false;
-    const domain = (0,cjs/* getDomain */.FB)(one, { allowPrivateDomains: true });
-    return domain !== null && domain === (0,cjs/* getDomain */.FB)(other, { allowPrivateDomains: true });
+    if (kin.some(pair => pair.test(`${server} ${registry}`)))
+        return true;
+    if (hosting.some(domain => `.${server}`.endsWith(`.${domain}`)))
+        return false;
+    const domain = (0,cjs/* getDomain */.FB)(server, { allowPrivateDomains: true });
+    return domain !== null && domain === (0,cjs/* getDomain */.FB)(registry, { allowPrivateDomains: true });
 }
 /** The host of a URL as an address or name, without the brackets of IPv6. */
 function hostOf(url) {
@@ -39824,16 +39929,19 @@ function portOf({ port, protocol }) {
 /**
  * Judges the addresses of hosts that a registry names. Private ones only if the registry's own are:
  * a closed network has its blob store beside it, but a public registry has no business there.
- * @param own the registry's own addresses
+ * @param own the registry's own addresses, as far as they are known when it judges
  */
 function judgeAddress(registry, own) {
-    const inside = own.length > 0 && own.every(address => reachOf(address) === 'private');
-    return address => {
+    const judge = (address) => {
         const reach = reachOf(address);
-        if (reach === 'public' || (reach === 'private' && inside))
+        if (reach === 'public' || (reach === 'private' && isInside(own())))
             return;
         throw new registry_error/* RegistryError */.gl('unsafe', `${registry} names a host at ${(0,clean/* clean */.uH)(address, 60)}, an address that it has no business to send anyone to`, { host: registry, advice: 'Nothing was sent there.' });
     };
+    return Object.assign(judge, { registry });
+}
+function isInside(own) {
+    return own.length > 0 && own.every(address => reachOf(address) === 'private');
 }
 /** Judges a literal address in a URL; names are judged when they are looked up. */
 function judgeLiteral(url, judge) {
@@ -40268,7 +40376,9 @@ function deferred() {
 /** Up to here a blob is small, in bytes: its round trips take longer than its bytes on most links. */
 const smallBlob = 1024 * 1024;
 /**
- * @param concurrency the most transfers at once that the user allows
+ * The lanes of a run.
+ * @param concurrency the most transfers at once that the user allows; 24 fill a line of 40 ms and
+ *   200 Mbit/s, and with 32 or 48 nothing was gained there
  */
 function openLanes(concurrency = 24) {
     // Two to sixteen large ones at once were measured on a link with 40 ms: below four the link is not
@@ -40278,7 +40388,10 @@ function openLanes(concurrency = 24) {
     return {
         large: new Slots(large, large),
         small: new Slots(small, small),
+        // A question takes a registry two milliseconds and the line tens of them: this many are under way
+        // before the registry is what is waited for.
         control: new Slots(64, 96),
+        // As many as a release has images, with the children of those that are indexes.
         reading: new Slots(32, 64)
     };
 }
@@ -41220,7 +41333,7 @@ async function resolveImages(options) {
     const asked = [...known, ...unlisted].sort(byName);
     const there = [...listedOnes, ...others].sort(byName);
     const absent = asked.filter(image => !there.includes(image));
-    refuseIncomplete(tag, absent);
+    refuseIncomplete(tag, absent, options.looking === true);
     if (there.length === 0)
         throw nothingLeft(tag);
     warnOfGaps(options, there);
@@ -41232,14 +41345,10 @@ async function resolveImages(options) {
     return { tag, images: there.map(({ name, role, tag }) => ({ name, role, tag })), missing };
 }
 /**
- * The order in which the images of a release get their tags: by name, then arc-bootstrapper, and
- * arc-controller last, since its tag is what Arc's upgrade check looks for.
+ * The images whose tags come last, in this order: that of arc-controller is what Arc's upgrade check
+ * looks for.
  */
-function publishOrder(names) {
-    const last = ['arc-bootstrapper', 'arc-controller'];
-    const others = names.filter(name => !last.includes(name)).sort();
-    return [...others, ...last.filter(name => names.includes(name))];
-}
+const publishedLast = ['arc-bootstrapper', 'arc-controller'];
 /** Both results, or the first failure after both have ended. */
 async function settled([one, other]) {
     await Promise.allSettled([one, other]);
@@ -41290,7 +41399,7 @@ async function listSiblings(siblings, log, signal) {
         return [];
     }
 }
-function refuseIncomplete(tag, absent) {
+function refuseIncomplete(tag, absent, looking) {
     const lost = absent.filter(({ required }) => required);
     if (lost.length === 0)
         return;
@@ -41306,13 +41415,26 @@ function refuseIncomplete(tag, absent) {
     }
     if (chart !== undefined)
         parts.push(`The chart ${withTag(chart, tag)} is not at the source. Leave out chart, or mirror from where it is.`);
-    parts.push('Nothing was moved.');
+    if (!looking)
+        parts.push('Nothing was moved.');
     if (core.length > 0)
         parts.push(`The release may still be on its way there: run again later, or leave an image out with ${core.map(name => `-${name}`).join(' ')} in images.`);
     throw new release_error/* ReleaseError */.K(parts.join(' '));
 }
 function withTag({ name, tag }, release) {
     return tag === release ? (0,clean/* clean */.uH)(name, 120) : `${(0,clean/* clean */.uH)(name, 120)}:${(0,clean/* clean */.uH)(tag, 120)}`;
+}
+/**
+ * An image that was named has no tag at all where it should be: a misspelt name, or another place.
+ * @param from the source and its repository: `mcr.microsoft.com/arcdata`
+ */
+function refuseUntagged(name, from) {
+    const names = [...new Set(catalog/* catalogEntries */.u.map(entry => entry.name))];
+    const [meant] = names.includes(name) ? [] : nearMisses(name, names);
+    const help = meant === undefined
+        ? 'Check images, source-registry and source-repository.'
+        : `Did you mean ${meant}?`;
+    return new release_error/* ReleaseError */.K(`${(0,clean/* clean */.uH)(name, 120)} is named in images, but has no tags at ${(0,clean/* clean */.uH)(from, 300)}. ${help}`);
 }
 function guess(tag, lost) {
     const names = (0,catalog/* imageSet */.i)(tag).map(({ name }) => name);
@@ -42098,7 +42220,7 @@ class Draft {
     }
     /** The record, as it stands now. */
     finish() {
-        const { source, target, images, engine, dryRun, publish, lockFile } = this.#settings;
+        const { source, target, images, engine, dryRun, publish, lockFile, lockFileAsked } = this.#settings;
         const partly = images.kind === 'exactly' || images.remove.length > 0;
         const { releases, reason } = this.choice;
         const unreached = releases.slice(this.releases.length).map(({ tag }) => tag);
@@ -42115,6 +42237,7 @@ class Draft {
             ...(unreached.length > 0 && { unreached }),
             ...(reason !== undefined && { reason }),
             lockFile,
+            ...(lockFileAsked === true && { lockFileAsked }),
             ...(this.matrix !== undefined && { matrix: this.matrix }),
             ...(this.#failure !== undefined && { failure: this.#failure }),
             // ru_maxrss counts in kibibytes on every platform that Node reports it for.
@@ -42908,7 +43031,7 @@ async function findCredentials(query) {
     }
     return {
         kind: 'anonymous',
-        from: `neither the inputs nor ${variable.trim() === '' ? '' : 'DOCKER_AUTH_CONFIG nor '}${(0,clean/* clean */.uH)(file, 300)} have any for ${registry}`
+        from: `neither the inputs nor ${variable.trim() === '' ? '' : 'DOCKER_AUTH_CONFIG nor '}${(0,clean/* clean */.uH)(file, 300)} has any for ${registry}`
     };
 }
 /** What the config's helpers have: the registry's own one, else the store for all. */
@@ -43195,13 +43318,14 @@ async function readToken(answer, context, log) {
     const body = await readBody(answer.body, largestToken, transport.timings.idle, place);
     let parsed;
     try {
-        parsed = JSON.parse(body.toString('utf8'));
+        parsed = (JSON.parse(body.toString('utf8')) ?? {});
     }
     catch {
         throw fail('server', 'sends no JSON');
     }
-    const value = parsed.token ?? parsed.access_token;
-    if (typeof value !== 'string' || value === '')
+    // The name of Docker or that of OAuth 2; some send both and leave one of them empty.
+    const value = [parsed.token, parsed.access_token].find(isText);
+    if (value === undefined)
         throw fail('server', 'sends no token');
     // It becomes a header: anything that could end the line would be shown in Node's own error.
     if (!/^[\x21-\x7e]+$/.test(value))
@@ -43212,6 +43336,9 @@ async function readToken(answer, context, log) {
     const seconds = Math.min(Math.max(life, shortestLife), longestLife);
     // A tenth less, so that it does not end on the way.
     return { value, until: transport.clock.now() + seconds * 900 };
+}
+function isText(value) {
+    return typeof value === 'string' && value !== '';
 }
 /**
  * `Retry-After` in milliseconds from now: seconds or a date, and nothing else, since registries
@@ -43276,11 +43403,10 @@ class Authorizer {
         const { origin, credentials } = this.#context;
         const known = parseChallenges(header ?? '');
         const chosen = known.find(({ scheme, parameters }) => scheme === 'bearer' && parameters.has('realm')) ??
-            known.find(({ scheme }) => scheme === 'basic');
-        if (chosen === undefined) {
+            known.find(({ scheme }) => scheme === 'basic') ??
             // After a first challenge, a bare 401 speaks of the token: another one may do.
-            if (this.#challenge?.scheme === 'bearer')
-                return this.#tokens.delete(scopesOf(needs).join(' '));
+            (this.#challenge?.scheme === 'bearer' ? this.#challenge : undefined);
+        if (chosen === undefined) {
             const asked = known.map(({ scheme }) => scheme).join(', ');
             throw new registry_error/* RegistryError */.gl('unauthorized', `${origin.host} answers 401 and ${asked === '' ? 'does not say how to sign in' : `asks for ${asked}, which is not spoken here`}`, {
                 host: origin.host,
@@ -43343,444 +43469,6 @@ function scopesOf(needs) {
     return needs.map(({ repository, actions }) => repository === '' ? 'registry:catalog:*' : `repository:${repository}:${actions}`);
 }
 
-;// CONCATENATED MODULE: ./src/registry/question.ts
-/** What registries put into every answer, though they need not. */
-const versionHeader = 'docker-distribution-api-version';
-/** Where every registry answers, whatever is in it. */
-const greeting = '/v2/';
-/** Whether the body is written as it comes, so that it cannot be sent a second time from here. */
-function streams({ body }) {
-    return body !== undefined && !(body instanceof Uint8Array);
-}
-
-;// CONCATENATED MODULE: ./src/registry/quirks.ts
-const MiB = 1024 * 1024;
-/** A registry that follows the specification. */
-const usual = {
-    name: 'distribution',
-    // Half of what proxies in front of registries were seen to cap a request at (Cloudflare: 100 MB).
-    singlePut: 48 * MiB,
-    chunk: 32 * MiB,
-    mountsCommittedOnly: false
-};
-const known = [
-    {
-        host: /^docker\.io$/,
-        quirks: {
-            name: 'Docker Hub',
-            api: 'registry-1.docker.io',
-            repositoryAdvice: 'Docker Hub answers 401 for repositories that do not exist or that the account may not see.'
-        }
-    },
-    {
-        // A single PUT of more than about 20 MB was seen to be answered with 413.
-        // https://github.com/goharbor/harbor/issues/21640
-        host: /\.azurecr\.(?:io|cn|us|de)$/,
-        quirks: {
-            name: 'ACR',
-            singlePut: 16 * MiB,
-            chunk: 16 * MiB,
-            // Manifests are deleted by digest only; tags have an address of their own.
-            // https://learn.microsoft.com/rest/api/containerregistry/dataplane/tag/delete
-            untag: (repository, tag) => `/acr/v1/${repository}/_tags/${tag}`
-        }
-    },
-    {
-        // Chunks with Content-Range above 4 MiB are answered with 416.
-        // https://github.com/oras-project/rust-oci-client/issues/35
-        host: /^ghcr\.io$/,
-        quirks: {
-            name: 'GHCR',
-            chunk: 4 * MiB,
-            repositoryAdvice: 'The token needs the scope write:packages.'
-        }
-    },
-    {
-        // Repositories are not made by a push, and layers are mounted only if the account has that switched on.
-        // https://github.com/google/go-containerregistry/issues/1091
-        host: /\.dkr\.ecr(?:-fips)?\.[a-z0-9-]+\.(?:amazonaws\.com(?:\.cn)?|on\.aws)$/,
-        quirks: {
-            name: 'ECR',
-            mountsCommittedOnly: true,
-            repositoryAdvice: 'ECR needs each repository before the push: aws ecr create-repository --repository-name <name>, or a creation template.'
-        }
-    },
-    {
-        // No upload in several chunks: whole blobs only.
-        // https://github.com/containers/skopeo/issues/1101
-        host: /(?:^|\.)(?:pkg\.dev|gcr\.io)$/,
-        quirks: {
-            name: 'Artifact Registry',
-            singlePut: 512 * MiB,
-            repositoryAdvice: 'The first part of the path must be an existing repository of the project: gcloud artifacts repositories create.'
-        }
-    },
-    // A blob is there for other repositories once a manifest names it.
-    { host: /\.jfrog\.io$/, quirks: { name: 'Artifactory', mountsCommittedOnly: true } },
-    { host: /^quay\.io$/, quirks: { name: 'Quay' } }
-];
-/** What is known about the registry of that name. */
-function quirksOf(registry) {
-    const host = registry.replace(/:\d+$/, '');
-    const found = known.find(entry => entry.host.test(host));
-    return { ...usual, ...found?.quirks };
-}
-
-;// CONCATENATED MODULE: ./src/registry/refusal.ts
-
-
-
-
-
-
-/** An answer that was not wanted, as an error that says what to do; its body is read, bounded. */
-async function refusalOf(answer, question, registry) {
-    const { status, headers, url } = answer;
-    const { name, origin, transport } = registry;
-    const text = await readError(answer.body, transport.timings.idle);
-    const page = baseType(headers['content-type']) === 'text/html' || /^\s*</.test(text);
-    const entries = page ? [] : (0,registry_error/* parseEntries */.Km)(text);
-    const redirected = url.origin !== origin.origin;
-    const said = entries.length > 0
-        ? `: ${entries
-            .slice(0, 3)
-            .map(entry => entryText(entry))
-            .join('; ')}`
-        : page || text.trim() === ''
-            ? ''
-            : `: ${(0,clean/* clean */.uH)(text, 200)}`;
-    const where = redirected ? `${url.host} (where ${name} redirects to)` : name;
-    // Behind a redirect, a 403 is a signed address that has expired: the registry gives a new one.
-    const expired = redirected && status >= 400 && status < 500;
-    const blocked = page && status === 403 && registry.blocksAtTimes;
-    return new registry_error/* RegistryError */.gl(expired || blocked ? 'server' : (0,registry_error/* faultOf */.Kl)(status), `${question.method} ${describePath(question, origin)}: ${where} answers ${status}${page ? ' with an HTML page' : said}`, {
-        host: url.host,
-        status,
-        entries,
-        redirected,
-        ...retryAfterOf(headers, transport.clock.date()),
-        advice: adviceFor(status, page, question.path === greeting, registry)
-    });
-}
-function adviceFor(status, page, greeted, { credentials, origin, quirks, used }) {
-    if (status === 401 && greeted && !page) {
-        return credentials.kind === 'anonymous'
-            ? `Give its user name and password, or sign in with docker first; ${used}.`
-            : `They are not taken: check the user name and the password; ${used}.`;
-    }
-    if (status === 400 && greeted && origin.protocol === 'http:')
-        return 'It may speak https: then take it out of insecure-registries.';
-    if (status === 401 || status === 403) {
-        const known = quirks.repositoryAdvice === undefined ? '' : ` ${quirks.repositoryAdvice}`;
-        return page
-            ? 'Something in front of the registry blocks the request (firewall, gateway); look there.'
-            : `Check what the account may do; ${used}.${known}`;
-    }
-    if (status === 404)
-        return quirks.repositoryAdvice;
-    if (status === 405 || status === 412 || status === 423)
-        return 'The tag or repository may be locked or immutable.';
-    if (status === 413)
-        return 'Something in front of the registry limits the size of requests.';
-    if (status === 507)
-        return 'The registry has no room left.';
-    return undefined;
-}
-/** One entry in words; what is missing is told by its digest. */
-function entryText({ code, message, digests }) {
-    const unknown = code.endsWith('_UNKNOWN')
-        ? digests.slice(0, 2).filter(one => !message.includes(one))
-        : [];
-    return [code, message, ...unknown].join(' ').trim();
-}
-function describePath({ path }, origin) {
-    return (0,clean/* clean */.uH)((path instanceof URL ? path : new URL(path, origin)).pathname, 200);
-}
-
-;// CONCATENATED MODULE: ./src/registry/registry.ts
-
-
-
-
-
-
-
-
-
-
-/**
- * One registry: its origin, its credentials, its connections and its moods. It asks questions;
- * the files beside this one, one a noun, know which.
- */
-class Registry {
-    name;
-    origin;
-    quirks;
-    learned = { checks: new Set(), lax: new Set() };
-    log;
-    transport;
-    /** Requests sent, retries and redirects included. */
-    requests = 0;
-    #options;
-    #authorizer;
-    #gate;
-    #warned = new Set();
-    /** Since when there have only been failures, by method. */
-    #failing = new Map();
-    #own = [];
-    #located;
-    #met = false;
-    constructor(options) {
-        const { name, plainHttp, transport, log, credentials } = options;
-        this.#options = options;
-        this.name = name;
-        this.log = log;
-        this.transport = transport;
-        this.quirks = options.quirks ?? quirksOf(name);
-        this.origin = new URL(`${plainHttp ? 'http' : 'https'}://${this.quirks.api ?? name}`);
-        this.#gate = new Gate(transport.clock);
-        this.#authorizer = new Authorizer({
-            origin: this.origin,
-            transport,
-            credentials,
-            log,
-            judge: address => {
-                judgeAddress(name, this.#own)(address);
-            }
-        });
-    }
-    /** What the tokens of this run are good for. */
-    get actions() {
-        return this.#options.actions;
-    }
-    get credentials() {
-        return this.#authorizer.credentials;
-    }
-    /** A patience of its own, for whoever tries again by another way than asking the same again. */
-    patience(options = {}) {
-        const { patience = usualPatience, deadline = Infinity } = this.#options;
-        return new Patience({ ...patience, ...options }, this.transport.clock, deadline);
-    }
-    /**
-     * Asks, signs in where that is asked for, follows redirects of GET and HEAD, waits and asks again
-     * while the failure may pass.
-     * @param read takes in the answer; what breaks while it reads counts as a failure of the question
-     * @throws RegistryError, with the number of tries; the signal's reason when it aborts
-     */
-    async ask(question, read) {
-        const { own } = question;
-        const patient = this.patience(own === undefined ? {} : { own });
-        for (;;) {
-            await (this.#located ??= this.#locate());
-            await this.#gate.pass(question.signal);
-            try {
-                const answer = await this.#signedIn(question);
-                this.#heed(answer);
-                if (question.expect.includes(answer.status)) {
-                    this.#failing.delete(question.method);
-                    if (answer.headers[versionHeader] !== undefined &&
-                        answer.url.origin === this.origin.origin)
-                        this.learned.speaks = true;
-                    return await read(answer);
-                }
-                const { credentials, name, origin, quirks, transport } = this;
-                throw await refusalOf(answer, question, {
-                    ...{ credentials, name, origin, quirks, transport },
-                    used: this.#authorizer.used,
-                    blocksAtTimes: this.#options.blocksAtTimes === true
-                });
-            }
-            catch (error) {
-                question.signal.throwIfAborted();
-                if (!(error instanceof registry_error/* RegistryError */.gl))
-                    throw error;
-                // The body's own source failed, and has told where: nothing is to be said of this registry.
-                if (streams(question) && error.repository !== undefined)
-                    throw error;
-                const failure = this.#placed(error, question);
-                // Its name could not be resolved: where it can be later, its addresses are still to be learned.
-                if (failure.fault === 'address')
-                    this.#located = undefined;
-                if (failure.fault === 'throttled' || failure.fault === 'server')
-                    this.#options.onPressure?.();
-                if (question.tries === 'once')
-                    throw failure;
-                await this.recover(patient, failure, question.signal);
-            }
-        }
-    }
-    /**
-     * Waits before another try, as long as the failure calls for; when the registry asked for a
-     * pause, everything that is bound there waits.
-     * @throws the failure, when another try has no point
-     */
-    async recover(patient, failure, signal) {
-        const wait = patient.next(failure, this.#met, this.#isDown(failure));
-        this.log.debug(`${failure.message}; again in ${Math.round(wait)} ms`);
-        if (failure.retryAfter === undefined)
-            await this.transport.clock.sleep(wait, signal);
-        else
-            this.#gate.close(wait);
-    }
-    /**
-     * Whether nothing of this kind has worked here for so long that whoever comes now need not find
-     * that out by a patience of its own: hundreds of blobs would take hours.
-     */
-    #isDown(failure) {
-        const { method = '', retryAfter } = failure;
-        // A plain no is an answer.
-        if (!isPassing(failure))
-            return false;
-        const now = this.transport.clock.now();
-        const { longest } = this.#options.patience ?? usualPatience;
-        const known = this.#failing.get(method);
-        // Between two failures that nobody tried to get over, it may well have been up. A commit that is
-        // never answered fails no sooner than its own time allows.
-        const recent = known !== undefined && now - known.last <= 4 * longest + this.transport.timings.commit;
-        // As long as it says when to come back, it is not down.
-        const since = recent && retryAfter === undefined ? known.since : now;
-        this.#failing.set(method, { since, last: now });
-        return now - since > 2 * (this.#options.patience ?? usualPatience).own;
-    }
-    /** Learns the registry's own addresses, by which the ones that it names are judged. */
-    async #locate() {
-        try {
-            const found = await this.transport.names.addresses(hostOf(this.origin));
-            this.#own = found.map(({ address }) => address);
-        }
-        catch {
-            // Behind a proxy, names need not resolve here. Then only public addresses are believed.
-        }
-    }
-    /**
-     * Opens so many connections ahead: a new one costs two round trips and begins slowly, which need
-     * not wait until the first bytes are wanted.
-     */
-    warm(count) {
-        this.transport.warm(this.origin, count);
-    }
-    /** Shows a message once in a run. */
-    warnOnce(message) {
-        if (this.#warned.has(message) || this.#warned.size >= 20)
-            return;
-        this.#warned.add(message);
-        this.log.warning(message);
-    }
-    /** One question with at most one change of credentials. */
-    async #signedIn(question) {
-        const { needs, signal } = question;
-        for (let refused = 0;; refused++) {
-            const authorization = await this.#authorizer.header(needs, signal);
-            const answer = await this.#redirected(question, authorization);
-            if (answer.status !== 401 || answer.url.origin !== this.origin.origin)
-                return answer;
-            const again = this.#authorizer.challenged(answer.headers['www-authenticate'], needs, authorization);
-            // A body that streams cannot be sent a second time from here: its owner begins anew, and the
-            // next request finds the new token.
-            if (!again || refused >= 1 || streams(question))
-                return answer;
-            await readError(answer.body, this.transport.timings.idle);
-        }
-    }
-    /** One question through its redirects. Authorization goes to the origin and nowhere else. */
-    async #redirected(question, authorization) {
-        const { timings } = this.transport;
-        const { method, signal, body, commit, straight } = question;
-        let url = question.path instanceof URL ? question.path : new URL(question.path, this.origin);
-        for (let hop = 0;; hop++) {
-            const home = url.origin === this.origin.origin;
-            const judge = home ? undefined : judgeAddress(this.name, this.#own);
-            if (judge !== undefined)
-                judgeLiteral(url, judge);
-            this.requests++;
-            const answer = await this.transport.send({
-                method,
-                url,
-                headers: {
-                    'User-Agent': 'arcdata-mirror',
-                    'Accept-Encoding': 'identity',
-                    ...question.headers,
-                    ...(home && authorization !== undefined && { Authorization: authorization })
-                },
-                ...(body !== undefined && { body }),
-                answerWithin: commit === true ? timings.commit : timings.answer,
-                ...(judge !== undefined && { judge }),
-                ...(question.fresh !== undefined && { fresh: question.fresh }),
-                ...(straight !== undefined && { straight }),
-                signal
-            });
-            this.#met = true;
-            const moved = [301, 302, 303, 307, 308].includes(answer.status);
-            if (!moved || (method !== 'GET' && method !== 'HEAD'))
-                return answer;
-            void discard(answer);
-            if (hop >= mostHops) {
-                throw new registry_error/* RegistryError */.gl('unsafe', `${this.name} redirects more than ${mostHops} times in a row`, { host: this.name });
-            }
-            url = judgeRedirect(answer.headers.location, url);
-        }
-    }
-    /** Warnings of the registry are shown, once each, and never acted on. */
-    #heed({ headers, url }) {
-        const { warning } = headers;
-        if (warning === undefined || url.origin !== this.origin.origin)
-            return;
-        const text = /^299 (?:-|\S+) "((?:[^"\\]|\\.){1,4096})"/.exec(warning)?.[1];
-        if (text !== undefined)
-            this.warnOnce(`${this.name} warns: ${(0,clean/* clean */.uH)(text)}`);
-    }
-    /** The error with the question's place in it. */
-    #placed(error, question) {
-        const path = question.path instanceof URL ? question.path.pathname : question.path.split('?', 1)[0];
-        return error.as(error.fault, error.message, {
-            method: question.method,
-            path,
-            repository: question.path === greeting ? undefined : question.needs[0]?.repository,
-            digest: question.digest
-        });
-    }
-}
-
-;// CONCATENATED MODULE: ./src/registry/ping.ts
-
-
-
-
-/**
- * The registry's handshake: is it there, does it speak the protocol, what does it ask for?
- * Signs in where credentials are there, so that wrong ones end the run before anything else.
- * @param needs what will be needed later: a token for it is fetched now
- * @throws RegistryError
- * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#determining-support
- */
-async function ping(registry, needs, signal) {
-    const question = { method: 'GET', path: greeting, needs, expect: [200, 404], signal };
-    const answer = await registry.ask(question, discard);
-    // Some registries hide /v2/ from those who may still pull; a page of something else is no registry.
-    const { status, headers, url } = answer;
-    const registryLike = headers[versionHeader] !== undefined;
-    if (baseType(headers['content-type']) === 'text/html' && (status !== 200 || !registryLike)) {
-        const where = url.host === registry.origin.host ? '' : `, at ${url.host}`;
-        throw new registry_error/* RegistryError */.gl('refused', `${registry.name} answers, but it is no registry: GET /v2/ is ${status} with an HTML page${where}`, {
-            host: registry.name,
-            status,
-            advice: 'Check the name; a path such as /registry does not belong into it.'
-        });
-    }
-}
-
-// EXTERNAL MODULE: external "node:http"
-var external_node_http_ = __nccwpck_require__(7067);
-;// CONCATENATED MODULE: external "node:https"
-const external_node_https_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:https");
-// EXTERNAL MODULE: external "node:fs"
-var external_node_fs_ = __nccwpck_require__(3024);
-// EXTERNAL MODULE: external "node:tls"
-var external_node_tls_ = __nccwpck_require__(1692);
-// EXTERNAL MODULE: ./node_modules/http-proxy-agent/dist/index.js
-var dist = __nccwpck_require__(1970);
-// EXTERNAL MODULE: ./node_modules/https-proxy-agent/dist/index.js
-var https_proxy_agent_dist = __nccwpck_require__(3669);
 ;// CONCATENATED MODULE: ./node_modules/proxy-from-env/index.js
 
 
@@ -43928,8 +43616,649 @@ function inNetwork(host, network) {
     return address.kind() === base.kind() && address.match([base, bits]);
 }
 
-;// CONCATENATED MODULE: ./src/registry/agents.ts
+;// CONCATENATED MODULE: ./src/registry/proxy.ts
 
+
+/** The connection broke before the proxy had let anybody through: nothing of it is the registry's fault. */
+class ProxyUnreached extends Error {
+    name = 'ProxyUnreached';
+    proxy;
+    cause;
+    constructor(proxy, cause) {
+        super(cause.message);
+        this.proxy = proxy;
+        this.cause = cause;
+    }
+}
+/** The address of the proxy that the environment names for a URL, as it stands there; empty for none. */
+function proxyFor(url) {
+    const { no_proxy: lower = '', NO_PROXY: upper = '' } = process.env;
+    return bypasses(url, lower === '' ? upper : lower) ? '' : getProxyForUrl(url.href);
+}
+/** The proxy that is between here and a URL; undefined where there is none. */
+function proxyOf(url) {
+    const address = proxyFor(url);
+    if (!URL.canParse(address))
+        return undefined;
+    const own = `${url.protocol.slice(0, -1)}_proxy`;
+    const names = [own, 'all_proxy'].flatMap(name => [name, name.toUpperCase()]);
+    const variable = names.find(name => (process.env[name] ?? '') !== '') ?? own.toUpperCase();
+    return { place: new URL(address).host, variable };
+}
+
+;// CONCATENATED MODULE: ./src/registry/explain.ts
+
+
+
+
+const unreachable = {
+    ENOTFOUND: 'the name is unknown to DNS',
+    EAI_AGAIN: 'DNS did not answer',
+    ECONNREFUSED: 'the connection was refused',
+    EHOSTUNREACH: 'there is no route to it',
+    ENETUNREACH: 'its network cannot be reached',
+    EADDRNOTAVAIL: 'its address cannot be used from here',
+    ETIMEDOUT: 'no connection came about'
+};
+/**
+ * What an error of Node's network code means, in words that name the host, and what to do.
+ * Errors that are understood already pass through.
+ * @param established whether the connection had come about, TLS included
+ */
+function explain(error, request, names, established) {
+    if (error instanceof registry_error/* RegistryError */.gl)
+        return error;
+    const { url, method } = request;
+    const proxy = error instanceof ProxyUnreached ? error.proxy : undefined;
+    const { code = '', message } = (error instanceof ProxyUnreached ? error.cause : error);
+    const place = { host: url.host, method, path: url.pathname, cause: error };
+    const registry = url.port === '' ? `${url.host}:${url.protocol === 'https:' ? 443 : 80}` : url.host;
+    const host = proxy === undefined
+        ? registry
+        : `the proxy ${proxy.place} (${proxy.variable}), which leads to ${registry},`;
+    const make = (fault, text, advice) => new registry_error/* RegistryError */.gl(fault, text, { ...place, ...(advice !== undefined && { advice }) });
+    const reason = unreachable[code];
+    if (proxy !== undefined && (reason !== undefined || code === 'ECONNRESET')) {
+        const what = code === 'ECONNREFUSED'
+            ? 'refused the connection'
+            : `cannot be reached: ${reason ?? 'the connection broke'}`;
+        return make('proxy', `${host} ${what} (${code})`, `Check ${proxy.variable}, or name the host in NO_PROXY.`);
+    }
+    if (reason !== undefined) {
+        names.forget(hostOf(url));
+        return make('address', `${host} cannot be reached: ${reason} (${code})`, 'Check the name and port, and that this machine may connect to it (firewall, proxy, NO_PROXY).');
+    }
+    if (/^(?:CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_TLS_CERT_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE)/.test(code)) {
+        return make('certificate', `${host} has a TLS certificate that is not believed: ${(0,clean/* clean */.uH)(message, 200)} (${code})`, certificateAdvice(code, error));
+    }
+    const told = (0,clean/* clean */.uH)(reasonOf(message), 200);
+    // Once TLS stands, it only breaks where bytes were spoilt on the way, as any connection may: unless
+    // it is about a certificate after all, since TLS 1.3 wants the client's when it has begun.
+    const tls = code.startsWith('ERR_SSL_') || code === 'EPROTO';
+    if (tls && (!established || /certificate|unknown.ca/i.test(`${code} ${message}`))) {
+        return make('certificate', `${host} does not speak TLS as it should: ${told}`, 'If it is meant to be spoken to over plain http, name it in insecure-registries.');
+    }
+    if (/proxy/i.test(message)) {
+        return make('proxy', `the proxy${proxy === undefined ? '' : ` ${proxy.place} (${proxy.variable})`} did not let ${registry} through: ${(0,clean/* clean */.uH)(message, 200)}`, "Check HTTPS_PROXY, NO_PROXY and the proxy's user and password.");
+    }
+    return make('connection', `the connection to ${host} broke: ${told}${code === '' ? '' : ` (${code})`}`, 
+    // So ends a handshake with some servers that speak plain http, and with some that are overloaded.
+    message.includes('before secure TLS connection')
+        ? 'If it is meant to be spoken to over plain http, name it in insecure-registries.'
+        : undefined);
+}
+const unknownAuthority = "Give the registry's CA as ca-file, or mend the certificate; it is never skipped over.";
+/** What to do about a certificate: that depends on what is wrong with it. */
+function certificateAdvice(code, error) {
+    if (code === 'CERT_HAS_EXPIRED')
+        return 'Renew the certificate; if it is still good, see whether the clock of this machine is right.';
+    if (code === 'CERT_NOT_YET_VALID')
+        return 'The certificate is not good yet: see whether the clock of this machine is right.';
+    if (code !== 'ERR_TLS_CERT_ALTNAME_INVALID')
+        return unknownAuthority;
+    const { host, cert } = error;
+    const names = (cert?.subjectaltname ?? '')
+        .split(/,\s*/)
+        .flatMap(entry => /^(?:DNS|IP Address):(.+)$/.exec(entry)?.[1] ?? [])
+        .map(name => (0,clean/* clean */.uH)(name, 100));
+    if (typeof host !== 'string' || names.length === 0)
+        return 'The certificate is for another name: use that one, or mend the certificate.';
+    const [first, second] = names;
+    const shown = names.slice(0, 3).join(', ') + (names.length > 3 ? ', …' : '');
+    return second === undefined
+        ? `The certificate is for ${first ?? ''}, not for ${(0,clean/* clean */.uH)(host, 100)}: use that name, or mend the certificate.`
+        : `The certificate is for ${shown}, not for ${(0,clean/* clean */.uH)(host, 100)}: use one of those names, or mend the certificate.`;
+}
+/** A failure with what only the registry's owner can say of it: the registry behind it, and better advice. */
+function explainFor(error, known) {
+    const { name, origin, met, privateCa } = known;
+    const { fault, message, host } = error;
+    const elsewhere = host !== origin.host && host !== name && !message.includes(name);
+    const text = elsewhere ? `${message}; ${name} leads there` : message;
+    // So ends plain http at some ports that speak TLS; after a first answer it is another matter.
+    if (fault === 'connection' && !met && !elsewhere && origin.protocol === 'http:')
+        return error.as(fault, text, { advice: mayBeHttps });
+    if (error.advice === unknownAuthority && privateCa) {
+        return error.as(fault, text, {
+            advice: 'None of the certificates in ca-file signed it: add that of its authority there, or mend the certificate; it is never skipped over.'
+        });
+    }
+    return text === message ? error : error.as(fault, text);
+}
+/** Advice where plain http is not understood. */
+const mayBeHttps = 'It may speak https: then take it out of insecure-registries.';
+/** What is left of OpenSSL's words without its numbers, functions and files. */
+function reasonOf(message) {
+    return message.replace(/^.*:error:[0-9A-F]+:[^:]*:[^:]*:([^:]+):.*$/s, '$1');
+}
+/** What it means that a proxy answered `status` instead of letting us through. */
+function proxyRefusal(status, { url, method }) {
+    const wants = status === 407;
+    return new registry_error/* RegistryError */.gl('proxy', `the proxy did not let ${url.host} through: ${wants ? 'it wants a user name and password, or other ones (407)' : `it answered ${status}`}`, {
+        host: url.host,
+        method,
+        path: url.pathname,
+        status,
+        advice: wants
+            ? 'Give the proxy its account in HTTPS_PROXY: http://user:password@proxy:port, special characters percent-encoded.'
+            : 'See whether the proxy may go to that host, or name the host in NO_PROXY.'
+    });
+}
+
+;// CONCATENATED MODULE: ./src/registry/question.ts
+/** What registries put into every answer, though they need not. */
+const versionHeader = 'docker-distribution-api-version';
+/** Where every registry answers, whatever is in it. */
+const greeting = '/v2/';
+/** Whether the body is written as it comes, so that it cannot be sent a second time from here. */
+function streams({ body }) {
+    return body !== undefined && !(body instanceof Uint8Array);
+}
+
+;// CONCATENATED MODULE: ./src/registry/quirks.ts
+const MiB = 1024 * 1024;
+/** A registry that follows the specification. */
+const usual = {
+    name: 'distribution',
+    // Half of what proxies in front of registries were seen to cap a request at (Cloudflare: 100 MB).
+    singlePut: 48 * MiB,
+    chunk: 32 * MiB,
+    mountsCommittedOnly: false
+};
+const known = [
+    {
+        host: /^docker\.io$/,
+        quirks: {
+            name: 'Docker Hub',
+            api: 'registry-1.docker.io',
+            repositoryAdvice: 'Docker Hub answers 401 for repositories that do not exist or that the account may not see.'
+        }
+    },
+    {
+        // A single PUT of more than about 20 MB was seen to be answered with 413.
+        // https://github.com/goharbor/harbor/issues/21640
+        host: /\.azurecr\.(?:io|cn|us|de)$/,
+        quirks: {
+            name: 'ACR',
+            singlePut: 16 * MiB,
+            chunk: 16 * MiB,
+            // Manifests are deleted by digest only; tags have an address of their own.
+            // https://learn.microsoft.com/rest/api/containerregistry/dataplane/tag/delete
+            untag: (repository, tag) => `/acr/v1/${repository}/_tags/${tag}`
+        }
+    },
+    {
+        // Chunks with Content-Range above 4 MiB are answered with 416.
+        // https://github.com/oras-project/rust-oci-client/issues/35
+        host: /^ghcr\.io$/,
+        quirks: {
+            name: 'GHCR',
+            chunk: 4 * MiB,
+            repositoryAdvice: 'The token needs the scope write:packages.'
+        }
+    },
+    {
+        // Repositories are not made by a push, and layers are mounted only if the account has that switched on.
+        // https://github.com/google/go-containerregistry/issues/1091
+        host: /\.dkr\.ecr(?:-fips)?\.[a-z0-9-]+\.(?:amazonaws\.com(?:\.cn)?|on\.aws)$/,
+        quirks: {
+            name: 'ECR',
+            mountsCommittedOnly: true,
+            repositoryAdvice: 'ECR needs each repository before the push: aws ecr create-repository --repository-name <name>, or a creation template.'
+        }
+    },
+    {
+        // No upload in several chunks: whole blobs only.
+        // https://github.com/containers/skopeo/issues/1101
+        host: /(?:^|\.)(?:pkg\.dev|gcr\.io)$/,
+        quirks: {
+            name: 'Artifact Registry',
+            singlePut: 512 * MiB,
+            repositoryAdvice: 'The first part of the path must be an existing repository of the project: gcloud artifacts repositories create.'
+        }
+    },
+    // A blob is there for other repositories once a manifest names it.
+    { host: /\.jfrog\.io$/, quirks: { name: 'Artifactory', mountsCommittedOnly: true } },
+    { host: /^quay\.io$/, quirks: { name: 'Quay' } }
+];
+/** What is known about the registry of that name. */
+function quirksOf(registry) {
+    const host = registry.replace(/:\d+$/, '');
+    const found = known.find(entry => entry.host.test(host));
+    return { ...usual, ...found?.quirks };
+}
+
+;// CONCATENATED MODULE: ./src/registry/refusal.ts
+
+
+
+
+
+
+
+
+/** An answer that was not wanted, as an error that says what to do; its body is read, bounded. */
+async function refusalOf(answer, question, registry) {
+    const { status, headers, url } = answer;
+    const { name, origin, transport } = registry;
+    const text = await readError(answer.body, transport.timings.idle);
+    const page = baseType(headers['content-type']) === 'text/html' || /^\s*</.test(text);
+    const entries = page ? [] : (0,registry_error/* parseEntries */.Km)(text);
+    const redirected = url.origin !== origin.origin;
+    const said = entries.length > 0
+        ? `: ${entries
+            .slice(0, 3)
+            .map(entry => entryText(entry))
+            .join('; ')}`
+        : page || text.trim() === ''
+            ? ''
+            : `: ${(0,clean/* clean */.uH)(text, 200)}`;
+    // Over plain http a proxy answers in the registry's place, and with a page of its own.
+    const proxy = page && url.protocol === 'http:' ? proxyOf(url) : undefined;
+    const through = proxy === undefined ? '' : ` (through the proxy ${proxy.place}, ${proxy.variable})`;
+    const where = (redirected ? `${url.host} (where ${name} redirects to)` : name) + through;
+    // Behind a redirect, a 403 is a signed address that has expired: the registry gives a new one.
+    const expired = redirected && status >= 400 && status < 500;
+    const blocked = page && status === 403 && registry.blocksAtTimes;
+    return new registry_error/* RegistryError */.gl(expired || blocked ? 'server' : (0,registry_error/* faultOf */.Kl)(status), `${question.method} ${describePath(question, origin)}: ${where} answers ${status}${page ? ' with an HTML page' : said}`, {
+        host: url.host,
+        status,
+        entries,
+        redirected,
+        ...retryAfterOf(headers, transport.clock.date()),
+        advice: proxy === undefined
+            ? adviceFor(status, page, question, registry)
+            : `Look at the proxy, or name ${url.hostname} in NO_PROXY.`
+    });
+}
+function adviceFor(status, page, question, { name, credentials, origin, quirks, used }) {
+    const greeted = question.path === greeting;
+    if (status === 401 && greeted && !page) {
+        return credentials.kind === 'anonymous'
+            ? `Give its user name and password, or sign in with docker first; ${used}.`
+            : `The user name or password for ${name} is wrong (from ${credentials.from}).`;
+    }
+    if (status === 400 && greeted && origin.protocol === 'http:')
+        return mayBeHttps;
+    if (status === 401 || status === 403) {
+        const known = quirks.repositoryAdvice === undefined ? '' : ` ${quirks.repositoryAdvice}`;
+        return page
+            ? 'Something in front of the registry blocks the request (firewall, gateway); look there.'
+            : `Check what the account may do; ${used}.${known}`;
+    }
+    if (status === 404)
+        return quirks.repositoryAdvice;
+    if (status === 405 && isUpload(question, origin))
+        return 'This registry takes no uploads: it is read-only, or a pull-through cache. Mirror to another one.';
+    if (status === 405 || status === 412 || status === 423)
+        return 'The tag or repository may be locked or immutable.';
+    if (status === 413)
+        return 'Something in front of the registry limits the size of requests.';
+    if (status === 507)
+        return 'The registry has no room left: make some, or raise its quota.';
+    return undefined;
+}
+function isUpload(question, origin) {
+    return /\/blobs\/uploads(?:\/|$)/.test(describePath(question, origin));
+}
+/** One entry in words; what is missing is told by its digest. */
+function entryText({ code, message, digests }) {
+    const unknown = code.endsWith('_UNKNOWN')
+        ? digests.slice(0, 2).filter(one => !message.includes(one))
+        : [];
+    return [code, message, ...unknown].join(' ').trim();
+}
+function describePath({ path }, origin) {
+    return (0,clean/* clean */.uH)((path instanceof URL ? path : new URL(path, origin)).pathname, 200);
+}
+
+;// CONCATENATED MODULE: ./src/registry/unless-aborted.ts
+
+/**
+ * Waits for what others wait for as well, and no longer than until the signal aborts: what all of them
+ * share goes on.
+ * @throws the signal's reason
+ */
+async function unlessAborted(shared, signal) {
+    signal.throwIfAborted();
+    return await new Promise((resolve, reject) => {
+        const callOff = onAbort(signal, () => {
+            reject(signal.reason);
+        });
+        void shared.finally(callOff).then(resolve, reject);
+    });
+}
+
+;// CONCATENATED MODULE: ./src/registry/registry.ts
+
+
+
+
+
+
+
+
+
+
+
+
+/** Nobody is told of a trouble that is over sooner, in milliseconds. */
+const hiccup = 5000;
+/**
+ * One registry: its origin, its credentials, its connections and its moods. It asks questions;
+ * the files beside this one, one a noun, know which.
+ */
+class Registry {
+    name;
+    origin;
+    quirks;
+    learned = { checks: new Set(), lax: new Set() };
+    log;
+    transport;
+    /** Requests sent, retries and redirects included. */
+    requests = 0;
+    /** The last failure that is waited out; undefined when something of its kind has worked since. */
+    trouble;
+    #options;
+    #authorizer;
+    #gate;
+    #judge;
+    #warned = new Set();
+    /** Causes of waiting that were told. */
+    #told = new Set();
+    /** Since when there have only been failures, by method. */
+    #failing = new Map();
+    #own = [];
+    #located;
+    #met = false;
+    constructor(options) {
+        const { name, plainHttp, transport, log, credentials } = options;
+        this.#options = options;
+        this.name = name;
+        this.log = log;
+        this.transport = transport;
+        this.quirks = options.quirks ?? quirksOf(name);
+        this.origin = new URL(`${plainHttp ? 'http' : 'https'}://${this.quirks.api ?? name}`);
+        this.#gate = new Gate(transport.clock);
+        this.#judge = judgeAddress(name, () => this.#own);
+        this.#authorizer = new Authorizer({
+            origin: this.origin,
+            transport,
+            credentials,
+            log,
+            judge: this.#judge
+        });
+    }
+    /** What the tokens of this run are good for. */
+    get actions() {
+        return this.#options.actions;
+    }
+    get credentials() {
+        return this.#authorizer.credentials;
+    }
+    /** A patience of its own, for whoever tries again by another way than asking the same again. */
+    patience(options = {}) {
+        const { patience = usualPatience, deadline = Infinity } = this.#options;
+        return new Patience({ ...patience, ...options }, this.transport.clock, deadline);
+    }
+    /**
+     * Asks, signs in where that is asked for, follows redirects of GET and HEAD, waits and asks again
+     * while the failure may pass.
+     * @param read takes in the answer; what breaks while it reads counts as a failure of the question
+     * @throws RegistryError, with the number of tries; the signal's reason when it aborts
+     */
+    async ask(question, read) {
+        const { own } = question;
+        const patient = this.patience(own === undefined ? {} : { own });
+        for (;;) {
+            await unlessAborted((this.#located ??= this.#locate()), question.signal);
+            await this.#gate.pass(question.signal);
+            try {
+                const answer = await this.#signedIn(question);
+                this.#heed(answer);
+                if (question.expect.includes(answer.status)) {
+                    this.#failing.delete(question.method);
+                    if ((this.trouble?.method ?? question.method) === question.method)
+                        this.trouble = undefined;
+                    if (answer.headers[versionHeader] !== undefined &&
+                        answer.url.origin === this.origin.origin)
+                        this.learned.speaks = true;
+                    return await read(answer);
+                }
+                const { credentials, name, origin, quirks, transport } = this;
+                throw await refusalOf(answer, question, {
+                    ...{ credentials, name, origin, quirks, transport },
+                    used: this.#authorizer.used,
+                    blocksAtTimes: this.#options.blocksAtTimes === true
+                });
+            }
+            catch (error) {
+                question.signal.throwIfAborted();
+                if (!(error instanceof registry_error/* RegistryError */.gl))
+                    throw error;
+                // The body's own source failed, and has told where: nothing is to be said of this registry.
+                if (streams(question) && error.repository !== undefined)
+                    throw error;
+                const failure = this.#placed(error, question);
+                // Its name could not be resolved: where it can be later, its addresses are still to be learned.
+                if (failure.fault === 'address')
+                    this.#located = undefined;
+                if (failure.fault === 'throttled' || failure.fault === 'server')
+                    this.#options.onPressure?.();
+                if (question.tries === 'once')
+                    throw failure;
+                await this.recover(patient, failure, question.signal);
+            }
+        }
+    }
+    /**
+     * Waits before another try, as long as the failure calls for; when the registry asked for a
+     * pause, everything that is bound there waits.
+     * @throws the failure, when another try has no point
+     */
+    async recover(patient, failure, signal) {
+        const wait = patient.next(failure, this.#met, this.#isDown(failure));
+        this.log.debug(`${failure.message}; again in ${Math.round(wait)} ms`);
+        this.trouble = failure;
+        this.#tellTrouble(failure, wait);
+        if (failure.retryAfter === undefined)
+            await this.transport.clock.sleep(wait, signal);
+        else
+            this.#gate.close(wait);
+    }
+    /** Tells once for each cause that somebody is waited for, where that takes longer than a hiccup. */
+    #tellTrouble({ fault, status, host, method = '', message }, wait) {
+        const now = this.transport.clock.now();
+        const since = this.#failing.get(method)?.since ?? now;
+        const cause = `${host} ${fault} ${status ?? ''}`;
+        if (now + wait - since < hiccup || this.#told.has(cause) || this.#told.size >= 20)
+            return;
+        this.#told.add(cause);
+        this.log.notice(`${message.replace(/^[A-Z]+ \/\S*: /, '')}; trying again`);
+    }
+    /**
+     * Whether nothing of this kind has worked here for so long that whoever comes now need not find
+     * that out by a patience of its own: hundreds of blobs would take hours.
+     */
+    #isDown(failure) {
+        const { method = '', retryAfter } = failure;
+        // A plain no is an answer.
+        if (!isPassing(failure))
+            return false;
+        const now = this.transport.clock.now();
+        const { longest } = this.#options.patience ?? usualPatience;
+        const known = this.#failing.get(method);
+        // Between two failures that nobody tried to get over, it may well have been up. A commit that is
+        // never answered fails no sooner than its own time allows.
+        const recent = known !== undefined && now - known.last <= 4 * longest + this.transport.timings.commit;
+        // As long as it says when to come back, it is not down.
+        const since = recent && retryAfter === undefined ? known.since : now;
+        this.#failing.set(method, { since, last: now });
+        return now - since > 2 * (this.#options.patience ?? usualPatience).own;
+    }
+    /** Learns the registry's own addresses, by which the ones that it names are judged. */
+    async #locate() {
+        try {
+            const found = await this.transport.names.addresses(hostOf(this.origin));
+            this.#own = found.map(({ address }) => address);
+        }
+        catch {
+            // Behind a proxy, names need not resolve here. Then only public addresses are believed.
+        }
+    }
+    /**
+     * Opens so many connections ahead: a new one costs two round trips and begins slowly, which need
+     * not wait until the first bytes are wanted.
+     */
+    warm(count) {
+        this.transport.warm(this.origin, count);
+    }
+    /** Shows a message once in a run. */
+    warnOnce(message) {
+        if (this.#warned.has(message) || this.#warned.size >= 20)
+            return;
+        this.#warned.add(message);
+        this.log.warning(message);
+    }
+    /** One question with at most one change of credentials. */
+    async #signedIn(question) {
+        const { needs, signal } = question;
+        for (let refused = 0;; refused++) {
+            const authorization = await this.#authorizer.header(needs, signal);
+            const answer = await this.#redirected(question, authorization);
+            if (answer.status !== 401 || answer.url.origin !== this.origin.origin)
+                return answer;
+            const again = this.#authorizer.challenged(answer.headers['www-authenticate'], needs, authorization);
+            // A body that streams cannot be sent a second time from here: its owner begins anew, and the
+            // next request finds the new token.
+            if (!again || refused >= 1 || streams(question))
+                return answer;
+            await readError(answer.body, this.transport.timings.idle);
+        }
+    }
+    /** One question through its redirects. Authorization goes to the origin and nowhere else. */
+    async #redirected(question, authorization) {
+        const { timings } = this.transport;
+        const { method, signal, body, commit, straight } = question;
+        let url = question.path instanceof URL ? question.path : new URL(question.path, this.origin);
+        for (let hop = 0;; hop++) {
+            const home = url.origin === this.origin.origin;
+            const judge = home ? undefined : this.#judge;
+            if (judge !== undefined)
+                judgeLiteral(url, judge);
+            this.requests++;
+            const answer = await this.transport.send({
+                method,
+                url,
+                headers: {
+                    'User-Agent': 'arcdata-mirror',
+                    'Accept-Encoding': 'identity',
+                    ...question.headers,
+                    ...(home && authorization !== undefined && { Authorization: authorization })
+                },
+                ...(body !== undefined && { body }),
+                answerWithin: commit === true ? timings.commit : timings.answer,
+                ...(judge !== undefined && { judge }),
+                ...(question.fresh !== undefined && { fresh: question.fresh }),
+                ...(straight !== undefined && { straight }),
+                signal
+            });
+            this.#met = true;
+            const moved = [301, 302, 303, 307, 308].includes(answer.status);
+            if (!moved || (method !== 'GET' && method !== 'HEAD'))
+                return answer;
+            void discard(answer);
+            if (hop >= mostHops) {
+                throw new registry_error/* RegistryError */.gl('unsafe', `${this.name} redirects more than ${mostHops} times in a row`, { host: this.name });
+            }
+            url = judgeRedirect(answer.headers.location, url);
+        }
+    }
+    /** Warnings of the registry are shown, once each, and never acted on. */
+    #heed({ headers, url }) {
+        const { warning } = headers;
+        if (warning === undefined || url.origin !== this.origin.origin)
+            return;
+        const text = /^299 (?:-|\S+) "((?:[^"\\]|\\.){1,4096})"/.exec(warning)?.[1];
+        if (text !== undefined)
+            this.warnOnce(`${this.name} warns: ${(0,clean/* clean */.uH)(text)}`);
+    }
+    /** The error with the question's place in it. */
+    #placed(error, question) {
+        const path = question.path instanceof URL ? question.path.pathname : question.path.split('?', 1)[0];
+        const { name, origin } = this;
+        const known = { name, origin, met: this.#met, privateCa: this.#options.privateCa === true };
+        const explained = explainFor(error, known);
+        return explained.as(explained.fault, explained.message, {
+            method: question.method,
+            path,
+            repository: question.path === greeting ? undefined : question.needs[0]?.repository,
+            digest: question.digest
+        });
+    }
+}
+
+;// CONCATENATED MODULE: ./src/registry/ping.ts
+
+
+
+
+/**
+ * The registry's handshake: is it there, does it speak the protocol, what does it ask for?
+ * Signs in where credentials are there, so that wrong ones end the run before anything else.
+ * @param needs what will be needed later: a token for it is fetched now
+ * @throws RegistryError
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#determining-support
+ */
+async function ping(registry, needs, signal) {
+    const question = { method: 'GET', path: greeting, needs, expect: [200, 404], signal };
+    const answer = await registry.ask(question, discard);
+    // Some registries hide /v2/ from those who may still pull; a page of something else is no registry.
+    const { status, headers, url } = answer;
+    const registryLike = headers[versionHeader] !== undefined;
+    if (baseType(headers['content-type']) === 'text/html' && (status !== 200 || !registryLike)) {
+        const where = url.host === registry.origin.host ? '' : `, at ${url.host}`;
+        throw new registry_error/* RegistryError */.gl('refused', `${registry.name} answers, but it is no registry: GET /v2/ is ${status} with an HTML page${where}`, {
+            host: registry.name,
+            status,
+            advice: 'Check the name; a path such as /registry does not belong into it.'
+        });
+    }
+}
+
+// EXTERNAL MODULE: external "node:http"
+var external_node_http_ = __nccwpck_require__(7067);
+;// CONCATENATED MODULE: external "node:https"
+const external_node_https_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:https");
+// EXTERNAL MODULE: external "node:fs"
+var external_node_fs_ = __nccwpck_require__(3024);
+// EXTERNAL MODULE: external "node:tls"
+var external_node_tls_ = __nccwpck_require__(1692);
+// EXTERNAL MODULE: ./node_modules/http-proxy-agent/dist/index.js
+var dist = __nccwpck_require__(1970);
+// EXTERNAL MODULE: ./node_modules/https-proxy-agent/dist/index.js
+var https_proxy_agent_dist = __nccwpck_require__(3669);
+;// CONCATENATED MODULE: ./src/registry/agents.ts
 
 
 
@@ -43941,7 +44270,8 @@ function inNetwork(host, network) {
 
 /**
  * The connections of a run, kept open between requests. Hosts that a registry named have
- * connections of their own: one that was judged is never shared with one that was not.
+ * connections of their own: one that was judged is never shared with one that was not, nor with
+ * one that was judged for another registry, which may have other places to send anyone to.
  */
 class Agents {
     #options;
@@ -43953,10 +44283,13 @@ class Agents {
     constructor(options) {
         this.#options = options;
     }
-    /** The agent for a URL: directly, or through the proxy that the environment names for it. */
-    for(url, judged) {
+    /**
+     * The agent for a URL: directly, or through the proxy that the environment names for it.
+     * @param judge of the URL's host, where a registry named that
+     */
+    for(url, judge) {
         const proxy = this.#proxyFor(url);
-        const key = `${url.protocol} ${proxy} ${judged ? 'judged' : ''}`;
+        const key = `${url.protocol} ${proxy} ${judge?.registry ?? ''}`;
         let agent = this.#agents.get(key);
         if (agent === undefined) {
             agent = this.#open(url, proxy);
@@ -43994,14 +44327,22 @@ class Agents {
         if (!URL.canParse(proxy)) {
             throw new registry_error/* RegistryError */.gl('refused', `the proxy that the environment names for ${url.host} is not an address`, { host: url.host, advice: 'Write HTTPS_PROXY as http://proxy:port.' });
         }
-        const { protocol, password } = new URL(proxy);
+        const { host: place, protocol, username, password } = new URL(proxy);
+        // Whoever connects to it would stumble over that, too, and say nothing that helps.
+        if (!isEncoded(username) || !isEncoded(password)) {
+            throw new registry_error/* RegistryError */.gl('refused', `the user or password of the proxy that the environment names for ${url.host} has a % that stands for nothing`, {
+                host: url.host,
+                advice: 'Percent-encode special characters in HTTPS_PROXY; a % itself is %25.'
+            });
+        }
+        const named = proxyOf(url) ?? { place, variable: 'HTTPS_PROXY' };
         if (password !== '') {
             this.#options.secret?.(password);
             this.#options.secret?.(decodeURIComponent(password));
         }
         return secure
-            ? new ProxyAgent(proxy, { ...keep, ...this.trust(), signal: this.#closed.signal })
-            : new dist.HttpProxyAgent(proxy, { ...keep, ...(protocol === 'https:' && this.trust()) });
+            ? new ProxyAgent(proxy, { ...keep, ...this.trust(), signal: this.#closed.signal }, named)
+            : new PlainProxyAgent(proxy, { ...keep, ...(protocol === 'https:' && this.trust()) }, named);
     }
     /**
      * The certificates that are believed, read once for all connections: that takes as long as a
@@ -44021,11 +44362,33 @@ class Agents {
 }
 /** Its base class believes the given CA of the proxy alone; here it is meant for the registry too. */
 class ProxyAgent extends https_proxy_agent_dist.HttpsProxyAgent {
+    #named;
+    constructor(proxy, options, named) {
+        super(proxy, options);
+        this.#named = named;
+    }
     connect(...[request, options]) {
         const { secureContext, rejectUnauthorized } = this.connectOpts;
         const trust = { secureContext, rejectUnauthorized };
-        return super.connect(request, { ...options, ...trust });
+        return super.connect(request, { ...options, ...trust }).catch(blame(this.#named));
     }
+}
+/** For plain http, where the proxy is asked as if it were the registry. */
+class PlainProxyAgent extends dist.HttpProxyAgent {
+    #named;
+    constructor(proxy, options, named) {
+        super(proxy, options);
+        this.#named = named;
+    }
+    connect(...given) {
+        return super.connect(...given).catch(blame(this.#named));
+    }
+}
+/** What breaks before the proxy has let us through is told of the proxy. */
+function blame(named) {
+    return error => {
+        throw new ProxyUnreached(named, error);
+    };
 }
 /** One that every connection may listen to. */
 function newController() {
@@ -44033,10 +44396,14 @@ function newController() {
     (0,external_node_events_.setMaxListeners)(0, controller.signal);
     return controller;
 }
-/** The proxy that the environment names for a URL; empty for none. */
-function proxyFor(url) {
-    const { no_proxy: lower = '', NO_PROXY: upper = '' } = process.env;
-    return bypasses(url, lower === '' ? upper : lower) ? '' : getProxyForUrl(url.href);
+function isEncoded(text) {
+    try {
+        decodeURIComponent(text);
+        return true;
+    }
+    catch {
+        return false;
+    }
 }
 function extra() {
     const file = process.env.NODE_EXTRA_CA_CERTS;
@@ -44069,65 +44436,6 @@ const systemClock = {
         }
     }
 };
-
-;// CONCATENATED MODULE: ./src/registry/explain.ts
-
-
-
-const unreachable = {
-    ENOTFOUND: 'the name is unknown to DNS',
-    EAI_AGAIN: 'DNS did not answer',
-    ECONNREFUSED: 'the connection was refused',
-    EHOSTUNREACH: 'there is no route to it',
-    ENETUNREACH: 'its network cannot be reached',
-    EADDRNOTAVAIL: 'its address cannot be used from here',
-    ETIMEDOUT: 'no connection came about'
-};
-/**
- * What an error of Node's network code means, in words that name the host, and what to do.
- * Errors that are understood already pass through.
- */
-function explain(error, request, names) {
-    if (error instanceof registry_error/* RegistryError */.gl)
-        return error;
-    const { url, method } = request;
-    const { code = '', message } = error;
-    const place = { host: url.host, method, path: url.pathname, cause: error };
-    const host = url.port === '' ? `${url.host}:${url.protocol === 'https:' ? 443 : 80}` : url.host;
-    const make = (fault, text, advice) => new registry_error/* RegistryError */.gl(fault, text, { ...place, ...(advice !== undefined && { advice }) });
-    const reason = unreachable[code];
-    if (reason !== undefined) {
-        names.forget(hostOf(url));
-        return make('address', `${host} cannot be reached: ${reason} (${code})`, 'Check the name and port, and that this machine may connect to it (firewall, proxy, NO_PROXY).');
-    }
-    if (/^(?:CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_TLS_CERT_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE)/.test(code)) {
-        return make('certificate', `${host} has a TLS certificate that is not believed: ${(0,clean/* clean */.uH)(message, 200)} (${code})`, "Give the registry's CA as ca-file, or mend the certificate; it is never skipped over.");
-    }
-    if (code.startsWith('ERR_SSL_') || code === 'EPROTO') {
-        return make('certificate', `${host} does not speak TLS as it should: ${(0,clean/* clean */.uH)(message.replace(/^.*:error:[0-9A-F]+:[^:]*:[^:]*:([^:]+):.*$/s, '$1'), 200)}`, 'If it is meant to be spoken to over plain http, name it in insecure-registries.');
-    }
-    if (/proxy/i.test(message)) {
-        return make('proxy', `the proxy did not let ${host} through: ${(0,clean/* clean */.uH)(message, 200)}`, "Check HTTPS_PROXY, NO_PROXY and the proxy's user and password.");
-    }
-    return make('connection', `the connection to ${host} broke: ${(0,clean/* clean */.uH)(message, 200)}${code === '' ? '' : ` (${code})`}`, 
-    // So ends a handshake with some servers that speak plain http, and with some that are overloaded.
-    message.includes('before secure TLS connection')
-        ? 'If it is meant to be spoken to over plain http, name it in insecure-registries.'
-        : undefined);
-}
-/** What it means that a proxy answered `status` instead of letting us through. */
-function proxyRefusal(status, { url, method }) {
-    const wants = status === 407;
-    return new registry_error/* RegistryError */.gl('proxy', `the proxy did not let ${url.host} through: ${wants ? 'it wants a user name and password, or other ones (407)' : `it answered ${status}`}`, {
-        host: url.host,
-        method,
-        path: url.pathname,
-        status,
-        advice: wants
-            ? 'Give the proxy its account in HTTPS_PROXY: http://user:password@proxy:port, special characters percent-encoded.'
-            : 'See whether the proxy may go to that host, or name the host in NO_PROXY.'
-    });
-}
 
 // EXTERNAL MODULE: external "node:dns"
 var external_node_dns_ = __nccwpck_require__(610);
@@ -44281,6 +44589,17 @@ function whenStuck(socket, waiting, milliseconds, stuck) {
 function asks(method) {
     return method === 'GET' || method === 'HEAD';
 }
+/** Headers of which only the first one counts, as in Node: a list of them would be none of both. */
+const single = new Set([
+    'age',
+    'content-type',
+    'etag',
+    'expires',
+    'last-modified',
+    'location',
+    'retry-after',
+    'server'
+]);
 /**
  * The head of an answer, if it is of the plain kind: HTTP/1.1, one Content-Length, no coding.
  * @see https://www.rfc-editor.org/rfc/rfc9112
@@ -44301,6 +44620,8 @@ function parseHead(text, method) {
         const before = headers[name];
         if (before !== undefined && name === 'content-length')
             return undefined;
+        if (before !== undefined && single.has(name))
+            continue;
         headers[name] = before === undefined ? value : `${before}, ${value}`;
     }
     if (status < 200)
@@ -44320,8 +44641,6 @@ function parseHead(text, method) {
     };
 }
 
-// EXTERNAL MODULE: external "node:stream"
-var external_node_stream_ = __nccwpck_require__(7075);
 ;// CONCATENATED MODULE: ./src/registry/node-parser.ts
 
 
@@ -44464,9 +44783,10 @@ class WireBody {
         return this.#over || !this.#paused;
     }
     fail(error) {
-        this.#failure = error;
-        if (this.#over)
+        // All of it is here and waits to be taken, for which it needs no connection.
+        if (this.#over || this.#left === 0)
             return;
+        this.#failure = error;
         this.#over = true;
         this.#ended();
         this.#taker?.fail(error);
@@ -44896,8 +45216,8 @@ class Wires {
 
 
 
-/** How many kept connections in a row may turn out to be closed by the other side before it counts. */
-const stale = 8;
+
+
 /** The straight way of `wire.ts`, under the transport's limits and with its names and trust. */
 class StraightWay {
     #agents;
@@ -44914,10 +45234,10 @@ class StraightWay {
     /**
      * Sends a request the straight way.
      * @returns undefined where it cannot be gone: through a proxy, or where answers are not plain
-     * @throws what the connection throws; RegistryError of the kind stalled
+     * @throws RegistryError of the kinds address, certificate, connection, stalled, unsafe; the signal's reason
      */
     async ask(outgoing) {
-        const { method, url, judge, headers, body, fresh, signal } = outgoing;
+        const { method, url, judge, headers, body, signal } = outgoing;
         if (!isStraight(method))
             return undefined;
         const stream = body === undefined || body instanceof Uint8Array ? undefined : body;
@@ -44925,12 +45245,16 @@ class StraightWay {
         if (this.#winding.has(kind) || !this.#agents.isDirect(url))
             return undefined;
         const target = this.#target(url, judge, stream !== undefined);
-        for (let i = 0;; i++) {
+        let { fresh = false } = outgoing;
+        for (;;) {
             signal.throwIfAborted();
-            const { line, answer } = this.#wires.ask(method, target, headers, body, fresh);
-            const used = line.used;
+            let line;
+            let used = false;
             try {
-                const given = await this.#within(line, answer, outgoing, stream);
+                const asked = this.#wires.ask(method, target, headers, body, fresh);
+                ({ line } = asked);
+                ({ used } = line);
+                const given = await this.#within(line, asked.answer, outgoing, stream);
                 if (given instanceof external_node_http_.IncomingMessage) {
                     // Errors are seldom, and come as they like.
                     if ((given.statusCode ?? 0) < 400)
@@ -44943,12 +45267,12 @@ class StraightWay {
             catch (error) {
                 signal.throwIfAborted();
                 const { code } = error;
-                // Whether a POST was carried out before the connection broke, nobody knows: it may leave an upload.
+                const stale = used && (code === 'ECONNRESET' || code === 'EPIPE');
                 // A body that streams cannot be sent twice from here.
-                const again = stream !== undefined ? 0 : method === 'POST' ? 1 : stale;
-                if (used && i < again && (code === 'ECONNRESET' || code === 'EPIPE'))
-                    continue;
-                throw error;
+                if (!stale || stream !== undefined)
+                    throw explain(error, outgoing, this.#names, line?.connected === true);
+                // Where one was closed unnoticed, others were, too: what lies between may have forgotten them all.
+                fresh = true;
             }
         }
     }
@@ -44967,7 +45291,7 @@ class StraightWay {
             lookup: this.#names.lookup(judge),
             trust: () => this.#agents.trust(),
             // A connection that carried a body is the quickest one for the next.
-            key: `${url.origin} ${judge === undefined ? '' : 'judged'} ${bodies ? 'bodies' : ''}`
+            key: `${url.origin} ${judge?.registry ?? ''} ${bodies ? 'bodies' : ''}`
         };
     }
     /** Waits for an answer, as long as that may take; a body that streams is sent meanwhile. */
@@ -44979,10 +45303,14 @@ class StraightWay {
             const text = `${url.host}: ${what} within ${Math.round(milliseconds / 100) / 10} s`;
             line.destroy(new registry_error/* RegistryError */.gl('stalled', text, { host: url.host, method, path: url.pathname }));
         };
-        const limit = (milliseconds, what) => {
+        const limit = (milliseconds, what, late) => {
             clearTimeout(timer);
-            if (!over)
-                timer = setTimeout(stalled, milliseconds, milliseconds, what);
+            if (over)
+                return;
+            timer = setTimeout(() => {
+                late?.();
+                stalled(milliseconds, what);
+            }, milliseconds);
         };
         let endWatch = () => undefined;
         const expect = () => {
@@ -45013,7 +45341,9 @@ class StraightWay {
         if (line.connected)
             next();
         else {
-            limit(connect, 'no connection came about');
+            limit(connect, 'no connection came about', () => {
+                this.#names.forget(hostOf(url));
+            });
             line.whenConnected(next);
         }
         const callOff = onAbort(signal, () => {
@@ -45075,6 +45405,7 @@ function answerOf({ status, headers, body }, url) {
 
 
 
+
 /** Generous to slow registries, short enough that nothing hangs; a commit of 9 GiB was seen to take 90 s. */
 const usualTimings = {
     connect: 15_000,
@@ -45101,22 +45432,17 @@ class Transport {
     }
     /**
      * Sends a request and waits for the head of its answer.
-     * @throws RegistryError of the kinds address, certificate, proxy, connection, stalled, unsafe; the signal's reason
+     * @throws RegistryError of the kinds address, certificate, proxy, connection, stalled, unsafe, refused; the signal's reason
      */
     async send(outgoing) {
         if (outgoing.straight === true) {
-            try {
-                const answer = await this.#straight.ask(outgoing);
-                if (answer !== undefined)
-                    return answer;
-            }
-            catch (error) {
-                outgoing.signal.throwIfAborted();
-                throw explain(error, outgoing, this.names);
-            }
+            const answer = await this.#straight.ask(outgoing);
+            if (answer !== undefined)
+                return answer;
         }
-        for (let i = 0;; i++) {
-            const attempt = new Exchange(outgoing, this);
+        let { fresh = false } = outgoing;
+        for (;;) {
+            const attempt = new Exchange({ ...outgoing, fresh }, this);
             try {
                 return await attempt.run(this.#agents);
             }
@@ -45125,9 +45451,9 @@ class Transport {
                 // The other side closed a kept connection before it saw the request: not a failure of the
                 // registry, so a fresh one is taken. A body that streams cannot be sent twice from here.
                 const replayable = outgoing.body === undefined || outgoing.body instanceof Uint8Array;
-                if (attempt.stale(error) && replayable && i < stale)
-                    continue;
-                throw explain(error, outgoing, this.names);
+                if (!attempt.stale(error) || !replayable)
+                    throw explain(error, outgoing, this.names, attempt.established);
+                fresh = true;
             }
         }
     }
@@ -45161,7 +45487,7 @@ class Exchange {
         const length = body === undefined ? bodiless(method) : body.length;
         const send = url.protocol === 'https:' ? external_node_https_namespaceObject.request : external_node_http_.request;
         const { names } = this.#transport;
-        const agent = agents.for(url, judge !== undefined);
+        const agent = agents.for(url, judge);
         if (this.#outgoing.fresh === true)
             dropIdle(agent, url);
         const request = send(url, {
@@ -45228,6 +45554,11 @@ class Exchange {
             this.#endWatch();
         }
     }
+    /** Whether the connection had come about, TLS included. */
+    get established() {
+        const socket = this.#request?.socket;
+        return socket != null && !socket.connecting && !isShaking(socket);
+    }
     /** Whether the other side had closed this kept connection already. */
     stale(error) {
         const { code } = error;
@@ -45235,12 +45566,13 @@ class Exchange {
     }
     #limitConnect(request) {
         // From the very start: a proxy's CONNECT takes its time before there is a socket.
-        this.#limit(this.#transport.timings.connect, 'no connection came about');
+        this.#limit(this.#transport.timings.connect, 'no connection came about', () => {
+            this.#transport.names.forget(hostOf(this.#outgoing.url));
+        });
         request.once('socket', socket => {
             const secure = this.#outgoing.url.protocol === 'https:';
             // Through a proxy the connection stands already, and TLS has just begun.
-            const shaking = secure && socket.secureConnecting === true;
-            if (!socket.connecting && !shaking) {
+            if (!socket.connecting && !isShaking(socket)) {
                 clearTimeout(this.#timer);
                 return;
             }
@@ -45262,12 +45594,13 @@ class Exchange {
             });
         });
     }
-    #limit(milliseconds, what) {
+    #limit(milliseconds, what, late) {
         clearTimeout(this.#timer);
         // What a request that was given up still does must not keep the process.
         if (this.#over)
             return;
         this.#timer = setTimeout(() => {
+            late?.();
             this.#stalled(what, milliseconds);
         }, milliseconds);
     }
@@ -45280,9 +45613,14 @@ class Exchange {
         this.#reject(error);
     }
 }
+/** Whether TLS is still being agreed upon. */
+function isShaking(socket) {
+    return socket.secureConnecting === true;
+}
 /** Closes what is kept to this host and idle, so that the next request gets a connection of its own. */
-function dropIdle({ freeSockets }, { hostname, port, protocol }) {
-    const place = `${hostname}:${port === '' ? (protocol === 'https:' ? 443 : 80) : port}:`;
+function dropIdle({ freeSockets }, url) {
+    const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : url.port;
+    const place = `${hostOf(url)}:${port}:`;
     for (const [key, sockets] of Object.entries(freeSockets)) {
         if (key.startsWith(place))
             for (const socket of sockets ?? [])
@@ -45294,7 +45632,10 @@ function bodiless(method) {
     return method === 'POST' || method === 'PUT' || method === 'PATCH' ? 0 : undefined;
 }
 
+// EXTERNAL MODULE: ./src/report/causes.ts
+var causes = __nccwpck_require__(304);
 ;// CONCATENATED MODULE: ./src/run/registries.ts
+
 
 
 
@@ -45334,7 +45675,7 @@ function registries_opener(settings, around) {
     const deadline = transport.clock.now() + settings.timeout;
     const open = async (side) => {
         const { registry, username, password } = settings[side];
-        const credentials = await findCredentials({
+        const found = await findCredentials({
             registry,
             env,
             log,
@@ -45342,6 +45683,9 @@ function registries_opener(settings, around) {
             ...(username !== undefined && { username }),
             ...(password !== undefined && { password })
         });
+        // Two registries have inputs: which ones were used is what helps whoever has mistaken them.
+        const given = username !== undefined && password !== undefined;
+        const credentials = given ? { ...found, from: `${side}-username and ${side}-password` } : found;
         return new Registry({
             name: registry,
             plainHttp: settings.insecure.has(registry),
@@ -45349,6 +45693,7 @@ function registries_opener(settings, around) {
             transport,
             log,
             deadline,
+            privateCa: settings.ca !== undefined,
             actions: side === 'source' || readOnly ? 'pull' : 'pull,push',
             // The public source answers from behind a front door that blocks hosted runners now and then.
             blocksAtTimes: side === 'source',
@@ -45379,9 +45724,14 @@ async function greet(registries, settings, { log, signal, asked }) {
     const [first, second] = failed;
     if (first === undefined)
         return;
-    if (second !== undefined)
-        log.warning(second.message);
-    throw first;
+    throw second === undefined || signal.aborted ? first : together(first, second);
+}
+/** Two failures at once as one, so that whoever mends the first does not meet the second then. */
+function together(first, second) {
+    if (!(first instanceof registry_error/* RegistryError */.gl) || !(second instanceof registry_error/* RegistryError */.gl))
+        return first;
+    const advice = [...new Set([first.advice, second.advice])].filter(text => text !== undefined);
+    return first.as(first.fault, `${first.message.slice(0, 480)}; and ${(0,causes/* splitRequest */.oX)(second.message).answer}`, advice.length === 0 ? {} : { advice: advice.join(' ') });
 }
 /**
  * Greets one registry with the credentials that were found for it.
@@ -45454,14 +45804,14 @@ function selectReleases(options) {
             reason = `Already up to date: the target has the tags of ${(0,clean/* clean */.uH)(options.targetComplete ?? '')}, and the source has no newer release. Asked for by its tag, it is checked down to every blob, and mended.`;
     }
     if (unanswered.length > 0)
-        throw together(unanswered, options.from);
+        throw select_together(unanswered, options.from);
     const ordered = [...tags].sort(release_tag/* compareTags */.bb);
     return { tags: ordered, notes, ...(ordered.length === 0 && reason !== undefined && { reason }) };
 }
 /** How many of them are told one by one. */
 const mostTold = 5;
 /** All that was asked for in vain, as one error. */
-function together(errors, from) {
+function select_together(errors, from) {
     const told = [...new Set(errors.map(({ message }) => message))];
     const more = told.length > mostTold ? [`So it is with ${told.length - mostTold} more.`] : [];
     return new release_error/* ReleaseError */.K([...told.slice(0, mostTold), ...more, `The tags of ${from} were looked at.`].join(' '));
@@ -45527,7 +45877,7 @@ function noVersion(wanted, stable, newest) {
         stable.find(release => (0,release_tag/* compareVersions */.Zy)(release, wanted) > 0)
     ];
     const around = [below, above].filter(release => release !== undefined).map(({ text }) => text);
-    return new release_error/* ReleaseError */.K(`No release ${shown} exists. Next to it ${around.length > 1 ? 'are' : 'is'} ${around.join(' and ')}.`);
+    return new release_error/* ReleaseError */.K(`No release ${shown} exists. The nearest ${around.length > 1 ? 'are' : 'is'} ${around.join(' and ')}.`);
 }
 function nothingStable(request, tags, from) {
     const found = tags === 0
@@ -45577,6 +45927,10 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
     const complete = requests.some(({ kind }) => kind === 'catch-up')
         ? await newestComplete(registries, settings, targetTags, around)
         : undefined;
+    if (live.length === 0 && images.kind === 'exactly' && images.names.includes(leader)) {
+        const { name } = registries.source;
+        throw refuseUntagged(leader, `${name}/${settings.source.repository}`);
+    }
     const selection = selectReleases({
         requests,
         live,
@@ -45633,6 +45987,7 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
             tag,
             selection: images,
             staging: !settings.publish,
+            looking: around.looking === true,
             has: async (name, one) => {
                 const { repository, tag: under } = request(name, one).target;
                 survey?.expect(repository, under);
@@ -46084,30 +46439,41 @@ async function main(settings, stage) {
                 // What docker pushes cannot be staged.
                 if (settings.engine === 'registry')
                     draft.matrix = matrixOf(plan, settings);
-                return draft.finish();
             }
-            const progress = __addDisposableResource(env_1, reporter.progress(plan.bytes.copied), false);
-            const options = {
-                ...{ source, target, lanes, log, signal, publish: settings.publish },
-                last: publishOrder(['arc-bootstrapper', 'arc-controller']),
-                arrived: (bytes) => {
-                    progress.moved(bytes);
+            else {
+                const env_2 = { stack: [], error: void 0, hasError: false };
+                try {
+                    const progress = __addDisposableResource(env_2, reporter.progress(plan.bytes.copied), false);
+                    const options = {
+                        ...{ source, target, lanes, log, signal, publish: settings.publish },
+                        last: publishedLast,
+                        arrived: (bytes) => {
+                            progress.moved(bytes);
+                        }
+                    };
+                    const engine = docker.ready === undefined
+                        ? new Mirror(options)
+                        : await DockerEngine.open(plan, { ...options, docker: docker.ready, env, settings });
+                    for (const release of releases) {
+                        const result = await reporter.group(`Mirror ${release.tag}`, () => engine.release(release));
+                        draft.releases.push(result);
+                        const failure = engine.failure(result);
+                        // Upgrades go from one release to the next: a later one is of no use without this one.
+                        if (failure !== undefined)
+                            throw failure;
+                    }
                 }
-            };
-            const engine = docker.ready === undefined
-                ? new Mirror(options)
-                : await DockerEngine.open(plan, { ...options, docker: docker.ready, env, settings });
-            for (const release of releases) {
-                const result = await reporter.group(`Mirror ${release.tag}`, () => engine.release(release));
-                draft.releases.push(result);
-                const failure = engine.failure(result);
-                // Upgrades go from one release to the next: a later one is of no use without this one.
-                if (failure !== undefined)
-                    throw failure;
+                catch (e_1) {
+                    env_2.error = e_1;
+                    env_2.hasError = true;
+                }
+                finally {
+                    __disposeResources(env_2);
+                }
             }
         }
-        catch (e_1) {
-            env_1.error = e_1;
+        catch (e_2) {
+            env_1.error = e_2;
             env_1.hasError = true;
         }
         finally {
@@ -46117,13 +46483,13 @@ async function main(settings, stage) {
         }
     }
     catch (error) {
-        draft.fail(signal.aborted ? (0,time_limit/* endedBy */.mr)(signal.reason, error) : error);
+        const { source, target } = draft.registries ?? {};
+        draft.fail(signal.aborted ? (0,time_limit/* endedBy */.mr)(signal.reason, error, [source, target]) : error);
     }
     finally {
         time.end();
-        await reporter.finish(draft.finish());
     }
-    return draft.finish();
+    return await reporter.finish(draft.finish());
 }
 
 
@@ -46209,13 +46575,12 @@ function refuseHalf(release, images, left) {
     const failed = named('failed');
     // With all that is below them, since before this run.
     const standing = named('present');
-    const arc = 'Arc looks at that of arc-controller only.';
     const kept = left === undefined || left.length === 0
         ? undefined
-        : `The target took the tags of ${left.join(', ')} and could not be made to go back; ${arc}`;
+        : `The target took the tags of ${left.join(', ')} and could not be made to go back; Arc looks at that of arc-controller only.`;
     const stands = standing.length === 0
         ? 'No tag at the target stands for it.'
-        : `The tags of ${some(standing)} stand there already; ${arc}`;
+        : `The tags of ${some(standing)} stand there already; Arc looks at that of arc-controller only.`;
     return new MirrorError(left === undefined
         ? `${release} is not published: ${failed.length === 1 ? 'one image' : `${failed.length} images`} failed (${some(failed)})`
         : `${release} is not published: all of it is there, but not all tags could be set`, `${kept ?? stands} Run again: what has arrived is not sent again.`, { fault: 'half', kept });
@@ -46475,10 +46840,10 @@ function within(repository, name) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   b: () => (/* binding */ post)
 /* harmony export */ });
-/* harmony import */ var _deadline_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(6683);
+/* harmony import */ var _deadline_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(6683);
 /* harmony import */ var _docker_kept_login_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2718);
 /* harmony import */ var _docker_private_config_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8858);
-/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(4192);
+/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(4192);
 /* harmony import */ var _run_saved_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2278);
 
 
@@ -46492,27 +46857,26 @@ function within(repository, name) {
 async function post({ env, log, runnerTemp, state }) {
     const kept = state(_run_saved_js__WEBPACK_IMPORTED_MODULE_2__/* .stateNames */ .U0.keptLogin);
     const directory = state(_run_saved_js__WEBPACK_IMPORTED_MODULE_2__/* .stateNames */ .U0.directory);
-    const attempt = async (what, undo) => {
-        try {
-            await undo();
-        }
-        catch (error) {
-            log.warning(`${what}: ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .clean */ .uH)(error.message)}`);
-        }
-    };
-    if (kept !== '') {
-        await attempt('the sign-in could not be undone', async () => {
-            const signal = (0,_deadline_js__WEBPACK_IMPORTED_MODULE_4__/* .deadline */ .n)(30_000);
+    try {
+        if (kept !== '') {
+            const signal = (0,_deadline_js__WEBPACK_IMPORTED_MODULE_3__/* .deadline */ .n)(30_000);
             await (0,_docker_kept_login_js__WEBPACK_IMPORTED_MODULE_0__/* .undoKeptLogin */ .O)(JSON.parse(kept), { runnerTemp, env, log, signal });
-        });
+        }
     }
-    // Also where the job's own config cannot be put back: what lies here is a login, too.
-    if (directory !== '') {
-        await attempt(`${directory} holds a login and could not be removed`, () => {
-            if ((0,_docker_private_config_js__WEBPACK_IMPORTED_MODULE_1__/* .removePrivateConfig */ .I_)(directory, runnerTemp))
-                log.info('removed the private docker config of the run');
-        });
+    catch (error) {
+        log.warning(`the sign-in could not be undone: ${reasonOf(error)}`);
     }
+    try {
+        // Also where the job's own config cannot be put back: what lies here is a login, too.
+        if (directory !== '' && (0,_docker_private_config_js__WEBPACK_IMPORTED_MODULE_1__/* .removePrivateConfig */ .I_)(directory, runnerTemp))
+            log.info('removed the private docker config of the run');
+    }
+    catch (error) {
+        log.warning(`${directory} holds a login and could not be removed: ${reasonOf(error)}`);
+    }
+}
+function reasonOf(error) {
+    return (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(error.message);
 }
 
 
@@ -47348,7 +47712,7 @@ function dayNumber({ year, month, day }) {
 
 /***/ }),
 
-/***/ 8886:
+/***/ 8093:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -47504,69 +47868,8 @@ class error_ReportError extends Error {
     name = 'ReportError';
 }
 
-// EXTERNAL MODULE: ./src/oci/clean.ts
-var oci_clean = __nccwpck_require__(4192);
-;// CONCATENATED MODULE: ./src/report/markdown.ts
-
-const entities = {
-    '&': '&amp;',
-    '<': '&lt;',
-    '>': '&gt;',
-    '"': '&quot;'
-};
-/**
- * Foreign text in Markdown: shown as it is, so that it can neither begin a link, a mention, a table
- * cell, a formula or markup, nor end the code span it stands in. One line.
- * @see https://github.github.com/gfm/#entity-and-numeric-character-references
- */
-function escapeMarkdown(text, limit) {
-    return (0,oci_clean/* clean */.uH)(text, limit)
-        .replace(/[&<>"'`|*~[\]\\!#$@{}()]/g, sign => entities[sign] ?? `&#${sign.charCodeAt(0)};`)
-        .replace(/(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])/g, '&#95;')
-        .replace(/:(?=\/\/)/g, '&#58;')
-        .replace(/(?<=www)\./gi, '&#46;');
-}
-/** Our own text that stays on one line, however narrow its cell: `6.64 MB` does not fall apart. */
-function unbroken(text) {
-    return text.replaceAll(' ', '\u00a0');
-}
-/** Foreign text as code: escaped, and left alone by whatever looks for links and mentions. */
-function code(text, limit) {
-    return `<code>${escapeMarkdown(text, limit)}</code>`;
-}
-/** Lines in a fence that none of them can close. */
-function fence(lines, language = 'text') {
-    const safe = lines.map(line => {
-        const indent = /^ */.exec(line)?.[0] ?? '';
-        return indent + (0,oci_clean/* clean */.uH)(line.slice(indent.length), 1000);
-    });
-    const longest = Math.max(2, ...safe.flatMap(line => [...line.matchAll(/`+/g)].map(([run]) => run.length)));
-    const bar = '`'.repeat(longest + 1);
-    return `${bar}${language}\n${safe.join('\n')}\n${bar}`;
-}
-/**
- * A table, with a last row for the totals where a column has one. Columns in which no row has
- * anything are left out: the fewer there are, the more room is left in a narrow window.
- */
-function table(rows, columns) {
-    const cells = columns
-        .map(column => ({ ...column, cells: rows.map(column.cell) }))
-        .filter(({ cells: own }) => own.some(cell => cell !== ''));
-    const line = (texts) => `| ${texts.join(' | ')} |`;
-    const totals = cells.map(({ total = '' }) => total);
-    return [
-        line(cells.map(({ head }) => head)),
-        line(cells.map(({ figures = false }) => (figures ? '---:' : ':---'))),
-        ...rows.map((_, row) => line(cells.map(({ cells: own }) => own[row] ?? ''))),
-        ...(totals.some(total => total !== '') ? [line(totals)] : [])
-    ].join('\n');
-}
-/** A section that can be opened. The heading is Markdown without line breaks. */
-function details(heading, body, open) {
-    // GitHub reads Markdown inside only behind an empty line.
-    return `<details${open ? ' open' : ''}><summary>${heading}</summary>\n\n${body}\n\n</details>`;
-}
-
+// EXTERNAL MODULE: ./src/report/markdown.ts
+var markdown = __nccwpck_require__(4285);
 ;// CONCATENATED MODULE: ./src/report/handover.ts
 
 
@@ -47691,13 +47994,13 @@ function facts({ cli, chart, supportedThrough, pullSecret }) {
 function markdownOf(json, blocks) {
     const texts = (aside) => blocks
         .filter(block => (block.aside ?? false) === aside)
-        .map(({ title, language, lines }) => `${title}:\n\n${fence(lines, language)}`)
+        .map(({ title, language, lines }) => `${title}:\n\n${(0,markdown/* fence */.EU)(lines, language)}`)
         .join('\n\n');
     return [
         `#### Hand-over`,
-        `Release ${code(json.release)}: ${facts(json).join(', ')}.`,
+        `Release ${(0,markdown/* code */.aY)(json.release)}: ${facts(json).join(', ')}.`,
         texts(false),
-        details('More to paste', texts(true), false)
+        (0,markdown/* details */.zH)('More to paste', texts(true), false)
     ].join('\n\n');
 }
 function textOf(json, blocks, target) {
@@ -47752,8 +48055,10 @@ var external_node_crypto_ = __nccwpck_require__(7598);
 var promises_ = __nccwpck_require__(1455);
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __nccwpck_require__(6760);
+// EXTERNAL MODULE: ./src/oci/clean.ts
+var oci_clean = __nccwpck_require__(4192);
 // EXTERNAL MODULE: ./src/oci/digest.ts
-var oci_digest = __nccwpck_require__(8825);
+var digest = __nccwpck_require__(8825);
 ;// CONCATENATED MODULE: ./src/report/fields.ts
 
 
@@ -47884,6 +48189,19 @@ async function writeLockFile(record) {
         throw error;
     }
     return path;
+}
+/** The record of a run whose lock file could not be written; failed, where somebody asked for it. */
+function withoutLockFile(record, reason) {
+    if (record.lockFileAsked !== true || record.failure !== undefined)
+        return record;
+    return {
+        ...record,
+        failure: {
+            message: `the lock file could not be written: ${(0,oci_clean/* clean */.uH)(reason, 300)}`,
+            advice: 'Give another path in lock-file, or make room there, and run again.',
+            kind: 'ReportError'
+        }
+    };
 }
 function lockRelease({ tag, targetTag, published, missing, images }) {
     return {
@@ -48112,7 +48430,7 @@ function safeFailure(error, redactor) {
 }
 
 // EXTERNAL MODULE: ./src/report/bytes.ts
-var report_bytes = __nccwpck_require__(2661);
+var bytes = __nccwpck_require__(2661);
 // EXTERNAL MODULE: ./src/report/duration.ts
 var duration = __nccwpck_require__(6132);
 ;// CONCATENATED MODULE: ./src/report/pace.ts
@@ -48161,9 +48479,9 @@ class Pace {
 }
 /** `Copied 312 MB of 1.02 GB (30 %), 45.1 MB/s, 16 s left` */
 function standingLine({ done, total, fraction, rate, left }) {
-    const copied = `Copied ${(0,report_bytes/* formatBytes */.z3)(done)} of ${(0,report_bytes/* formatBytes */.z3)(total)} (${percent(fraction)} %)`;
+    const copied = `Copied ${(0,bytes/* formatBytes */.z3)(done)} of ${(0,bytes/* formatBytes */.z3)(total)} (${percent(fraction)} %)`;
     const time = timeLeft(left) ?? 'time left not known';
-    return left === 0 ? `${copied}, ${time}` : `${copied}, ${(0,report_bytes/* formatBytes */.z3)(rate)}/s, ${time}`;
+    return left === 0 ? `${copied}, ${time}` : `${copied}, ${(0,bytes/* formatBytes */.z3)(rate)}/s, ${time}`;
 }
 /** `16 s left`; what follows when the last byte has arrived; undefined when it is not known. */
 function timeLeft(left) {
@@ -48174,8 +48492,8 @@ function timeLeft(left) {
 }
 /** The last line of a transfer: `Copied 1.02 GB in 23 s, 44.3 MB/s on average` */
 function closingLine({ done, total, elapsed }) {
-    const amount = done < total ? `${(0,report_bytes/* formatBytes */.z3)(done)} of ${(0,report_bytes/* formatBytes */.z3)(total)}` : (0,report_bytes/* formatBytes */.z3)(done);
-    const average = elapsed > 0 ? `, ${(0,report_bytes/* formatBytes */.z3)((done * 1000) / elapsed)}/s on average` : '';
+    const amount = done < total ? `${(0,bytes/* formatBytes */.z3)(done)} of ${(0,bytes/* formatBytes */.z3)(total)}` : (0,bytes/* formatBytes */.z3)(done);
+    const average = elapsed > 0 ? `, ${(0,bytes/* formatBytes */.z3)((done * 1000) / elapsed)}/s on average` : '';
     return `Copied ${amount} in ${(0,duration/* formatDuration */.a)(elapsed)}${average}`;
 }
 /** Whole per cent, rounded down: 100 only when all is done. */
@@ -48287,371 +48605,8 @@ function base64Forms(bytes) {
     return [...forms, ...forms.map(form => form.replaceAll('+', '-').replaceAll('/', '_'))];
 }
 
-;// CONCATENATED MODULE: ./src/report/chart.ts
-
-
-const eighths = (/* unused pure expression or super */ null && (['', '▏', '▎', '▍', '▌', '▋', '▊', '▉']));
-/** A bar of block characters: `fraction` (0 to 1) of `width` columns, exact to an eighth. */
-function blocks(fraction, width) {
-    const parts = Math.round(Math.min(1, Math.max(0, fraction)) * width * 8);
-    // Whatever is there is seen.
-    const shown = parts === 0 && fraction > 0 ? 1 : parts;
-    return '█'.repeat(Math.floor(shown / 8)) + (eighths[shown % 8] ?? '');
-}
-/** The bars of a chart are as long as this at most, and not worth drawing below the other. */
-const [longest, shortest] = [32, 4];
-/**
- * How the bytes came to the target, as three bars of block characters, each line at most `columns` wide (30 is the least that is kept to). Empty when
- * there were none.
- */
-function bytesChart({ copied, mounted, present }, columns = 80, { cyan, green, dim } = styleFor(false, {})) {
-    const total = copied + mounted + present;
-    if (total === 0)
-        return [];
-    const rows = [
-        ['copied', copied, cyan],
-        ['mounted', mounted, green],
-        ['already there', present, dim]
-    ];
-    const room = columns - 'already there   1.00 GB  100 %'.length - 2;
-    const width = room < shortest ? 0 : Math.min(room, longest);
-    return rows.map(([name, bytes, paint]) => {
-        const share = `${Math.round((bytes / total) * 100)} %`.padStart(5);
-        const bar = blocks(bytes / total, width);
-        const drawn = width === 0 ? '' : `  ${paint(bar)}${' '.repeat(width - bar.length)}`;
-        return `${name.padEnd(13)}${drawn}  ${formatBytes(bytes).padStart(8)}  ${share}`;
-    });
-}
-/** So many squares stand for all bytes. */
-const squares = 20;
-/**
- * How the bytes came to the target, as one bar of coloured squares and what each colour means, in
- * Markdown: two lines. Empty when there were none.
- */
-function bytesBar({ copied, mounted, present }, planned) {
-    const verb = planned ? 'to be ' : '';
-    const parts = [
-        { sign: '🟦', bytes: copied, name: `${verb}copied` },
-        { sign: '🟩', bytes: mounted, name: `${verb}mounted` },
-        { sign: '⬜', bytes: present, name: 'already there' }
-    ];
-    if (copied + mounted + present === 0)
-        return [];
-    const counts = shares(parts.map(({ bytes }) => bytes));
-    return [
-        parts.map(({ sign }, i) => sign.repeat(counts[i] ?? 0)).join(''),
-        parts.map(({ sign, bytes, name }) => `${sign} **${(0,report_bytes/* formatBytes */.z3)(bytes)}** ${name}`).join(' &emsp; ')
-    ];
-}
-/** Squares for each part, `squares` in all; what is at least half a per cent has one. */
-function shares(parts) {
-    const total = parts.reduce((sum, part) => sum + part, 0);
-    const counts = parts.map(part => Math.max(part / total < 0.005 ? 0 : 1, Math.round((part / total) * squares)));
-    // What rounding has put in excess, or left out, is taken from or given to the largest part.
-    const largest = parts.indexOf(Math.max(...parts));
-    const rest = squares - counts.reduce((sum, count) => sum + count, 0);
-    return counts.map((count, i) => (i === largest ? count + rest : count));
-}
-/** What was spared: `1.49 GB of 2.51 GB (59 %) did not have to travel`. */
-function savedLine({ copied, mounted, present }, planned) {
-    const total = copied + mounted + present;
-    if (total === 0)
-        return '';
-    const saved = mounted + present;
-    const share = Math.floor((saved / total) * 100);
-    return `${(0,report_bytes/* formatBytes */.z3)(saved)} of ${(0,report_bytes/* formatBytes */.z3)(total)} (${share} %) ${planned ? 'need not' : 'did not have to'} travel`;
-}
-
-;// CONCATENATED MODULE: ./src/report/failure-list.ts
-
-
-
-
-/** So many failures are told one by one. */
-const mostFailures = 50;
-/**
- * What failed, as a list in Markdown: the images first, the run's own failure last. Images that
- * failed for the same reason share an entry, which has the first one in full and the others folded.
- * @param several whether the run had several releases, so that each image needs its release's name
- */
-function failureList(failed, several, redactor) {
-    const told = (0,causes/* imagesFirst */.Po)(failed).slice(0, mostFailures);
-    const rest = failed.length - told.length;
-    const writer = new FailureWriter(several, redactor);
-    return [
-        ...(0,causes/* byCause */.zs)(told).map(group => writer.entry(group)),
-        ...(rest > 0 ? [`- … and ${rest} more`] : [])
-    ].join('\n');
-}
-class FailureWriter {
-    #several;
-    #redactor;
-    constructor(several, redactor) {
-        this.#several = several;
-        this.#redactor = redactor;
-    }
-    entry([first, ...others]) {
-        const { error } = first;
-        const facts = this.#facts(error);
-        const help = (0,report_help/* helpFor */.V)(error);
-        const more = others.length === 0 ? '' : ` and ${(0,lines/* plural */.LS)(others.length, 'more image')}`;
-        return [
-            `- **${this.#name(first)}**${more}: ${this.#message(error.message)}`,
-            ...(facts.length === 0 ? [] : [`  <br>${facts.join(', ')}`]),
-            ...(error.advice === undefined ? [] : [`  <br>**What to do:** ${this.#say(error.advice)}`]),
-            ...(help === undefined ? [] : [`  <br>[More about this failure](${help})`]),
-            ...(others.length === 0 ? [] : ['', ...this.#folded(others)])
-        ].join('\n');
-    }
-    #folded(others) {
-        const lines = others.map(failed => `  - ${[this.#name(failed), ...this.#facts(failed.error)].join(', ')}`);
-        const what = others.length === 1 ? 'The other image' : `The other ${others.length} images`;
-        return [`  <details><summary>${what}</summary>`, '', ...lines, '', '  </details>', ''];
-    }
-    #name({ release, image }) {
-        if (image === undefined)
-            return 'The run';
-        const of = this.#several && release !== undefined ? ` of ${this.#code(release, 140)}` : '';
-        return `${this.#code(image, 120)}${of}`;
-    }
-    /** What was answered comes first, and the request that was made behind it. */
-    #message(text) {
-        const { answer, request } = (0,causes/* splitRequest */.oX)(shortened(text));
-        return request === undefined
-            ? this.#say(answer)
-            : `${this.#say(answer)} (${this.#code(request)})`;
-    }
-    #facts({ host, repository, digest, status, attempts }) {
-        return [
-            ...(host === undefined ? [] : [`host ${this.#code(host)}`]),
-            ...(repository === undefined ? [] : [`repository ${this.#code(repository)}`]),
-            ...(status === undefined ? [] : [`status ${status}`]),
-            ...(attempts === undefined ? [] : [(0,lines/* plural */.LS)(attempts, 'attempt')]),
-            // The longest comes last, so that a line breaks nowhere but before it.
-            ...(digest === undefined ? [] : [`digest ${this.#code(digest)}`])
-        ];
-    }
-    #code(text, limit = 300) {
-        return code(this.#redactor.redact(text), limit);
-    }
-    #say(text) {
-        return escapeMarkdown(this.#redactor.redact(text));
-    }
-}
-/** A digest in a message is cut to what people compare; the whole one stands among the facts. */
-function shortened(message) {
-    return message.replace(/(sha256:[0-9a-f]{12})[0-9a-f]{52}/g, '$1…');
-}
-
-// EXTERNAL MODULE: ./src/report/fate.ts
-var fate = __nccwpck_require__(8298);
-;// CONCATENATED MODULE: ./src/report/image-table.ts
-
-
-
-
-
-
-
-const statusSigns = {
-    copied: '✅',
-    present: '✅',
-    planned: '📋',
-    staged: '📦',
-    failed: '❌'
-};
-/** What became of a release as a whole, in Markdown: `✅ published`. */
-function releaseFate({ published, changed, images }) {
-    if (published)
-        return `✅ ${changed ? 'published' : 'already published'}`;
-    if (images.some(({ status }) => status === 'failed'))
-        return '❌ not published';
-    if (images.some(({ status }) => status === 'planned'))
-        return '📋 planned';
-    if (images.some(({ status }) => status === 'staged'))
-        return '📦 staged, not tagged';
-    return '❌ not published';
-}
-/** The images of a release as a table in Markdown, those that failed first. Empty when there are none. */
-function imageTable(images, redactor) {
-    if (images.length === 0)
-        return '';
-    const order = [...images].sort(failedFirst);
-    const columns = [
-        {
-            head: 'Image',
-            cell: ({ name }) => code(redactor.redact(name), 140),
-            total: images.length === 1 ? '' : total((0,lines/* plural */.LS)(images.length, 'image'))
-        },
-        { head: 'Result', cell: result },
-        {
-            head: 'Digest',
-            cell: ({ digest }) => (digest === undefined ? '' : code((0,oci_digest/* hexOf */.ZD)(digest).slice(0, 12)))
-        },
-        ...byteColumns(images),
-        {
-            head: 'Time',
-            cell: ({ milliseconds }) => (milliseconds === 0 ? '' : unbroken((0,duration/* formatDuration */.a)(milliseconds))),
-            figures: true
-        }
-    ];
-    return table(order, columns);
-}
-/** Several releases as a table in Markdown, in the order given. */
-function releaseTable(releases, redactor) {
-    const sums = new Map(releases.map(({ tag, images }) => [tag, sumOf(images)]));
-    const all = releases.flatMap(({ images }) => images);
-    const columns = [
-        {
-            head: 'Release',
-            cell: ({ release }) => releaseName(release, redactor),
-            total: total((0,lines/* plural */.LS)(releases.length, 'release'))
-        },
-        { head: 'Result', cell: ({ release }) => unbroken(releaseFate(release)) },
-        {
-            head: 'Images',
-            cell: ({ release }) => String(release.images.length),
-            total: total(String(all.length)),
-            figures: true
-        },
-        ...byteColumns([...sums.values()])
-    ];
-    return table(releases.map(release => ({ ...sumOf(release.images), release })), columns);
-}
-/** A release by its tag, and by that at the target where it is another one. */
-function releaseName({ tag, targetTag }, redactor) {
-    const name = (text) => code(redactor.redact(text), 140);
-    return targetTag === tag ? name(tag) : `${name(tag)} as ${name(targetTag)}`;
-}
-function sumOf(images) {
-    return { size: images.reduce((sum, { size }) => sum + size, 0), bytes: (0,verdict/* totals */.Sd)(images) };
-}
-function byteColumns(rows) {
-    const figures = [
-        ['Size', ({ size }) => size],
-        ['Copied', ({ bytes }) => bytes.copied],
-        ['Mounted', ({ bytes }) => bytes.mounted],
-        ['Already there', ({ bytes }) => bytes.present]
-    ];
-    return figures.map(([head, value]) => ({
-        head,
-        cell: row => some(value(row)),
-        total: rows.length === 1 ? '' : total(some(rows.reduce((sum, row) => sum + value(row), 0))),
-        figures: true
-    }));
-}
-function some(bytes) {
-    return bytes === 0 ? '' : unbroken((0,report_bytes/* formatBytes */.z3)(bytes));
-}
-function total(text) {
-    return text === '' ? '' : `<b>${unbroken(text)}</b>`;
-}
-function result(image) {
-    const { status } = image;
-    const mark = (0,fate/* fateMark */.qd)(image);
-    return `${unbroken(`${statusSigns[status]} ${status}`)}${mark === '' ? '' : `<br>${escapeMarkdown(mark)}`}`;
-}
-function failedFirst(a, b) {
-    return Number(b.status === 'failed') - Number(a.status === 'failed');
-}
-
-;// CONCATENATED MODULE: ./src/report/summary.ts
-
-
-
-
-
-
-
-
-/**
- * What GitHub takes as the summary of one step, in bytes; a longer one is not shown at all. A little
- * is kept free.
- * @see https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands#adding-a-job-summary
- */
-const largestSummary = 1024 * 1024 - 16 * 1024;
-/** So many releases, the newest, have a line in the table of releases. */
-const mostReleases = 200;
-const signs = {
-    failed: '❌',
-    mirrored: '✅',
-    repaired: '✅',
-    complete: '✅',
-    planned: '📋',
-    staged: '📦',
-    nothing: '✅'
-};
-/**
- * The job summary in Markdown: what happened, failures first, the bytes, the images, the hand-over.
- * Foreign text is escaped, secrets are out. Never longer than `limit` bytes: what does not fit is
- * left out, oldest release first, and a note says so.
- */
-function summary(record, redactor, handOver, limit = largestSummary) {
-    const { outcome, headline, notes } = (0,verdict/* verdict */.WJ)(record);
-    const say = (text) => escapeMarkdown(redactor.redact(text), 2000);
-    const failed = (0,verdict/* failures */.e9)(record);
-    const newestFirst = [...record.releases].reverse();
-    const several = newestFirst.length > 1;
-    const head = [
-        `### ${signs[outcome]} ${say(headline)}`,
-        ...(failed.length === 0 ? [] : [failureList(failed, several, redactor)]),
-        ...bytesAndNotes(record, notes.map(say)),
-        ...(handOver?.json.warnings ?? []).map(text => `> [!WARNING]\n> ${say(text)}`),
-        ...(several ? [releaseTable(newestFirst.slice(0, mostReleases), redactor)] : [])
-    ];
-    const tail = [
-        ...(handOver === undefined ? [] : [redactor.redact(handOver.markdown)]),
-        `<sub>${footer(record)}</sub>`
-    ];
-    const sections = newestFirst.map(release => releaseSection(release, several, redactor));
-    const kept = [];
-    // Each part is followed by an empty line; the note takes the last 300 bytes.
-    let room = limit - 300 - size([...head, ...tail]);
-    for (const section of sections) {
-        room -= size([section]);
-        if (room < 0)
-            break;
-        kept.push(section);
-    }
-    const cut = sections.length - kept.length;
-    const note = cut === 0
-        ? []
-        : [
-            `_The images of ${(0,lines/* plural */.LS)(cut, 'older release')} are left out here, since a summary may not be longer; the lock file and the output \`images\` have them all._`
-        ];
-    return `${[...head, ...kept, ...note, ...tail].join('\n\n')}\n`;
-}
-function size(parts) {
-    return parts.reduce((sum, part) => sum + Buffer.byteLength(part) + 2, 0);
-}
-/** How the bytes came to the target, and what else there is to say, in one paragraph. */
-function bytesAndNotes({ releases, dryRun }, notes) {
-    const moved = (0,verdict/* totals */.Sd)(releases.flatMap(({ images }) => images));
-    const bar = bytesBar(moved, dryRun);
-    const sentences = [...(bar.length === 0 ? [] : [`${savedLine(moved, dryRun)}.`]), ...notes];
-    if (sentences.length === 0)
-        return [];
-    return [[...bar, sentences.join(' ')].join('\n<br>')];
-}
-function releaseSection(release, several, redactor) {
-    const { images, missing } = release;
-    const fate = releaseFate(release);
-    const lost = missing.map(name => code(redactor.redact(name), 140)).join(', ');
-    const parts = [
-        imageTable(images, redactor),
-        ...(lost === '' ? [] : [`Not at the source under this tag: ${lost}.`])
-    ].filter(part => part !== '');
-    const body = parts.length === 0 ? 'No image was reached.' : parts.join('\n\n');
-    const heading = `<b>${releaseName(release, redactor)}</b>: ${(0,lines/* plural */.LS)(images.length, 'image')}, ${fate}`;
-    if (!several)
-        return `#### ${heading}\n\n${body}`;
-    return details(heading, body, images.some(({ status }) => status === 'failed'));
-}
-function footer({ startedAt, finishedAt, engine, requests, peakMemory }) {
-    const time = (0,duration/* formatDuration */.a)(finishedAt.getTime() - startedAt.getTime());
-    return `${time}; engine ${engine}; ${(0,lines/* plural */.LS)(requests.source, 'request')} to the source, ${requests.target} to the target; ${(0,report_bytes/* formatBytes */.z3)(peakMemory)} of memory at most`;
-}
-
+// EXTERNAL MODULE: ./src/report/summary.ts + 3 modules
+var summary = __nccwpck_require__(2213);
 ;// CONCATENATED MODULE: ./src/report/actions.ts
 
 
@@ -48707,8 +48662,19 @@ function actionsReporter(env, now = () => new Date()) {
                 log.info(closingLine(standing));
             });
         },
-        async finish(record) {
-            const lockFile = await attempt('The lock file', () => writeLockFile(record));
+        async finish(given) {
+            let record = given;
+            const lockFile = await attempt('The lock file', async () => {
+                try {
+                    return await writeLockFile(given);
+                }
+                catch (error) {
+                    record = withoutLockFile(given, (0,lines/* messageOf */.bD)(error));
+                    if (record === given)
+                        throw error;
+                    return undefined;
+                }
+            });
             const next = await attempt('The hand-over', () => handOver(record, now(), companions/* companions */.a));
             await attempt('The outputs', () => {
                 const parts = {
@@ -48727,8 +48693,9 @@ function actionsReporter(env, now = () => new Date()) {
             await attempt('The job summary', async () => {
                 if ((env.GITHUB_STEP_SUMMARY ?? '') === '')
                     return;
-                await core/* summary */.z.addRaw(summary(record, redactor, next)).write();
+                await core/* summary */.z.addRaw((0,summary/* summary */.z)(record, redactor, next)).write();
             });
+            return record;
         }
     };
 }
@@ -48960,8 +48927,9 @@ const anchors = {
     'RegistryError/throttled': 'throttled',
     'RegistryError/server': 'server-error',
     'RegistryError/refused': 'refused',
+    'RegistryError/refused/200': 'no-registry',
     'RegistryError/refused/404': 'no-registry',
-    'RegistryError/refused/405': 'locked',
+    'RegistryError/refused/405': 'read-only',
     'RegistryError/refused/409': 'locked',
     'RegistryError/refused/412': 'locked',
     'RegistryError/refused/413': 'too-large',
@@ -49053,6 +49021,81 @@ function plural(count, noun) {
 
 /***/ }),
 
+/***/ 4285:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   D_: () => (/* binding */ unbroken),
+/* harmony export */   EU: () => (/* binding */ fence),
+/* harmony export */   FV: () => (/* binding */ escapeMarkdown),
+/* harmony export */   aY: () => (/* binding */ code),
+/* harmony export */   tp: () => (/* binding */ table),
+/* harmony export */   zH: () => (/* binding */ details)
+/* harmony export */ });
+/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4192);
+
+const entities = {
+    '&': '&amp;',
+    '<': '&lt;',
+    '>': '&gt;',
+    '"': '&quot;'
+};
+/**
+ * Foreign text in Markdown: shown as it is, so that it can neither begin a link, a mention, a table
+ * cell, a formula or markup, nor end the code span it stands in. One line.
+ * @see https://github.github.com/gfm/#entity-and-numeric-character-references
+ */
+function escapeMarkdown(text, limit) {
+    return (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_0__/* .clean */ .uH)(text, limit)
+        .replace(/[&<>"'`|*~[\]\\!#$@{}()]/g, sign => entities[sign] ?? `&#${sign.charCodeAt(0)};`)
+        .replace(/(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])/g, '&#95;')
+        .replace(/:(?=\/\/)/g, '&#58;')
+        .replace(/(?<=www)\./gi, '&#46;');
+}
+/** Our own text that stays on one line, however narrow its cell: `6.64 MB` does not fall apart. */
+function unbroken(text) {
+    return text.replaceAll(' ', '\u00a0');
+}
+/** Foreign text as code: escaped, and left alone by whatever looks for links and mentions. */
+function code(text, limit) {
+    return `<code>${escapeMarkdown(text, limit)}</code>`;
+}
+/** Lines in a fence that none of them can close. */
+function fence(lines, language = 'text') {
+    const safe = lines.map(line => {
+        const indent = /^ */.exec(line)?.[0] ?? '';
+        return indent + (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_0__/* .clean */ .uH)(line.slice(indent.length), 1000);
+    });
+    const longest = Math.max(2, ...safe.flatMap(line => [...line.matchAll(/`+/g)].map(([run]) => run.length)));
+    const bar = '`'.repeat(longest + 1);
+    return `${bar}${language}\n${safe.join('\n')}\n${bar}`;
+}
+/**
+ * A table, with a last row for the totals where a column has one. Columns in which no row has
+ * anything are left out: the fewer there are, the more room is left in a narrow window.
+ */
+function table(rows, columns) {
+    const cells = columns
+        .map(column => ({ ...column, cells: rows.map(column.cell) }))
+        .filter(({ cells: own }) => own.some(cell => cell !== ''));
+    const line = (texts) => `| ${texts.join(' | ')} |`;
+    const totals = cells.map(({ total = '' }) => total);
+    return [
+        line(cells.map(({ head }) => head)),
+        line(cells.map(({ figures = false }) => (figures ? '---:' : ':---'))),
+        ...rows.map((_, row) => line(cells.map(({ cells: own }) => own[row] ?? ''))),
+        ...(totals.some(total => total !== '') ? [line(totals)] : [])
+    ].join('\n');
+}
+/** A section that can be opened. The heading is Markdown without line breaks. */
+function details(heading, body, open) {
+    // GitHub reads Markdown inside only behind an empty line.
+    return `<details${open ? ' open' : ''}><summary>${heading}</summary>\n\n${body}\n\n</details>`;
+}
+
+
+/***/ }),
+
 /***/ 2534:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
@@ -49078,6 +49121,411 @@ function releaseSpan(tags) {
     if (first === undefined || last === undefined)
         return 'no release';
     return tags.length === 1 ? first : `${tags.length} releases (${first} to ${last})`;
+}
+
+
+/***/ }),
+
+/***/ 2213:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  CY: () => (/* binding */ mistakesSummary),
+  z: () => (/* binding */ summary)
+});
+
+// UNUSED EXPORTS: largestSummary
+
+// EXTERNAL MODULE: ./src/report/bytes.ts
+var report_bytes = __nccwpck_require__(2661);
+;// CONCATENATED MODULE: ./src/report/chart.ts
+
+
+const eighths = (/* unused pure expression or super */ null && (['', '▏', '▎', '▍', '▌', '▋', '▊', '▉']));
+/** A bar of block characters: `fraction` (0 to 1) of `width` columns, exact to an eighth. */
+function blocks(fraction, width) {
+    const parts = Math.round(Math.min(1, Math.max(0, fraction)) * width * 8);
+    // Whatever is there is seen.
+    const shown = parts === 0 && fraction > 0 ? 1 : parts;
+    return '█'.repeat(Math.floor(shown / 8)) + (eighths[shown % 8] ?? '');
+}
+/** The bars of a chart are as long as this at most, and not worth drawing below the other. */
+const [longest, shortest] = [32, 4];
+/**
+ * How the bytes came to the target, as three bars of block characters, each line at most `columns` wide (30 is the least that is kept to). Empty when
+ * there were none.
+ */
+function bytesChart({ copied, mounted, present }, columns = 80, { cyan, green, dim } = styleFor(false, {})) {
+    const total = copied + mounted + present;
+    if (total === 0)
+        return [];
+    const rows = [
+        ['copied', copied, cyan],
+        ['mounted', mounted, green],
+        ['already there', present, dim]
+    ];
+    const room = columns - 'already there   1.00 GB  100 %'.length - 2;
+    const width = room < shortest ? 0 : Math.min(room, longest);
+    return rows.map(([name, bytes, paint]) => {
+        const share = `${Math.round((bytes / total) * 100)} %`.padStart(5);
+        const bar = blocks(bytes / total, width);
+        const drawn = width === 0 ? '' : `  ${paint(bar)}${' '.repeat(width - bar.length)}`;
+        return `${name.padEnd(13)}${drawn}  ${formatBytes(bytes).padStart(8)}  ${share}`;
+    });
+}
+/** So many squares stand for all bytes. */
+const squares = 20;
+/**
+ * How the bytes came to the target, as one bar of coloured squares and what each colour means, in
+ * Markdown: two lines. Empty when there were none.
+ */
+function bytesBar({ copied, mounted, present }, planned) {
+    const verb = planned ? 'to be ' : '';
+    const parts = [
+        { sign: '🟦', bytes: copied, name: `${verb}copied` },
+        { sign: '🟩', bytes: mounted, name: `${verb}mounted` },
+        { sign: '⬜', bytes: present, name: 'already there' }
+    ];
+    if (copied + mounted + present === 0)
+        return [];
+    const counts = shares(parts.map(({ bytes }) => bytes));
+    return [
+        parts.map(({ sign }, i) => sign.repeat(counts[i] ?? 0)).join(''),
+        parts.map(({ sign, bytes, name }) => `${sign} **${(0,report_bytes/* formatBytes */.z3)(bytes)}** ${name}`).join(' &emsp; ')
+    ];
+}
+/** Squares for each part, `squares` in all; what is at least half a per cent has one. */
+function shares(parts) {
+    const total = parts.reduce((sum, part) => sum + part, 0);
+    const counts = parts.map(part => Math.max(part / total < 0.005 ? 0 : 1, Math.round((part / total) * squares)));
+    // What rounding has put in excess, or left out, is taken from or given to the largest part.
+    const largest = parts.indexOf(Math.max(...parts));
+    const rest = squares - counts.reduce((sum, count) => sum + count, 0);
+    return counts.map((count, i) => (i === largest ? count + rest : count));
+}
+/** What was spared: `1.49 GB of 2.51 GB (59 %) did not have to travel`. */
+function savedLine({ copied, mounted, present }, planned) {
+    const total = copied + mounted + present;
+    if (total === 0)
+        return '';
+    const saved = mounted + present;
+    const share = Math.floor((saved / total) * 100);
+    return `${(0,report_bytes/* formatBytes */.z3)(saved)} of ${(0,report_bytes/* formatBytes */.z3)(total)} (${share} %) ${planned ? 'need not' : 'did not have to'} travel`;
+}
+
+// EXTERNAL MODULE: ./src/report/duration.ts
+var duration = __nccwpck_require__(6132);
+// EXTERNAL MODULE: ./src/report/causes.ts
+var causes = __nccwpck_require__(304);
+// EXTERNAL MODULE: ./src/report/help.ts
+var report_help = __nccwpck_require__(9491);
+// EXTERNAL MODULE: ./src/report/lines.ts
+var lines = __nccwpck_require__(2365);
+// EXTERNAL MODULE: ./src/report/markdown.ts
+var markdown = __nccwpck_require__(4285);
+;// CONCATENATED MODULE: ./src/report/failure-list.ts
+
+
+
+
+/** So many failures are told one by one. */
+const mostFailures = 50;
+/**
+ * What failed, as a list in Markdown: the images first, the run's own failure last. Images that
+ * failed for the same reason share an entry, which has the first one in full and the others folded.
+ * @param several whether the run had several releases, so that each image needs its release's name
+ */
+function failureList(failed, several, redactor) {
+    const told = (0,causes/* imagesFirst */.Po)(failed).slice(0, mostFailures);
+    const rest = failed.length - told.length;
+    const writer = new FailureWriter(several, redactor);
+    return [
+        ...(0,causes/* byCause */.zs)(told).map(group => writer.entry(group)),
+        ...(rest > 0 ? [`- … and ${rest} more`] : [])
+    ].join('\n');
+}
+class FailureWriter {
+    #several;
+    #redactor;
+    constructor(several, redactor) {
+        this.#several = several;
+        this.#redactor = redactor;
+    }
+    entry([first, ...others]) {
+        const { error } = first;
+        const facts = this.#facts(error);
+        const help = (0,report_help/* helpFor */.V)(error);
+        const more = others.length === 0 ? '' : ` and ${(0,lines/* plural */.LS)(others.length, 'more image')}`;
+        return [
+            `- **${this.#name(first)}**${more}: ${this.#message(error.message)}`,
+            ...(facts.length === 0 ? [] : [`  <br>${facts.join(', ')}`]),
+            ...(error.advice === undefined ? [] : [`  <br>**What to do:** ${this.#say(error.advice)}`]),
+            ...(help === undefined ? [] : [`  <br>[More about this failure](${help})`]),
+            ...(others.length === 0 ? [] : ['', ...this.#folded(others)])
+        ].join('\n');
+    }
+    #folded(others) {
+        const lines = others.map(failed => `  - ${[this.#name(failed), ...this.#facts(failed.error)].join(', ')}`);
+        const what = others.length === 1 ? 'The other image' : `The other ${others.length} images`;
+        return [`  <details><summary>${what}</summary>`, '', ...lines, '', '  </details>', ''];
+    }
+    #name({ release, image }) {
+        if (image === undefined)
+            return 'The run';
+        const of = this.#several && release !== undefined ? ` of ${this.#code(release, 140)}` : '';
+        return `${this.#code(image, 120)}${of}`;
+    }
+    /** What was answered comes first, and the request that was made behind it. */
+    #message(text) {
+        const { answer, request } = (0,causes/* splitRequest */.oX)(shortened(text));
+        return request === undefined
+            ? this.#say(answer)
+            : `${this.#say(answer)} (${this.#code(request)})`;
+    }
+    #facts({ host, repository, digest, status, attempts }) {
+        return [
+            ...(host === undefined ? [] : [`host ${this.#code(host)}`]),
+            ...(repository === undefined ? [] : [`repository ${this.#code(repository)}`]),
+            ...(status === undefined ? [] : [`status ${status}`]),
+            ...(attempts === undefined ? [] : [(0,lines/* plural */.LS)(attempts, 'attempt')]),
+            // The longest comes last, so that a line breaks nowhere but before it.
+            ...(digest === undefined ? [] : [`digest ${this.#code(digest)}`])
+        ];
+    }
+    #code(text, limit = 300) {
+        return (0,markdown/* code */.aY)(this.#redactor.redact(text), limit);
+    }
+    #say(text) {
+        return (0,markdown/* escapeMarkdown */.FV)(this.#redactor.redact(text));
+    }
+}
+/** A digest in a message is cut to what people compare; the whole one stands among the facts. */
+function shortened(message) {
+    return message.replace(/(sha256:[0-9a-f]{12})[0-9a-f]{52}/g, '$1…');
+}
+
+// EXTERNAL MODULE: ./src/oci/digest.ts
+var oci_digest = __nccwpck_require__(8825);
+// EXTERNAL MODULE: ./src/report/fate.ts
+var fate = __nccwpck_require__(8298);
+// EXTERNAL MODULE: ./src/report/verdict.ts
+var verdict = __nccwpck_require__(687);
+;// CONCATENATED MODULE: ./src/report/image-table.ts
+
+
+
+
+
+
+
+const statusSigns = {
+    copied: '✅',
+    present: '✅',
+    planned: '📋',
+    staged: '📦',
+    failed: '❌'
+};
+/** What became of a release as a whole, in Markdown: `✅ published`. */
+function releaseFate({ published, changed, images }) {
+    if (published)
+        return `✅ ${changed ? 'published' : 'already published'}`;
+    if (images.some(({ status }) => status === 'failed'))
+        return '❌ not published';
+    if (images.some(({ status }) => status === 'planned'))
+        return '📋 planned';
+    if (images.some(({ status }) => status === 'staged'))
+        return '📦 staged, not tagged';
+    return '❌ not published';
+}
+/** The images of a release as a table in Markdown, those that failed first. Empty when there are none. */
+function imageTable(images, redactor) {
+    if (images.length === 0)
+        return '';
+    const order = [...images].sort(failedFirst);
+    const columns = [
+        {
+            head: 'Image',
+            cell: ({ name }) => (0,markdown/* code */.aY)(redactor.redact(name), 140),
+            total: images.length === 1 ? '' : total((0,lines/* plural */.LS)(images.length, 'image'))
+        },
+        { head: 'Result', cell: result },
+        {
+            head: 'Digest',
+            cell: ({ digest }) => (digest === undefined ? '' : (0,markdown/* code */.aY)((0,oci_digest/* hexOf */.ZD)(digest).slice(0, 12)))
+        },
+        ...byteColumns(images),
+        {
+            head: 'Time',
+            cell: ({ milliseconds }) => (milliseconds === 0 ? '' : (0,markdown/* unbroken */.D_)((0,duration/* formatDuration */.a)(milliseconds))),
+            figures: true
+        }
+    ];
+    return (0,markdown/* table */.tp)(order, columns);
+}
+/** Several releases as a table in Markdown, in the order given. */
+function releaseTable(releases, redactor) {
+    const sums = new Map(releases.map(({ tag, images }) => [tag, sumOf(images)]));
+    const all = releases.flatMap(({ images }) => images);
+    const columns = [
+        {
+            head: 'Release',
+            cell: ({ release }) => releaseName(release, redactor),
+            total: total((0,lines/* plural */.LS)(releases.length, 'release'))
+        },
+        { head: 'Result', cell: ({ release }) => (0,markdown/* unbroken */.D_)(releaseFate(release)) },
+        {
+            head: 'Images',
+            cell: ({ release }) => String(release.images.length),
+            total: total(String(all.length)),
+            figures: true
+        },
+        ...byteColumns([...sums.values()])
+    ];
+    return (0,markdown/* table */.tp)(releases.map(release => ({ ...sumOf(release.images), release })), columns);
+}
+/** A release by its tag, and by that at the target where it is another one. */
+function releaseName({ tag, targetTag }, redactor) {
+    const name = (text) => (0,markdown/* code */.aY)(redactor.redact(text), 140);
+    return targetTag === tag ? name(tag) : `${name(tag)} as ${name(targetTag)}`;
+}
+function sumOf(images) {
+    return { size: images.reduce((sum, { size }) => sum + size, 0), bytes: (0,verdict/* totals */.Sd)(images) };
+}
+function byteColumns(rows) {
+    const figures = [
+        ['Size', ({ size }) => size],
+        ['Copied', ({ bytes }) => bytes.copied],
+        ['Mounted', ({ bytes }) => bytes.mounted],
+        ['Already there', ({ bytes }) => bytes.present]
+    ];
+    return figures.map(([head, value]) => ({
+        head,
+        cell: row => some(value(row)),
+        total: rows.length === 1 ? '' : total(some(rows.reduce((sum, row) => sum + value(row), 0))),
+        figures: true
+    }));
+}
+function some(bytes) {
+    return bytes === 0 ? '' : (0,markdown/* unbroken */.D_)((0,report_bytes/* formatBytes */.z3)(bytes));
+}
+function total(text) {
+    return text === '' ? '' : `<b>${(0,markdown/* unbroken */.D_)(text)}</b>`;
+}
+function result(image) {
+    const { status } = image;
+    const mark = (0,fate/* fateMark */.qd)(image);
+    return `${(0,markdown/* unbroken */.D_)(`${statusSigns[status]} ${status}`)}${mark === '' ? '' : `<br>${(0,markdown/* escapeMarkdown */.FV)(mark)}`}`;
+}
+function failedFirst(a, b) {
+    return Number(b.status === 'failed') - Number(a.status === 'failed');
+}
+
+;// CONCATENATED MODULE: ./src/report/summary.ts
+
+
+
+
+
+
+
+
+/**
+ * What GitHub takes as the summary of one step, in bytes; a longer one is not shown at all. A little
+ * is kept free.
+ * @see https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands#adding-a-job-summary
+ */
+const largestSummary = 1024 * 1024 - 16 * 1024;
+/** So many releases, the newest, have a line in the table of releases. */
+const mostReleases = 200;
+const signs = {
+    failed: '❌',
+    mirrored: '✅',
+    repaired: '✅',
+    complete: '✅',
+    planned: '📋',
+    staged: '📦',
+    nothing: '✅'
+};
+/**
+ * The job summary in Markdown: what happened, failures first, the bytes, the images, the hand-over.
+ * Foreign text is escaped, secrets are out. Never longer than `limit` bytes: what does not fit is
+ * left out, oldest release first, and a note says so.
+ */
+function summary(record, redactor, handOver, limit = largestSummary) {
+    const { outcome, headline, notes } = (0,verdict/* verdict */.WJ)(record);
+    const say = (text) => (0,markdown/* escapeMarkdown */.FV)(redactor.redact(text), 2000);
+    const failed = (0,verdict/* failures */.e9)(record);
+    const newestFirst = [...record.releases].reverse();
+    const several = newestFirst.length > 1;
+    const head = [
+        `### ${signs[outcome]} ${say(headline)}`,
+        ...(failed.length === 0 ? [] : [failureList(failed, several, redactor)]),
+        ...bytesAndNotes(record, notes.map(say)),
+        ...(handOver?.json.warnings ?? []).map(text => `> [!WARNING]\n> ${say(text)}`),
+        ...(several ? [releaseTable(newestFirst.slice(0, mostReleases), redactor)] : [])
+    ];
+    const tail = [
+        ...(handOver === undefined ? [] : [redactor.redact(handOver.markdown)]),
+        `<sub>${footer(record)}</sub>`
+    ];
+    const sections = newestFirst.map(release => releaseSection(release, several, redactor));
+    const kept = [];
+    // Each part is followed by an empty line; the note takes the last 300 bytes.
+    let room = limit - 300 - size([...head, ...tail]);
+    for (const section of sections) {
+        room -= size([section]);
+        if (room < 0)
+            break;
+        kept.push(section);
+    }
+    const cut = sections.length - kept.length;
+    const note = cut === 0
+        ? []
+        : [
+            `_The images of ${(0,lines/* plural */.LS)(cut, 'older release')} are left out here, since a summary may not be longer; the lock file and the output \`images\` have them all._`
+        ];
+    return `${[...head, ...kept, ...note, ...tail].join('\n\n')}\n`;
+}
+/** The job summary of a step whose inputs are wrong: all mistakes, as they were told. */
+function mistakesSummary(message, help) {
+    const [headline = '', ...mistakes] = message.split('\n');
+    const list = mistakes.map(line => `- ${(0,markdown/* escapeMarkdown */.FV)(line.replace(/^- /, ''), 2000)}`);
+    return [
+        `### ${signs.failed} ${(0,markdown/* escapeMarkdown */.FV)(headline, 2000)}`,
+        `${list.join('\n')}\n  <br>[More about this failure](${help})\n`
+    ].join('\n\n');
+}
+function size(parts) {
+    return parts.reduce((sum, part) => sum + Buffer.byteLength(part) + 2, 0);
+}
+/** How the bytes came to the target, and what else there is to say, in one paragraph. */
+function bytesAndNotes({ releases, dryRun }, notes) {
+    const moved = (0,verdict/* totals */.Sd)(releases.flatMap(({ images }) => images));
+    const bar = bytesBar(moved, dryRun);
+    const sentences = [...(bar.length === 0 ? [] : [`${savedLine(moved, dryRun)}.`]), ...notes];
+    if (sentences.length === 0)
+        return [];
+    return [[...bar, sentences.join(' ')].join('\n<br>')];
+}
+function releaseSection(release, several, redactor) {
+    const { images, missing } = release;
+    const fate = releaseFate(release);
+    const lost = missing.map(name => (0,markdown/* code */.aY)(redactor.redact(name), 140)).join(', ');
+    const parts = [
+        imageTable(images, redactor),
+        ...(lost === '' ? [] : [`Not at the source under this tag: ${lost}.`])
+    ].filter(part => part !== '');
+    const body = parts.length === 0 ? 'No image was reached.' : parts.join('\n\n');
+    const heading = `<b>${releaseName(release, redactor)}</b>: ${(0,lines/* plural */.LS)(images.length, 'image')}, ${fate}`;
+    if (!several)
+        return `#### ${heading}\n\n${body}`;
+    return (0,markdown/* details */.zH)(heading, body, images.some(({ status }) => status === 'failed'));
+}
+function footer({ startedAt, finishedAt, engine, requests, peakMemory }) {
+    const time = (0,duration/* formatDuration */.a)(finishedAt.getTime() - startedAt.getTime());
+    return `${time}; engine ${engine}; ${(0,lines/* plural */.LS)(requests.source, 'request')} to the source, ${requests.target} to the target; ${(0,report_bytes/* formatBytes */.z3)(peakMemory)} of memory at most`;
 }
 
 
@@ -49396,6 +49844,10 @@ const noUndo = { directory: () => undefined, keptLogin: () => undefined };
 /* harmony export */   ph: () => (/* binding */ EndedError)
 /* harmony export */ });
 /* harmony import */ var _mirror_error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(5913);
+/* harmony import */ var _report_causes_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(304);
+/* harmony import */ var _report_lines_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2365);
+
+
 
 /** The run was ended before it was done. */
 class EndedError extends Error {
@@ -49406,13 +49858,19 @@ class EndedError extends Error {
         this.advice = advice;
     }
 }
-/** Why a run was ended, with what the target keeps of it, which the error that ended the work tells. */
-function endedBy(reason, error) {
-    if (!(reason instanceof EndedError) ||
-        !(error instanceof _mirror_error_js__WEBPACK_IMPORTED_MODULE_0__/* .MirrorError */ .En) ||
-        error.kept === undefined)
+/**
+ * Why a run was ended, with what it was waiting for, and what the target keeps of it, which the error
+ * that ended the work tells.
+ */
+function endedBy(reason, error, registries = []) {
+    if (!(reason instanceof EndedError))
         return reason;
-    return new EndedError(reason.message, `${error.kept} ${reason.advice}`);
+    const kept = error instanceof _mirror_error_js__WEBPACK_IMPORTED_MODULE_0__/* .MirrorError */ .En ? error.kept : undefined;
+    const troubles = registries.flatMap(one => one?.trouble ?? []);
+    if (kept === undefined && troubles.length === 0)
+        return reason;
+    const waited = troubles.map(({ message }) => (0,_report_causes_js__WEBPACK_IMPORTED_MODULE_1__/* .splitRequest */ .oX)(message).answer).join(', and ');
+    return new EndedError(waited === '' ? reason.message : `${reason.message}; it was trying again, since ${waited}`, kept === undefined ? reason.advice : `${kept} ${reason.advice}`);
 }
 /**
  * The signal of a run: the given one, or the end of so many milliseconds.
@@ -49420,7 +49878,7 @@ function endedBy(reason, error) {
 function endOf(signal, milliseconds) {
     const late = new AbortController();
     const timer = setTimeout(() => {
-        late.abort(new EndedError(`the run did not end within its ${Math.round(milliseconds / 60_000)} minutes`, 'Run again: what has arrived is not sent again. The input timeout allows more.'));
+        late.abort(new EndedError(`the run did not end within its ${(0,_report_lines_js__WEBPACK_IMPORTED_MODULE_2__/* .plural */ .LS)(Math.round(milliseconds / 60_000), 'minute')}`, 'Run again: what has arrived is not sent again. The input timeout allows more.'));
     }, milliseconds);
     return {
         signal: AbortSignal.any([signal, late.signal]),

@@ -5184,16 +5184,22 @@ function program() {
     const shown = short.startsWith('..') ? path : short;
     return `node ${/[^\w./\\:-]/.test(shown) ? JSON.stringify(shown) : shown}`;
 }
-async function given(told, reporter) {
+async function given(told, reporter, signal) {
     const parts = [told.given, (0,_inputs_js__WEBPACK_IMPORTED_MODULE_13__/* .readVariables */ .Ch)(env, reporter.log)];
     const name = told.passwordOnStdin;
     if (name !== undefined) {
-        parts.unshift(new Map([[name, { value: await (0,_cli_password_js__WEBPACK_IMPORTED_MODULE_7__/* .readPasswordFrom */ .Y)(stdin), origin: 'flag' }]]));
+        const value = await (0,_cli_password_js__WEBPACK_IMPORTED_MODULE_7__/* .readPasswordFrom */ .Y)(stdin, signal).catch(async (error) => {
+            if (!(error instanceof _cli_error_js__WEBPACK_IMPORTED_MODULE_4__/* .UsageError */ .eb))
+                throw error;
+            const more = await furtherMistakes(told);
+            throw new _cli_error_js__WEBPACK_IMPORTED_MODULE_4__/* .UsageError */ .eb([error.message, ...more].join('\n'));
+        });
+        parts.unshift(new Map([[name, { value, origin: 'flag' }]]));
     }
     const known = (0,_inputs_given_js__WEBPACK_IMPORTED_MODULE_12__/* .combine */ .kg)(...parts);
     // What a lock file says need not be asked for.
     return told.prompts && told.against === undefined
-        ? await (0,_cli_prompts_js__WEBPACK_IMPORTED_MODULE_8__/* .askForMissing */ .Z)(known, terminalOf(told))
+        ? await (0,_cli_prompts_js__WEBPACK_IMPORTED_MODULE_8__/* .askForMissing */ .Z)(known, terminalOf(told), signal)
         : known;
 }
 /** @returns the exit code: 0 done, 1 failed, 2 wrong usage, 130 cancelled */
@@ -5234,7 +5240,7 @@ async function run(told) {
                     write((0,_cli_demo_js__WEBPACK_IMPORTED_MODULE_3__/* .demoDocument */ .f)(results));
                 return end(code);
             }
-            const known = await given(told, reporter);
+            const known = await given(told, reporter, cancel.signal);
             if (command === 'verify') {
                 const code = await (0,_cli_verify_js__WEBPACK_IMPORTED_MODULE_9__/* .verifyCommand */ .p)(known, {
                     ...stage,
@@ -5252,21 +5258,45 @@ async function run(told) {
     }
     return 0;
 }
-/** What is wrong beside the command line itself, in the flags that were understood and in variables. */
-function furtherMistakes({ given }) {
-    return given === undefined ? [] : (0,_cli_mistakes_js__WEBPACK_IMPORTED_MODULE_6__/* .mistakesIn */ .f)((0,_inputs_given_js__WEBPACK_IMPORTED_MODULE_12__/* .combine */ .kg)(given, (0,_inputs_js__WEBPACK_IMPORTED_MODULE_13__/* .readVariables */ .Ch)(env, _log_js__WEBPACK_IMPORTED_MODULE_14__/* .silent */ .K)), env);
+/**
+ * What is wrong beside what was found first: in the flags that were understood, in variables and in the lock
+ * file to compare with.
+ */
+async function furtherMistakes({ given, against }) {
+    const lost = [];
+    if (against !== undefined) {
+        await (0,_cli_verify_js__WEBPACK_IMPORTED_MODULE_9__/* .openAgainst */ .Q)(against).catch((error) => {
+            if (!(error instanceof _cli_error_js__WEBPACK_IMPORTED_MODULE_4__/* .UsageError */ .eb))
+                throw error;
+            lost.push(error.message);
+        });
+    }
+    return given === undefined
+        ? lost
+        : [...lost, ...(0,_cli_mistakes_js__WEBPACK_IMPORTED_MODULE_6__/* .mistakesIn */ .f)((0,_inputs_given_js__WEBPACK_IMPORTED_MODULE_12__/* .combine */ .kg)(given, (0,_inputs_js__WEBPACK_IMPORTED_MODULE_13__/* .readVariables */ .Ch)(env, _log_js__WEBPACK_IMPORTED_MODULE_14__/* .silent */ .K)), env)];
 }
+/** Why nobody was asked for what is required and missing, where that is what is wrong. */
+function unasked({ problems }, told) {
+    if (told?.prompts !== true || (0,_cli_prompts_js__WEBPACK_IMPORTED_MODULE_8__/* .hasTerminal */ .h)(terminalOf(told)))
+        return [];
+    return problems.some(({ missing }) => missing === true)
+        ? ['There is no terminal to ask on; give it by its flag or its variable.']
+        : [];
+}
+let told;
 try {
-    process.exitCode = await run((0,_cli_arguments_js__WEBPACK_IMPORTED_MODULE_2__/* .parseArguments */ .We)(argv.slice(2)));
+    told = (0,_cli_arguments_js__WEBPACK_IMPORTED_MODULE_2__/* .parseArguments */ .We)(argv.slice(2));
+    process.exitCode = await run(told);
 }
 catch (error) {
     if (error instanceof _cli_error_js__WEBPACK_IMPORTED_MODULE_4__/* .UsageError */ .eb || error instanceof _cli_error_js__WEBPACK_IMPORTED_MODULE_4__/* .CancelledError */ .cc) {
-        const further = error instanceof _cli_error_js__WEBPACK_IMPORTED_MODULE_4__/* .ArgumentsError */ .XA ? furtherMistakes(error) : [];
+        const further = error instanceof _cli_error_js__WEBPACK_IMPORTED_MODULE_4__/* .ArgumentsError */ .XA ? await furtherMistakes(error.understood) : [];
         stderr.write(`${[error.message, ...further].join('\n')}\n`);
         process.exitCode = error.exitCode;
     }
     else if (error instanceof _inputs_error_js__WEBPACK_IMPORTED_MODULE_11__/* .InputError */ .d) {
-        stderr.write(`${error.message}\nSee ${(0,_report_help_js__WEBPACK_IMPORTED_MODULE_16__/* .helpOn */ .l)(error.name)}\n`);
+        const lines = [error.message, ...unasked(error, told), `See ${(0,_report_help_js__WEBPACK_IMPORTED_MODULE_16__/* .helpOn */ .l)(error.name)}`];
+        stderr.write(`${lines.join('\n')}\n`);
         process.exitCode = 2;
     }
     else {
@@ -5452,7 +5482,10 @@ class ArgumentReader {
             this.#mistakes.add(mistake);
         if (this.#mistakes.size > 0) {
             const takesInputs = command === 'mirror' || command === 'verify';
-            throw new error/* ArgumentsError */.XA([...this.#mistakes], takesInputs ? this.#given : undefined);
+            throw new error/* ArgumentsError */.XA([...this.#mistakes], {
+                ...(takesInputs && { given: this.#given }),
+                ...(command === 'verify' && this.#against !== undefined && { against: this.#against })
+            });
         }
         return {
             command,
@@ -5520,7 +5553,7 @@ class ArgumentReader {
             // Shown only where it looks like a command: it may as well be a password gone astray.
             const meant = (0,nearest/* didYouMean */.a)(first, commands);
             const word = meant === '' ? 'a word on the command line' : JSON.stringify((0,clean/* clean */.uH)(first, 60));
-            this.#mistakes.add(`${word} is no command${meant}; known are ${commands.join(', ')}; a boolean takes its value with =, such as --publish=false`);
+            this.#mistakes.add(`${word} is no command${meant === '' ? '; known' : `${meant} Known`} are ${commands.join(', ')}; a boolean takes its value with =, such as --publish=false`);
         }
         else if (more.length > 0 && command !== 'help') {
             this.#mistakes.add(`nothing is expected behind ${command} but flags; a boolean takes its value with =, such as --publish=false`);
@@ -6186,7 +6219,7 @@ class Exchange {
         const delay = this.effect('delay');
         if (delay !== undefined)
             await (0,external_node_timers_promises_.setTimeout)(delay.ms, undefined, { ref: false });
-        const payload = this.#payload(status, body);
+        const payload = await this.#payload(status, body);
         const sent = this.#headers(headers, payload);
         this.#record.status = status;
         this.response.writeHead(status, Object.fromEntries(sent));
@@ -6262,15 +6295,22 @@ class Exchange {
             request.once('end', done).once('close', done).resume();
         });
     }
-    #payload(status, body) {
+    async #payload(status, body) {
         if (body === undefined)
             return undefined;
         const given = typeof body === 'object' && 'pieces' in body ? body : payloadOf(body);
         const other = status < 300 ? this.effect('substitute') : undefined;
         const payload = other ? { ...payloadOf(other.body), type: given.type } : given;
-        if (this.effect('gzip') === undefined)
+        const gzip = this.effect('gzip');
+        if (gzip === undefined)
             return payload;
-        return { type: payload.type, encoding: 'gzip', size: undefined, pieces: zip(payload.pieces) };
+        const packed = { type: payload.type, encoding: 'gzip' };
+        if (gzip.sized !== true)
+            return { ...packed, size: undefined, pieces: zip(payload.pieces) };
+        const pieces = [];
+        for await (const piece of zip(payload.pieces))
+            pieces.push(piece);
+        return { ...packed, size: pieces.reduce((sum, { length }) => sum + length, 0), pieces };
     }
     #headers(given, payload) {
         const all = new Map();
@@ -8632,18 +8672,20 @@ class UsageError extends Error {
 }
 /** The command line itself cannot be understood; what of it was, is here. */
 class ArgumentsError extends UsageError {
-    /** What the flags say that were understood; undefined beside a command that takes none. */
-    given;
-    constructor(mistakes, given) {
+    understood;
+    constructor(mistakes, understood) {
         super(mistakes.join('\n'));
-        this.given = given;
+        this.understood = understood;
     }
 }
-/** The user ended a question with Ctrl-C. Nothing was sent anywhere by then. */
+/** The user ended a question, or the wait for a password, with Ctrl-C. Nothing was sent anywhere by then. */
 class CancelledError extends Error {
     name = 'CancelledError';
     /** What the process ends with: what a shell says of a process that an interrupt ended. */
     exitCode = 130;
+    constructor() {
+        super('Cancelled; nothing was sent anywhere.');
+    }
 }
 
 
@@ -8655,9 +8697,15 @@ class CancelledError extends Error {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   B: () => (/* binding */ helpText)
 /* harmony export */ });
-/* harmony import */ var _inputs_table_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(5541);
-/* harmony import */ var _report_wrap_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8748);
-/* harmony import */ var _arguments_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(9056);
+/* harmony import */ var node_os__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8161);
+/* harmony import */ var node_os__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_os__WEBPACK_IMPORTED_MODULE_0__);
+/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6760);
+/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_1___default = /*#__PURE__*/__nccwpck_require__.n(node_path__WEBPACK_IMPORTED_MODULE_1__);
+/* harmony import */ var _inputs_table_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(5541);
+/* harmony import */ var _report_wrap_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(8748);
+/* harmony import */ var _arguments_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(9056);
+
+
 
 
 
@@ -8680,12 +8728,12 @@ function helpText(width = 100) {
         'Mirrors a release of the Azure Arc-enabled data services images to a private registry:\nwhole, verified, each byte once.',
         'Usage: arcdata-mirror [command] [flags]',
         section('Commands', Object.entries(commands), wide),
-        section('What to mirror, and how', _inputs_table_js__WEBPACK_IMPORTED_MODULE_0__/* .inputTable */ .Fu.filter(({ form }) => form !== 'secret').map(row => [flag(row), about(row)]), wide),
-        section('Passwords (never as flags: other users of the machine could read them)', _inputs_table_js__WEBPACK_IMPORTED_MODULE_0__/* .inputTable */ .Fu
+        section('What to mirror, and how', _inputs_table_js__WEBPACK_IMPORTED_MODULE_2__/* .inputTable */ .Fu.filter(({ form }) => form !== 'secret').map(row => [flag(row), about(row)]), wide),
+        section('Passwords (never as flags: other users of the machine could read them)', _inputs_table_js__WEBPACK_IMPORTED_MODULE_2__/* .inputTable */ .Fu
             .filter(({ form }) => form === 'secret')
             .map(({ meaning, variable }) => [variable ?? '', meaning]), wide),
-        section('This program', Object.entries(_arguments_js__WEBPACK_IMPORTED_MODULE_1__/* .ownFlags */ .Ae).map(([name, meaning]) => [
-            [`--${name}`, _arguments_js__WEBPACK_IMPORTED_MODULE_1__/* .ownValues */ .Lp.get(name) ?? ''].join(' ').trimEnd(),
+        section('This program', Object.entries(_arguments_js__WEBPACK_IMPORTED_MODULE_3__/* .ownFlags */ .Ae).map(([name, meaning]) => [
+            [`--${name}`, _arguments_js__WEBPACK_IMPORTED_MODULE_3__/* .ownValues */ .Lp.get(name) ?? ''].join(' ').trimEnd(),
             meaning
         ]), wide),
         'On a terminal, what is missing is asked for. Lists repeat their flag or take commas:\n  --source-tag 1.45,1.46   --images=-arc-sb-plugin',
@@ -8707,8 +8755,20 @@ const placeholder = {
     number: 'NUMBER',
     path: 'FILE'
 };
-function about({ name, meaning, default: value, otherwise, variable }) {
+/** What a flag takes, where its meaning alone does not tell. */
+const forms = {
+    'source-tag': 'latest, a tag such as v1.46.0_2026-05-12, a version such as 1.46, a range such as 1.40..1.43 or 1.40.., newest:3, or catch-up',
+    images: "names alone are mirrored and nothing else is; +name adds to the release's own set, -name takes away from it"
+};
+/** Defaults that are others on a terminal. */
+const here = {
+    'lock-file': `${(0,node_path__WEBPACK_IMPORTED_MODULE_1__.join)((0,node_os__WEBPACK_IMPORTED_MODULE_0__.tmpdir)(), 'arcdata-mirror.lock.json')}, which the next run writes anew`
+};
+function about({ name, meaning, default: value, ...row }) {
+    const { variable } = row;
+    const otherwise = here[name] ?? row.otherwise;
     const notes = [
+        ...(forms[name] === undefined ? [] : [forms[name]]),
         ...(name === 'keep-login' ? ['in workflows only'] : []),
         ...(value !== undefined ? [`default: ${value}`] : []),
         ...(otherwise !== undefined ? [`default: ${otherwise}`] : []),
@@ -8722,7 +8782,7 @@ function section(title, rows, width) {
 /** A term and its meaning, broken between words, the term above where it is too long. */
 function lines(term, meaning, width) {
     const head = `  ${term}`;
-    const broken = (0,_report_wrap_js__WEBPACK_IMPORTED_MODULE_2__/* .wrap */ .L)(meaning, width - column);
+    const broken = (0,_report_wrap_js__WEBPACK_IMPORTED_MODULE_4__/* .wrap */ .L)(meaning, width - column);
     const body = broken.map(text => ' '.repeat(column) + text);
     if (head.length + 2 > column)
         return [head, ...body];
@@ -8789,13 +8849,14 @@ const patience = 300_000;
 /**
  * Reads a password to the end of a stream, such as standard input. The line end
  * that programs put behind what they write is taken off.
- * @throws UsageError when the stream is a terminal, is empty, too long, or does not end in five minutes
+ * @throws UsageError when the stream is a terminal, is empty, too long, or does not end in five minutes;
+ *   CancelledError
  */
-async function readPasswordFrom(stream, milliseconds = patience) {
+async function readPasswordFrom(stream, signal, milliseconds = patience) {
     if (stream.isTTY === true) {
         throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .UsageError */ .eb('a password was to come over standard input, but nothing is piped into it; leave the flag out to be asked');
     }
-    const late = (0,_deadline_js__WEBPACK_IMPORTED_MODULE_4__/* .deadline */ .n)(milliseconds);
+    const late = (0,_deadline_js__WEBPACK_IMPORTED_MODULE_4__/* .deadline */ .n)(milliseconds, signal);
     const chunks = [];
     let bytes = 0;
     try {
@@ -8808,6 +8869,8 @@ async function readPasswordFrom(stream, milliseconds = patience) {
         }
     }
     catch (error) {
+        if (signal?.aborted === true)
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .CancelledError */ .cc();
         const reason = late.aborted
             ? 'did not end in time'
             : `could not be read (${error.code ?? 'no reason told'})`;
@@ -8830,7 +8893,8 @@ async function readPasswordFrom(stream, milliseconds = patience) {
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
-  Z: () => (/* binding */ askForMissing)
+  Z: () => (/* binding */ askForMissing),
+  h: () => (/* binding */ hasTerminal)
 });
 
 ;// CONCATENATED MODULE: ./node_modules/@inquirer/core/dist/esm/lib/key.js
@@ -10450,7 +10514,7 @@ const questions = [
  * @throws CancelledError on Ctrl-C, or when the signal ends the questions
  */
 async function askForMissing(given, terminal, signal) {
-    if (terminal.input.isTTY !== true || terminal.output.isTTY !== true)
+    if (!hasTerminal(terminal))
         return given;
     const answers = new Map(given);
     const context = { input: terminal.input, output: terminal.output, ...(signal && { signal }) };
@@ -10467,10 +10531,14 @@ async function askForMissing(given, terminal, signal) {
             const { name } = error;
             if (name !== 'ExitPromptError' && name !== 'AbortPromptError')
                 throw error;
-            throw new cli_error/* CancelledError */.cc('Cancelled; nothing was sent anywhere.');
+            throw new cli_error/* CancelledError */.cc();
         }
     }
     return answers;
+}
+/** Whether there is somebody to be asked. */
+function hasTerminal({ input, output }) {
+    return input.isTTY === true && output.isTTY === true;
 }
 function isWanted(name, answers) {
     if ((0,given/* isGiven */.qR)(name, answers.get(name)))
@@ -10555,6 +10623,7 @@ function plainHosts(given) {
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
+  Q: () => (/* binding */ openAgainst),
   p: () => (/* binding */ verifyCommand)
 });
 
@@ -10778,8 +10847,8 @@ class Look {
 var reference = __nccwpck_require__(2148);
 // EXTERNAL MODULE: ./src/report/verdict.ts
 var verdict = __nccwpck_require__(687);
-// EXTERNAL MODULE: ./src/run/registries.ts + 28 modules
-var run_registries = __nccwpck_require__(2866);
+// EXTERNAL MODULE: ./src/run/registries.ts + 30 modules
+var run_registries = __nccwpck_require__(8866);
 // EXTERNAL MODULE: ./src/run/first-questions.ts + 2 modules
 var first_questions = __nccwpck_require__(2696);
 // EXTERNAL MODULE: ./src/run/releases.ts + 1 modules
@@ -10884,7 +10953,7 @@ async function verify(settings, stage, against) {
                 const open = __addDisposableResource(env_1, await (0,run_registries/* openRegistries */.cs)(settings, around), false);
                 Object.assign(registries, open);
                 await reporter.group('Sign in', () => (0,run_registries/* greet */.KV)(open, settings, { log, signal }));
-                const reading = { log, slots: lanes.reading, signal };
+                const reading = { log, slots: lanes.reading, signal, looking: true };
                 const { releases: chosen } = await reporter.group('Releases', () => (0,run_releases/* chooseReleases */._)(open, settings, (0,first_questions/* firstQuestions */.Q)(open, settings, reading), reading));
                 const expected = chosen.map(({ tag, targetTag, missing, images }) => ({
                     ...{ tag, targetTag, missing },
@@ -10925,7 +10994,8 @@ async function verify(settings, stage, against) {
         }
     }
     catch (error) {
-        failure = (0,mirror_error/* failureOf */.g5)(signal.aborted ? signal.reason : error);
+        const { source, target } = registries;
+        failure = (0,mirror_error/* failureOf */.g5)(signal.aborted ? (0,time_limit/* endedBy */.mr)(signal.reason, error, [source, target]) : error);
     }
     finally {
         time.end();
@@ -11001,7 +11071,7 @@ async function verifyCommand(given, command) {
     };
     const against = command.against === undefined
         ? undefined
-        : await verify_open(command.against, () => (0,mistakes/* mistakesIn */.f)(given, env));
+        : await openAgainst(command.against, () => (0,mistakes/* mistakesIn */.f)(given, env));
     const all = against === undefined ? given : (0,inputs_given/* combine */.kg)(given, placeIn(against, given));
     const settings = { ...(0,inputs/* readSettings */.sb)(all, log, env), dryRun: true };
     const found = await verify(settings, { reporter, log, env, signal }, against);
@@ -11010,10 +11080,11 @@ async function verifyCommand(given, command) {
     return (0,verification/* verifyVerdict */.z)(found).outcome === 'whole' ? 0 : 1;
 }
 /**
+ * Reads the lock file that the target is compared with.
  * @param further what else is wrong, a line each
  * @throws UsageError
  */
-async function verify_open(name, further) {
+async function openAgainst(name, further = () => []) {
     const path = (0,external_node_path_.resolve)(name);
     const fail = (reason) => {
         const mistake = `--against: ${(0,clean/* clean */.uH)(path, 300)} cannot be used: ${(0,clean/* clean */.uH)(reason, 300)}`;
@@ -11388,9 +11459,12 @@ function notAFile(named) {
     return new inputs_error/* Refusal */.P(`${named} is not a regular file; the path of a PEM file is wanted`);
 }
 
+// EXTERNAL MODULE: ./src/oci/error.ts
+var oci_error = __nccwpck_require__(1887);
 // EXTERNAL MODULE: ./src/oci/reference.ts
 var reference = __nccwpck_require__(2148);
 ;// CONCATENATED MODULE: ./src/inputs/docker.ts
+
 
 
 
@@ -11436,8 +11510,18 @@ function readBase(text, insecure) {
         throw new inputs_error/* Refusal */.P(`${(0,inputs_checks/* shown */.SP)(text)} is not a plain address; ${example}`);
     }
     const url = new URL(text);
+    if (!/^https?:$/.test(url.protocol))
+        throw new inputs_error/* Refusal */.P(`${(0,inputs_checks/* shown */.SP)(text)} is not an address to download from: only https is spoken; ${example}`);
     // The host is held to the same rules as a registry's.
-    (0,reference/* parseRegistry */.l5)(`${url.protocol}//${url.host}`, host => insecure.has(host));
+    try {
+        (0,reference/* parseRegistry */.l5)(`${url.protocol}//${url.host}`, host => insecure.has(host));
+    }
+    catch (error) {
+        if (!(error instanceof oci_error/* OciError */.M))
+            throw error;
+        const rule = error.message.slice(error.message.indexOf(' is not a registry: ') + 20);
+        throw new inputs_error/* Refusal */.P(`${(0,inputs_checks/* shown */.SP)(text)} is not an address to download from: ${rule}`);
+    }
     return url.href.endsWith('/') ? url.href.slice(0, -1) : url.href;
 }
 
@@ -11521,8 +11605,6 @@ function placesOf(env) {
 
 // EXTERNAL MODULE: ./src/inputs/given.ts
 var given = __nccwpck_require__(2604);
-// EXTERNAL MODULE: ./src/oci/error.ts
-var oci_error = __nccwpck_require__(1887);
 // EXTERNAL MODULE: ./src/release/catalog.ts + 1 modules
 var catalog = __nccwpck_require__(1799);
 ;// CONCATENATED MODULE: ./src/inputs/images.ts
@@ -11540,7 +11622,13 @@ const knownImages = catalog/* catalogEntries */.u.map(({ name }) => name);
  * with some added and some taken away; or that set as it is. What is wrong is noted at the checks.
  */
 function readImages(checks) {
-    const items = checks.readList('images', readItem);
+    // Those that are right are looked at together, whatever else is wrong.
+    const items = [];
+    checks.readList('images', text => {
+        const item = readItem(text);
+        items.push(item);
+        return item;
+    });
     const pick = (sign) => [
         ...new Set(items.filter(item => item.sign === sign).map(({ name }) => name))
     ];
@@ -11770,6 +11858,7 @@ function readSettings(given, log, env = process.env) {
         images,
         insecure,
         timeout: needed.timeout * 60_000,
+        ...(checks.has('lock-file') && { lockFileAsked: true }),
         ...(targetTag !== undefined && { targetTag }),
         ...(concurrency !== undefined && { concurrency }),
         ...(ca && { ca: ca.pem, caFile: ca.path })
@@ -11898,11 +11987,15 @@ class Checks {
         }
     }
     /** Notes a problem, once. The rule is put behind the name under which the user gave the input. */
-    refuse(name, rule, { together = false } = {}) {
+    refuse(name, rule, { together = false, missing = false } = {}) {
         const message = (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(`${this.#label(name)}: ${this.#redact(rule)}`, longestMessage);
         if (this.problems.some(problem => problem.message === message))
             return;
-        this.problems.push({ input: name, message, ...(together && { together }) });
+        this.problems.push({
+            ...{ input: name, message },
+            ...(together && { together }),
+            ...(missing && { missing })
+        });
     }
     /** Tells something about an input that is no mistake. */
     tell(kind, name, message) {
@@ -11947,11 +12040,13 @@ function shown(text) {
 /* harmony export */   fz: () => (/* binding */ readUsername),
 /* harmony export */   zW: () => (/* binding */ readTag)
 /* harmony export */ });
+/* harmony import */ var _oci_error_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(1887);
 /* harmony import */ var _oci_reference_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2148);
 /* harmony import */ var _checks_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(7272);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1551);
 /* harmony import */ var _table_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(5541);
 /* harmony import */ var _secret_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(3373);
+
 
 
 
@@ -11976,7 +12071,7 @@ function readEndpoint(checks, side, insecure, images) {
         if (checks.text(name) !== undefined || checks.has(name))
             continue;
         const hint = part === 'repository' ? misprint(checks) : '';
-        checks.refuse(name, `is required: ${needed[part]}; the variable ${(0,_table_js__WEBPACK_IMPORTED_MODULE_3__/* .inputRow */ .bd)(name).variable ?? ''} says it too${hint}`);
+        checks.refuse(name, `is required: ${needed[part]}; the variable ${(0,_table_js__WEBPACK_IMPORTED_MODULE_3__/* .inputRow */ .bd)(name).variable ?? ''} says it too${hint}`, { missing: true });
     }
     const given = registry === undefined ? undefined : (checks.text(`${side}-registry`) ?? '');
     if (registry !== undefined && given !== undefined && given.toLowerCase() !== registry) {
@@ -11999,7 +12094,29 @@ function readRegistry(text, insecure) {
     if (/[\r\n]/.test(text)) {
         throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .Refusal */ .P(`${(0,_checks_js__WEBPACK_IMPORTED_MODULE_1__/* .shown */ .SP)(text)} has more than one line; one registry is wanted`);
     }
-    return (0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_0__/* .parseRegistry */ .l5)(text, host => insecure.has(host));
+    try {
+        return (0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_0__/* .parseRegistry */ .l5)(text, host => insecure.has(host));
+    }
+    catch (error) {
+        if (!(error instanceof _oci_error_js__WEBPACK_IMPORTED_MODULE_5__/* .OciError */ .M))
+            throw error;
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .Refusal */ .P([error.message, ...besidePath(text, insecure)].join('; and '));
+    }
+}
+/** What is wrong with an address beside the path that it holds, which is told first. */
+function besidePath(text, insecure) {
+    const host = /^\s*([a-z][a-z0-9+.-]*:\/\/[^/]+)\/+[^/\s]/i.exec(text)?.[1];
+    if (host === undefined)
+        return [];
+    try {
+        (0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_0__/* .parseRegistry */ .l5)(host, one => insecure.has(one));
+        return [];
+    }
+    catch (error) {
+        if (!(error instanceof _oci_error_js__WEBPACK_IMPORTED_MODULE_5__/* .OciError */ .M))
+            throw error;
+        return [error.message.slice(error.message.indexOf(': ', host.length) + 2)];
+    }
 }
 /**
  * A host that may be spoken to over plain http. `http://` before it does no harm.
@@ -12990,6 +13107,8 @@ async function tags_all(work) {
     if (failed !== undefined)
         throw failed.reason;
 }
+/** How often a tag may read as something else, with a wait after each: a replica that lags has caught up by then. */
+const mostStale = 4;
 async function readBack({ image }, { target, signal }) {
     const { repository, tag } = image.target;
     const { digest } = image.root.descriptor;
@@ -13001,7 +13120,7 @@ async function readBack({ image }, { target, signal }) {
         // Behind some names stand machines that learn of a tag a moment later.
         const text = `${target.name}/${repository}:${tag} was put to ${digest}, but reads ${now ?? 'as absent'}`;
         const late = new registry_error/* RegistryError */.gl('server', text, { host: target.name, repository, digest });
-        if (patience.tries >= 4)
+        if (patience.tries >= mostStale)
             throw late;
         await target.recover(patience, late, signal);
     }
@@ -13048,6 +13167,8 @@ async function restore(moved, taken, { target, slots, signal: run }) {
     return left;
 }
 
+// EXTERNAL MODULE: external "node:stream"
+var external_node_stream_ = __nccwpck_require__(7075);
 // EXTERNAL MODULE: external "node:zlib"
 var external_node_zlib_ = __nccwpck_require__(8522);
 // EXTERNAL MODULE: ./src/oci/digest.ts
@@ -13059,6 +13180,7 @@ var registry_patience = __nccwpck_require__(6708);
 // EXTERNAL MODULE: ./src/registry/pieces.ts
 var pieces = __nccwpck_require__(8164);
 ;// CONCATENATED MODULE: ./src/registry/reader.ts
+
 
 
 
@@ -13289,9 +13411,8 @@ function decoded(answer, size) {
     if (headers['content-encoding'] !== 'gzip' || Number(headers['content-length']) === size) {
         return answer.pieces();
     }
-    const unpacked = (0,external_node_zlib_.createGunzip)();
-    answer.body.on('error', error => unpacked.destroy(error));
-    return (0,pieces/* piecesOf */.X)(answer.body.pipe(unpacked));
+    // Whoever takes no more of it closes the connection behind it, too.
+    return (0,pieces/* piecesOf */.X)((0,external_node_stream_.pipeline)(answer.body, (0,external_node_zlib_.createGunzip)(), () => undefined));
 }
 
 // EXTERNAL MODULE: ./src/registry/body.ts
@@ -15272,7 +15393,7 @@ class Draft {
     }
     /** The record, as it stands now. */
     finish() {
-        const { source, target, images, engine, dryRun, publish, lockFile } = this.#settings;
+        const { source, target, images, engine, dryRun, publish, lockFile, lockFileAsked } = this.#settings;
         const partly = images.kind === 'exactly' || images.remove.length > 0;
         const { releases, reason } = this.choice;
         const unreached = releases.slice(this.releases.length).map(({ tag }) => tag);
@@ -15289,6 +15410,7 @@ class Draft {
             ...(unreached.length > 0 && { unreached }),
             ...(reason !== undefined && { reason }),
             lockFile,
+            ...(lockFileAsked === true && { lockFileAsked }),
             ...(this.matrix !== undefined && { matrix: this.matrix }),
             ...(this.#failure !== undefined && { failure: this.#failure }),
             // ru_maxrss counts in kibibytes on every platform that Node reports it for.
@@ -15606,8 +15728,8 @@ function inputOf({ releases, names }, planned, images) {
     ];
 }
 
-// EXTERNAL MODULE: ./src/run/registries.ts + 28 modules
-var run_registries = __nccwpck_require__(2866);
+// EXTERNAL MODULE: ./src/run/registries.ts + 30 modules
+var run_registries = __nccwpck_require__(8866);
 // EXTERNAL MODULE: ./src/run/releases.ts + 1 modules
 var run_releases = __nccwpck_require__(2946);
 // EXTERNAL MODULE: external "node:path"
@@ -16215,30 +16337,41 @@ async function main(settings, stage) {
                 // What docker pushes cannot be staged.
                 if (settings.engine === 'registry')
                     draft.matrix = matrixOf(plan, settings);
-                return draft.finish();
             }
-            const progress = __addDisposableResource(env_1, reporter.progress(plan.bytes.copied), false);
-            const options = {
-                ...{ source, target, lanes, log, signal, publish: settings.publish },
-                last: (0,resolve/* publishOrder */.uA)(['arc-bootstrapper', 'arc-controller']),
-                arrived: (bytes) => {
-                    progress.moved(bytes);
+            else {
+                const env_2 = { stack: [], error: void 0, hasError: false };
+                try {
+                    const progress = __addDisposableResource(env_2, reporter.progress(plan.bytes.copied), false);
+                    const options = {
+                        ...{ source, target, lanes, log, signal, publish: settings.publish },
+                        last: resolve/* publishedLast */.Pn,
+                        arrived: (bytes) => {
+                            progress.moved(bytes);
+                        }
+                    };
+                    const engine = docker.ready === undefined
+                        ? new Mirror(options)
+                        : await DockerEngine.open(plan, { ...options, docker: docker.ready, env, settings });
+                    for (const release of releases) {
+                        const result = await reporter.group(`Mirror ${release.tag}`, () => engine.release(release));
+                        draft.releases.push(result);
+                        const failure = engine.failure(result);
+                        // Upgrades go from one release to the next: a later one is of no use without this one.
+                        if (failure !== undefined)
+                            throw failure;
+                    }
                 }
-            };
-            const engine = docker.ready === undefined
-                ? new Mirror(options)
-                : await DockerEngine.open(plan, { ...options, docker: docker.ready, env, settings });
-            for (const release of releases) {
-                const result = await reporter.group(`Mirror ${release.tag}`, () => engine.release(release));
-                draft.releases.push(result);
-                const failure = engine.failure(result);
-                // Upgrades go from one release to the next: a later one is of no use without this one.
-                if (failure !== undefined)
-                    throw failure;
+                catch (e_1) {
+                    env_2.error = e_1;
+                    env_2.hasError = true;
+                }
+                finally {
+                    __disposeResources(env_2);
+                }
             }
         }
-        catch (e_1) {
-            env_1.error = e_1;
+        catch (e_2) {
+            env_1.error = e_2;
             env_1.hasError = true;
         }
         finally {
@@ -16248,13 +16381,13 @@ async function main(settings, stage) {
         }
     }
     catch (error) {
-        draft.fail(signal.aborted ? (0,time_limit/* endedBy */.mr)(signal.reason, error) : error);
+        const { source, target } = draft.registries ?? {};
+        draft.fail(signal.aborted ? (0,time_limit/* endedBy */.mr)(signal.reason, error, [source, target]) : error);
     }
     finally {
         time.end();
-        await reporter.finish(draft.finish());
     }
-    return draft.finish();
+    return await reporter.finish(draft.finish());
 }
 
 
@@ -16340,13 +16473,12 @@ function refuseHalf(release, images, left) {
     const failed = named('failed');
     // With all that is below them, since before this run.
     const standing = named('present');
-    const arc = 'Arc looks at that of arc-controller only.';
     const kept = left === undefined || left.length === 0
         ? undefined
-        : `The target took the tags of ${left.join(', ')} and could not be made to go back; ${arc}`;
+        : `The target took the tags of ${left.join(', ')} and could not be made to go back; Arc looks at that of arc-controller only.`;
     const stands = standing.length === 0
         ? 'No tag at the target stands for it.'
-        : `The tags of ${some(standing)} stand there already; ${arc}`;
+        : `The tags of ${some(standing)} stand there already; Arc looks at that of arc-controller only.`;
     return new MirrorError(left === undefined
         ? `${release} is not published: ${failed.length === 1 ? 'one image' : `${failed.length} images`} failed (${some(failed)})`
         : `${release} is not published: all of it is there, but not all tags could be set`, `${kept ?? stands} Run again: what has arrived is not sent again.`, { fault: 'half', kept });
@@ -16502,7 +16634,9 @@ function sum(all) {
 /** Up to here a blob is small, in bytes: its round trips take longer than its bytes on most links. */
 const smallBlob = 1024 * 1024;
 /**
- * @param concurrency the most transfers at once that the user allows
+ * The lanes of a run.
+ * @param concurrency the most transfers at once that the user allows; 24 fill a line of 40 ms and
+ *   200 Mbit/s, and with 32 or 48 nothing was gained there
  */
 function openLanes(concurrency = 24) {
     // Two to sixteen large ones at once were measured on a link with 40 ms: below four the link is not
@@ -16512,7 +16646,10 @@ function openLanes(concurrency = 24) {
     return {
         large: new _slots_js__WEBPACK_IMPORTED_MODULE_0__/* .Slots */ .W(large, large),
         small: new _slots_js__WEBPACK_IMPORTED_MODULE_0__/* .Slots */ .W(small, small),
+        // A question takes a registry two milliseconds and the line tens of them: this many are under way
+        // before the registry is what is waited for.
         control: new _slots_js__WEBPACK_IMPORTED_MODULE_0__/* .Slots */ .W(64, 96),
+        // As many as a release has images, with the children of those that are indexes.
         reading: new _slots_js__WEBPACK_IMPORTED_MODULE_0__/* .Slots */ .W(32, 64)
     };
 }
@@ -17344,6 +17481,16 @@ function variable(env, name) {
 
 
 
+/** Services of clouds for their own machines, metadata first, at addresses that look like any other. */
+const services = new Set([
+    // AWS and Google by IPv6, within the private range.
+    'fd00:ec2::254',
+    'fd20:ce::254',
+    // Alibaba Cloud, within carrier-grade NAT.
+    '100.100.100.200',
+    // Azure's WireServer, which is a public address.
+    '168.63.129.16'
+]);
 /**
  * Judges an IP address: `never` are those that no registry may send us to (link-local with the
  * clouds' metadata services, unspecified, multicast, broadcast), `private` are loopback and
@@ -17354,8 +17501,7 @@ function reachOf(address) {
     if (!ipaddr_js__WEBPACK_IMPORTED_MODULE_1___default().isValid(address))
         return 'never';
     const ip = ipaddr_js__WEBPACK_IMPORTED_MODULE_1___default().process(address);
-    // AWS' IPv6 metadata service lies within the private range.
-    if (ip.toNormalizedString() === 'fd00:ec2:0:0:0:0:0:254')
+    if (services.has(ip.toString()))
         return 'never';
     switch (ip.range()) {
         case 'unicast':
@@ -17363,29 +17509,58 @@ function reachOf(address) {
         case 'loopback':
         case 'private':
         case 'uniqueLocal':
-            return 'private';
         case 'carrierGradeNat':
-            // Alibaba Cloud's metadata service lies within carrier-grade NAT.
-            return ip.toString() === '100.100.100.200' ? 'never' : 'private';
+            return 'private';
         default:
             // Link-local, unspecified, multicast, reserved, and the tunnels that hide an IPv4 address.
             return 'never';
     }
 }
-/** Domains below which every host is another customer's, where the public suffix list does not say so. */
-const hosting = /(?:^|\.)(?:azurecr\.(?:io|cn|us|de)|amazonaws\.com(?:\.cn)?|on\.aws|jfrog\.io|pkg\.dev|gcr\.io|ocir\.io|icr\.io)$/;
 /**
- * Whether two host names belong to one owner: the same name, or the same registrable domain
- * (`registry.example.co.uk` and `auth.example.co.uk`, but not two tenants of one hosting domain).
+ * Domains below which hosts belong to customers, where the public suffix list does not say so: of
+ * registries and of clouds, and those whose names lead to whatever address they spell.
+ */
+const hosting = [
+    ...['azurecr.io', 'azurecr.cn', 'azurecr.us', 'azurecr.de', 'cloudapp.azure.com'],
+    ...['azurecontainerapps.io', 'azmk8s.io'],
+    ...['amazonaws.com', 'amazonaws.com.cn', 'on.aws'],
+    ...['gcr.io', 'pkg.dev', 'icr.io', 'ocir.io', 'jfrog.io'],
+    ...['aliyuncs.com', 'myhuaweicloud.com', 'tencentcloudcr.com'],
+    ...['container-registry.ovh.net', 'scw.cloud', 'vultrcr.com'],
+    ...['nip.io', 'sslip.io']
+];
+/**
+ * Where a registry below such a domain has its token server elsewhere all the same: `server registry`.
+ * No customer can have a host of the server's name.
+ */
+const kin = [
+    // Alibaba Cloud: one for a region, whose buckets are below `oss-` and the region instead.
+    /^dockerauth(?:-ee)?(?:-vpc)?\.([a-z]{2}-[a-z\d-]+)\.aliyuncs\.com (?:registry[a-z-]*\.\1|[a-z\d-]+\.\1\.cr)\.aliyuncs\.com$/,
+    /^dockerauth-(cn-zhangjiakou)\.aliyuncs\.com (?:registry[a-z-]*\.\1|[a-z\d-]+\.\1\.cr)\.aliyuncs\.com$/,
+    /^api\.scaleway\.com rg\.[a-z\d-]+\.scw\.cloud$/,
+    // Two names of one machine. Their own part spells no address, neither in digits nor as eight hexadecimals.
+    /^(?![a-f]{8}\.)[a-z]+(\.\d+\.\d+\.\d+\.\d+\.(?:nip|sslip)\.io) (?![a-f]{8}\.)[a-z]+\1$/
+];
+/**
+ * Whether a token server belongs to the owner of a registry, by their names: the same name, or the same
+ * registrable domain (`auth.example.co.uk` and `registry.example.co.uk`, but not two tenants of one
+ * hosting domain), or kin that is known.
  * @see https://publicsuffix.org
  */
-function sameOwner(one, other) {
-    if (one === other)
+function sameOwner(server, registry) {
+    // The same name with a dot behind it, which would not be found among the domains.
+    if (server.endsWith('.'))
+        return sameOwner(server.replace(/\.+$/, ''), registry);
+    if (server === registry)
         return true;
-    if ((0,node_net__WEBPACK_IMPORTED_MODULE_0__.isIP)(one) !== 0 || (0,node_net__WEBPACK_IMPORTED_MODULE_0__.isIP)(other) !== 0 || hosting.test(one))
+    if ((0,node_net__WEBPACK_IMPORTED_MODULE_0__.isIP)(server) !== 0 || (0,node_net__WEBPACK_IMPORTED_MODULE_0__.isIP)(registry) !== 0)
         return false;
-    const domain = (0,tldts__WEBPACK_IMPORTED_MODULE_2__/* .getDomain */ .FB)(one, { allowPrivateDomains: true });
-    return domain !== null && domain === (0,tldts__WEBPACK_IMPORTED_MODULE_2__/* .getDomain */ .FB)(other, { allowPrivateDomains: true });
+    if (kin.some(pair => pair.test(`${server} ${registry}`)))
+        return true;
+    if (hosting.some(domain => `.${server}`.endsWith(`.${domain}`)))
+        return false;
+    const domain = (0,tldts__WEBPACK_IMPORTED_MODULE_2__/* .getDomain */ .FB)(server, { allowPrivateDomains: true });
+    return domain !== null && domain === (0,tldts__WEBPACK_IMPORTED_MODULE_2__/* .getDomain */ .FB)(registry, { allowPrivateDomains: true });
 }
 /** The host of a URL as an address or name, without the brackets of IPv6. */
 function hostOf(url) {
@@ -17493,7 +17668,9 @@ async function openBlob(registry, repository, { digest, size }, { offset, end },
             return { answer, skip: 0 };
         }
         const length = headers['content-length'];
-        if (length !== undefined && Number(length) !== size) {
+        // Of what comes packed it is the packed length, which says nothing of the blob.
+        const packed = headers['content-encoding'] === 'gzip';
+        if (!packed && length !== undefined && Number(length) !== size) {
             throw fail(`it has ${size} bytes by its manifest, ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(length, 30)} by the registry`);
         }
         return { answer, skip: offset };
@@ -17994,7 +18171,7 @@ var oci_error = __nccwpck_require__(1887);
  */
 function readManifest(raw, { headers }, reference, place) {
     const wanted = (0,oci_digest/* isDigest */.Bc)(reference) ? reference : undefined;
-    const fail = (text) => new registry_error/* RegistryError */.gl('corrupt', `${place.host}/${place.repository}@${wanted ?? reference}: ${text}`, {
+    const fail = (text) => new registry_error/* RegistryError */.gl('corrupt', `${place.host}/${place.repository}${wanted === undefined ? ':' : '@'}${reference}: ${text}`, {
         ...place,
         digest: wanted
     });
@@ -18581,16 +18758,19 @@ function portOf({ port, protocol }) {
 /**
  * Judges the addresses of hosts that a registry names. Private ones only if the registry's own are:
  * a closed network has its blob store beside it, but a public registry has no business there.
- * @param own the registry's own addresses
+ * @param own the registry's own addresses, as far as they are known when it judges
  */
 function judgeAddress(registry, own) {
-    const inside = own.length > 0 && own.every(address => (0,_address_js__WEBPACK_IMPORTED_MODULE_0__/* .reachOf */ .xw)(address) === 'private');
-    return address => {
+    const judge = (address) => {
         const reach = (0,_address_js__WEBPACK_IMPORTED_MODULE_0__/* .reachOf */ .xw)(address);
-        if (reach === 'public' || (reach === 'private' && inside))
+        if (reach === 'public' || (reach === 'private' && isInside(own())))
             return;
         throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .RegistryError */ .gl('unsafe', `${registry} names a host at ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(address, 60)}, an address that it has no business to send anyone to`, { host: registry, advice: 'Nothing was sent there.' });
     };
+    return Object.assign(judge, { registry });
+}
+function isInside(own) {
+    return own.length > 0 && own.every(address => (0,_address_js__WEBPACK_IMPORTED_MODULE_0__/* .reachOf */ .xw)(address) === 'private');
 }
 /** Judges a literal address in a URL; names are judged when they are looked up. */
 function judgeLiteral(url, judge) {
@@ -19224,7 +19404,8 @@ function wrong(text, rule) {
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
   DZ: () => (/* binding */ chartArtifact),
-  uA: () => (/* binding */ publishOrder),
+  Pn: () => (/* binding */ publishedLast),
+  iB: () => (/* binding */ refuseUntagged),
   Be: () => (/* binding */ resolveImages)
 });
 
@@ -19313,7 +19494,7 @@ async function resolveImages(options) {
     const asked = [...known, ...unlisted].sort(byName);
     const there = [...listedOnes, ...others].sort(byName);
     const absent = asked.filter(image => !there.includes(image));
-    refuseIncomplete(tag, absent);
+    refuseIncomplete(tag, absent, options.looking === true);
     if (there.length === 0)
         throw nothingLeft(tag);
     warnOfGaps(options, there);
@@ -19325,14 +19506,10 @@ async function resolveImages(options) {
     return { tag, images: there.map(({ name, role, tag }) => ({ name, role, tag })), missing };
 }
 /**
- * The order in which the images of a release get their tags: by name, then arc-bootstrapper, and
- * arc-controller last, since its tag is what Arc's upgrade check looks for.
+ * The images whose tags come last, in this order: that of arc-controller is what Arc's upgrade check
+ * looks for.
  */
-function publishOrder(names) {
-    const last = ['arc-bootstrapper', 'arc-controller'];
-    const others = names.filter(name => !last.includes(name)).sort();
-    return [...others, ...last.filter(name => names.includes(name))];
-}
+const publishedLast = ['arc-bootstrapper', 'arc-controller'];
 /** Both results, or the first failure after both have ended. */
 async function settled([one, other]) {
     await Promise.allSettled([one, other]);
@@ -19383,7 +19560,7 @@ async function listSiblings(siblings, log, signal) {
         return [];
     }
 }
-function refuseIncomplete(tag, absent) {
+function refuseIncomplete(tag, absent, looking) {
     const lost = absent.filter(({ required }) => required);
     if (lost.length === 0)
         return;
@@ -19399,13 +19576,26 @@ function refuseIncomplete(tag, absent) {
     }
     if (chart !== undefined)
         parts.push(`The chart ${withTag(chart, tag)} is not at the source. Leave out chart, or mirror from where it is.`);
-    parts.push('Nothing was moved.');
+    if (!looking)
+        parts.push('Nothing was moved.');
     if (core.length > 0)
         parts.push(`The release may still be on its way there: run again later, or leave an image out with ${core.map(name => `-${name}`).join(' ')} in images.`);
     throw new error/* ReleaseError */.K(parts.join(' '));
 }
 function withTag({ name, tag }, release) {
     return tag === release ? (0,clean/* clean */.uH)(name, 120) : `${(0,clean/* clean */.uH)(name, 120)}:${(0,clean/* clean */.uH)(tag, 120)}`;
+}
+/**
+ * An image that was named has no tag at all where it should be: a misspelt name, or another place.
+ * @param from the source and its repository: `mcr.microsoft.com/arcdata`
+ */
+function refuseUntagged(name, from) {
+    const names = [...new Set(catalog/* catalogEntries */.u.map(entry => entry.name))];
+    const [meant] = names.includes(name) ? [] : (0,near_miss/* nearMisses */.Bz)(name, names);
+    const help = meant === undefined
+        ? 'Check images, source-registry and source-repository.'
+        : `Did you mean ${meant}?`;
+    return new error/* ReleaseError */.K(`${(0,clean/* clean */.uH)(name, 120)} is named in images, but has no tags at ${(0,clean/* clean */.uH)(from, 300)}. ${help}`);
 }
 function guess(tag, lost) {
     const names = (0,catalog/* imageSet */.i)(tag).map(({ name }) => name);
@@ -19866,8 +20056,9 @@ const anchors = {
     'RegistryError/throttled': 'throttled',
     'RegistryError/server': 'server-error',
     'RegistryError/refused': 'refused',
+    'RegistryError/refused/200': 'no-registry',
     'RegistryError/refused/404': 'no-registry',
-    'RegistryError/refused/405': 'locked',
+    'RegistryError/refused/405': 'read-only',
     'RegistryError/refused/409': 'locked',
     'RegistryError/refused/412': 'locked',
     'RegistryError/refused/413': 'too-large',
@@ -19963,6 +20154,7 @@ function plural(count, noun) {
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   S7: () => (/* binding */ withoutLockFile),
 /* harmony export */   V0: () => (/* binding */ writeLockFile),
 /* harmony export */   cx: () => (/* binding */ readLockFile)
 /* harmony export */ });
@@ -20036,6 +20228,19 @@ async function writeLockFile(record) {
         throw error;
     }
     return path;
+}
+/** The record of a run whose lock file could not be written; failed, where somebody asked for it. */
+function withoutLockFile(record, reason) {
+    if (record.lockFileAsked !== true || record.failure !== undefined)
+        return record;
+    return {
+        ...record,
+        failure: {
+            message: `the lock file could not be written: ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(reason, 300)}`,
+            advice: 'Give another path in lock-file, or make room there, and run again.',
+            kind: 'ReportError'
+        }
+    };
 }
 function lockRelease({ tag, targetTag, published, missing, images }) {
     return {
@@ -21039,18 +21244,24 @@ function fit(text, width) {
 
 
 
-/** The result of a run as lines for a terminal: the images, how the bytes came, what failed. */
+/** The result of a run as lines for a terminal: the images, and how the bytes came. */
 function resultLines(record, window) {
     const { columns, style, shape } = window;
     const { releases, dryRun } = record;
     const moved = (0,verdict/* totals */.Sd)(releases.flatMap(({ images }) => images));
     const chart = bytesChart(moved, columns - 3, style).map(line => `  ${line}`);
-    const failed = (0,causes/* byCause */.zs)((0,causes/* imagesFirst */.Po)((0,verdict/* failures */.e9)(record)));
     return [
         ...releases.flatMap(release => ['', ...resultTable(release, window)]),
-        ...(chart.length === 0 ? [] : ['', ...chart, ...shape(`  ${savedLine(moved, dryRun)}`)]),
+        ...(chart.length === 0 ? [] : ['', ...chart, ...shape(`  ${savedLine(moved, dryRun)}`)])
+    ];
+}
+/** What failed in a run, as lines for a terminal. */
+function failedLines(record, window) {
+    const failed = (0,causes/* byCause */.zs)((0,causes/* imagesFirst */.Po)((0,verdict/* failures */.e9)(record)));
+    const several = record.releases.length > 1;
+    return [
         ...(failed.length === 0 ? [] : ['']),
-        ...failed.flatMap(group => failureLines(group, releases.length > 1, window))
+        ...failed.flatMap(group => failureLines(group, several, window))
     ];
 }
 /** The one sentence that says what a run came to. */
@@ -21088,16 +21299,19 @@ var verification = __nccwpck_require__(7383);
 
 
 /**
- * A verification as lines for people: what is not as it should be first, then what is; the last line
- * is the verdict. Digests are whole where there is room for them.
+ * What a verification compared, as lines for people: what is not as it should be first, then what is.
+ * Digests are whole where there is room for them.
  */
-function verifyLines(found, window) {
+function comparedLines(found, window) {
+    return found.releases.flatMap(release => releaseLines(release, window));
+}
+/** What a verification came to, as lines for people: why it ended early, and the verdict as the last line. */
+function judgedLines(found, window) {
     const { style, shape } = window;
     const { outcome, sentence } = (0,verification/* verifyVerdict */.z)(found);
     const good = outcome === 'whole';
     const last = shape(say(`${good ? '✓' : '✗'} ${sentence}`, window));
     return [
-        ...found.releases.flatMap(release => releaseLines(release, window)),
         ...(found.failure === undefined ? [] : verify_lines_failureLines(found.failure, window)),
         '',
         ...(outcome === 'different' ? [`See ${(0,report_help/* helpOn */.l)('Difference')}`] : []),
@@ -21180,6 +21394,8 @@ var wrap = __nccwpck_require__(8748);
 
 
 
+
+
 /** Lines every ten seconds where nobody can redraw; a bar ten times a second where somebody can. */
 const lineEvery = 10_000;
 const barEvery = 100;
@@ -21189,12 +21405,15 @@ function terminalReporter(options) {
     const now = options.now ?? (() => new Date());
     const redactor = new redact/* Redactor */.pO();
     const people = json ? stderr : stdout;
+    // Where nobody looks through a window, standard output may be a file, and failures must be seen.
+    const aside = tty ? people : stderr;
     const style = styleFor(tty, env);
     // A terminal that does not know its width says 0.
     const columns = () => Math.max(0, people.columns ?? 0) || 80;
     const board = new Board(people, tty);
     const print = (lines, screen = people) => {
-        board.print(lines, screen);
+        if (lines.length > 0)
+            board.print(lines, screen);
     };
     let depth = 0;
     /** As wide as the window, if there is one; what stands in a group is indented. */
@@ -21223,7 +21442,10 @@ function terminalReporter(options) {
         log,
         verified(found) {
             // Where nobody looks through a window, digests are whole.
-            print(verifyLines(found, { ...view(), ...(!tty && { columns: Infinity }) }));
+            const window = { ...view(), ...(!tty && { columns: Infinity }) };
+            print(comparedLines(found, window));
+            const good = (0,verification/* verifyVerdict */.z)(found).outcome === 'whole';
+            print(judgedLines(found, window), good ? people : aside);
         },
         async group(title, body) {
             print(shape(`▸ ${(0,report_lines/* safeLine */.om)(title, redactor)}`).map(style.bold));
@@ -21250,12 +21472,24 @@ function terminalReporter(options) {
                 log.info(closingLine(standing));
             });
         },
-        async finish(record) {
-            const lockFile = await attempt('The lock file', () => (0,lockfile/* writeLockFile */.V0)(record));
+        async finish(given) {
+            let record = given;
+            const lockFile = await attempt('The lock file', async () => {
+                try {
+                    return await (0,lockfile/* writeLockFile */.V0)(given);
+                }
+                catch (error) {
+                    record = (0,lockfile/* withoutLockFile */.S7)(given, (0,report_lines/* messageOf */.bD)(error));
+                    if (record === given)
+                        throw error;
+                    return undefined;
+                }
+            });
             const next = await attempt('The hand-over', () => handOver(record, now(), companions/* companions */.a));
             await attempt('The result', () => {
                 const window = view();
                 print(resultLines(record, window));
+                print(failedLines(record, window), aside);
                 if (next && keep) {
                     // What is to be pasted is indented, and stays as it is.
                     const lines = (0,report_lines/* safeLines */.Bv)(next.text, redactor);
@@ -21264,18 +21498,19 @@ function terminalReporter(options) {
                 if (lockFile !== undefined && keep) {
                     print(['', ...(0,report_lines/* safeLines */.Bv)(`Lock file: ${lockFile}`, redactor)]);
                 }
-                print(['', ...verdictLines(record, window)]);
+                print(['', ...verdictLines(record, window)], (0,verdict/* hasFailed */.WN)(record) ? aside : people);
             });
-            if (!json)
-                return;
-            await attempt('The JSON record', () => {
-                const parts = {
-                    redactor,
-                    ...(lockFile !== undefined && { lockFile }),
-                    ...(next && { handOver: next.json })
-                };
-                stdout.write(`${JSON.stringify((0,outputs/* runReport */.qi)(record, parts))}\n`);
-            });
+            if (json) {
+                await attempt('The JSON record', () => {
+                    const parts = {
+                        redactor,
+                        ...(lockFile !== undefined && { lockFile }),
+                        ...(next && { handOver: next.json })
+                    };
+                    stdout.write(`${JSON.stringify((0,outputs/* runReport */.qi)(record, parts))}\n`);
+                });
+            }
+            return record;
         }
     };
 }
@@ -21809,7 +22044,7 @@ function firstQuestions(registries, settings, around) {
 
 /***/ }),
 
-/***/ 2866:
+/***/ 8866:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -21941,7 +22176,7 @@ async function findCredentials(query) {
     }
     return {
         kind: 'anonymous',
-        from: `neither the inputs nor ${variable.trim() === '' ? '' : 'DOCKER_AUTH_CONFIG nor '}${(0,clean/* clean */.uH)(file, 300)} have any for ${registry}`
+        from: `neither the inputs nor ${variable.trim() === '' ? '' : 'DOCKER_AUTH_CONFIG nor '}${(0,clean/* clean */.uH)(file, 300)} has any for ${registry}`
     };
 }
 /** What the config's helpers have: the registry's own one, else the store for all. */
@@ -22236,13 +22471,14 @@ async function readToken(answer, context, log) {
     const body = await (0,registry_body/* readBody */.x8)(answer.body, largestToken, transport.timings.idle, place);
     let parsed;
     try {
-        parsed = JSON.parse(body.toString('utf8'));
+        parsed = (JSON.parse(body.toString('utf8')) ?? {});
     }
     catch {
         throw fail('server', 'sends no JSON');
     }
-    const value = parsed.token ?? parsed.access_token;
-    if (typeof value !== 'string' || value === '')
+    // The name of Docker or that of OAuth 2; some send both and leave one of them empty.
+    const value = [parsed.token, parsed.access_token].find(isText);
+    if (value === undefined)
         throw fail('server', 'sends no token');
     // It becomes a header: anything that could end the line would be shown in Node's own error.
     if (!/^[\x21-\x7e]+$/.test(value))
@@ -22253,6 +22489,9 @@ async function readToken(answer, context, log) {
     const seconds = Math.min(Math.max(life, shortestLife), longestLife);
     // A tenth less, so that it does not end on the way.
     return { value, until: transport.clock.now() + seconds * 900 };
+}
+function isText(value) {
+    return typeof value === 'string' && value !== '';
 }
 /**
  * `Retry-After` in milliseconds from now: seconds or a date, and nothing else, since registries
@@ -22317,11 +22556,10 @@ class Authorizer {
         const { origin, credentials } = this.#context;
         const known = parseChallenges(header ?? '');
         const chosen = known.find(({ scheme, parameters }) => scheme === 'bearer' && parameters.has('realm')) ??
-            known.find(({ scheme }) => scheme === 'basic');
-        if (chosen === undefined) {
+            known.find(({ scheme }) => scheme === 'basic') ??
             // After a first challenge, a bare 401 speaks of the token: another one may do.
-            if (this.#challenge?.scheme === 'bearer')
-                return this.#tokens.delete(scopesOf(needs).join(' '));
+            (this.#challenge?.scheme === 'bearer' ? this.#challenge : undefined);
+        if (chosen === undefined) {
             const asked = known.map(({ scheme }) => scheme).join(', ');
             throw new registry_error/* RegistryError */.gl('unauthorized', `${origin.host} answers 401 and ${asked === '' ? 'does not say how to sign in' : `asks for ${asked}, which is not spoken here`}`, {
                 host: origin.host,
@@ -22384,450 +22622,6 @@ function scopesOf(needs) {
     return needs.map(({ repository, actions }) => repository === '' ? 'registry:catalog:*' : `repository:${repository}:${actions}`);
 }
 
-;// CONCATENATED MODULE: ./src/registry/question.ts
-/** What registries put into every answer, though they need not. */
-const versionHeader = 'docker-distribution-api-version';
-/** Where every registry answers, whatever is in it. */
-const greeting = '/v2/';
-/** Whether the body is written as it comes, so that it cannot be sent a second time from here. */
-function streams({ body }) {
-    return body !== undefined && !(body instanceof Uint8Array);
-}
-
-;// CONCATENATED MODULE: ./src/registry/quirks.ts
-const MiB = 1024 * 1024;
-/** A registry that follows the specification. */
-const usual = {
-    name: 'distribution',
-    // Half of what proxies in front of registries were seen to cap a request at (Cloudflare: 100 MB).
-    singlePut: 48 * MiB,
-    chunk: 32 * MiB,
-    mountsCommittedOnly: false
-};
-const known = [
-    {
-        host: /^docker\.io$/,
-        quirks: {
-            name: 'Docker Hub',
-            api: 'registry-1.docker.io',
-            repositoryAdvice: 'Docker Hub answers 401 for repositories that do not exist or that the account may not see.'
-        }
-    },
-    {
-        // A single PUT of more than about 20 MB was seen to be answered with 413.
-        // https://github.com/goharbor/harbor/issues/21640
-        host: /\.azurecr\.(?:io|cn|us|de)$/,
-        quirks: {
-            name: 'ACR',
-            singlePut: 16 * MiB,
-            chunk: 16 * MiB,
-            // Manifests are deleted by digest only; tags have an address of their own.
-            // https://learn.microsoft.com/rest/api/containerregistry/dataplane/tag/delete
-            untag: (repository, tag) => `/acr/v1/${repository}/_tags/${tag}`
-        }
-    },
-    {
-        // Chunks with Content-Range above 4 MiB are answered with 416.
-        // https://github.com/oras-project/rust-oci-client/issues/35
-        host: /^ghcr\.io$/,
-        quirks: {
-            name: 'GHCR',
-            chunk: 4 * MiB,
-            repositoryAdvice: 'The token needs the scope write:packages.'
-        }
-    },
-    {
-        // Repositories are not made by a push, and layers are mounted only if the account has that switched on.
-        // https://github.com/google/go-containerregistry/issues/1091
-        host: /\.dkr\.ecr(?:-fips)?\.[a-z0-9-]+\.(?:amazonaws\.com(?:\.cn)?|on\.aws)$/,
-        quirks: {
-            name: 'ECR',
-            mountsCommittedOnly: true,
-            repositoryAdvice: 'ECR needs each repository before the push: aws ecr create-repository --repository-name <name>, or a creation template.'
-        }
-    },
-    {
-        // No upload in several chunks: whole blobs only.
-        // https://github.com/containers/skopeo/issues/1101
-        host: /(?:^|\.)(?:pkg\.dev|gcr\.io)$/,
-        quirks: {
-            name: 'Artifact Registry',
-            singlePut: 512 * MiB,
-            repositoryAdvice: 'The first part of the path must be an existing repository of the project: gcloud artifacts repositories create.'
-        }
-    },
-    // A blob is there for other repositories once a manifest names it.
-    { host: /\.jfrog\.io$/, quirks: { name: 'Artifactory', mountsCommittedOnly: true } },
-    { host: /^quay\.io$/, quirks: { name: 'Quay' } }
-];
-/** What is known about the registry of that name. */
-function quirksOf(registry) {
-    const host = registry.replace(/:\d+$/, '');
-    const found = known.find(entry => entry.host.test(host));
-    return { ...usual, ...found?.quirks };
-}
-
-// EXTERNAL MODULE: ./src/oci/media-type.ts
-var media_type = __nccwpck_require__(1994);
-;// CONCATENATED MODULE: ./src/registry/refusal.ts
-
-
-
-
-
-
-/** An answer that was not wanted, as an error that says what to do; its body is read, bounded. */
-async function refusalOf(answer, question, registry) {
-    const { status, headers, url } = answer;
-    const { name, origin, transport } = registry;
-    const text = await (0,registry_body/* readError */.lS)(answer.body, transport.timings.idle);
-    const page = (0,media_type/* baseType */.wV)(headers['content-type']) === 'text/html' || /^\s*</.test(text);
-    const entries = page ? [] : (0,registry_error/* parseEntries */.Km)(text);
-    const redirected = url.origin !== origin.origin;
-    const said = entries.length > 0
-        ? `: ${entries
-            .slice(0, 3)
-            .map(entry => entryText(entry))
-            .join('; ')}`
-        : page || text.trim() === ''
-            ? ''
-            : `: ${(0,clean/* clean */.uH)(text, 200)}`;
-    const where = redirected ? `${url.host} (where ${name} redirects to)` : name;
-    // Behind a redirect, a 403 is a signed address that has expired: the registry gives a new one.
-    const expired = redirected && status >= 400 && status < 500;
-    const blocked = page && status === 403 && registry.blocksAtTimes;
-    return new registry_error/* RegistryError */.gl(expired || blocked ? 'server' : (0,registry_error/* faultOf */.Kl)(status), `${question.method} ${describePath(question, origin)}: ${where} answers ${status}${page ? ' with an HTML page' : said}`, {
-        host: url.host,
-        status,
-        entries,
-        redirected,
-        ...retryAfterOf(headers, transport.clock.date()),
-        advice: adviceFor(status, page, question.path === greeting, registry)
-    });
-}
-function adviceFor(status, page, greeted, { credentials, origin, quirks, used }) {
-    if (status === 401 && greeted && !page) {
-        return credentials.kind === 'anonymous'
-            ? `Give its user name and password, or sign in with docker first; ${used}.`
-            : `They are not taken: check the user name and the password; ${used}.`;
-    }
-    if (status === 400 && greeted && origin.protocol === 'http:')
-        return 'It may speak https: then take it out of insecure-registries.';
-    if (status === 401 || status === 403) {
-        const known = quirks.repositoryAdvice === undefined ? '' : ` ${quirks.repositoryAdvice}`;
-        return page
-            ? 'Something in front of the registry blocks the request (firewall, gateway); look there.'
-            : `Check what the account may do; ${used}.${known}`;
-    }
-    if (status === 404)
-        return quirks.repositoryAdvice;
-    if (status === 405 || status === 412 || status === 423)
-        return 'The tag or repository may be locked or immutable.';
-    if (status === 413)
-        return 'Something in front of the registry limits the size of requests.';
-    if (status === 507)
-        return 'The registry has no room left.';
-    return undefined;
-}
-/** One entry in words; what is missing is told by its digest. */
-function entryText({ code, message, digests }) {
-    const unknown = code.endsWith('_UNKNOWN')
-        ? digests.slice(0, 2).filter(one => !message.includes(one))
-        : [];
-    return [code, message, ...unknown].join(' ').trim();
-}
-function describePath({ path }, origin) {
-    return (0,clean/* clean */.uH)((path instanceof URL ? path : new URL(path, origin)).pathname, 200);
-}
-
-;// CONCATENATED MODULE: ./src/registry/registry.ts
-
-
-
-
-
-
-
-
-
-
-/**
- * One registry: its origin, its credentials, its connections and its moods. It asks questions;
- * the files beside this one, one a noun, know which.
- */
-class Registry {
-    name;
-    origin;
-    quirks;
-    learned = { checks: new Set(), lax: new Set() };
-    log;
-    transport;
-    /** Requests sent, retries and redirects included. */
-    requests = 0;
-    #options;
-    #authorizer;
-    #gate;
-    #warned = new Set();
-    /** Since when there have only been failures, by method. */
-    #failing = new Map();
-    #own = [];
-    #located;
-    #met = false;
-    constructor(options) {
-        const { name, plainHttp, transport, log, credentials } = options;
-        this.#options = options;
-        this.name = name;
-        this.log = log;
-        this.transport = transport;
-        this.quirks = options.quirks ?? quirksOf(name);
-        this.origin = new URL(`${plainHttp ? 'http' : 'https'}://${this.quirks.api ?? name}`);
-        this.#gate = new registry_patience/* Gate */.iD(transport.clock);
-        this.#authorizer = new Authorizer({
-            origin: this.origin,
-            transport,
-            credentials,
-            log,
-            judge: address => {
-                (0,redirect/* judgeAddress */.Ke)(name, this.#own)(address);
-            }
-        });
-    }
-    /** What the tokens of this run are good for. */
-    get actions() {
-        return this.#options.actions;
-    }
-    get credentials() {
-        return this.#authorizer.credentials;
-    }
-    /** A patience of its own, for whoever tries again by another way than asking the same again. */
-    patience(options = {}) {
-        const { patience = registry_patience/* usualPatience */.UG, deadline = Infinity } = this.#options;
-        return new registry_patience/* Patience */.i3({ ...patience, ...options }, this.transport.clock, deadline);
-    }
-    /**
-     * Asks, signs in where that is asked for, follows redirects of GET and HEAD, waits and asks again
-     * while the failure may pass.
-     * @param read takes in the answer; what breaks while it reads counts as a failure of the question
-     * @throws RegistryError, with the number of tries; the signal's reason when it aborts
-     */
-    async ask(question, read) {
-        const { own } = question;
-        const patient = this.patience(own === undefined ? {} : { own });
-        for (;;) {
-            await (this.#located ??= this.#locate());
-            await this.#gate.pass(question.signal);
-            try {
-                const answer = await this.#signedIn(question);
-                this.#heed(answer);
-                if (question.expect.includes(answer.status)) {
-                    this.#failing.delete(question.method);
-                    if (answer.headers[versionHeader] !== undefined &&
-                        answer.url.origin === this.origin.origin)
-                        this.learned.speaks = true;
-                    return await read(answer);
-                }
-                const { credentials, name, origin, quirks, transport } = this;
-                throw await refusalOf(answer, question, {
-                    ...{ credentials, name, origin, quirks, transport },
-                    used: this.#authorizer.used,
-                    blocksAtTimes: this.#options.blocksAtTimes === true
-                });
-            }
-            catch (error) {
-                question.signal.throwIfAborted();
-                if (!(error instanceof registry_error/* RegistryError */.gl))
-                    throw error;
-                // The body's own source failed, and has told where: nothing is to be said of this registry.
-                if (streams(question) && error.repository !== undefined)
-                    throw error;
-                const failure = this.#placed(error, question);
-                // Its name could not be resolved: where it can be later, its addresses are still to be learned.
-                if (failure.fault === 'address')
-                    this.#located = undefined;
-                if (failure.fault === 'throttled' || failure.fault === 'server')
-                    this.#options.onPressure?.();
-                if (question.tries === 'once')
-                    throw failure;
-                await this.recover(patient, failure, question.signal);
-            }
-        }
-    }
-    /**
-     * Waits before another try, as long as the failure calls for; when the registry asked for a
-     * pause, everything that is bound there waits.
-     * @throws the failure, when another try has no point
-     */
-    async recover(patient, failure, signal) {
-        const wait = patient.next(failure, this.#met, this.#isDown(failure));
-        this.log.debug(`${failure.message}; again in ${Math.round(wait)} ms`);
-        if (failure.retryAfter === undefined)
-            await this.transport.clock.sleep(wait, signal);
-        else
-            this.#gate.close(wait);
-    }
-    /**
-     * Whether nothing of this kind has worked here for so long that whoever comes now need not find
-     * that out by a patience of its own: hundreds of blobs would take hours.
-     */
-    #isDown(failure) {
-        const { method = '', retryAfter } = failure;
-        // A plain no is an answer.
-        if (!(0,registry_patience/* isPassing */.WG)(failure))
-            return false;
-        const now = this.transport.clock.now();
-        const { longest } = this.#options.patience ?? registry_patience/* usualPatience */.UG;
-        const known = this.#failing.get(method);
-        // Between two failures that nobody tried to get over, it may well have been up. A commit that is
-        // never answered fails no sooner than its own time allows.
-        const recent = known !== undefined && now - known.last <= 4 * longest + this.transport.timings.commit;
-        // As long as it says when to come back, it is not down.
-        const since = recent && retryAfter === undefined ? known.since : now;
-        this.#failing.set(method, { since, last: now });
-        return now - since > 2 * (this.#options.patience ?? registry_patience/* usualPatience */.UG).own;
-    }
-    /** Learns the registry's own addresses, by which the ones that it names are judged. */
-    async #locate() {
-        try {
-            const found = await this.transport.names.addresses((0,address/* hostOf */.w4)(this.origin));
-            this.#own = found.map(({ address }) => address);
-        }
-        catch {
-            // Behind a proxy, names need not resolve here. Then only public addresses are believed.
-        }
-    }
-    /**
-     * Opens so many connections ahead: a new one costs two round trips and begins slowly, which need
-     * not wait until the first bytes are wanted.
-     */
-    warm(count) {
-        this.transport.warm(this.origin, count);
-    }
-    /** Shows a message once in a run. */
-    warnOnce(message) {
-        if (this.#warned.has(message) || this.#warned.size >= 20)
-            return;
-        this.#warned.add(message);
-        this.log.warning(message);
-    }
-    /** One question with at most one change of credentials. */
-    async #signedIn(question) {
-        const { needs, signal } = question;
-        for (let refused = 0;; refused++) {
-            const authorization = await this.#authorizer.header(needs, signal);
-            const answer = await this.#redirected(question, authorization);
-            if (answer.status !== 401 || answer.url.origin !== this.origin.origin)
-                return answer;
-            const again = this.#authorizer.challenged(answer.headers['www-authenticate'], needs, authorization);
-            // A body that streams cannot be sent a second time from here: its owner begins anew, and the
-            // next request finds the new token.
-            if (!again || refused >= 1 || streams(question))
-                return answer;
-            await (0,registry_body/* readError */.lS)(answer.body, this.transport.timings.idle);
-        }
-    }
-    /** One question through its redirects. Authorization goes to the origin and nowhere else. */
-    async #redirected(question, authorization) {
-        const { timings } = this.transport;
-        const { method, signal, body, commit, straight } = question;
-        let url = question.path instanceof URL ? question.path : new URL(question.path, this.origin);
-        for (let hop = 0;; hop++) {
-            const home = url.origin === this.origin.origin;
-            const judge = home ? undefined : (0,redirect/* judgeAddress */.Ke)(this.name, this.#own);
-            if (judge !== undefined)
-                (0,redirect/* judgeLiteral */.zC)(url, judge);
-            this.requests++;
-            const answer = await this.transport.send({
-                method,
-                url,
-                headers: {
-                    'User-Agent': 'arcdata-mirror',
-                    'Accept-Encoding': 'identity',
-                    ...question.headers,
-                    ...(home && authorization !== undefined && { Authorization: authorization })
-                },
-                ...(body !== undefined && { body }),
-                answerWithin: commit === true ? timings.commit : timings.answer,
-                ...(judge !== undefined && { judge }),
-                ...(question.fresh !== undefined && { fresh: question.fresh }),
-                ...(straight !== undefined && { straight }),
-                signal
-            });
-            this.#met = true;
-            const moved = [301, 302, 303, 307, 308].includes(answer.status);
-            if (!moved || (method !== 'GET' && method !== 'HEAD'))
-                return answer;
-            void (0,registry_body/* discard */.vf)(answer);
-            if (hop >= redirect/* mostHops */.aF) {
-                throw new registry_error/* RegistryError */.gl('unsafe', `${this.name} redirects more than ${redirect/* mostHops */.aF} times in a row`, { host: this.name });
-            }
-            url = (0,redirect/* judgeRedirect */.Su)(answer.headers.location, url);
-        }
-    }
-    /** Warnings of the registry are shown, once each, and never acted on. */
-    #heed({ headers, url }) {
-        const { warning } = headers;
-        if (warning === undefined || url.origin !== this.origin.origin)
-            return;
-        const text = /^299 (?:-|\S+) "((?:[^"\\]|\\.){1,4096})"/.exec(warning)?.[1];
-        if (text !== undefined)
-            this.warnOnce(`${this.name} warns: ${(0,clean/* clean */.uH)(text)}`);
-    }
-    /** The error with the question's place in it. */
-    #placed(error, question) {
-        const path = question.path instanceof URL ? question.path.pathname : question.path.split('?', 1)[0];
-        return error.as(error.fault, error.message, {
-            method: question.method,
-            path,
-            repository: question.path === greeting ? undefined : question.needs[0]?.repository,
-            digest: question.digest
-        });
-    }
-}
-
-;// CONCATENATED MODULE: ./src/registry/ping.ts
-
-
-
-
-/**
- * The registry's handshake: is it there, does it speak the protocol, what does it ask for?
- * Signs in where credentials are there, so that wrong ones end the run before anything else.
- * @param needs what will be needed later: a token for it is fetched now
- * @throws RegistryError
- * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#determining-support
- */
-async function ping(registry, needs, signal) {
-    const question = { method: 'GET', path: greeting, needs, expect: [200, 404], signal };
-    const answer = await registry.ask(question, registry_body/* discard */.vf);
-    // Some registries hide /v2/ from those who may still pull; a page of something else is no registry.
-    const { status, headers, url } = answer;
-    const registryLike = headers[versionHeader] !== undefined;
-    if ((0,media_type/* baseType */.wV)(headers['content-type']) === 'text/html' && (status !== 200 || !registryLike)) {
-        const where = url.host === registry.origin.host ? '' : `, at ${url.host}`;
-        throw new registry_error/* RegistryError */.gl('refused', `${registry.name} answers, but it is no registry: GET /v2/ is ${status} with an HTML page${where}`, {
-            host: registry.name,
-            status,
-            advice: 'Check the name; a path such as /registry does not belong into it.'
-        });
-    }
-}
-
-// EXTERNAL MODULE: external "node:http"
-var external_node_http_ = __nccwpck_require__(7067);
-// EXTERNAL MODULE: external "node:https"
-var external_node_https_ = __nccwpck_require__(4708);
-// EXTERNAL MODULE: ./src/on-abort.ts
-var on_abort = __nccwpck_require__(3589);
-// EXTERNAL MODULE: external "node:events"
-var external_node_events_ = __nccwpck_require__(8474);
-// EXTERNAL MODULE: external "node:fs"
-var external_node_fs_ = __nccwpck_require__(3024);
-;// CONCATENATED MODULE: external "node:tls"
-const external_node_tls_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:tls");
-// EXTERNAL MODULE: ./node_modules/http-proxy-agent/dist/index.js
-var dist = __nccwpck_require__(1970);
-// EXTERNAL MODULE: ./node_modules/https-proxy-agent/dist/index.js
-var https_proxy_agent_dist = __nccwpck_require__(3669);
 ;// CONCATENATED MODULE: ./node_modules/proxy-from-env/index.js
 
 
@@ -22978,8 +22772,655 @@ function inNetwork(host, network) {
     return address.kind() === base.kind() && address.match([base, bits]);
 }
 
-;// CONCATENATED MODULE: ./src/registry/agents.ts
+;// CONCATENATED MODULE: ./src/registry/proxy.ts
 
+
+/** The connection broke before the proxy had let anybody through: nothing of it is the registry's fault. */
+class ProxyUnreached extends Error {
+    name = 'ProxyUnreached';
+    proxy;
+    cause;
+    constructor(proxy, cause) {
+        super(cause.message);
+        this.proxy = proxy;
+        this.cause = cause;
+    }
+}
+/** The address of the proxy that the environment names for a URL, as it stands there; empty for none. */
+function proxyFor(url) {
+    const { no_proxy: lower = '', NO_PROXY: upper = '' } = process.env;
+    return bypasses(url, lower === '' ? upper : lower) ? '' : getProxyForUrl(url.href);
+}
+/** The proxy that is between here and a URL; undefined where there is none. */
+function proxyOf(url) {
+    const address = proxyFor(url);
+    if (!URL.canParse(address))
+        return undefined;
+    const own = `${url.protocol.slice(0, -1)}_proxy`;
+    const names = [own, 'all_proxy'].flatMap(name => [name, name.toUpperCase()]);
+    const variable = names.find(name => (process.env[name] ?? '') !== '') ?? own.toUpperCase();
+    return { place: new URL(address).host, variable };
+}
+
+;// CONCATENATED MODULE: ./src/registry/explain.ts
+
+
+
+
+const unreachable = {
+    ENOTFOUND: 'the name is unknown to DNS',
+    EAI_AGAIN: 'DNS did not answer',
+    ECONNREFUSED: 'the connection was refused',
+    EHOSTUNREACH: 'there is no route to it',
+    ENETUNREACH: 'its network cannot be reached',
+    EADDRNOTAVAIL: 'its address cannot be used from here',
+    ETIMEDOUT: 'no connection came about'
+};
+/**
+ * What an error of Node's network code means, in words that name the host, and what to do.
+ * Errors that are understood already pass through.
+ * @param established whether the connection had come about, TLS included
+ */
+function explain(error, request, names, established) {
+    if (error instanceof registry_error/* RegistryError */.gl)
+        return error;
+    const { url, method } = request;
+    const proxy = error instanceof ProxyUnreached ? error.proxy : undefined;
+    const { code = '', message } = (error instanceof ProxyUnreached ? error.cause : error);
+    const place = { host: url.host, method, path: url.pathname, cause: error };
+    const registry = url.port === '' ? `${url.host}:${url.protocol === 'https:' ? 443 : 80}` : url.host;
+    const host = proxy === undefined
+        ? registry
+        : `the proxy ${proxy.place} (${proxy.variable}), which leads to ${registry},`;
+    const make = (fault, text, advice) => new registry_error/* RegistryError */.gl(fault, text, { ...place, ...(advice !== undefined && { advice }) });
+    const reason = unreachable[code];
+    if (proxy !== undefined && (reason !== undefined || code === 'ECONNRESET')) {
+        const what = code === 'ECONNREFUSED'
+            ? 'refused the connection'
+            : `cannot be reached: ${reason ?? 'the connection broke'}`;
+        return make('proxy', `${host} ${what} (${code})`, `Check ${proxy.variable}, or name the host in NO_PROXY.`);
+    }
+    if (reason !== undefined) {
+        names.forget((0,address/* hostOf */.w4)(url));
+        return make('address', `${host} cannot be reached: ${reason} (${code})`, 'Check the name and port, and that this machine may connect to it (firewall, proxy, NO_PROXY).');
+    }
+    if (/^(?:CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_TLS_CERT_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE)/.test(code)) {
+        return make('certificate', `${host} has a TLS certificate that is not believed: ${(0,clean/* clean */.uH)(message, 200)} (${code})`, certificateAdvice(code, error));
+    }
+    const told = (0,clean/* clean */.uH)(reasonOf(message), 200);
+    // Once TLS stands, it only breaks where bytes were spoilt on the way, as any connection may: unless
+    // it is about a certificate after all, since TLS 1.3 wants the client's when it has begun.
+    const tls = code.startsWith('ERR_SSL_') || code === 'EPROTO';
+    if (tls && (!established || /certificate|unknown.ca/i.test(`${code} ${message}`))) {
+        return make('certificate', `${host} does not speak TLS as it should: ${told}`, 'If it is meant to be spoken to over plain http, name it in insecure-registries.');
+    }
+    if (/proxy/i.test(message)) {
+        return make('proxy', `the proxy${proxy === undefined ? '' : ` ${proxy.place} (${proxy.variable})`} did not let ${registry} through: ${(0,clean/* clean */.uH)(message, 200)}`, "Check HTTPS_PROXY, NO_PROXY and the proxy's user and password.");
+    }
+    return make('connection', `the connection to ${host} broke: ${told}${code === '' ? '' : ` (${code})`}`, 
+    // So ends a handshake with some servers that speak plain http, and with some that are overloaded.
+    message.includes('before secure TLS connection')
+        ? 'If it is meant to be spoken to over plain http, name it in insecure-registries.'
+        : undefined);
+}
+const unknownAuthority = "Give the registry's CA as ca-file, or mend the certificate; it is never skipped over.";
+/** What to do about a certificate: that depends on what is wrong with it. */
+function certificateAdvice(code, error) {
+    if (code === 'CERT_HAS_EXPIRED')
+        return 'Renew the certificate; if it is still good, see whether the clock of this machine is right.';
+    if (code === 'CERT_NOT_YET_VALID')
+        return 'The certificate is not good yet: see whether the clock of this machine is right.';
+    if (code !== 'ERR_TLS_CERT_ALTNAME_INVALID')
+        return unknownAuthority;
+    const { host, cert } = error;
+    const names = (cert?.subjectaltname ?? '')
+        .split(/,\s*/)
+        .flatMap(entry => /^(?:DNS|IP Address):(.+)$/.exec(entry)?.[1] ?? [])
+        .map(name => (0,clean/* clean */.uH)(name, 100));
+    if (typeof host !== 'string' || names.length === 0)
+        return 'The certificate is for another name: use that one, or mend the certificate.';
+    const [first, second] = names;
+    const shown = names.slice(0, 3).join(', ') + (names.length > 3 ? ', …' : '');
+    return second === undefined
+        ? `The certificate is for ${first ?? ''}, not for ${(0,clean/* clean */.uH)(host, 100)}: use that name, or mend the certificate.`
+        : `The certificate is for ${shown}, not for ${(0,clean/* clean */.uH)(host, 100)}: use one of those names, or mend the certificate.`;
+}
+/** A failure with what only the registry's owner can say of it: the registry behind it, and better advice. */
+function explainFor(error, known) {
+    const { name, origin, met, privateCa } = known;
+    const { fault, message, host } = error;
+    const elsewhere = host !== origin.host && host !== name && !message.includes(name);
+    const text = elsewhere ? `${message}; ${name} leads there` : message;
+    // So ends plain http at some ports that speak TLS; after a first answer it is another matter.
+    if (fault === 'connection' && !met && !elsewhere && origin.protocol === 'http:')
+        return error.as(fault, text, { advice: mayBeHttps });
+    if (error.advice === unknownAuthority && privateCa) {
+        return error.as(fault, text, {
+            advice: 'None of the certificates in ca-file signed it: add that of its authority there, or mend the certificate; it is never skipped over.'
+        });
+    }
+    return text === message ? error : error.as(fault, text);
+}
+/** Advice where plain http is not understood. */
+const mayBeHttps = 'It may speak https: then take it out of insecure-registries.';
+/** What is left of OpenSSL's words without its numbers, functions and files. */
+function reasonOf(message) {
+    return message.replace(/^.*:error:[0-9A-F]+:[^:]*:[^:]*:([^:]+):.*$/s, '$1');
+}
+/** What it means that a proxy answered `status` instead of letting us through. */
+function proxyRefusal(status, { url, method }) {
+    const wants = status === 407;
+    return new registry_error/* RegistryError */.gl('proxy', `the proxy did not let ${url.host} through: ${wants ? 'it wants a user name and password, or other ones (407)' : `it answered ${status}`}`, {
+        host: url.host,
+        method,
+        path: url.pathname,
+        status,
+        advice: wants
+            ? 'Give the proxy its account in HTTPS_PROXY: http://user:password@proxy:port, special characters percent-encoded.'
+            : 'See whether the proxy may go to that host, or name the host in NO_PROXY.'
+    });
+}
+
+;// CONCATENATED MODULE: ./src/registry/question.ts
+/** What registries put into every answer, though they need not. */
+const versionHeader = 'docker-distribution-api-version';
+/** Where every registry answers, whatever is in it. */
+const greeting = '/v2/';
+/** Whether the body is written as it comes, so that it cannot be sent a second time from here. */
+function streams({ body }) {
+    return body !== undefined && !(body instanceof Uint8Array);
+}
+
+;// CONCATENATED MODULE: ./src/registry/quirks.ts
+const MiB = 1024 * 1024;
+/** A registry that follows the specification. */
+const usual = {
+    name: 'distribution',
+    // Half of what proxies in front of registries were seen to cap a request at (Cloudflare: 100 MB).
+    singlePut: 48 * MiB,
+    chunk: 32 * MiB,
+    mountsCommittedOnly: false
+};
+const known = [
+    {
+        host: /^docker\.io$/,
+        quirks: {
+            name: 'Docker Hub',
+            api: 'registry-1.docker.io',
+            repositoryAdvice: 'Docker Hub answers 401 for repositories that do not exist or that the account may not see.'
+        }
+    },
+    {
+        // A single PUT of more than about 20 MB was seen to be answered with 413.
+        // https://github.com/goharbor/harbor/issues/21640
+        host: /\.azurecr\.(?:io|cn|us|de)$/,
+        quirks: {
+            name: 'ACR',
+            singlePut: 16 * MiB,
+            chunk: 16 * MiB,
+            // Manifests are deleted by digest only; tags have an address of their own.
+            // https://learn.microsoft.com/rest/api/containerregistry/dataplane/tag/delete
+            untag: (repository, tag) => `/acr/v1/${repository}/_tags/${tag}`
+        }
+    },
+    {
+        // Chunks with Content-Range above 4 MiB are answered with 416.
+        // https://github.com/oras-project/rust-oci-client/issues/35
+        host: /^ghcr\.io$/,
+        quirks: {
+            name: 'GHCR',
+            chunk: 4 * MiB,
+            repositoryAdvice: 'The token needs the scope write:packages.'
+        }
+    },
+    {
+        // Repositories are not made by a push, and layers are mounted only if the account has that switched on.
+        // https://github.com/google/go-containerregistry/issues/1091
+        host: /\.dkr\.ecr(?:-fips)?\.[a-z0-9-]+\.(?:amazonaws\.com(?:\.cn)?|on\.aws)$/,
+        quirks: {
+            name: 'ECR',
+            mountsCommittedOnly: true,
+            repositoryAdvice: 'ECR needs each repository before the push: aws ecr create-repository --repository-name <name>, or a creation template.'
+        }
+    },
+    {
+        // No upload in several chunks: whole blobs only.
+        // https://github.com/containers/skopeo/issues/1101
+        host: /(?:^|\.)(?:pkg\.dev|gcr\.io)$/,
+        quirks: {
+            name: 'Artifact Registry',
+            singlePut: 512 * MiB,
+            repositoryAdvice: 'The first part of the path must be an existing repository of the project: gcloud artifacts repositories create.'
+        }
+    },
+    // A blob is there for other repositories once a manifest names it.
+    { host: /\.jfrog\.io$/, quirks: { name: 'Artifactory', mountsCommittedOnly: true } },
+    { host: /^quay\.io$/, quirks: { name: 'Quay' } }
+];
+/** What is known about the registry of that name. */
+function quirksOf(registry) {
+    const host = registry.replace(/:\d+$/, '');
+    const found = known.find(entry => entry.host.test(host));
+    return { ...usual, ...found?.quirks };
+}
+
+// EXTERNAL MODULE: ./src/oci/media-type.ts
+var media_type = __nccwpck_require__(1994);
+;// CONCATENATED MODULE: ./src/registry/refusal.ts
+
+
+
+
+
+
+
+
+/** An answer that was not wanted, as an error that says what to do; its body is read, bounded. */
+async function refusalOf(answer, question, registry) {
+    const { status, headers, url } = answer;
+    const { name, origin, transport } = registry;
+    const text = await (0,registry_body/* readError */.lS)(answer.body, transport.timings.idle);
+    const page = (0,media_type/* baseType */.wV)(headers['content-type']) === 'text/html' || /^\s*</.test(text);
+    const entries = page ? [] : (0,registry_error/* parseEntries */.Km)(text);
+    const redirected = url.origin !== origin.origin;
+    const said = entries.length > 0
+        ? `: ${entries
+            .slice(0, 3)
+            .map(entry => entryText(entry))
+            .join('; ')}`
+        : page || text.trim() === ''
+            ? ''
+            : `: ${(0,clean/* clean */.uH)(text, 200)}`;
+    // Over plain http a proxy answers in the registry's place, and with a page of its own.
+    const proxy = page && url.protocol === 'http:' ? proxyOf(url) : undefined;
+    const through = proxy === undefined ? '' : ` (through the proxy ${proxy.place}, ${proxy.variable})`;
+    const where = (redirected ? `${url.host} (where ${name} redirects to)` : name) + through;
+    // Behind a redirect, a 403 is a signed address that has expired: the registry gives a new one.
+    const expired = redirected && status >= 400 && status < 500;
+    const blocked = page && status === 403 && registry.blocksAtTimes;
+    return new registry_error/* RegistryError */.gl(expired || blocked ? 'server' : (0,registry_error/* faultOf */.Kl)(status), `${question.method} ${describePath(question, origin)}: ${where} answers ${status}${page ? ' with an HTML page' : said}`, {
+        host: url.host,
+        status,
+        entries,
+        redirected,
+        ...retryAfterOf(headers, transport.clock.date()),
+        advice: proxy === undefined
+            ? adviceFor(status, page, question, registry)
+            : `Look at the proxy, or name ${url.hostname} in NO_PROXY.`
+    });
+}
+function adviceFor(status, page, question, { name, credentials, origin, quirks, used }) {
+    const greeted = question.path === greeting;
+    if (status === 401 && greeted && !page) {
+        return credentials.kind === 'anonymous'
+            ? `Give its user name and password, or sign in with docker first; ${used}.`
+            : `The user name or password for ${name} is wrong (from ${credentials.from}).`;
+    }
+    if (status === 400 && greeted && origin.protocol === 'http:')
+        return mayBeHttps;
+    if (status === 401 || status === 403) {
+        const known = quirks.repositoryAdvice === undefined ? '' : ` ${quirks.repositoryAdvice}`;
+        return page
+            ? 'Something in front of the registry blocks the request (firewall, gateway); look there.'
+            : `Check what the account may do; ${used}.${known}`;
+    }
+    if (status === 404)
+        return quirks.repositoryAdvice;
+    if (status === 405 && isUpload(question, origin))
+        return 'This registry takes no uploads: it is read-only, or a pull-through cache. Mirror to another one.';
+    if (status === 405 || status === 412 || status === 423)
+        return 'The tag or repository may be locked or immutable.';
+    if (status === 413)
+        return 'Something in front of the registry limits the size of requests.';
+    if (status === 507)
+        return 'The registry has no room left: make some, or raise its quota.';
+    return undefined;
+}
+function isUpload(question, origin) {
+    return /\/blobs\/uploads(?:\/|$)/.test(describePath(question, origin));
+}
+/** One entry in words; what is missing is told by its digest. */
+function entryText({ code, message, digests }) {
+    const unknown = code.endsWith('_UNKNOWN')
+        ? digests.slice(0, 2).filter(one => !message.includes(one))
+        : [];
+    return [code, message, ...unknown].join(' ').trim();
+}
+function describePath({ path }, origin) {
+    return (0,clean/* clean */.uH)((path instanceof URL ? path : new URL(path, origin)).pathname, 200);
+}
+
+// EXTERNAL MODULE: ./src/on-abort.ts
+var on_abort = __nccwpck_require__(3589);
+;// CONCATENATED MODULE: ./src/registry/unless-aborted.ts
+
+/**
+ * Waits for what others wait for as well, and no longer than until the signal aborts: what all of them
+ * share goes on.
+ * @throws the signal's reason
+ */
+async function unlessAborted(shared, signal) {
+    signal.throwIfAborted();
+    return await new Promise((resolve, reject) => {
+        const callOff = (0,on_abort/* onAbort */.u)(signal, () => {
+            reject(signal.reason);
+        });
+        void shared.finally(callOff).then(resolve, reject);
+    });
+}
+
+;// CONCATENATED MODULE: ./src/registry/registry.ts
+
+
+
+
+
+
+
+
+
+
+
+
+/** Nobody is told of a trouble that is over sooner, in milliseconds. */
+const hiccup = 5000;
+/**
+ * One registry: its origin, its credentials, its connections and its moods. It asks questions;
+ * the files beside this one, one a noun, know which.
+ */
+class Registry {
+    name;
+    origin;
+    quirks;
+    learned = { checks: new Set(), lax: new Set() };
+    log;
+    transport;
+    /** Requests sent, retries and redirects included. */
+    requests = 0;
+    /** The last failure that is waited out; undefined when something of its kind has worked since. */
+    trouble;
+    #options;
+    #authorizer;
+    #gate;
+    #judge;
+    #warned = new Set();
+    /** Causes of waiting that were told. */
+    #told = new Set();
+    /** Since when there have only been failures, by method. */
+    #failing = new Map();
+    #own = [];
+    #located;
+    #met = false;
+    constructor(options) {
+        const { name, plainHttp, transport, log, credentials } = options;
+        this.#options = options;
+        this.name = name;
+        this.log = log;
+        this.transport = transport;
+        this.quirks = options.quirks ?? quirksOf(name);
+        this.origin = new URL(`${plainHttp ? 'http' : 'https'}://${this.quirks.api ?? name}`);
+        this.#gate = new registry_patience/* Gate */.iD(transport.clock);
+        this.#judge = (0,redirect/* judgeAddress */.Ke)(name, () => this.#own);
+        this.#authorizer = new Authorizer({
+            origin: this.origin,
+            transport,
+            credentials,
+            log,
+            judge: this.#judge
+        });
+    }
+    /** What the tokens of this run are good for. */
+    get actions() {
+        return this.#options.actions;
+    }
+    get credentials() {
+        return this.#authorizer.credentials;
+    }
+    /** A patience of its own, for whoever tries again by another way than asking the same again. */
+    patience(options = {}) {
+        const { patience = registry_patience/* usualPatience */.UG, deadline = Infinity } = this.#options;
+        return new registry_patience/* Patience */.i3({ ...patience, ...options }, this.transport.clock, deadline);
+    }
+    /**
+     * Asks, signs in where that is asked for, follows redirects of GET and HEAD, waits and asks again
+     * while the failure may pass.
+     * @param read takes in the answer; what breaks while it reads counts as a failure of the question
+     * @throws RegistryError, with the number of tries; the signal's reason when it aborts
+     */
+    async ask(question, read) {
+        const { own } = question;
+        const patient = this.patience(own === undefined ? {} : { own });
+        for (;;) {
+            await unlessAborted((this.#located ??= this.#locate()), question.signal);
+            await this.#gate.pass(question.signal);
+            try {
+                const answer = await this.#signedIn(question);
+                this.#heed(answer);
+                if (question.expect.includes(answer.status)) {
+                    this.#failing.delete(question.method);
+                    if ((this.trouble?.method ?? question.method) === question.method)
+                        this.trouble = undefined;
+                    if (answer.headers[versionHeader] !== undefined &&
+                        answer.url.origin === this.origin.origin)
+                        this.learned.speaks = true;
+                    return await read(answer);
+                }
+                const { credentials, name, origin, quirks, transport } = this;
+                throw await refusalOf(answer, question, {
+                    ...{ credentials, name, origin, quirks, transport },
+                    used: this.#authorizer.used,
+                    blocksAtTimes: this.#options.blocksAtTimes === true
+                });
+            }
+            catch (error) {
+                question.signal.throwIfAborted();
+                if (!(error instanceof registry_error/* RegistryError */.gl))
+                    throw error;
+                // The body's own source failed, and has told where: nothing is to be said of this registry.
+                if (streams(question) && error.repository !== undefined)
+                    throw error;
+                const failure = this.#placed(error, question);
+                // Its name could not be resolved: where it can be later, its addresses are still to be learned.
+                if (failure.fault === 'address')
+                    this.#located = undefined;
+                if (failure.fault === 'throttled' || failure.fault === 'server')
+                    this.#options.onPressure?.();
+                if (question.tries === 'once')
+                    throw failure;
+                await this.recover(patient, failure, question.signal);
+            }
+        }
+    }
+    /**
+     * Waits before another try, as long as the failure calls for; when the registry asked for a
+     * pause, everything that is bound there waits.
+     * @throws the failure, when another try has no point
+     */
+    async recover(patient, failure, signal) {
+        const wait = patient.next(failure, this.#met, this.#isDown(failure));
+        this.log.debug(`${failure.message}; again in ${Math.round(wait)} ms`);
+        this.trouble = failure;
+        this.#tellTrouble(failure, wait);
+        if (failure.retryAfter === undefined)
+            await this.transport.clock.sleep(wait, signal);
+        else
+            this.#gate.close(wait);
+    }
+    /** Tells once for each cause that somebody is waited for, where that takes longer than a hiccup. */
+    #tellTrouble({ fault, status, host, method = '', message }, wait) {
+        const now = this.transport.clock.now();
+        const since = this.#failing.get(method)?.since ?? now;
+        const cause = `${host} ${fault} ${status ?? ''}`;
+        if (now + wait - since < hiccup || this.#told.has(cause) || this.#told.size >= 20)
+            return;
+        this.#told.add(cause);
+        this.log.notice(`${message.replace(/^[A-Z]+ \/\S*: /, '')}; trying again`);
+    }
+    /**
+     * Whether nothing of this kind has worked here for so long that whoever comes now need not find
+     * that out by a patience of its own: hundreds of blobs would take hours.
+     */
+    #isDown(failure) {
+        const { method = '', retryAfter } = failure;
+        // A plain no is an answer.
+        if (!(0,registry_patience/* isPassing */.WG)(failure))
+            return false;
+        const now = this.transport.clock.now();
+        const { longest } = this.#options.patience ?? registry_patience/* usualPatience */.UG;
+        const known = this.#failing.get(method);
+        // Between two failures that nobody tried to get over, it may well have been up. A commit that is
+        // never answered fails no sooner than its own time allows.
+        const recent = known !== undefined && now - known.last <= 4 * longest + this.transport.timings.commit;
+        // As long as it says when to come back, it is not down.
+        const since = recent && retryAfter === undefined ? known.since : now;
+        this.#failing.set(method, { since, last: now });
+        return now - since > 2 * (this.#options.patience ?? registry_patience/* usualPatience */.UG).own;
+    }
+    /** Learns the registry's own addresses, by which the ones that it names are judged. */
+    async #locate() {
+        try {
+            const found = await this.transport.names.addresses((0,address/* hostOf */.w4)(this.origin));
+            this.#own = found.map(({ address }) => address);
+        }
+        catch {
+            // Behind a proxy, names need not resolve here. Then only public addresses are believed.
+        }
+    }
+    /**
+     * Opens so many connections ahead: a new one costs two round trips and begins slowly, which need
+     * not wait until the first bytes are wanted.
+     */
+    warm(count) {
+        this.transport.warm(this.origin, count);
+    }
+    /** Shows a message once in a run. */
+    warnOnce(message) {
+        if (this.#warned.has(message) || this.#warned.size >= 20)
+            return;
+        this.#warned.add(message);
+        this.log.warning(message);
+    }
+    /** One question with at most one change of credentials. */
+    async #signedIn(question) {
+        const { needs, signal } = question;
+        for (let refused = 0;; refused++) {
+            const authorization = await this.#authorizer.header(needs, signal);
+            const answer = await this.#redirected(question, authorization);
+            if (answer.status !== 401 || answer.url.origin !== this.origin.origin)
+                return answer;
+            const again = this.#authorizer.challenged(answer.headers['www-authenticate'], needs, authorization);
+            // A body that streams cannot be sent a second time from here: its owner begins anew, and the
+            // next request finds the new token.
+            if (!again || refused >= 1 || streams(question))
+                return answer;
+            await (0,registry_body/* readError */.lS)(answer.body, this.transport.timings.idle);
+        }
+    }
+    /** One question through its redirects. Authorization goes to the origin and nowhere else. */
+    async #redirected(question, authorization) {
+        const { timings } = this.transport;
+        const { method, signal, body, commit, straight } = question;
+        let url = question.path instanceof URL ? question.path : new URL(question.path, this.origin);
+        for (let hop = 0;; hop++) {
+            const home = url.origin === this.origin.origin;
+            const judge = home ? undefined : this.#judge;
+            if (judge !== undefined)
+                (0,redirect/* judgeLiteral */.zC)(url, judge);
+            this.requests++;
+            const answer = await this.transport.send({
+                method,
+                url,
+                headers: {
+                    'User-Agent': 'arcdata-mirror',
+                    'Accept-Encoding': 'identity',
+                    ...question.headers,
+                    ...(home && authorization !== undefined && { Authorization: authorization })
+                },
+                ...(body !== undefined && { body }),
+                answerWithin: commit === true ? timings.commit : timings.answer,
+                ...(judge !== undefined && { judge }),
+                ...(question.fresh !== undefined && { fresh: question.fresh }),
+                ...(straight !== undefined && { straight }),
+                signal
+            });
+            this.#met = true;
+            const moved = [301, 302, 303, 307, 308].includes(answer.status);
+            if (!moved || (method !== 'GET' && method !== 'HEAD'))
+                return answer;
+            void (0,registry_body/* discard */.vf)(answer);
+            if (hop >= redirect/* mostHops */.aF) {
+                throw new registry_error/* RegistryError */.gl('unsafe', `${this.name} redirects more than ${redirect/* mostHops */.aF} times in a row`, { host: this.name });
+            }
+            url = (0,redirect/* judgeRedirect */.Su)(answer.headers.location, url);
+        }
+    }
+    /** Warnings of the registry are shown, once each, and never acted on. */
+    #heed({ headers, url }) {
+        const { warning } = headers;
+        if (warning === undefined || url.origin !== this.origin.origin)
+            return;
+        const text = /^299 (?:-|\S+) "((?:[^"\\]|\\.){1,4096})"/.exec(warning)?.[1];
+        if (text !== undefined)
+            this.warnOnce(`${this.name} warns: ${(0,clean/* clean */.uH)(text)}`);
+    }
+    /** The error with the question's place in it. */
+    #placed(error, question) {
+        const path = question.path instanceof URL ? question.path.pathname : question.path.split('?', 1)[0];
+        const { name, origin } = this;
+        const known = { name, origin, met: this.#met, privateCa: this.#options.privateCa === true };
+        const explained = explainFor(error, known);
+        return explained.as(explained.fault, explained.message, {
+            method: question.method,
+            path,
+            repository: question.path === greeting ? undefined : question.needs[0]?.repository,
+            digest: question.digest
+        });
+    }
+}
+
+;// CONCATENATED MODULE: ./src/registry/ping.ts
+
+
+
+
+/**
+ * The registry's handshake: is it there, does it speak the protocol, what does it ask for?
+ * Signs in where credentials are there, so that wrong ones end the run before anything else.
+ * @param needs what will be needed later: a token for it is fetched now
+ * @throws RegistryError
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#determining-support
+ */
+async function ping(registry, needs, signal) {
+    const question = { method: 'GET', path: greeting, needs, expect: [200, 404], signal };
+    const answer = await registry.ask(question, registry_body/* discard */.vf);
+    // Some registries hide /v2/ from those who may still pull; a page of something else is no registry.
+    const { status, headers, url } = answer;
+    const registryLike = headers[versionHeader] !== undefined;
+    if ((0,media_type/* baseType */.wV)(headers['content-type']) === 'text/html' && (status !== 200 || !registryLike)) {
+        const where = url.host === registry.origin.host ? '' : `, at ${url.host}`;
+        throw new registry_error/* RegistryError */.gl('refused', `${registry.name} answers, but it is no registry: GET /v2/ is ${status} with an HTML page${where}`, {
+            host: registry.name,
+            status,
+            advice: 'Check the name; a path such as /registry does not belong into it.'
+        });
+    }
+}
+
+// EXTERNAL MODULE: external "node:http"
+var external_node_http_ = __nccwpck_require__(7067);
+// EXTERNAL MODULE: external "node:https"
+var external_node_https_ = __nccwpck_require__(4708);
+// EXTERNAL MODULE: external "node:events"
+var external_node_events_ = __nccwpck_require__(8474);
+// EXTERNAL MODULE: external "node:fs"
+var external_node_fs_ = __nccwpck_require__(3024);
+;// CONCATENATED MODULE: external "node:tls"
+const external_node_tls_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:tls");
+// EXTERNAL MODULE: ./node_modules/http-proxy-agent/dist/index.js
+var dist = __nccwpck_require__(1970);
+// EXTERNAL MODULE: ./node_modules/https-proxy-agent/dist/index.js
+var https_proxy_agent_dist = __nccwpck_require__(3669);
+;// CONCATENATED MODULE: ./src/registry/agents.ts
 
 
 
@@ -22991,7 +23432,8 @@ function inNetwork(host, network) {
 
 /**
  * The connections of a run, kept open between requests. Hosts that a registry named have
- * connections of their own: one that was judged is never shared with one that was not.
+ * connections of their own: one that was judged is never shared with one that was not, nor with
+ * one that was judged for another registry, which may have other places to send anyone to.
  */
 class Agents {
     #options;
@@ -23003,10 +23445,13 @@ class Agents {
     constructor(options) {
         this.#options = options;
     }
-    /** The agent for a URL: directly, or through the proxy that the environment names for it. */
-    for(url, judged) {
+    /**
+     * The agent for a URL: directly, or through the proxy that the environment names for it.
+     * @param judge of the URL's host, where a registry named that
+     */
+    for(url, judge) {
         const proxy = this.#proxyFor(url);
-        const key = `${url.protocol} ${proxy} ${judged ? 'judged' : ''}`;
+        const key = `${url.protocol} ${proxy} ${judge?.registry ?? ''}`;
         let agent = this.#agents.get(key);
         if (agent === undefined) {
             agent = this.#open(url, proxy);
@@ -23044,14 +23489,22 @@ class Agents {
         if (!URL.canParse(proxy)) {
             throw new registry_error/* RegistryError */.gl('refused', `the proxy that the environment names for ${url.host} is not an address`, { host: url.host, advice: 'Write HTTPS_PROXY as http://proxy:port.' });
         }
-        const { protocol, password } = new URL(proxy);
+        const { host: place, protocol, username, password } = new URL(proxy);
+        // Whoever connects to it would stumble over that, too, and say nothing that helps.
+        if (!isEncoded(username) || !isEncoded(password)) {
+            throw new registry_error/* RegistryError */.gl('refused', `the user or password of the proxy that the environment names for ${url.host} has a % that stands for nothing`, {
+                host: url.host,
+                advice: 'Percent-encode special characters in HTTPS_PROXY; a % itself is %25.'
+            });
+        }
+        const named = proxyOf(url) ?? { place, variable: 'HTTPS_PROXY' };
         if (password !== '') {
             this.#options.secret?.(password);
             this.#options.secret?.(decodeURIComponent(password));
         }
         return secure
-            ? new ProxyAgent(proxy, { ...keep, ...this.trust(), signal: this.#closed.signal })
-            : new dist.HttpProxyAgent(proxy, { ...keep, ...(protocol === 'https:' && this.trust()) });
+            ? new ProxyAgent(proxy, { ...keep, ...this.trust(), signal: this.#closed.signal }, named)
+            : new PlainProxyAgent(proxy, { ...keep, ...(protocol === 'https:' && this.trust()) }, named);
     }
     /**
      * The certificates that are believed, read once for all connections: that takes as long as a
@@ -23071,11 +23524,33 @@ class Agents {
 }
 /** Its base class believes the given CA of the proxy alone; here it is meant for the registry too. */
 class ProxyAgent extends https_proxy_agent_dist.HttpsProxyAgent {
+    #named;
+    constructor(proxy, options, named) {
+        super(proxy, options);
+        this.#named = named;
+    }
     connect(...[request, options]) {
         const { secureContext, rejectUnauthorized } = this.connectOpts;
         const trust = { secureContext, rejectUnauthorized };
-        return super.connect(request, { ...options, ...trust });
+        return super.connect(request, { ...options, ...trust }).catch(blame(this.#named));
     }
+}
+/** For plain http, where the proxy is asked as if it were the registry. */
+class PlainProxyAgent extends dist.HttpProxyAgent {
+    #named;
+    constructor(proxy, options, named) {
+        super(proxy, options);
+        this.#named = named;
+    }
+    connect(...given) {
+        return super.connect(...given).catch(blame(this.#named));
+    }
+}
+/** What breaks before the proxy has let us through is told of the proxy. */
+function blame(named) {
+    return error => {
+        throw new ProxyUnreached(named, error);
+    };
 }
 /** One that every connection may listen to. */
 function newController() {
@@ -23083,10 +23558,14 @@ function newController() {
     (0,external_node_events_.setMaxListeners)(0, controller.signal);
     return controller;
 }
-/** The proxy that the environment names for a URL; empty for none. */
-function proxyFor(url) {
-    const { no_proxy: lower = '', NO_PROXY: upper = '' } = process.env;
-    return bypasses(url, lower === '' ? upper : lower) ? '' : getProxyForUrl(url.href);
+function isEncoded(text) {
+    try {
+        decodeURIComponent(text);
+        return true;
+    }
+    catch {
+        return false;
+    }
 }
 function extra() {
     const file = process.env.NODE_EXTRA_CA_CERTS;
@@ -23119,65 +23598,6 @@ const systemClock = {
         }
     }
 };
-
-;// CONCATENATED MODULE: ./src/registry/explain.ts
-
-
-
-const unreachable = {
-    ENOTFOUND: 'the name is unknown to DNS',
-    EAI_AGAIN: 'DNS did not answer',
-    ECONNREFUSED: 'the connection was refused',
-    EHOSTUNREACH: 'there is no route to it',
-    ENETUNREACH: 'its network cannot be reached',
-    EADDRNOTAVAIL: 'its address cannot be used from here',
-    ETIMEDOUT: 'no connection came about'
-};
-/**
- * What an error of Node's network code means, in words that name the host, and what to do.
- * Errors that are understood already pass through.
- */
-function explain(error, request, names) {
-    if (error instanceof registry_error/* RegistryError */.gl)
-        return error;
-    const { url, method } = request;
-    const { code = '', message } = error;
-    const place = { host: url.host, method, path: url.pathname, cause: error };
-    const host = url.port === '' ? `${url.host}:${url.protocol === 'https:' ? 443 : 80}` : url.host;
-    const make = (fault, text, advice) => new registry_error/* RegistryError */.gl(fault, text, { ...place, ...(advice !== undefined && { advice }) });
-    const reason = unreachable[code];
-    if (reason !== undefined) {
-        names.forget((0,address/* hostOf */.w4)(url));
-        return make('address', `${host} cannot be reached: ${reason} (${code})`, 'Check the name and port, and that this machine may connect to it (firewall, proxy, NO_PROXY).');
-    }
-    if (/^(?:CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_TLS_CERT_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE)/.test(code)) {
-        return make('certificate', `${host} has a TLS certificate that is not believed: ${(0,clean/* clean */.uH)(message, 200)} (${code})`, "Give the registry's CA as ca-file, or mend the certificate; it is never skipped over.");
-    }
-    if (code.startsWith('ERR_SSL_') || code === 'EPROTO') {
-        return make('certificate', `${host} does not speak TLS as it should: ${(0,clean/* clean */.uH)(message.replace(/^.*:error:[0-9A-F]+:[^:]*:[^:]*:([^:]+):.*$/s, '$1'), 200)}`, 'If it is meant to be spoken to over plain http, name it in insecure-registries.');
-    }
-    if (/proxy/i.test(message)) {
-        return make('proxy', `the proxy did not let ${host} through: ${(0,clean/* clean */.uH)(message, 200)}`, "Check HTTPS_PROXY, NO_PROXY and the proxy's user and password.");
-    }
-    return make('connection', `the connection to ${host} broke: ${(0,clean/* clean */.uH)(message, 200)}${code === '' ? '' : ` (${code})`}`, 
-    // So ends a handshake with some servers that speak plain http, and with some that are overloaded.
-    message.includes('before secure TLS connection')
-        ? 'If it is meant to be spoken to over plain http, name it in insecure-registries.'
-        : undefined);
-}
-/** What it means that a proxy answered `status` instead of letting us through. */
-function proxyRefusal(status, { url, method }) {
-    const wants = status === 407;
-    return new registry_error/* RegistryError */.gl('proxy', `the proxy did not let ${url.host} through: ${wants ? 'it wants a user name and password, or other ones (407)' : `it answered ${status}`}`, {
-        host: url.host,
-        method,
-        path: url.pathname,
-        status,
-        advice: wants
-            ? 'Give the proxy its account in HTTPS_PROXY: http://user:password@proxy:port, special characters percent-encoded.'
-            : 'See whether the proxy may go to that host, or name the host in NO_PROXY.'
-    });
-}
 
 ;// CONCATENATED MODULE: external "node:dns"
 const external_node_dns_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:dns");
@@ -23335,6 +23755,17 @@ function whenStuck(socket, waiting, milliseconds, stuck) {
 function asks(method) {
     return method === 'GET' || method === 'HEAD';
 }
+/** Headers of which only the first one counts, as in Node: a list of them would be none of both. */
+const single = new Set([
+    'age',
+    'content-type',
+    'etag',
+    'expires',
+    'last-modified',
+    'location',
+    'retry-after',
+    'server'
+]);
 /**
  * The head of an answer, if it is of the plain kind: HTTP/1.1, one Content-Length, no coding.
  * @see https://www.rfc-editor.org/rfc/rfc9112
@@ -23355,6 +23786,8 @@ function parseHead(text, method) {
         const before = headers[name];
         if (before !== undefined && name === 'content-length')
             return undefined;
+        if (before !== undefined && single.has(name))
+            continue;
         headers[name] = before === undefined ? value : `${before}, ${value}`;
     }
     if (status < 200)
@@ -23518,9 +23951,10 @@ class WireBody {
         return this.#over || !this.#paused;
     }
     fail(error) {
-        this.#failure = error;
-        if (this.#over)
+        // All of it is here and waits to be taken, for which it needs no connection.
+        if (this.#over || this.#left === 0)
             return;
+        this.#failure = error;
         this.#over = true;
         this.#ended();
         this.#taker?.fail(error);
@@ -23950,8 +24384,8 @@ class Wires {
 
 
 
-/** How many kept connections in a row may turn out to be closed by the other side before it counts. */
-const stale = 8;
+
+
 /** The straight way of `wire.ts`, under the transport's limits and with its names and trust. */
 class StraightWay {
     #agents;
@@ -23968,10 +24402,10 @@ class StraightWay {
     /**
      * Sends a request the straight way.
      * @returns undefined where it cannot be gone: through a proxy, or where answers are not plain
-     * @throws what the connection throws; RegistryError of the kind stalled
+     * @throws RegistryError of the kinds address, certificate, connection, stalled, unsafe; the signal's reason
      */
     async ask(outgoing) {
-        const { method, url, judge, headers, body, fresh, signal } = outgoing;
+        const { method, url, judge, headers, body, signal } = outgoing;
         if (!isStraight(method))
             return undefined;
         const stream = body === undefined || body instanceof Uint8Array ? undefined : body;
@@ -23979,12 +24413,16 @@ class StraightWay {
         if (this.#winding.has(kind) || !this.#agents.isDirect(url))
             return undefined;
         const target = this.#target(url, judge, stream !== undefined);
-        for (let i = 0;; i++) {
+        let { fresh = false } = outgoing;
+        for (;;) {
             signal.throwIfAborted();
-            const { line, answer } = this.#wires.ask(method, target, headers, body, fresh);
-            const used = line.used;
+            let line;
+            let used = false;
             try {
-                const given = await this.#within(line, answer, outgoing, stream);
+                const asked = this.#wires.ask(method, target, headers, body, fresh);
+                ({ line } = asked);
+                ({ used } = line);
+                const given = await this.#within(line, asked.answer, outgoing, stream);
                 if (given instanceof external_node_http_.IncomingMessage) {
                     // Errors are seldom, and come as they like.
                     if ((given.statusCode ?? 0) < 400)
@@ -23997,12 +24435,12 @@ class StraightWay {
             catch (error) {
                 signal.throwIfAborted();
                 const { code } = error;
-                // Whether a POST was carried out before the connection broke, nobody knows: it may leave an upload.
+                const stale = used && (code === 'ECONNRESET' || code === 'EPIPE');
                 // A body that streams cannot be sent twice from here.
-                const again = stream !== undefined ? 0 : method === 'POST' ? 1 : stale;
-                if (used && i < again && (code === 'ECONNRESET' || code === 'EPIPE'))
-                    continue;
-                throw error;
+                if (!stale || stream !== undefined)
+                    throw explain(error, outgoing, this.#names, line?.connected === true);
+                // Where one was closed unnoticed, others were, too: what lies between may have forgotten them all.
+                fresh = true;
             }
         }
     }
@@ -24021,7 +24459,7 @@ class StraightWay {
             lookup: this.#names.lookup(judge),
             trust: () => this.#agents.trust(),
             // A connection that carried a body is the quickest one for the next.
-            key: `${url.origin} ${judge === undefined ? '' : 'judged'} ${bodies ? 'bodies' : ''}`
+            key: `${url.origin} ${judge?.registry ?? ''} ${bodies ? 'bodies' : ''}`
         };
     }
     /** Waits for an answer, as long as that may take; a body that streams is sent meanwhile. */
@@ -24033,10 +24471,14 @@ class StraightWay {
             const text = `${url.host}: ${what} within ${Math.round(milliseconds / 100) / 10} s`;
             line.destroy(new registry_error/* RegistryError */.gl('stalled', text, { host: url.host, method, path: url.pathname }));
         };
-        const limit = (milliseconds, what) => {
+        const limit = (milliseconds, what, late) => {
             clearTimeout(timer);
-            if (!over)
-                timer = setTimeout(stalled, milliseconds, milliseconds, what);
+            if (over)
+                return;
+            timer = setTimeout(() => {
+                late?.();
+                stalled(milliseconds, what);
+            }, milliseconds);
         };
         let endWatch = () => undefined;
         const expect = () => {
@@ -24067,7 +24509,9 @@ class StraightWay {
         if (line.connected)
             next();
         else {
-            limit(connect, 'no connection came about');
+            limit(connect, 'no connection came about', () => {
+                this.#names.forget((0,address/* hostOf */.w4)(url));
+            });
             line.whenConnected(next);
         }
         const callOff = (0,on_abort/* onAbort */.u)(signal, () => {
@@ -24129,6 +24573,7 @@ function answerOf({ status, headers, body }, url) {
 
 
 
+
 /** Generous to slow registries, short enough that nothing hangs; a commit of 9 GiB was seen to take 90 s. */
 const usualTimings = {
     connect: 15_000,
@@ -24155,22 +24600,17 @@ class Transport {
     }
     /**
      * Sends a request and waits for the head of its answer.
-     * @throws RegistryError of the kinds address, certificate, proxy, connection, stalled, unsafe; the signal's reason
+     * @throws RegistryError of the kinds address, certificate, proxy, connection, stalled, unsafe, refused; the signal's reason
      */
     async send(outgoing) {
         if (outgoing.straight === true) {
-            try {
-                const answer = await this.#straight.ask(outgoing);
-                if (answer !== undefined)
-                    return answer;
-            }
-            catch (error) {
-                outgoing.signal.throwIfAborted();
-                throw explain(error, outgoing, this.names);
-            }
+            const answer = await this.#straight.ask(outgoing);
+            if (answer !== undefined)
+                return answer;
         }
-        for (let i = 0;; i++) {
-            const attempt = new Exchange(outgoing, this);
+        let { fresh = false } = outgoing;
+        for (;;) {
+            const attempt = new Exchange({ ...outgoing, fresh }, this);
             try {
                 return await attempt.run(this.#agents);
             }
@@ -24179,9 +24619,9 @@ class Transport {
                 // The other side closed a kept connection before it saw the request: not a failure of the
                 // registry, so a fresh one is taken. A body that streams cannot be sent twice from here.
                 const replayable = outgoing.body === undefined || outgoing.body instanceof Uint8Array;
-                if (attempt.stale(error) && replayable && i < stale)
-                    continue;
-                throw explain(error, outgoing, this.names);
+                if (!attempt.stale(error) || !replayable)
+                    throw explain(error, outgoing, this.names, attempt.established);
+                fresh = true;
             }
         }
     }
@@ -24215,7 +24655,7 @@ class Exchange {
         const length = body === undefined ? bodiless(method) : body.length;
         const send = url.protocol === 'https:' ? external_node_https_.request : external_node_http_.request;
         const { names } = this.#transport;
-        const agent = agents.for(url, judge !== undefined);
+        const agent = agents.for(url, judge);
         if (this.#outgoing.fresh === true)
             dropIdle(agent, url);
         const request = send(url, {
@@ -24282,6 +24722,11 @@ class Exchange {
             this.#endWatch();
         }
     }
+    /** Whether the connection had come about, TLS included. */
+    get established() {
+        const socket = this.#request?.socket;
+        return socket != null && !socket.connecting && !isShaking(socket);
+    }
     /** Whether the other side had closed this kept connection already. */
     stale(error) {
         const { code } = error;
@@ -24289,12 +24734,13 @@ class Exchange {
     }
     #limitConnect(request) {
         // From the very start: a proxy's CONNECT takes its time before there is a socket.
-        this.#limit(this.#transport.timings.connect, 'no connection came about');
+        this.#limit(this.#transport.timings.connect, 'no connection came about', () => {
+            this.#transport.names.forget((0,address/* hostOf */.w4)(this.#outgoing.url));
+        });
         request.once('socket', socket => {
             const secure = this.#outgoing.url.protocol === 'https:';
             // Through a proxy the connection stands already, and TLS has just begun.
-            const shaking = secure && socket.secureConnecting === true;
-            if (!socket.connecting && !shaking) {
+            if (!socket.connecting && !isShaking(socket)) {
                 clearTimeout(this.#timer);
                 return;
             }
@@ -24316,12 +24762,13 @@ class Exchange {
             });
         });
     }
-    #limit(milliseconds, what) {
+    #limit(milliseconds, what, late) {
         clearTimeout(this.#timer);
         // What a request that was given up still does must not keep the process.
         if (this.#over)
             return;
         this.#timer = setTimeout(() => {
+            late?.();
             this.#stalled(what, milliseconds);
         }, milliseconds);
     }
@@ -24334,9 +24781,14 @@ class Exchange {
         this.#reject(error);
     }
 }
+/** Whether TLS is still being agreed upon. */
+function isShaking(socket) {
+    return socket.secureConnecting === true;
+}
 /** Closes what is kept to this host and idle, so that the next request gets a connection of its own. */
-function dropIdle({ freeSockets }, { hostname, port, protocol }) {
-    const place = `${hostname}:${port === '' ? (protocol === 'https:' ? 443 : 80) : port}:`;
+function dropIdle({ freeSockets }, url) {
+    const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : url.port;
+    const place = `${(0,address/* hostOf */.w4)(url)}:${port}:`;
     for (const [key, sockets] of Object.entries(freeSockets)) {
         if (key.startsWith(place))
             for (const socket of sockets ?? [])
@@ -24348,7 +24800,10 @@ function bodiless(method) {
     return method === 'POST' || method === 'PUT' || method === 'PATCH' ? 0 : undefined;
 }
 
+// EXTERNAL MODULE: ./src/report/causes.ts
+var causes = __nccwpck_require__(304);
 ;// CONCATENATED MODULE: ./src/run/registries.ts
+
 
 
 
@@ -24388,7 +24843,7 @@ function registries_opener(settings, around) {
     const deadline = transport.clock.now() + settings.timeout;
     const open = async (side) => {
         const { registry, username, password } = settings[side];
-        const credentials = await findCredentials({
+        const found = await findCredentials({
             registry,
             env,
             log,
@@ -24396,6 +24851,9 @@ function registries_opener(settings, around) {
             ...(username !== undefined && { username }),
             ...(password !== undefined && { password })
         });
+        // Two registries have inputs: which ones were used is what helps whoever has mistaken them.
+        const given = username !== undefined && password !== undefined;
+        const credentials = given ? { ...found, from: `${side}-username and ${side}-password` } : found;
         return new Registry({
             name: registry,
             plainHttp: settings.insecure.has(registry),
@@ -24403,6 +24861,7 @@ function registries_opener(settings, around) {
             transport,
             log,
             deadline,
+            privateCa: settings.ca !== undefined,
             actions: side === 'source' || readOnly ? 'pull' : 'pull,push',
             // The public source answers from behind a front door that blocks hosted runners now and then.
             blocksAtTimes: side === 'source',
@@ -24433,9 +24892,14 @@ async function greet(registries, settings, { log, signal, asked }) {
     const [first, second] = failed;
     if (first === undefined)
         return;
-    if (second !== undefined)
-        log.warning(second.message);
-    throw first;
+    throw second === undefined || signal.aborted ? first : together(first, second);
+}
+/** Two failures at once as one, so that whoever mends the first does not meet the second then. */
+function together(first, second) {
+    if (!(first instanceof registry_error/* RegistryError */.gl) || !(second instanceof registry_error/* RegistryError */.gl))
+        return first;
+    const advice = [...new Set([first.advice, second.advice])].filter(text => text !== undefined);
+    return first.as(first.fault, `${first.message.slice(0, 480)}; and ${(0,causes/* splitRequest */.oX)(second.message).answer}`, advice.length === 0 ? {} : { advice: advice.join(' ') });
 }
 /**
  * Greets one registry with the credentials that were found for it.
@@ -24615,7 +25079,7 @@ function noVersion(wanted, stable, newest) {
         stable.find(release => (0,tag/* compareVersions */.Zy)(release, wanted) > 0)
     ];
     const around = [below, above].filter(release => release !== undefined).map(({ text }) => text);
-    return new release_error/* ReleaseError */.K(`No release ${shown} exists. Next to it ${around.length > 1 ? 'are' : 'is'} ${around.join(' and ')}.`);
+    return new release_error/* ReleaseError */.K(`No release ${shown} exists. The nearest ${around.length > 1 ? 'are' : 'is'} ${around.join(' and ')}.`);
 }
 function nothingStable(request, tags, from) {
     const found = tags === 0
@@ -24667,6 +25131,10 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
     const complete = requests.some(({ kind }) => kind === 'catch-up')
         ? await newestComplete(registries, settings, targetTags, around)
         : undefined;
+    if (live.length === 0 && images.kind === 'exactly' && images.names.includes(leader)) {
+        const { name } = registries.source;
+        throw (0,resolve/* refuseUntagged */.iB)(leader, `${name}/${settings.source.repository}`);
+    }
     const selection = selectReleases({
         requests,
         live,
@@ -24723,6 +25191,7 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
             tag,
             selection: images,
             staging: !settings.publish,
+            looking: around.looking === true,
             has: async (name, one) => {
                 const { repository, tag: under } = request(name, one).target;
                 survey?.expect(repository, under);
@@ -25109,6 +25578,10 @@ const noUndo = { directory: () => undefined, keptLogin: () => undefined };
 /* harmony export */   ph: () => (/* binding */ EndedError)
 /* harmony export */ });
 /* harmony import */ var _mirror_error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(5913);
+/* harmony import */ var _report_causes_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(304);
+/* harmony import */ var _report_lines_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2365);
+
+
 
 /** The run was ended before it was done. */
 class EndedError extends Error {
@@ -25119,13 +25592,19 @@ class EndedError extends Error {
         this.advice = advice;
     }
 }
-/** Why a run was ended, with what the target keeps of it, which the error that ended the work tells. */
-function endedBy(reason, error) {
-    if (!(reason instanceof EndedError) ||
-        !(error instanceof _mirror_error_js__WEBPACK_IMPORTED_MODULE_0__/* .MirrorError */ .En) ||
-        error.kept === undefined)
+/**
+ * Why a run was ended, with what it was waiting for, and what the target keeps of it, which the error
+ * that ended the work tells.
+ */
+function endedBy(reason, error, registries = []) {
+    if (!(reason instanceof EndedError))
         return reason;
-    return new EndedError(reason.message, `${error.kept} ${reason.advice}`);
+    const kept = error instanceof _mirror_error_js__WEBPACK_IMPORTED_MODULE_0__/* .MirrorError */ .En ? error.kept : undefined;
+    const troubles = registries.flatMap(one => one?.trouble ?? []);
+    if (kept === undefined && troubles.length === 0)
+        return reason;
+    const waited = troubles.map(({ message }) => (0,_report_causes_js__WEBPACK_IMPORTED_MODULE_1__/* .splitRequest */ .oX)(message).answer).join(', and ');
+    return new EndedError(waited === '' ? reason.message : `${reason.message}; it was trying again, since ${waited}`, kept === undefined ? reason.advice : `${kept} ${reason.advice}`);
 }
 /**
  * The signal of a run: the given one, or the end of so many milliseconds.
@@ -25133,7 +25612,7 @@ function endedBy(reason, error) {
 function endOf(signal, milliseconds) {
     const late = new AbortController();
     const timer = setTimeout(() => {
-        late.abort(new EndedError(`the run did not end within its ${Math.round(milliseconds / 60_000)} minutes`, 'Run again: what has arrived is not sent again. The input timeout allows more.'));
+        late.abort(new EndedError(`the run did not end within its ${(0,_report_lines_js__WEBPACK_IMPORTED_MODULE_2__/* .plural */ .LS)(Math.round(milliseconds / 60_000), 'minute')}`, 'Run again: what has arrived is not sent again. The input timeout allows more.'));
     }, milliseconds);
     return {
         signal: AbortSignal.any([signal, late.signal]),
