@@ -7,7 +7,7 @@ import {annotations} from './annotations.ts';
 import {Groups} from './groups.ts';
 import {handOver} from './handover.ts';
 import {messageOf, safeLine, safeLines} from './lines.ts';
-import {withoutLockFile, writeLockFile} from './lockfile.ts';
+import {keepLockFile} from './lockfile.ts';
 import {outputs} from './outputs.ts';
 import {closingLine, standingLine, startMeter} from './pace.ts';
 import {planLine} from './plan-line.ts';
@@ -73,16 +73,7 @@ export function actionsReporter(
     },
 
     async finish(given) {
-      let record = given;
-      const lockFile = await attempt('The lock file', async () => {
-        try {
-          return await writeLockFile(given);
-        } catch (error) {
-          record = withoutLockFile(given, messageOf(error));
-          if (record === given) throw error;
-          return undefined;
-        }
-      });
+      const {record, lockFile} = await keepLockFile(given, log);
       const next = await attempt('The hand-over', () => handOver(record, now(), companions));
       await attempt('The outputs', () => {
         const parts = {

@@ -2,6 +2,7 @@ import {randomBytes} from 'node:crypto';
 import {mkdir, open, rename, rm} from 'node:fs/promises';
 import {basename, dirname, join} from 'node:path';
 
+import type {Log} from '../log.ts';
 import {clean} from '../oci/clean.ts';
 import {type Digest, isDigest} from '../oci/digest.ts';
 import {formatReference} from '../oci/reference.ts';
@@ -16,6 +17,7 @@ import type {
 import {ReportError} from './error.ts';
 import {keepsDigest} from './fate.ts';
 import {Fields, longestText} from './fields.ts';
+import {messageOf} from './lines.ts';
 import type {RunRecord} from './record.ts';
 import {place} from './verdict.ts';
 
@@ -104,17 +106,30 @@ export async function writeLockFile(record: RunRecord): Promise<string | undefin
   return path;
 }
 
-/** The record of a run whose lock file could not be written; failed, where somebody asked for it. */
-export function withoutLockFile(record: RunRecord, reason: string): RunRecord {
-  if (record.lockFileAsked !== true || record.failure !== undefined) return record;
-  return {
-    ...record,
-    failure: {
+/** A record as it is told, and where its lock file lies; undefined where there is none. */
+interface Kept {
+  readonly record: RunRecord;
+  readonly lockFile: string | undefined;
+}
+
+/**
+ * Writes the lock file of a run. Where that fails, a run for which one was asked has failed; where nobody
+ * asked, it is a warning.
+ */
+export async function keepLockFile(record: RunRecord, log: Log): Promise<Kept> {
+  try {
+    return {record, lockFile: await writeLockFile(record)};
+  } catch (error) {
+    const reason = messageOf(error);
+    const asked = record.lockFileAsked === true && record.failure === undefined;
+    if (!asked) log.warning(`The lock file could not be written: ${reason}`);
+    const failure = {
       message: `the lock file could not be written: ${clean(reason, 300)}`,
       advice: 'Give another path in lock-file, or make room there, and run again.',
       kind: 'ReportError'
-    }
-  };
+    };
+    return {record: asked ? {...record, failure} : record, lockFile: undefined};
+  }
 }
 
 function lockRelease({tag, targetTag, published, missing, images}: ReleaseResult): LockedRelease {

@@ -5,7 +5,7 @@ import {barLine} from './bar.ts';
 import {Board, type Screen} from './board.ts';
 import {handOver} from './handover.ts';
 import {messageOf, safeLine, safeLines} from './lines.ts';
-import {withoutLockFile, writeLockFile} from './lockfile.ts';
+import {keepLockFile} from './lockfile.ts';
 import {runReport} from './outputs.ts';
 import {closingLine, type Standing, standingLine, startMeter} from './pace.ts';
 import {planLine} from './plan-line.ts';
@@ -123,16 +123,7 @@ export function terminalReporter(options: TerminalOptions): TerminalReporter {
     },
 
     async finish(given) {
-      let record = given;
-      const lockFile = await attempt('The lock file', async () => {
-        try {
-          return await writeLockFile(given);
-        } catch (error) {
-          record = withoutLockFile(given, messageOf(error));
-          if (record === given) throw error;
-          return undefined;
-        }
-      });
+      const {record, lockFile} = await keepLockFile(given, log);
       const next = await attempt('The hand-over', () => handOver(record, now(), companions));
       await attempt('The result', () => {
         const window = view();
