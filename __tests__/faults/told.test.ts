@@ -50,7 +50,7 @@ test('where all tags but one stand already, that is told', async () => {
         {times: always}
       )
     ],
-    end: {refused: ['TAG_LOCKED', /The tags of .* stand there already/]},
+    end: {refused: ['TAG_LOCKED', /The tags of .* stand there already.* Mend the reason/]},
     also: (_, run) => (tellOf(run).includes('No tag at the target') ? [tellOf(run)] : [])
   });
   expect(findings).toEqual([]);

@@ -50,9 +50,9 @@ function read(answer: Answer, pause = 0): Promise<string> {
 
 describe('the straight way', () => {
   it('reads past a few answers of the kind 1xx, and refuses a flood of them', async () => {
-    const foretaste = 'HTTP/1.1 100 Continue\r\n\r\n';
+    const interim = 'HTTP/1.1 100 Continue\r\n\r\n';
     await using server = new Script((socket, _, n) =>
-      socket.write(n === 1 ? foretaste.repeat(3) + plain('after') : foretaste.repeat(100_000))
+      socket.write(n === 1 ? interim.repeat(3) + plain('after') : interim.repeat(100_000))
     );
     const url = await server.listen();
     const transport = new Transport();
@@ -206,7 +206,7 @@ describe('the straight way', () => {
     transport.close();
   });
 
-  it('passes over a foretaste', async () => {
+  it('passes over an interim answer', async () => {
     await using server = new Script(socket =>
       socket.write(`HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n${plain('the answer')}`)
     );

@@ -91,7 +91,7 @@ export function untagged(repository: string, error: unknown, left: boolean): unk
  */
 export function refuseHalf(
   release: string,
-  images: readonly Pick<ImageResult, 'name' | 'status'>[],
+  images: readonly Pick<ImageResult, 'name' | 'status' | 'error'>[],
   left?: readonly string[]
 ): MirrorError {
   const named = (wanted: ImageStatus) =>
@@ -107,14 +107,20 @@ export function refuseHalf(
     standing.length === 0
       ? 'No tag at the target stands for it.'
       : `The tags of ${some(standing)} stand there already; Arc looks at that of arc-controller only.`;
+  // What a registry refuses it will refuse the next time, too.
+  const refused = images.some(({error}) => lasting.test(error?.kind ?? ''));
+  const again = refused ? 'Mend the reason that the images tell, then run again' : 'Run again';
   return new MirrorError(
     left === undefined
       ? `${release} is not published: ${failed.length === 1 ? 'one image' : `${failed.length} images`} failed (${some(failed)})`
       : `${release} is not published: all of it is there, but not all tags could be set`,
-    `${kept ?? stands} Run again: what has arrived is not sent again.`,
+    `${kept ?? stands} ${again}: what has arrived is not sent again.`,
     {fault: 'half', kept}
   );
 }
+
+/** Kinds of failures that do not pass by themselves. */
+const lasting = /^RegistryError\/(?:denied|unauthorized|refused|unsafe|certificate)$/;
 
 /** A few of many names: all of them stand in the table. */
 function some(names: readonly string[]): string {

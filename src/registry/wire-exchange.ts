@@ -6,8 +6,11 @@ import {type Carrier, WireBody} from './wire-body.ts';
 
 /** The most bytes of an answer's head. */
 const largestHead = 64 * 1024;
-/** So many answers of the kind 1xx before the real one. */
-const mostForetastes = 16;
+/**
+ * So many interim answers before the real one.
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-15.2
+ */
+const mostInterim = 16;
 
 /** The head of an answer, and its body. */
 export interface WireAnswer {
@@ -38,7 +41,7 @@ export class WireExchange {
       }
     | undefined;
   #start: Buffer = Buffer.alloc(0);
-  #foretastes = 0;
+  #interim = 0;
   #body: WireBody | undefined;
   /** Reads the answer in this one's place. */
   #parser: NodeParser | undefined;
@@ -77,11 +80,11 @@ export class WireExchange {
       if (parsed === undefined) return this.#parse(this.#start);
       this.#start = this.#start.subarray(end + 4);
       known = 0;
-      if (parsed.status < 200 && ++this.#foretastes > mostForetastes) {
+      if (parsed.status < 200 && ++this.#interim > mostInterim) {
         this.#carrier.destroy(new Error('it announces an answer again and again'));
         return false;
       }
-      // Nothing but a foretaste: the real answer follows.
+      // Of an interim one the real answer follows.
     } while (parsed.status < 200);
     const rest = this.#start;
     this.#start = Buffer.alloc(0);
