@@ -44845,8 +44845,11 @@ class WireBody {
 
 /** The most bytes of an answer's head. */
 const largestHead = 64 * 1024;
-/** So many answers of the kind 1xx before the real one. */
-const mostForetastes = 16;
+/**
+ * So many interim answers before the real one.
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-15.2
+ */
+const mostInterim = 16;
 /** The other side closed the connection, without an error. */
 class Closed extends Error {
     name = 'Closed';
@@ -44862,7 +44865,7 @@ class WireExchange {
     #method;
     #settle;
     #start = Buffer.alloc(0);
-    #foretastes = 0;
+    #interim = 0;
     #body;
     /** Reads the answer in this one's place. */
     #parser;
@@ -44902,11 +44905,11 @@ class WireExchange {
                 return this.#parse(this.#start);
             this.#start = this.#start.subarray(end + 4);
             known = 0;
-            if (parsed.status < 200 && ++this.#foretastes > mostForetastes) {
+            if (parsed.status < 200 && ++this.#interim > mostInterim) {
                 this.#carrier.destroy(new Error('it announces an answer again and again'));
                 return false;
             }
-            // Nothing but a foretaste: the real answer follows.
+            // Of an interim one the real answer follows.
         } while (parsed.status < 200);
         const rest = this.#start;
         this.#start = Buffer.alloc(0);
@@ -46581,10 +46584,15 @@ function refuseHalf(release, images, left) {
     const stands = standing.length === 0
         ? 'No tag at the target stands for it.'
         : `The tags of ${some(standing)} stand there already; Arc looks at that of arc-controller only.`;
+    // What a registry refuses it will refuse the next time, too.
+    const refused = images.some(({ error }) => lasting.test(error?.kind ?? ''));
+    const again = refused ? 'Mend the reason that the images tell, then run again' : 'Run again';
     return new MirrorError(left === undefined
         ? `${release} is not published: ${failed.length === 1 ? 'one image' : `${failed.length} images`} failed (${some(failed)})`
-        : `${release} is not published: all of it is there, but not all tags could be set`, `${kept ?? stands} Run again: what has arrived is not sent again.`, { fault: 'half', kept });
+        : `${release} is not published: all of it is there, but not all tags could be set`, `${kept ?? stands} ${again}: what has arrived is not sent again.`, { fault: 'half', kept });
 }
+/** Kinds of failures that do not pass by themselves. */
+const lasting = /^RegistryError\/(?:denied|unauthorized|refused|unsafe|certificate)$/;
 /** A few of many names: all of them stand in the table. */
 function some(names) {
     const most = 4;
@@ -48143,6 +48151,7 @@ class fields_Fields {
 
 
 
+
 /** A larger lock file is not read, in characters; sixty releases take about one million. */
 const largestLockFile = (/* unused pure expression or super */ null && (32 * 1024 * 1024));
 /** The lock file of a record. It holds references, digests and numbers: no message, no secret. */
@@ -48190,18 +48199,26 @@ async function writeLockFile(record) {
     }
     return path;
 }
-/** The record of a run whose lock file could not be written; failed, where somebody asked for it. */
-function withoutLockFile(record, reason) {
-    if (record.lockFileAsked !== true || record.failure !== undefined)
-        return record;
-    return {
-        ...record,
-        failure: {
+/**
+ * Writes the lock file of a run. Where that fails, a run for which one was asked has failed; where nobody
+ * asked, it is a warning.
+ */
+async function keepLockFile(record, log) {
+    try {
+        return { record, lockFile: await writeLockFile(record) };
+    }
+    catch (error) {
+        const reason = (0,lines/* messageOf */.bD)(error);
+        const asked = record.lockFileAsked === true && record.failure === undefined;
+        if (!asked)
+            log.warning(`The lock file could not be written: ${reason}`);
+        const failure = {
             message: `the lock file could not be written: ${(0,oci_clean/* clean */.uH)(reason, 300)}`,
             advice: 'Give another path in lock-file, or make room there, and run again.',
             kind: 'ReportError'
-        }
-    };
+        };
+        return { record: asked ? { ...record, failure } : record, lockFile: undefined };
+    }
 }
 function lockRelease({ tag, targetTag, published, missing, images }) {
     return {
@@ -48663,18 +48680,7 @@ function actionsReporter(env, now = () => new Date()) {
             });
         },
         async finish(given) {
-            let record = given;
-            const lockFile = await attempt('The lock file', async () => {
-                try {
-                    return await writeLockFile(given);
-                }
-                catch (error) {
-                    record = withoutLockFile(given, (0,lines/* messageOf */.bD)(error));
-                    if (record === given)
-                        throw error;
-                    return undefined;
-                }
-            });
+            const { record, lockFile } = await keepLockFile(given, log);
             const next = await attempt('The hand-over', () => handOver(record, now(), companions/* companions */.a));
             await attempt('The outputs', () => {
                 const parts = {

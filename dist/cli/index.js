@@ -16479,10 +16479,15 @@ function refuseHalf(release, images, left) {
     const stands = standing.length === 0
         ? 'No tag at the target stands for it.'
         : `The tags of ${some(standing)} stand there already; Arc looks at that of arc-controller only.`;
+    // What a registry refuses it will refuse the next time, too.
+    const refused = images.some(({ error }) => lasting.test(error?.kind ?? ''));
+    const again = refused ? 'Mend the reason that the images tell, then run again' : 'Run again';
     return new MirrorError(left === undefined
         ? `${release} is not published: ${failed.length === 1 ? 'one image' : `${failed.length} images`} failed (${some(failed)})`
-        : `${release} is not published: all of it is there, but not all tags could be set`, `${kept ?? stands} Run again: what has arrived is not sent again.`, { fault: 'half', kept });
+        : `${release} is not published: all of it is there, but not all tags could be set`, `${kept ?? stands} ${again}: what has arrived is not sent again.`, { fault: 'half', kept });
 }
+/** Kinds of failures that do not pass by themselves. */
+const lasting = /^RegistryError\/(?:denied|unauthorized|refused|unsafe|certificate)$/;
 /** A few of many names: all of them stand in the table. */
 function some(names) {
     const most = 4;
@@ -20154,11 +20159,10 @@ function plural(count, noun) {
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   S7: () => (/* binding */ withoutLockFile),
-/* harmony export */   V0: () => (/* binding */ writeLockFile),
-/* harmony export */   cx: () => (/* binding */ readLockFile)
+/* harmony export */   cx: () => (/* binding */ readLockFile),
+/* harmony export */   fL: () => (/* binding */ keepLockFile)
 /* harmony export */ });
-/* unused harmony export lockFile */
+/* unused harmony exports lockFile, writeLockFile */
 /* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7598);
 /* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_crypto__WEBPACK_IMPORTED_MODULE_0__);
 /* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1455);
@@ -20168,10 +20172,12 @@ function plural(count, noun) {
 /* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(4192);
 /* harmony import */ var _oci_digest_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(8825);
 /* harmony import */ var _oci_reference_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(2148);
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(8536);
-/* harmony import */ var _fate_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(8298);
-/* harmony import */ var _fields_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(9581);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(8536);
+/* harmony import */ var _fate_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(8298);
+/* harmony import */ var _fields_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(9581);
+/* harmony import */ var _lines_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(2365);
 /* harmony import */ var _verdict_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(687);
+
 
 
 
@@ -20229,18 +20235,26 @@ async function writeLockFile(record) {
     }
     return path;
 }
-/** The record of a run whose lock file could not be written; failed, where somebody asked for it. */
-function withoutLockFile(record, reason) {
-    if (record.lockFileAsked !== true || record.failure !== undefined)
-        return record;
-    return {
-        ...record,
-        failure: {
+/**
+ * Writes the lock file of a run. Where that fails, a run for which one was asked has failed; where nobody
+ * asked, it is a warning.
+ */
+async function keepLockFile(record, log) {
+    try {
+        return { record, lockFile: await writeLockFile(record) };
+    }
+    catch (error) {
+        const reason = (0,_lines_js__WEBPACK_IMPORTED_MODULE_7__/* .messageOf */ .bD)(error);
+        const asked = record.lockFileAsked === true && record.failure === undefined;
+        if (!asked)
+            log.warning(`The lock file could not be written: ${reason}`);
+        const failure = {
             message: `the lock file could not be written: ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(reason, 300)}`,
             advice: 'Give another path in lock-file, or make room there, and run again.',
             kind: 'ReportError'
-        }
-    };
+        };
+        return { record: asked ? { ...record, failure } : record, lockFile: undefined };
+    }
 }
 function lockRelease({ tag, targetTag, published, missing, images }) {
     return {
@@ -20258,8 +20272,8 @@ function lockImage(image) {
     const sourcePin = digest !== undefined && { digest: source.digest ?? digest };
     return {
         name: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(name),
-        source: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)((0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_4__/* .formatReference */ .FH)({ ...source, ...sourcePin }), _fields_js__WEBPACK_IMPORTED_MODULE_7__/* .longestText */ .I),
-        target: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)((0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_4__/* .formatReference */ .FH)({ ...target, ...pin }), _fields_js__WEBPACK_IMPORTED_MODULE_7__/* .longestText */ .I),
+        source: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)((0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_4__/* .formatReference */ .FH)({ ...source, ...sourcePin }), _fields_js__WEBPACK_IMPORTED_MODULE_8__/* .longestText */ .I),
+        target: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)((0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_4__/* .formatReference */ .FH)({ ...target, ...pin }), _fields_js__WEBPACK_IMPORTED_MODULE_8__/* .longestText */ .I),
         ...pin,
         ...(mediaType !== undefined && { mediaType: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(mediaType) }),
         size,
@@ -20277,17 +20291,17 @@ function lockImage(image) {
  */
 function readLockFile(text) {
     if (text.length > largestLockFile)
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_8__/* .ReportError */ .$('the lock file is larger than 32 MiB');
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_9__/* .ReportError */ .$('the lock file is larger than 32 MiB');
     let value;
     try {
         value = JSON.parse(text);
     }
     catch {
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_8__/* .ReportError */ .$('the lock file is not JSON');
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_9__/* .ReportError */ .$('the lock file is not JSON');
     }
-    const file = new _fields_js__WEBPACK_IMPORTED_MODULE_7__/* .Fields */ .C(value, 'the lock file');
+    const file = new _fields_js__WEBPACK_IMPORTED_MODULE_8__/* .Fields */ .C(value, 'the lock file');
     if (file.raw('schemaVersion') !== 1) {
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_8__/* .ReportError */ .$('the lock file does not have the schemaVersion 1, which is the one known');
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_9__/* .ReportError */ .$('the lock file does not have the schemaVersion 1, which is the one known');
     }
     const read = {
         schemaVersion: 1,
@@ -20304,7 +20318,7 @@ function readLockFile(text) {
     return read;
 }
 function readRelease(value, where) {
-    const release = new _fields_js__WEBPACK_IMPORTED_MODULE_7__/* .Fields */ .C(value, where);
+    const release = new _fields_js__WEBPACK_IMPORTED_MODULE_8__/* .Fields */ .C(value, where);
     const read = {
         tag: release.text('tag'),
         targetTag: release.text('targetTag'),
@@ -20316,12 +20330,12 @@ function readRelease(value, where) {
     return read;
 }
 function readImage(value, where) {
-    const image = new _fields_js__WEBPACK_IMPORTED_MODULE_7__/* .Fields */ .C(value, where);
+    const image = new _fields_js__WEBPACK_IMPORTED_MODULE_8__/* .Fields */ .C(value, where);
     const digest = image.raw('digest');
     if (digest !== undefined && !(0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_3__/* .isDigest */ .Bc)(digest)) {
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_8__/* .ReportError */ .$(`${where}.digest is not a digest`);
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_9__/* .ReportError */ .$(`${where}.digest is not a digest`);
     }
-    const bytes = new _fields_js__WEBPACK_IMPORTED_MODULE_7__/* .Fields */ .C(image.raw('bytes'), `${where}.bytes`);
+    const bytes = new _fields_js__WEBPACK_IMPORTED_MODULE_8__/* .Fields */ .C(image.raw('bytes'), `${where}.bytes`);
     const throughDocker = readThroughDocker(image.raw('throughDocker'), `${where}.throughDocker`);
     const read = {
         name: image.text('name'),
@@ -20339,12 +20353,12 @@ function readImage(value, where) {
         platforms: image.texts('platforms'),
         ...(throughDocker && { throughDocker })
     };
-    const kept = (0,_fate_js__WEBPACK_IMPORTED_MODULE_9__/* .keepsDigest */ .du)(throughDocker?.fate);
+    const kept = (0,_fate_js__WEBPACK_IMPORTED_MODULE_10__/* .keepsDigest */ .du)(throughDocker?.fate);
     for (const side of ['source', 'target']) {
         const pinned = /@(.*)$/.exec(read[side])?.[1];
         const own = kept || side === 'target';
         if (own ? pinned !== read.digest : !(0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_3__/* .isDigest */ .Bc)(pinned) || pinned === read.digest) {
-            throw new _error_js__WEBPACK_IMPORTED_MODULE_8__/* .ReportError */ .$(`${where}.${side} does not end in the image's digest`);
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_9__/* .ReportError */ .$(`${where}.${side} does not end in the image's digest`);
         }
     }
     bytes.end();
@@ -20354,7 +20368,7 @@ function readImage(value, where) {
 function readThroughDocker(value, where) {
     if (value === undefined)
         return undefined;
-    const fields = new _fields_js__WEBPACK_IMPORTED_MODULE_7__/* .Fields */ .C(value, where);
+    const fields = new _fields_js__WEBPACK_IMPORTED_MODULE_8__/* .Fields */ .C(value, where);
     const read = {
         fate: fields.oneOf('fate', ['kept', 'one-platform', 'rewritten']),
         platform: fields.text('platform')
@@ -21473,18 +21487,7 @@ function terminalReporter(options) {
             });
         },
         async finish(given) {
-            let record = given;
-            const lockFile = await attempt('The lock file', async () => {
-                try {
-                    return await (0,lockfile/* writeLockFile */.V0)(given);
-                }
-                catch (error) {
-                    record = (0,lockfile/* withoutLockFile */.S7)(given, (0,report_lines/* messageOf */.bD)(error));
-                    if (record === given)
-                        throw error;
-                    return undefined;
-                }
-            });
+            const { record, lockFile } = await (0,lockfile/* keepLockFile */.fL)(given, log);
             const next = await attempt('The hand-over', () => handOver(record, now(), companions/* companions */.a));
             await attempt('The result', () => {
                 const window = view();
@@ -24013,8 +24016,11 @@ class WireBody {
 
 /** The most bytes of an answer's head. */
 const largestHead = 64 * 1024;
-/** So many answers of the kind 1xx before the real one. */
-const mostForetastes = 16;
+/**
+ * So many interim answers before the real one.
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-15.2
+ */
+const mostInterim = 16;
 /** The other side closed the connection, without an error. */
 class Closed extends Error {
     name = 'Closed';
@@ -24030,7 +24036,7 @@ class WireExchange {
     #method;
     #settle;
     #start = Buffer.alloc(0);
-    #foretastes = 0;
+    #interim = 0;
     #body;
     /** Reads the answer in this one's place. */
     #parser;
@@ -24070,11 +24076,11 @@ class WireExchange {
                 return this.#parse(this.#start);
             this.#start = this.#start.subarray(end + 4);
             known = 0;
-            if (parsed.status < 200 && ++this.#foretastes > mostForetastes) {
+            if (parsed.status < 200 && ++this.#interim > mostInterim) {
                 this.#carrier.destroy(new Error('it announces an answer again and again'));
                 return false;
             }
-            // Nothing but a foretaste: the real answer follows.
+            // Of an interim one the real answer follows.
         } while (parsed.status < 200);
         const rest = this.#start;
         this.#start = Buffer.alloc(0);
