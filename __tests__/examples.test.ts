@@ -1,5 +1,5 @@
 import {execFile} from 'node:child_process';
-import {mkdir, mkdtemp, rm, symlink, writeFile} from 'node:fs/promises';
+import {mkdir, mkdtemp, readFile, rm, symlink, writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join, resolve} from 'node:path';
 import {promisify} from 'node:util';
@@ -33,6 +33,8 @@ const run = promisify(execFile);
 const documents = await readDocuments();
 const examples = blocksIn(documents, 'yaml');
 const shells = blocksIn(documents, 'sh');
+const bench = {path: 'bench/README.md', content: await readFile('bench/README.md', 'utf8')};
+const benchShells = blocksIn([bench], 'sh');
 const workflowFolder = '.github/workflows';
 const newest = 'v1.46.0_2026-05-12';
 
@@ -401,7 +403,7 @@ describe('the shell blocks of documents', () => {
   });
 
   // zsh, as people have it on macOS, takes no comments on a terminal: it hands them to the program.
-  it.each(shells)('$name has no comment', ({body}) => {
+  it.each([...shells, ...benchShells])('$name has no comment', ({body}) => {
     expect(body.split('\n').filter(line => /(?:^|\s)#/.test(line))).toEqual([]);
   });
 

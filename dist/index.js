@@ -36439,7 +36439,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _docker_install_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(4986);
 /* harmony import */ var _inputs_error_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1551);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(766);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(5383);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(4365);
 /* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(6661);
 /* harmony import */ var _report_actions_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(8093);
 /* harmony import */ var _report_help_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(9491);
@@ -37200,8 +37200,7 @@ function readBase(text, insecure) {
     catch (error) {
         if (!(error instanceof oci_error/* OciError */.M))
             throw error;
-        const rule = error.message.slice(error.message.indexOf(' is not a registry: ') + 20);
-        throw new inputs_error/* Refusal */.P(`${shown(text)} is not an address to download from: ${rule}`);
+        throw new inputs_error/* Refusal */.P(`${shown(text)} is not an address to download from: ${error.rule}`);
     }
     return url.href.endsWith('/') ? url.href.slice(0, -1) : url.href;
 }
@@ -37276,7 +37275,7 @@ function besidePath(text, insecure) {
     catch (error) {
         if (!(error instanceof oci_error/* OciError */.M))
             throw error;
-        return [error.message.slice(error.message.indexOf(': ', host.length) + 2)];
+        return [error.rule];
     }
 }
 /**
@@ -37864,7 +37863,7 @@ class Refusal extends Error {
 
 /***/ }),
 
-/***/ 5383:
+/***/ 4365:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -37875,6 +37874,52 @@ __nccwpck_require__.d(__webpack_exports__, {
 
 // EXTERNAL MODULE: external "node:events"
 var external_node_events_ = __nccwpck_require__(8474);
+// EXTERNAL MODULE: ./src/mirror/error.ts
+var mirror_error = __nccwpck_require__(5913);
+;// CONCATENATED MODULE: ./src/mirror/image-result.ts
+
+/** What became of an image that did not fail. */
+function statusOf({ copied, mounted }, { standing, image }, published) {
+    const moved = copied + mounted > 0 || standing.tagged !== image.root.descriptor.digest;
+    if (!moved)
+        return 'present';
+    return published ? 'copied' : 'staged';
+}
+/** A release as a dry run reports it. */
+function plannedResult({ tag, targetTag, images, missing }, names) {
+    const results = images.map(planned => imageResult(planned, names, {
+        status: planned.complete ? 'present' : 'planned',
+        bytes: planned.bytes,
+        milliseconds: 0
+    }));
+    return {
+        tag,
+        targetTag,
+        missing,
+        images: results,
+        published: images.every(({ complete }) => complete),
+        changed: false
+    };
+}
+/** One image as it is reported. */
+function imageResult({ image }, names, end) {
+    const { descriptor } = image.root;
+    return {
+        release: image.release,
+        name: image.name,
+        source: { registry: names.source, ...image.source, digest: descriptor.digest },
+        target: { registry: names.target, ...image.target, digest: descriptor.digest },
+        digest: descriptor.digest,
+        mediaType: descriptor.mediaType,
+        platforms: image.platforms,
+        status: end.status,
+        size: image.size,
+        bytes: end.bytes,
+        milliseconds: Math.round(end.milliseconds),
+        ...(end.error !== undefined && { error: (0,mirror_error/* failureOf */.g5)(end.error) })
+    };
+}
+
 // EXTERNAL MODULE: ./src/oci/clean.ts
 var clean = __nccwpck_require__(4192);
 // EXTERNAL MODULE: ./src/oci/digest.ts
@@ -38492,8 +38537,6 @@ function manifests_about(registry, method, repository, reference, signal) {
     };
 }
 
-// EXTERNAL MODULE: ./src/mirror/error.ts
-var mirror_error = __nccwpck_require__(5913);
 ;// CONCATENATED MODULE: ./src/mirror/plan.ts
 /**
  * Decides how each blob gets to where it is needed, when all is known that the target has. Each unique
@@ -38720,22 +38763,24 @@ function unsafe(registry, { pathname }, text) {
 const referrers_largestList = 4 * 1024 * 1024;
 /**
  * What refers to a manifest: signatures, attestations, SBOMs. By the registry's own list, and where
- * it has none, by the tag that clients keep instead. A registry that refuses to tell has none.
+ * it has none, by the tag that clients keep instead; undefined where the registry refuses to tell.
+ * @throws RegistryError
  * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers
  */
 async function listReferrers(registry, repository, digest, signal) {
     try {
         const listed = await byList(registry, repository, digest, signal);
-        if (listed !== undefined)
+        if (listed !== undefined && listed !== 'refused')
             return listed;
-        return await byTag(registry, repository, digest, signal);
+        const tagged = await byTag(registry, repository, digest, signal);
+        return listed === 'refused' && tagged.length === 0 ? undefined : tagged;
     }
     catch (error) {
         const faults = ['denied', 'unauthorized', 'refused', 'corrupt', 'unsafe'];
         if (!(error instanceof registry_error/* RegistryError */.gl) || !faults.includes(error.fault))
             throw error;
         registry.warnOnce(`${registry.name}/${repository} does not tell what refers to its images: ${error.message}`);
-        return [];
+        return undefined;
     }
 }
 /** Page by page; undefined where the registry has no such list. */
@@ -38765,15 +38810,15 @@ async function byList(registry, repository, digest, signal) {
             // A page of something else, such as a login form behind a redirect, is no list either.
             if (status !== 200 || baseType(headers['content-type']) !== mediaTypes.ociIndex) {
                 await discard(answer);
-                return undefined;
+                return status === 403 ? 'refused' : undefined;
             }
             const bytes = await readBody(body, left, registry.transport.timings.idle, place);
             left -= bytes.length;
             return { manifests: listIn(bytes, place), link: headers.link };
         });
-        if (page === undefined) {
+        if (page === undefined || page === 'refused') {
             if (seen.size === 1)
-                return undefined;
+                return page;
             // A part of the list is no list: a signature may be in the rest.
             throw new registry_error/* RegistryError */.gl('server', `${registry.name}: its list of referrers breaks off after ${seen.size - 1} pages`, place);
         }
@@ -40671,6 +40716,7 @@ function isHopeless(error) {
 
 
 
+
 /** Few enough to leave the connections to what travels; a round trip of 100 ms still makes 160 a second. */
 const looksAtOnce = 16;
 const present = Promise.resolve('present');
@@ -40804,45 +40850,6 @@ class Mirror {
         return { tag, targetTag, missing, images, published: end.published, changed: end.changed };
     }
 }
-function statusOf({ copied, mounted }, { standing, image }, published) {
-    const moved = copied + mounted > 0 || standing.tagged !== image.root.descriptor.digest;
-    if (!moved)
-        return 'present';
-    return published ? 'copied' : 'staged';
-}
-/** A release as a dry run reports it. */
-function plannedResult({ tag, targetTag, images, missing }, names) {
-    const results = images.map(planned => imageResult(planned, names, {
-        status: planned.complete ? 'present' : 'planned',
-        bytes: planned.bytes,
-        milliseconds: 0
-    }));
-    return {
-        tag,
-        targetTag,
-        missing,
-        images: results,
-        published: images.every(({ complete }) => complete),
-        changed: false
-    };
-}
-function imageResult({ image }, names, end) {
-    const { descriptor } = image.root;
-    return {
-        release: image.release,
-        name: image.name,
-        source: { registry: names.source, ...image.source, digest: descriptor.digest },
-        target: { registry: names.target, ...image.target, digest: descriptor.digest },
-        digest: descriptor.digest,
-        mediaType: descriptor.mediaType,
-        platforms: image.platforms,
-        status: end.status,
-        size: image.size,
-        bytes: end.bytes,
-        milliseconds: Math.round(end.milliseconds),
-        ...(end.error !== undefined && { error: (0,mirror_error/* failureOf */.g5)(end.error) })
-    };
-}
 
 ;// CONCATENATED MODULE: ./src/mirror/once.ts
 /**
@@ -40961,6 +40968,8 @@ class Survey {
     #settled = deferred();
     #tags = new Map();
     #blobs = new Map();
+    /** What refers to a manifest, by `pair`. */
+    #lists = new Map();
     #standings = new Map();
     #askings = new Map();
     #guesses = new Map();
@@ -41107,13 +41116,16 @@ class Survey {
         ]);
         return { tagged, manifests };
     }
-    /** What refers to something is of use only where it is on the list: a run may have ended between the two. */
+    /**
+     * What refers to something is of use only where it is on the list: a run may have ended between the
+     * two. Where the list is kept secret, putting it anew would tell no more.
+     */
     async #isListed(repository, digest, subject) {
         if (subject === undefined)
             return true;
         const { target, slots, signal } = this.#options;
-        const listed = await slots.run(() => listReferrers(target, repository, subject, signal));
-        return listed.some(one => one.digest === digest);
+        const listed = await once(this.#lists, pair(repository, subject), () => slots.run(() => listReferrers(target, repository, subject, signal)));
+        return listed === undefined || listed.some(one => one.digest === digest);
     }
     /** What is there of an image that is not tagged yet: by offering its manifests, else by looking. */
     #ask(image) {
@@ -42349,7 +42361,7 @@ async function readImage(source, request, fetched, { slots, signal, referrers })
         const visit = async ({ descriptor, children }, depth) => {
             const listed = depth >= deepest
                 ? []
-                : await slots.run(() => listReferrers(source, repository, descriptor.digest, signal));
+                : ((await slots.run(() => listReferrers(source, repository, descriptor.digest, signal))) ?? []);
             const fresh = await Promise.all(listed.map(one => descend(one, depth + 1).catch((error) => {
                 if (!gone.has(one.digest))
                     throw error;
@@ -43670,7 +43682,8 @@ function explain(error, request, names, established) {
         return error;
     const { url, method } = request;
     const proxy = error instanceof ProxyUnreached ? error.proxy : undefined;
-    const { code = '', message } = (error instanceof ProxyUnreached ? error.cause : error);
+    const broken = (error instanceof ProxyUnreached ? error.cause : error);
+    const { code = '', message } = broken;
     const place = { host: url.host, method, path: url.pathname, cause: error };
     const registry = url.port === '' ? `${url.host}:${url.protocol === 'https:' ? 443 : 80}` : url.host;
     const host = proxy === undefined
@@ -43689,7 +43702,7 @@ function explain(error, request, names, established) {
         return make('address', `${host} cannot be reached: ${reason} (${code})`, 'Check the name and port, and that this machine may connect to it (firewall, proxy, NO_PROXY).');
     }
     if (/^(?:CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_TLS_CERT_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE)/.test(code)) {
-        return make('certificate', `${host} has a TLS certificate that is not believed: ${(0,clean/* clean */.uH)(message, 200)} (${code})`, certificateAdvice(code, error));
+        return make('certificate', `${host} has a TLS certificate that is not believed: ${(0,clean/* clean */.uH)(message, 200)} (${code})`, certificateAdvice(code, broken));
     }
     const told = (0,clean/* clean */.uH)(reasonOf(message), 200);
     // Once TLS stands, it only breaks where bytes were spoilt on the way, as any connection may: unless
@@ -44340,9 +44353,9 @@ class Agents {
             this.#options.secret?.(password);
             this.#options.secret?.(decodeURIComponent(password));
         }
-        return secure
-            ? new ProxyAgent(proxy, { ...keep, ...this.trust(), signal: this.#closed.signal }, named)
-            : new PlainProxyAgent(proxy, { ...keep, ...(protocol === 'https:' && this.trust()) }, named);
+        return blaming(named, secure
+            ? new ProxyAgent(proxy, { ...keep, ...this.trust(), signal: this.#closed.signal })
+            : new dist.HttpProxyAgent(proxy, { ...keep, ...(protocol === 'https:' && this.trust()) }));
     }
     /**
      * The certificates that are believed, read once for all connections: that takes as long as a
@@ -44362,33 +44375,19 @@ class Agents {
 }
 /** Its base class believes the given CA of the proxy alone; here it is meant for the registry too. */
 class ProxyAgent extends https_proxy_agent_dist.HttpsProxyAgent {
-    #named;
-    constructor(proxy, options, named) {
-        super(proxy, options);
-        this.#named = named;
-    }
     connect(...[request, options]) {
         const { secureContext, rejectUnauthorized } = this.connectOpts;
         const trust = { secureContext, rejectUnauthorized };
-        return super.connect(request, { ...options, ...trust }).catch(blame(this.#named));
+        return super.connect(request, { ...options, ...trust });
     }
 }
-/** For plain http, where the proxy is asked as if it were the registry. */
-class PlainProxyAgent extends dist.HttpProxyAgent {
-    #named;
-    constructor(proxy, options, named) {
-        super(proxy, options);
-        this.#named = named;
-    }
-    connect(...given) {
-        return super.connect(...given).catch(blame(this.#named));
-    }
-}
-/** What breaks before the proxy has let us through is told of the proxy. */
-function blame(named) {
-    return error => {
+/** An agent that tells of its proxy what breaks before that has let us through. */
+function blaming(named, agent) {
+    const connect = agent.connect.bind(agent);
+    agent.connect = (...given) => connect(...given).catch((error) => {
         throw new ProxyUnreached(named, error);
-    };
+    });
+    return agent;
 }
 /** One that every connection may listen to. */
 function newController() {
@@ -46378,6 +46377,7 @@ var __disposeResources = (undefined && undefined.__disposeResources) || (functio
 
 
 
+
 /**
  * Mirrors what the settings ask for, and reports it. It does not throw: whatever goes wrong is in
  * the record, and has been reported.
@@ -46721,6 +46721,12 @@ class Hasher {
 /** Text that breaks a rule of the specification; the message says which text and which rule. */
 class OciError extends Error {
     name = 'OciError';
+    /** The rule alone, where it is told of the text under another name as well. */
+    rule;
+    constructor(message, rule = message) {
+        super(message);
+        this.rule = rule;
+    }
 }
 
 
@@ -46737,9 +46743,9 @@ class OciError extends Error {
 /* harmony export */   l5: () => (/* binding */ parseRegistry),
 /* harmony export */   ux: () => (/* binding */ within)
 /* harmony export */ });
-/* harmony import */ var _clean_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4192);
+/* harmony import */ var _clean_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(4192);
 /* harmony import */ var _digest_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8825);
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1887);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1887);
 
 
 
@@ -46757,8 +46763,8 @@ const hubAliases = new Set(['index.docker.io', 'registry-1.docker.io', 'registry
  * @throws OciError with the rule that is broken; the message never holds a password
  */
 function parseRegistry(text, plainHttp = () => false) {
-    const shown = JSON.stringify((0,_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(text.replace(/\/\/[^/]*@|^[^/]*@/, '***@'), 120));
-    const fail = (rule) => new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .OciError */ .M(`${shown} is not a registry: ${rule}`);
+    const shown = JSON.stringify((0,_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(text.replace(/\/\/[^/]*@|^[^/]*@/, '***@'), 120));
+    const fail = (rule) => new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .OciError */ .M(`${shown} is not a registry: ${rule}`, rule);
     let rest = text.trim();
     const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(rest);
     if (scheme)
@@ -46805,7 +46811,7 @@ function isHost(host) {
  */
 function parseRepository(text) {
     const name = text.trim();
-    const fail = (rule) => new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .OciError */ .M(`${JSON.stringify((0,_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(text, 120))} is not a repository: ${rule}`);
+    const fail = (rule) => new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .OciError */ .M(`${JSON.stringify((0,_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(text, 120))} is not a repository: ${rule}`);
     if (name !== name.toLowerCase())
         throw fail('it must be lower-case');
     if (name.length > longestName)
@@ -46826,7 +46832,7 @@ function parseTag(text) {
     const tag = text.trim();
     if (tagGrammar.test(tag) && /^[\x20-\x7e]+$/.test(tag))
         return tag;
-    throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .OciError */ .M(`${JSON.stringify((0,_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(text, 140))} is not a tag: up to 128 letters, digits and . _ - are wanted, not beginning with . or -`);
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .OciError */ .M(`${JSON.stringify((0,_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(text, 140))} is not a tag: up to 128 letters, digits and . _ - are wanted, not beginning with . or -`);
 }
 /**
  * `registry/repository:tag@digest`, with both when both are there.

@@ -2,7 +2,8 @@ import {setMaxListeners} from 'node:events';
 
 import type {installDocker} from './docker/install.ts';
 import type {Settings} from './inputs.ts';
-import {Mirror, plannedResult} from './mirror/mirror.ts';
+import {plannedResult} from './mirror/image-result.ts';
+import {Mirror} from './mirror/mirror.ts';
 import {makePlan} from './mirror/plan.ts';
 import {ease, openLanes} from './mirror/schedule.ts';
 import {Survey} from './mirror/survey.ts';

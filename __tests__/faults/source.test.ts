@@ -4,7 +4,16 @@ import type {RuleMatch} from '../../src/demo/rules.ts';
 import type {RequestRecord} from '../../src/demo/record.ts';
 import {mediaTypes} from '../../src/oci/media-type.ts';
 import {play, previous, release, type Row, type World} from '../support/fault-world.ts';
-import {account, always, rule, short, sourceLogin, status, unversioned} from '../support/rows.ts';
+import {
+  account,
+  always,
+  bare401,
+  rule,
+  short,
+  sourceLogin,
+  status,
+  unversioned
+} from '../support/rows.ts';
 import {putRelease, smallNames, smallTag} from '../support/small-release.ts';
 
 const {engine, base} = release;
@@ -534,11 +543,7 @@ const rows: readonly Row[] = [
     secrets: [account.password],
     source: [
       rule(readBlob, {effect: 'revoke-tokens'}, {skip: 1}),
-      rule(
-        {authorized: true},
-        {effect: 'headers', set: {'WWW-Authenticate': null}},
-        {times: always}
-      ),
+      bare401,
       // So that all of them are refused before one of them has a new one.
       rule({kind: 'token'}, {effect: 'delay', ms: 50}, {times: always})
     ],

@@ -9,6 +9,7 @@ import {shortTimings} from '../support/mirror-run.ts';
 import {
   account,
   always,
+  bare401,
   error,
   most as atMost,
   rule,
@@ -255,11 +256,7 @@ const rows: readonly Row[] = [
     ...signedIn,
     target: [
       rule({kind: 'manifest', method}, {effect: 'revoke-tokens'}),
-      rule(
-        {authorized: true},
-        {effect: 'headers', set: {'WWW-Authenticate': null}},
-        {times: always}
-      ),
+      bare401,
       rule({kind: 'token'}, {effect: 'delay', ms: 50}, {times: always})
     ],
     end: 'complete'

@@ -100,6 +100,22 @@ describe('a signature that the target', () => {
     expect(target.store.manifest(there, tag)?.body.toString()).toContain(signature.digest);
   });
 
+  it('keeps secret counts as there, and its list is asked for once', async () => {
+    await using source = await EmbeddedRegistry.start({profile: 'spec'});
+    await using target = await EmbeddedRegistry.start({profile: 'spec'});
+    const subject = seeded(source);
+    for (const text of ['signed', 'signed again']) attach(source.store, subject, text, false);
+    expect((await mirrorRun({source, target, ...referrers})).record.failure).toBeUndefined();
+    target.rule({on: {kind: 'referrers'}, times: 'always', do: {effect: 'answer', status: 403}});
+    const before = target.requests.length;
+    const {record} = await mirrorRun({source, target, ...referrers});
+    expect(record.failure).toBeUndefined();
+    expect(record.releases[0]?.images.every(({status}) => status === 'present')).toBe(true);
+    const later = target.requests.slice(before);
+    expect(later.filter(({kind}) => kind === 'referrers')).toHaveLength(1);
+    expect(later.filter(({method}) => method === 'PUT')).toEqual([]);
+  });
+
   it('took and lost fails its image', async () => {
     await using source = await EmbeddedRegistry.start({profile: 'spec'});
     await using target = await EmbeddedRegistry.start({profile: 'spec'});

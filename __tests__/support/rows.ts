@@ -16,6 +16,13 @@ export function status(code: number, more: Partial<Effect & {effect: 'answer'}> 
   return {effect: 'answer', status: code, ...more};
 }
 
+/** A 401 that does not say how to sign in. */
+export const bare401 = rule(
+  {authorized: true},
+  {effect: 'headers', set: {'WWW-Authenticate': null}},
+  {times: always}
+);
+
 /** An error document with one entry. */
 export function error(code: string, message = 'said the registry') {
   return {errors: [{code, message}]};

@@ -5145,7 +5145,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _inputs_given_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(2604);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(6754);
 /* harmony import */ var _log_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(5625);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(6274);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(2889);
 /* harmony import */ var _report_help_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(9491);
 /* harmony import */ var _report_terminal_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(7825);
 /* harmony import */ var _report_verdict_js__WEBPACK_IMPORTED_MODULE_20__ = __nccwpck_require__(687);
@@ -8495,8 +8495,8 @@ function manifestOf(document) {
 var given = __nccwpck_require__(2604);
 // EXTERNAL MODULE: ./src/inputs.ts + 8 modules
 var inputs = __nccwpck_require__(6754);
-// EXTERNAL MODULE: ./src/main.ts + 30 modules
-var main = __nccwpck_require__(6274);
+// EXTERNAL MODULE: ./src/main.ts + 31 modules
+var main = __nccwpck_require__(2889);
 // EXTERNAL MODULE: ./src/report/verdict.ts
 var verdict = __nccwpck_require__(687);
 ;// CONCATENATED MODULE: ./src/cli/demo.ts
@@ -11519,8 +11519,7 @@ function readBase(text, insecure) {
     catch (error) {
         if (!(error instanceof oci_error/* OciError */.M))
             throw error;
-        const rule = error.message.slice(error.message.indexOf(' is not a registry: ') + 20);
-        throw new inputs_error/* Refusal */.P(`${(0,inputs_checks/* shown */.SP)(text)} is not an address to download from: ${rule}`);
+        throw new inputs_error/* Refusal */.P(`${(0,inputs_checks/* shown */.SP)(text)} is not an address to download from: ${error.rule}`);
     }
     return url.href.endsWith('/') ? url.href.slice(0, -1) : url.href;
 }
@@ -11884,14 +11883,14 @@ function isWhole(parts) {
 /* harmony export */   sR: () => (/* binding */ Checks),
 /* harmony export */   vu: () => (/* binding */ isRefusal)
 /* harmony export */ });
-/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(4192);
-/* harmony import */ var _oci_error_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(1887);
+/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(4192);
+/* harmony import */ var _oci_error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1887);
 /* harmony import */ var _release_error_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(5083);
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1551);
-/* harmony import */ var _given_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2604);
-/* harmony import */ var _lines_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(5010);
-/* harmony import */ var _secret_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3373);
-/* harmony import */ var _table_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(5541);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1551);
+/* harmony import */ var _given_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2604);
+/* harmony import */ var _lines_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(5010);
+/* harmony import */ var _secret_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(3373);
+/* harmony import */ var _table_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(5541);
 
 
 
@@ -11918,11 +11917,11 @@ class Checks {
     constructor(given, log) {
         this.#given = given;
         this.#log = log;
-        this.#secrets = (0,_secret_js__WEBPACK_IMPORTED_MODULE_3__/* .secretsIn */ .VY)(given).filter(secret => secret.length >= 4);
+        this.#secrets = (0,_secret_js__WEBPACK_IMPORTED_MODULE_4__/* .secretsIn */ .VY)(given).filter(secret => secret.length >= 4);
     }
     /** Whether the input was given, right or wrong. */
     has(name) {
-        return (0,_given_js__WEBPACK_IMPORTED_MODULE_1__/* .isGiven */ .qR)(name, this.#given.get(name));
+        return (0,_given_js__WEBPACK_IMPORTED_MODULE_2__/* .isGiven */ .qR)(name, this.#given.get(name));
     }
     /** Where the value comes from. */
     origin(name) {
@@ -11931,12 +11930,12 @@ class Checks {
     /** The value as it was given; else the default of the table; else nothing. Too long a one is a problem. */
     text(name) {
         const given = this.#given.get(name);
-        const { default: fallback, form } = (0,_table_js__WEBPACK_IMPORTED_MODULE_4__/* .inputRow */ .bd)(name);
-        if (!(0,_given_js__WEBPACK_IMPORTED_MODULE_1__/* .isGiven */ .qR)(name, given))
+        const { default: fallback, form } = (0,_table_js__WEBPACK_IMPORTED_MODULE_5__/* .inputRow */ .bd)(name);
+        if (!(0,_given_js__WEBPACK_IMPORTED_MODULE_2__/* .isGiven */ .qR)(name, given))
             return fallback;
         const bytes = Buffer.byteLength(given.value);
-        if (bytes > _lines_js__WEBPACK_IMPORTED_MODULE_2__/* .mostBytes */ .j$) {
-            this.refuse(name, `has ${bytes} bytes; at most ${_lines_js__WEBPACK_IMPORTED_MODULE_2__/* .mostBytes */ .j$} are read`);
+        if (bytes > _lines_js__WEBPACK_IMPORTED_MODULE_3__/* .mostBytes */ .j$) {
+            this.refuse(name, `has ${bytes} bytes; at most ${_lines_js__WEBPACK_IMPORTED_MODULE_3__/* .mostBytes */ .j$} are read`);
             return undefined;
         }
         if (form === 'secret')
@@ -11981,14 +11980,14 @@ class Checks {
             if (!isRefusal(error))
                 throw error;
             // The reader's message may hold half of a secret, cut where no one can find it any more.
-            const harmless = (error instanceof _error_js__WEBPACK_IMPORTED_MODULE_0__/* .Refusal */ .P && error.discreet) || this.#redact(text) === text;
+            const harmless = (error instanceof _error_js__WEBPACK_IMPORTED_MODULE_1__/* .Refusal */ .P && error.discreet) || this.#redact(text) === text;
             this.refuse(name, harmless ? error.message : 'is refused; it holds a password, so it is not shown');
             return undefined;
         }
     }
     /** Notes a problem, once. The rule is put behind the name under which the user gave the input. */
     refuse(name, rule, { together = false, missing = false } = {}) {
-        const message = (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(`${this.#label(name)}: ${this.#redact(rule)}`, longestMessage);
+        const message = (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_6__/* .clean */ .uH)(`${this.#label(name)}: ${this.#redact(rule)}`, longestMessage);
         if (this.problems.some(problem => problem.message === message))
             return;
         this.problems.push({
@@ -11999,15 +11998,15 @@ class Checks {
     }
     /** Tells something about an input that is no mistake. */
     tell(kind, name, message) {
-        this.#log[kind]((0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(`${this.#label(name)}: ${this.#redact(message)}`, longestMessage));
+        this.#log[kind]((0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_6__/* .clean */ .uH)(`${this.#label(name)}: ${this.#redact(message)}`, longestMessage));
     }
     #items(name) {
-        const items = this.read(name, _lines_js__WEBPACK_IMPORTED_MODULE_2__/* .readLines */ .Se) ?? [];
-        const { default: fallback } = (0,_table_js__WEBPACK_IMPORTED_MODULE_4__/* .inputRow */ .bd)(name);
+        const items = this.read(name, _lines_js__WEBPACK_IMPORTED_MODULE_3__/* .readLines */ .Se) ?? [];
+        const { default: fallback } = (0,_table_js__WEBPACK_IMPORTED_MODULE_5__/* .inputRow */ .bd)(name);
         return items.length === 0 && fallback !== undefined ? [fallback] : items;
     }
     #label(name) {
-        const { variable } = (0,_table_js__WEBPACK_IMPORTED_MODULE_4__/* .inputRow */ .bd)(name);
+        const { variable } = (0,_table_js__WEBPACK_IMPORTED_MODULE_5__/* .inputRow */ .bd)(name);
         const origin = this.#given.get(name)?.origin;
         if (origin === 'flag')
             return `--${name}`;
@@ -12019,11 +12018,11 @@ class Checks {
 }
 /** Whether an error says that a value breaks a rule; its message is fit to be shown. */
 function isRefusal(error) {
-    return error instanceof _error_js__WEBPACK_IMPORTED_MODULE_0__/* .Refusal */ .P || error instanceof _oci_error_js__WEBPACK_IMPORTED_MODULE_6__/* .OciError */ .M || error instanceof _release_error_js__WEBPACK_IMPORTED_MODULE_7__/* .ReleaseError */ .K;
+    return error instanceof _error_js__WEBPACK_IMPORTED_MODULE_1__/* .Refusal */ .P || error instanceof _oci_error_js__WEBPACK_IMPORTED_MODULE_0__/* .OciError */ .M || error instanceof _release_error_js__WEBPACK_IMPORTED_MODULE_7__/* .ReleaseError */ .K;
 }
 /** A value as a message shows it: cleaned, cut, in quotation marks. */
 function shown(text) {
-    return JSON.stringify((0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(text, longestShown));
+    return JSON.stringify((0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_6__/* .clean */ .uH)(text, longestShown));
 }
 
 
@@ -12040,12 +12039,12 @@ function shown(text) {
 /* harmony export */   fz: () => (/* binding */ readUsername),
 /* harmony export */   zW: () => (/* binding */ readTag)
 /* harmony export */ });
-/* harmony import */ var _oci_error_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(1887);
-/* harmony import */ var _oci_reference_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2148);
-/* harmony import */ var _checks_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(7272);
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1551);
-/* harmony import */ var _table_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(5541);
-/* harmony import */ var _secret_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(3373);
+/* harmony import */ var _oci_error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1887);
+/* harmony import */ var _oci_reference_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2148);
+/* harmony import */ var _checks_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(7272);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1551);
+/* harmony import */ var _table_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(5541);
+/* harmony import */ var _secret_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(3373);
 
 
 
@@ -12071,11 +12070,11 @@ function readEndpoint(checks, side, insecure, images) {
         if (checks.text(name) !== undefined || checks.has(name))
             continue;
         const hint = part === 'repository' ? misprint(checks) : '';
-        checks.refuse(name, `is required: ${needed[part]}; the variable ${(0,_table_js__WEBPACK_IMPORTED_MODULE_3__/* .inputRow */ .bd)(name).variable ?? ''} says it too${hint}`, { missing: true });
+        checks.refuse(name, `is required: ${needed[part]}; the variable ${(0,_table_js__WEBPACK_IMPORTED_MODULE_4__/* .inputRow */ .bd)(name).variable ?? ''} says it too${hint}`, { missing: true });
     }
     const given = registry === undefined ? undefined : (checks.text(`${side}-registry`) ?? '');
     if (registry !== undefined && given !== undefined && given.toLowerCase() !== registry) {
-        checks.tell('notice', `${side}-registry`, `${(0,_checks_js__WEBPACK_IMPORTED_MODULE_1__/* .shown */ .SP)(given)} is taken as ${registry}`);
+        checks.tell('notice', `${side}-registry`, `${(0,_checks_js__WEBPACK_IMPORTED_MODULE_2__/* .shown */ .SP)(given)} is taken as ${registry}`);
     }
     const login = readLogin(checks, side);
     if (registry === undefined || repository === undefined)
@@ -12089,18 +12088,18 @@ function readEndpoint(checks, side, insecure, images) {
  */
 function readRegistry(text, insecure) {
     if (text.includes('@')) {
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .Refusal */ .P('holds an @, and with it a user name or password (so it is not shown); give those as inputs of their own, and here only the host, such as myregistry.azurecr.io', { discreet: true });
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .Refusal */ .P('holds an @, and with it a user name or password (so it is not shown); give those as inputs of their own, and here only the host, such as myregistry.azurecr.io', { discreet: true });
     }
     if (/[\r\n]/.test(text)) {
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .Refusal */ .P(`${(0,_checks_js__WEBPACK_IMPORTED_MODULE_1__/* .shown */ .SP)(text)} has more than one line; one registry is wanted`);
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .Refusal */ .P(`${(0,_checks_js__WEBPACK_IMPORTED_MODULE_2__/* .shown */ .SP)(text)} has more than one line; one registry is wanted`);
     }
     try {
-        return (0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_0__/* .parseRegistry */ .l5)(text, host => insecure.has(host));
+        return (0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_1__/* .parseRegistry */ .l5)(text, host => insecure.has(host));
     }
     catch (error) {
-        if (!(error instanceof _oci_error_js__WEBPACK_IMPORTED_MODULE_5__/* .OciError */ .M))
+        if (!(error instanceof _oci_error_js__WEBPACK_IMPORTED_MODULE_0__/* .OciError */ .M))
             throw error;
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .Refusal */ .P([error.message, ...besidePath(text, insecure)].join('; and '));
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .Refusal */ .P([error.message, ...besidePath(text, insecure)].join('; and '));
     }
 }
 /** What is wrong with an address beside the path that it holds, which is told first. */
@@ -12109,13 +12108,13 @@ function besidePath(text, insecure) {
     if (host === undefined)
         return [];
     try {
-        (0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_0__/* .parseRegistry */ .l5)(host, one => insecure.has(one));
+        (0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_1__/* .parseRegistry */ .l5)(host, one => insecure.has(one));
         return [];
     }
     catch (error) {
-        if (!(error instanceof _oci_error_js__WEBPACK_IMPORTED_MODULE_5__/* .OciError */ .M))
+        if (!(error instanceof _oci_error_js__WEBPACK_IMPORTED_MODULE_0__/* .OciError */ .M))
             throw error;
-        return [error.message.slice(error.message.indexOf(': ', host.length) + 2)];
+        return [error.rule];
     }
 }
 /**
@@ -12129,9 +12128,9 @@ function readPlainHost(text) {
 /** @throws Refusal or OciError; see `parseRepository` */
 function readRepository(text) {
     if (text.includes('@') || text.includes('://')) {
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .Refusal */ .P('is more than a repository (and not shown, since it may hold a password); give only the path, such as team/arcdata, and the host in the input for the registry', { discreet: true });
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .Refusal */ .P('is more than a repository (and not shown, since it may hold a password); give only the path, such as team/arcdata, and the host in the input for the registry', { discreet: true });
     }
-    return (0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_0__/* .parseRepository */ .SU)(text);
+    return (0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_1__/* .parseRepository */ .SU)(text);
 }
 /**
  * A tag at the target.
@@ -12139,9 +12138,9 @@ function readRepository(text) {
  */
 function readTag(text) {
     if (/[\r\n]/.test(text)) {
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .Refusal */ .P(`${(0,_checks_js__WEBPACK_IMPORTED_MODULE_1__/* .shown */ .SP)(text)} holds a line break; one tag is wanted, such as v1.46.0_2026-05-12`);
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .Refusal */ .P(`${(0,_checks_js__WEBPACK_IMPORTED_MODULE_2__/* .shown */ .SP)(text)} holds a line break; one tag is wanted, such as v1.46.0_2026-05-12`);
     }
-    return (0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_0__/* .parseTag */ .ED)(text);
+    return (0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_1__/* .parseTag */ .ED)(text);
 }
 /**
  * A user name.
@@ -12152,21 +12151,21 @@ function readUsername(text) {
     const name = text.trim();
     if (name.includes(':')) {
         // What follows the colon is probably the password, and what comes before it perhaps a part.
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .Refusal */ .P('holds a colon, which Basic authentication cannot send (so it is not shown); give only the user name, such as robot$mirror', { discreet: true });
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .Refusal */ .P('holds a colon, which Basic authentication cannot send (so it is not shown); give only the user name, such as robot$mirror', { discreet: true });
     }
     // eslint-disable-next-line no-control-regex -- control characters are what this is about
     if (/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(name)) {
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .Refusal */ .P(`${(0,_checks_js__WEBPACK_IMPORTED_MODULE_1__/* .shown */ .SP)(name)} holds a line break or another control character`);
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .Refusal */ .P(`${(0,_checks_js__WEBPACK_IMPORTED_MODULE_2__/* .shown */ .SP)(name)} holds a line break or another control character`);
     }
     if (name.length > longestUsername) {
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .Refusal */ .P(`has ${name.length} characters; at most ${longestUsername} are taken`);
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .Refusal */ .P(`has ${name.length} characters; at most ${longestUsername} are taken`);
     }
     return name;
 }
 function readLogin(checks, side) {
     const [user, pass] = [`${side}-username`, `${side}-password`];
     const username = checks.read(user, readUsername);
-    const password = checks.read(pass, text => (0,_secret_js__WEBPACK_IMPORTED_MODULE_4__/* .readPassword */ .kf)(text, message => {
+    const password = checks.read(pass, text => (0,_secret_js__WEBPACK_IMPORTED_MODULE_5__/* .readPassword */ .kf)(text, message => {
         checks.tell('warning', pass, message);
     }));
     if (checks.has(user) && !checks.has(pass)) {
@@ -12180,8 +12179,8 @@ function readLogin(checks, side) {
 function checkLength(checks, side, registry, repository, images) {
     const longest = images.reduce((long, name) => (name.length > long.length ? name : long), '');
     const path = `${registry}/${repository}/${longest}`;
-    if (path.length > _oci_reference_js__WEBPACK_IMPORTED_MODULE_0__/* .longestName */ .YG) {
-        checks.refuse(`${side}-repository`, `${(0,_checks_js__WEBPACK_IMPORTED_MODULE_1__/* .shown */ .SP)(repository)} is too long: registry, repository and image ${(0,_checks_js__WEBPACK_IMPORTED_MODULE_1__/* .shown */ .SP)(longest)} make ${path.length} characters, and many tools stop at ${_oci_reference_js__WEBPACK_IMPORTED_MODULE_0__/* .longestName */ .YG}`);
+    if (path.length > _oci_reference_js__WEBPACK_IMPORTED_MODULE_1__/* .longestName */ .YG) {
+        checks.refuse(`${side}-repository`, `${(0,_checks_js__WEBPACK_IMPORTED_MODULE_2__/* .shown */ .SP)(repository)} is too long: registry, repository and image ${(0,_checks_js__WEBPACK_IMPORTED_MODULE_2__/* .shown */ .SP)(longest)} make ${path.length} characters, and many tools stop at ${_oci_reference_js__WEBPACK_IMPORTED_MODULE_1__/* .longestName */ .YG}`);
     }
 }
 /** One translated edition of the script's page prints the registry's variable on the repository's row. */
@@ -12678,7 +12677,7 @@ const silent = {
 
 /***/ }),
 
-/***/ 6274:
+/***/ 2889:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -12689,12 +12688,56 @@ __nccwpck_require__.d(__webpack_exports__, {
 
 // EXTERNAL MODULE: external "node:events"
 var external_node_events_ = __nccwpck_require__(8474);
+// EXTERNAL MODULE: ./src/mirror/error.ts
+var mirror_error = __nccwpck_require__(5913);
+;// CONCATENATED MODULE: ./src/mirror/image-result.ts
+
+/** What became of an image that did not fail. */
+function statusOf({ copied, mounted }, { standing, image }, published) {
+    const moved = copied + mounted > 0 || standing.tagged !== image.root.descriptor.digest;
+    if (!moved)
+        return 'present';
+    return published ? 'copied' : 'staged';
+}
+/** A release as a dry run reports it. */
+function plannedResult({ tag, targetTag, images, missing }, names) {
+    const results = images.map(planned => imageResult(planned, names, {
+        status: planned.complete ? 'present' : 'planned',
+        bytes: planned.bytes,
+        milliseconds: 0
+    }));
+    return {
+        tag,
+        targetTag,
+        missing,
+        images: results,
+        published: images.every(({ complete }) => complete),
+        changed: false
+    };
+}
+/** One image as it is reported. */
+function imageResult({ image }, names, end) {
+    const { descriptor } = image.root;
+    return {
+        release: image.release,
+        name: image.name,
+        source: { registry: names.source, ...image.source, digest: descriptor.digest },
+        target: { registry: names.target, ...image.target, digest: descriptor.digest },
+        digest: descriptor.digest,
+        mediaType: descriptor.mediaType,
+        platforms: image.platforms,
+        status: end.status,
+        size: image.size,
+        bytes: end.bytes,
+        milliseconds: Math.round(end.milliseconds),
+        ...(end.error !== undefined && { error: (0,mirror_error/* failureOf */.g5)(end.error) })
+    };
+}
+
 // EXTERNAL MODULE: ./src/registry/blobs.ts
 var registry_blobs = __nccwpck_require__(5079);
 // EXTERNAL MODULE: ./src/registry/manifests.ts + 1 modules
 var registry_manifests = __nccwpck_require__(7720);
-// EXTERNAL MODULE: ./src/mirror/error.ts
-var mirror_error = __nccwpck_require__(5913);
 // EXTERNAL MODULE: ./src/mirror/plan.ts
 var mirror_plan = __nccwpck_require__(4236);
 // EXTERNAL MODULE: ./src/registry/error.ts
@@ -14084,6 +14127,7 @@ function isHopeless(error) {
 
 
 
+
 /** Few enough to leave the connections to what travels; a round trip of 100 ms still makes 160 a second. */
 const looksAtOnce = 16;
 const present = Promise.resolve('present');
@@ -14217,45 +14261,6 @@ class Mirror {
         return { tag, targetTag, missing, images, published: end.published, changed: end.changed };
     }
 }
-function statusOf({ copied, mounted }, { standing, image }, published) {
-    const moved = copied + mounted > 0 || standing.tagged !== image.root.descriptor.digest;
-    if (!moved)
-        return 'present';
-    return published ? 'copied' : 'staged';
-}
-/** A release as a dry run reports it. */
-function plannedResult({ tag, targetTag, images, missing }, names) {
-    const results = images.map(planned => imageResult(planned, names, {
-        status: planned.complete ? 'present' : 'planned',
-        bytes: planned.bytes,
-        milliseconds: 0
-    }));
-    return {
-        tag,
-        targetTag,
-        missing,
-        images: results,
-        published: images.every(({ complete }) => complete),
-        changed: false
-    };
-}
-function imageResult({ image }, names, end) {
-    const { descriptor } = image.root;
-    return {
-        release: image.release,
-        name: image.name,
-        source: { registry: names.source, ...image.source, digest: descriptor.digest },
-        target: { registry: names.target, ...image.target, digest: descriptor.digest },
-        digest: descriptor.digest,
-        mediaType: descriptor.mediaType,
-        platforms: image.platforms,
-        status: end.status,
-        size: image.size,
-        bytes: end.bytes,
-        milliseconds: Math.round(end.milliseconds),
-        ...(end.error !== undefined && { error: (0,mirror_error/* failureOf */.g5)(end.error) })
-    };
-}
 
 // EXTERNAL MODULE: ./src/mirror/once.ts
 var once = __nccwpck_require__(8434);
@@ -14362,6 +14367,8 @@ class Survey {
     #settled = deferred();
     #tags = new Map();
     #blobs = new Map();
+    /** What refers to a manifest, by `pair`. */
+    #lists = new Map();
     #standings = new Map();
     #askings = new Map();
     #guesses = new Map();
@@ -14508,13 +14515,16 @@ class Survey {
         ]);
         return { tagged, manifests };
     }
-    /** What refers to something is of use only where it is on the list: a run may have ended between the two. */
+    /**
+     * What refers to something is of use only where it is on the list: a run may have ended between the
+     * two. Where the list is kept secret, putting it anew would tell no more.
+     */
     async #isListed(repository, digest, subject) {
         if (subject === undefined)
             return true;
         const { target, slots, signal } = this.#options;
-        const listed = await slots.run(() => (0,referrers/* listReferrers */.xt)(target, repository, subject, signal));
-        return listed.some(one => one.digest === digest);
+        const listed = await (0,once/* once */.O)(this.#lists, (0,mirror_plan/* pair */.V2)(repository, subject), () => slots.run(() => (0,referrers/* listReferrers */.xt)(target, repository, subject, signal)));
+        return listed === undefined || listed.some(one => one.digest === digest);
     }
     /** What is there of an image that is not tagged yet: by offering its manifests, else by looking. */
     #ask(image) {
@@ -16273,6 +16283,7 @@ var __disposeResources = (undefined && undefined.__disposeResources) || (functio
 
 
 
+
 /**
  * Mirrors what the settings ask for, and reports it. It does not throw: whatever goes wrong is in
  * the record, and has been reported.
@@ -16928,6 +16939,12 @@ class Hasher {
 /** Text that breaks a rule of the specification; the message says which text and which rule. */
 class OciError extends Error {
     name = 'OciError';
+    /** The rule alone, where it is told of the text under another name as well. */
+    rule;
+    constructor(message, rule = message) {
+        super(message);
+        this.rule = rule;
+    }
 }
 
 
@@ -16943,8 +16960,8 @@ class OciError extends Error {
 /* unused harmony export mostChildren */
 /* harmony import */ var _clean_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(4192);
 /* harmony import */ var _descriptor_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7592);
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1887);
-/* harmony import */ var _media_type_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1994);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1887);
+/* harmony import */ var _media_type_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1994);
 
 
 
@@ -16966,13 +16983,13 @@ function parseManifest(bytes, contentType) {
     const body = parseObject(bytes);
     const mediaType = typeOf(body, contentType);
     const subject = body.subject === undefined ? {} : { subject: (0,_descriptor_js__WEBPACK_IMPORTED_MODULE_0__/* .parseDescriptor */ .B)(body.subject, 'its subject') };
-    if ((0,_media_type_js__WEBPACK_IMPORTED_MODULE_1__/* .isIndexType */ .$U)(mediaType)) {
+    if ((0,_media_type_js__WEBPACK_IMPORTED_MODULE_2__/* .isIndexType */ .$U)(mediaType)) {
         if ('layers' in body || 'config' in body)
-            throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .OciError */ .M('an index has layers or a config');
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .OciError */ .M('an index has layers or a config');
         return { kind: 'index', mediaType, manifests: list(body.manifests, 'manifests'), ...subject };
     }
     if ('manifests' in body)
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .OciError */ .M('an image manifest has children');
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .OciError */ .M('an image manifest has children');
     return {
         kind: 'image',
         mediaType,
@@ -16987,42 +17004,42 @@ function parseObject(bytes) {
         body = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
     }
     catch {
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .OciError */ .M('the manifest is not JSON');
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .OciError */ .M('the manifest is not JSON');
     }
     if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .OciError */ .M('the manifest is not a JSON object');
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .OciError */ .M('the manifest is not a JSON object');
     }
     const { schemaVersion } = body;
     if (schemaVersion === 1 || 'fsLayers' in body) {
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .OciError */ .M('the manifest has the retired schema 1, whose digest no registry keeps');
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .OciError */ .M('the manifest has the retired schema 1, whose digest no registry keeps');
     }
     if (schemaVersion !== 2)
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .OciError */ .M('the manifest has no schemaVersion 2');
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .OciError */ .M('the manifest has no schemaVersion 2');
     return body;
 }
 /** The field decides; the header where the field is missing; both must agree where both speak. */
 function typeOf(body, contentType) {
-    const header = (0,_media_type_js__WEBPACK_IMPORTED_MODULE_1__/* .baseType */ .wV)(contentType);
+    const header = (0,_media_type_js__WEBPACK_IMPORTED_MODULE_2__/* .baseType */ .wV)(contentType);
     const field = body.mediaType;
-    if (field !== undefined && !(0,_media_type_js__WEBPACK_IMPORTED_MODULE_1__/* .isManifestType */ .Q3)(field)) {
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .OciError */ .M(`the manifest has the type ${JSON.stringify((0,_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .clean */ .uH)(JSON.stringify(field), 120))}; known are ${_media_type_js__WEBPACK_IMPORTED_MODULE_1__/* .manifestTypes */ .Fm.join(', ')}`);
+    if (field !== undefined && !(0,_media_type_js__WEBPACK_IMPORTED_MODULE_2__/* .isManifestType */ .Q3)(field)) {
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .OciError */ .M(`the manifest has the type ${JSON.stringify((0,_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .clean */ .uH)(JSON.stringify(field), 120))}; known are ${_media_type_js__WEBPACK_IMPORTED_MODULE_2__/* .manifestTypes */ .Fm.join(', ')}`);
     }
-    if ((0,_media_type_js__WEBPACK_IMPORTED_MODULE_1__/* .isManifestType */ .Q3)(header)) {
+    if ((0,_media_type_js__WEBPACK_IMPORTED_MODULE_2__/* .isManifestType */ .Q3)(header)) {
         if (field !== undefined && field !== header) {
-            throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .OciError */ .M(`the manifest says it is ${field}, but was served as ${header}`);
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .OciError */ .M(`the manifest says it is ${field}, but was served as ${header}`);
         }
         return header;
     }
     // Some registries serve manifests as application/json or text/plain: then only the body speaks.
     if (field !== undefined)
         return field;
-    throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .OciError */ .M(`the manifest has no mediaType and was served as ${JSON.stringify((0,_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .clean */ .uH)(header ?? 'nothing', 120))}`);
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .OciError */ .M(`the manifest has no mediaType and was served as ${JSON.stringify((0,_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .clean */ .uH)(header ?? 'nothing', 120))}`);
 }
 function list(value, name) {
     if (!Array.isArray(value))
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .OciError */ .M(`the manifest has no list of ${name}`);
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .OciError */ .M(`the manifest has no list of ${name}`);
     if (value.length > mostChildren) {
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .OciError */ .M(`the manifest has ${value.length} ${name}; ${mostChildren} is the most`);
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .OciError */ .M(`the manifest has ${value.length} ${name}; ${mostChildren} is the most`);
     }
     return value.map((item, i) => (0,_descriptor_js__WEBPACK_IMPORTED_MODULE_0__/* .parseDescriptor */ .B)(item, `number ${i + 1} of its ${name}`));
 }
@@ -17090,9 +17107,9 @@ function formatPlatform({ os, architecture, variant }) {
 /* harmony export */   l5: () => (/* binding */ parseRegistry),
 /* harmony export */   ux: () => (/* binding */ within)
 /* harmony export */ });
-/* harmony import */ var _clean_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4192);
+/* harmony import */ var _clean_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(4192);
 /* harmony import */ var _digest_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8825);
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1887);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1887);
 
 
 
@@ -17110,8 +17127,8 @@ const hubAliases = new Set(['index.docker.io', 'registry-1.docker.io', 'registry
  * @throws OciError with the rule that is broken; the message never holds a password
  */
 function parseRegistry(text, plainHttp = () => false) {
-    const shown = JSON.stringify((0,_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(text.replace(/\/\/[^/]*@|^[^/]*@/, '***@'), 120));
-    const fail = (rule) => new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .OciError */ .M(`${shown} is not a registry: ${rule}`);
+    const shown = JSON.stringify((0,_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(text.replace(/\/\/[^/]*@|^[^/]*@/, '***@'), 120));
+    const fail = (rule) => new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .OciError */ .M(`${shown} is not a registry: ${rule}`, rule);
     let rest = text.trim();
     const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(rest);
     if (scheme)
@@ -17158,7 +17175,7 @@ function isHost(host) {
  */
 function parseRepository(text) {
     const name = text.trim();
-    const fail = (rule) => new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .OciError */ .M(`${JSON.stringify((0,_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(text, 120))} is not a repository: ${rule}`);
+    const fail = (rule) => new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .OciError */ .M(`${JSON.stringify((0,_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(text, 120))} is not a repository: ${rule}`);
     if (name !== name.toLowerCase())
         throw fail('it must be lower-case');
     if (name.length > longestName)
@@ -17179,7 +17196,7 @@ function parseTag(text) {
     const tag = text.trim();
     if (tagGrammar.test(tag) && /^[\x20-\x7e]+$/.test(tag))
         return tag;
-    throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .OciError */ .M(`${JSON.stringify((0,_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(text, 140))} is not a tag: up to 128 letters, digits and . _ - are wanted, not beginning with . or -`);
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .OciError */ .M(`${JSON.stringify((0,_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(text, 140))} is not a tag: up to 128 letters, digits and . _ - are wanted, not beginning with . or -`);
 }
 /**
  * `registry/repository:tag@digest`, with both when both are there.
@@ -18796,13 +18813,13 @@ function judgeLiteral(url, judge) {
 /* harmony export */ });
 /* unused harmony export referrersTag */
 /* harmony import */ var _oci_digest_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8825);
-/* harmony import */ var _oci_error_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(1887);
-/* harmony import */ var _oci_manifest_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2060);
-/* harmony import */ var _oci_media_type_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1994);
-/* harmony import */ var _body_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(6655);
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(3269);
-/* harmony import */ var _manifests_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(7720);
-/* harmony import */ var _pages_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(4247);
+/* harmony import */ var _oci_error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1887);
+/* harmony import */ var _oci_manifest_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2060);
+/* harmony import */ var _oci_media_type_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1994);
+/* harmony import */ var _body_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(6655);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(3269);
+/* harmony import */ var _manifests_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(7720);
+/* harmony import */ var _pages_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(4247);
 
 
 
@@ -18815,22 +18832,24 @@ function judgeLiteral(url, judge) {
 const largestList = 4 * 1024 * 1024;
 /**
  * What refers to a manifest: signatures, attestations, SBOMs. By the registry's own list, and where
- * it has none, by the tag that clients keep instead. A registry that refuses to tell has none.
+ * it has none, by the tag that clients keep instead; undefined where the registry refuses to tell.
+ * @throws RegistryError
  * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers
  */
 async function listReferrers(registry, repository, digest, signal) {
     try {
         const listed = await byList(registry, repository, digest, signal);
-        if (listed !== undefined)
+        if (listed !== undefined && listed !== 'refused')
             return listed;
-        return await byTag(registry, repository, digest, signal);
+        const tagged = await byTag(registry, repository, digest, signal);
+        return listed === 'refused' && tagged.length === 0 ? undefined : tagged;
     }
     catch (error) {
         const faults = ['denied', 'unauthorized', 'refused', 'corrupt', 'unsafe'];
-        if (!(error instanceof _error_js__WEBPACK_IMPORTED_MODULE_4__/* .RegistryError */ .gl) || !faults.includes(error.fault))
+        if (!(error instanceof _error_js__WEBPACK_IMPORTED_MODULE_5__/* .RegistryError */ .gl) || !faults.includes(error.fault))
             throw error;
         registry.warnOnce(`${registry.name}/${repository} does not tell what refers to its images: ${error.message}`);
-        return [];
+        return undefined;
     }
 }
 /** Page by page; undefined where the registry has no such list. */
@@ -18849,7 +18868,7 @@ async function byList(registry, repository, digest, signal) {
             needs: [{ repository, actions: registry.actions }],
             // Whatever a registry says that does not have this list: the tag is looked at then.
             expect: [200, 400, 403, 404, 405, 406, 501],
-            headers: { Accept: _oci_media_type_js__WEBPACK_IMPORTED_MODULE_2__/* .mediaTypes */ .Ib.ociIndex },
+            headers: { Accept: _oci_media_type_js__WEBPACK_IMPORTED_MODULE_3__/* .mediaTypes */ .Ib.ociIndex },
             digest,
             signal
         }, async (answer) => {
@@ -18858,39 +18877,39 @@ async function byList(registry, repository, digest, signal) {
                 registry.warnOnce(`${registry.name} does not tell what refers to ${repository} (403)`);
             }
             // A page of something else, such as a login form behind a redirect, is no list either.
-            if (status !== 200 || (0,_oci_media_type_js__WEBPACK_IMPORTED_MODULE_2__/* .baseType */ .wV)(headers['content-type']) !== _oci_media_type_js__WEBPACK_IMPORTED_MODULE_2__/* .mediaTypes */ .Ib.ociIndex) {
-                await (0,_body_js__WEBPACK_IMPORTED_MODULE_3__/* .discard */ .vf)(answer);
-                return undefined;
+            if (status !== 200 || (0,_oci_media_type_js__WEBPACK_IMPORTED_MODULE_3__/* .baseType */ .wV)(headers['content-type']) !== _oci_media_type_js__WEBPACK_IMPORTED_MODULE_3__/* .mediaTypes */ .Ib.ociIndex) {
+                await (0,_body_js__WEBPACK_IMPORTED_MODULE_4__/* .discard */ .vf)(answer);
+                return status === 403 ? 'refused' : undefined;
             }
-            const bytes = await (0,_body_js__WEBPACK_IMPORTED_MODULE_3__/* .readBody */ .x8)(body, left, registry.transport.timings.idle, place);
+            const bytes = await (0,_body_js__WEBPACK_IMPORTED_MODULE_4__/* .readBody */ .x8)(body, left, registry.transport.timings.idle, place);
             left -= bytes.length;
             return { manifests: listIn(bytes, place), link: headers.link };
         });
-        if (page === undefined) {
+        if (page === undefined || page === 'refused') {
             if (seen.size === 1)
-                return undefined;
+                return page;
             // A part of the list is no list: a signature may be in the rest.
-            throw new _error_js__WEBPACK_IMPORTED_MODULE_4__/* .RegistryError */ .gl('server', `${registry.name}: its list of referrers breaks off after ${seen.size - 1} pages`, place);
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .RegistryError */ .gl('server', `${registry.name}: its list of referrers breaks off after ${seen.size - 1} pages`, place);
         }
         listed.push(...page.manifests);
-        next = (0,_pages_js__WEBPACK_IMPORTED_MODULE_6__/* .nextPage */ .Z)(page.link, url, registry, { seen, what: 'referrers' });
+        next = (0,_pages_js__WEBPACK_IMPORTED_MODULE_7__/* .nextPage */ .Z)(page.link, url, registry, { seen, what: 'referrers' });
     }
     return listed;
 }
 function listIn(bytes, place) {
     try {
-        const list = (0,_oci_manifest_js__WEBPACK_IMPORTED_MODULE_1__/* .parseManifest */ .Ng)(bytes, _oci_media_type_js__WEBPACK_IMPORTED_MODULE_2__/* .mediaTypes */ .Ib.ociIndex);
+        const list = (0,_oci_manifest_js__WEBPACK_IMPORTED_MODULE_2__/* .parseManifest */ .Ng)(bytes, _oci_media_type_js__WEBPACK_IMPORTED_MODULE_3__/* .mediaTypes */ .Ib.ociIndex);
         return list.kind === 'index' ? list.manifests : [];
     }
     catch (error) {
-        if (!(error instanceof _oci_error_js__WEBPACK_IMPORTED_MODULE_7__/* .OciError */ .M))
+        if (!(error instanceof _oci_error_js__WEBPACK_IMPORTED_MODULE_1__/* .OciError */ .M))
             throw error;
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_4__/* .RegistryError */ .gl('corrupt', `${place.host}: its list of referrers cannot be read: ${error.message}`, place);
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .RegistryError */ .gl('corrupt', `${place.host}: its list of referrers cannot be read: ${error.message}`, place);
     }
 }
 /** Some registries let this tag stand for the image itself: an index of other things is wanted. */
 async function byTag(registry, repository, digest, signal) {
-    const found = await (0,_manifests_js__WEBPACK_IMPORTED_MODULE_5__/* .getManifest */ .c2)(registry, repository, referrersTag(digest), signal);
+    const found = await (0,_manifests_js__WEBPACK_IMPORTED_MODULE_6__/* .getManifest */ .c2)(registry, repository, referrersTag(digest), signal);
     if (found === undefined || found.descriptor.digest === digest)
         return [];
     return found.manifest.kind === 'index' ? found.manifest.manifests : [];
@@ -18910,18 +18929,18 @@ function referrersTag(digest) {
  */
 async function recordReferrer(registry, repository, subject, referrer, signal) {
     const tag = referrersTag(subject);
-    const before = await (0,_manifests_js__WEBPACK_IMPORTED_MODULE_5__/* .getManifest */ .c2)(registry, repository, tag, signal);
+    const before = await (0,_manifests_js__WEBPACK_IMPORTED_MODULE_6__/* .getManifest */ .c2)(registry, repository, tag, signal);
     const { digest } = referrer.descriptor;
-    let list = { schemaVersion: 2, mediaType: _oci_media_type_js__WEBPACK_IMPORTED_MODULE_2__/* .mediaTypes */ .Ib.ociIndex, manifests: [] };
+    let list = { schemaVersion: 2, mediaType: _oci_media_type_js__WEBPACK_IMPORTED_MODULE_3__/* .mediaTypes */ .Ib.ociIndex, manifests: [] };
     if (before?.manifest.kind === 'index' && before.descriptor.digest !== subject) {
         if (before.manifest.manifests.some(one => one.digest === digest))
             return;
         list = JSON.parse(before.bytes.toString('utf8'));
     }
     const manifests = [...list.manifests, entryOf(referrer)];
-    const bytes = Buffer.from(JSON.stringify({ ...list, mediaType: _oci_media_type_js__WEBPACK_IMPORTED_MODULE_2__/* .mediaTypes */ .Ib.ociIndex, manifests }));
-    const index = { mediaType: _oci_media_type_js__WEBPACK_IMPORTED_MODULE_2__/* .mediaTypes */ .Ib.ociIndex, digest: (0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_0__/* .digestOf */ .ol)(bytes), size: bytes.length };
-    await (0,_manifests_js__WEBPACK_IMPORTED_MODULE_5__/* .putManifest */ .RV)(registry, repository, tag, { bytes, descriptor: index }, signal);
+    const bytes = Buffer.from(JSON.stringify({ ...list, mediaType: _oci_media_type_js__WEBPACK_IMPORTED_MODULE_3__/* .mediaTypes */ .Ib.ociIndex, manifests }));
+    const index = { mediaType: _oci_media_type_js__WEBPACK_IMPORTED_MODULE_3__/* .mediaTypes */ .Ib.ociIndex, digest: (0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_0__/* .digestOf */ .ol)(bytes), size: bytes.length };
+    await (0,_manifests_js__WEBPACK_IMPORTED_MODULE_6__/* .putManifest */ .RV)(registry, repository, tag, { bytes, descriptor: index }, signal);
 }
 /** A referrer as a list names it: with its type, by which clients look for it, and its annotations. */
 function entryOf({ descriptor, bytes }) {
@@ -19310,10 +19329,10 @@ function at(row, index) {
 /* harmony export */ });
 /* unused harmony export mostNewest */
 /* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(4192);
-/* harmony import */ var _oci_error_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1887);
-/* harmony import */ var _oci_reference_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2148);
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(5083);
-/* harmony import */ var _tag_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3837);
+/* harmony import */ var _oci_error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1887);
+/* harmony import */ var _oci_reference_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2148);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(5083);
+/* harmony import */ var _tag_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3837);
 
 
 
@@ -19330,7 +19349,7 @@ const forms = 'latest, a tag such as v1.46.0_2026-05-12, a version such as 1.46,
 function parseTagRequest(line) {
     const text = line.trim();
     if (text === '')
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .ReleaseError */ .K(`An empty line names no release. Write ${forms}.`);
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .ReleaseError */ .K(`An empty line names no release. Write ${forms}.`);
     if (text === 'latest' || text === 'catch-up')
         return { kind: text, text };
     const keyword = misspeltKeyword(text);
@@ -19340,7 +19359,7 @@ function parseTagRequest(line) {
         return newest(text);
     if (text.includes('..'))
         return range(text);
-    const version = (0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .parseVersion */ .ot)(text);
+    const version = (0,_tag_js__WEBPACK_IMPORTED_MODULE_2__/* .parseVersion */ .ot)(text);
     if (version)
         return { kind: 'version', text, ...version };
     return { kind: 'exact', text, tag: exact(text) };
@@ -19372,7 +19391,7 @@ function newest(text) {
 }
 function range(text) {
     const [left = '', right = '', ...more] = text.split('..').map(part => part.trim());
-    const [from, to] = [(0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .parseVersion */ .ot)(left), (0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .parseVersion */ .ot)(right)];
+    const [from, to] = [(0,_tag_js__WEBPACK_IMPORTED_MODULE_2__/* .parseVersion */ .ot)(left), (0,_tag_js__WEBPACK_IMPORTED_MODULE_2__/* .parseVersion */ .ot)(right)];
     const wellFormed = more.length === 0 &&
         (from !== undefined || left === '') &&
         (to !== undefined || right === '') &&
@@ -19380,23 +19399,23 @@ function range(text) {
     if (!wellFormed)
         throw wrong(text, 'a range stands between two versions, such as 1.40..1.43, 1.40.. or ..1.43.');
     // 1.40.2..1.40 is no mistake: without a patch number the upper end takes in every patch.
-    if (from && to && (0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .compareVersions */ .Zy)(from, { ...to, patch: to.patch ?? Infinity }) > 0)
-        throw wrong(text, `${(0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .formatVersion */ .qh)(from)} is newer than ${(0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .formatVersion */ .qh)(to)}; the older one comes first.`);
+    if (from && to && (0,_tag_js__WEBPACK_IMPORTED_MODULE_2__/* .compareVersions */ .Zy)(from, { ...to, patch: to.patch ?? Infinity }) > 0)
+        throw wrong(text, `${(0,_tag_js__WEBPACK_IMPORTED_MODULE_2__/* .formatVersion */ .qh)(from)} is newer than ${(0,_tag_js__WEBPACK_IMPORTED_MODULE_2__/* .formatVersion */ .qh)(to)}; the older one comes first.`);
     return { kind: 'range', text, ...(from && { from }), ...(to && { to }) };
 }
 function exact(text) {
     try {
-        return (0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_0__/* .parseTag */ .ED)(text);
+        return (0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_1__/* .parseTag */ .ED)(text);
     }
     catch (error) {
-        if (!(error instanceof _oci_error_js__WEBPACK_IMPORTED_MODULE_3__/* .OciError */ .M))
+        if (!(error instanceof _oci_error_js__WEBPACK_IMPORTED_MODULE_0__/* .OciError */ .M))
             throw error;
         const reason = text.includes('@') || /sha\d+:/.test(text) ? 'a digest names no release;' : '';
         throw wrong(text, `${reason} write ${forms}.`.trim());
     }
 }
 function wrong(text, rule) {
-    return new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .ReleaseError */ .K(`${JSON.stringify((0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(text, 140))} names no release: ${rule}`);
+    return new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .ReleaseError */ .K(`${JSON.stringify((0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(text, 140))} names no release: ${rule}`);
 }
 
 
@@ -22829,7 +22848,8 @@ function explain(error, request, names, established) {
         return error;
     const { url, method } = request;
     const proxy = error instanceof ProxyUnreached ? error.proxy : undefined;
-    const { code = '', message } = (error instanceof ProxyUnreached ? error.cause : error);
+    const broken = (error instanceof ProxyUnreached ? error.cause : error);
+    const { code = '', message } = broken;
     const place = { host: url.host, method, path: url.pathname, cause: error };
     const registry = url.port === '' ? `${url.host}:${url.protocol === 'https:' ? 443 : 80}` : url.host;
     const host = proxy === undefined
@@ -22848,7 +22868,7 @@ function explain(error, request, names, established) {
         return make('address', `${host} cannot be reached: ${reason} (${code})`, 'Check the name and port, and that this machine may connect to it (firewall, proxy, NO_PROXY).');
     }
     if (/^(?:CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_TLS_CERT_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE)/.test(code)) {
-        return make('certificate', `${host} has a TLS certificate that is not believed: ${(0,clean/* clean */.uH)(message, 200)} (${code})`, certificateAdvice(code, error));
+        return make('certificate', `${host} has a TLS certificate that is not believed: ${(0,clean/* clean */.uH)(message, 200)} (${code})`, certificateAdvice(code, broken));
     }
     const told = (0,clean/* clean */.uH)(reasonOf(message), 200);
     // Once TLS stands, it only breaks where bytes were spoilt on the way, as any connection may: unless
@@ -23505,9 +23525,9 @@ class Agents {
             this.#options.secret?.(password);
             this.#options.secret?.(decodeURIComponent(password));
         }
-        return secure
-            ? new ProxyAgent(proxy, { ...keep, ...this.trust(), signal: this.#closed.signal }, named)
-            : new PlainProxyAgent(proxy, { ...keep, ...(protocol === 'https:' && this.trust()) }, named);
+        return blaming(named, secure
+            ? new ProxyAgent(proxy, { ...keep, ...this.trust(), signal: this.#closed.signal })
+            : new dist.HttpProxyAgent(proxy, { ...keep, ...(protocol === 'https:' && this.trust()) }));
     }
     /**
      * The certificates that are believed, read once for all connections: that takes as long as a
@@ -23527,33 +23547,19 @@ class Agents {
 }
 /** Its base class believes the given CA of the proxy alone; here it is meant for the registry too. */
 class ProxyAgent extends https_proxy_agent_dist.HttpsProxyAgent {
-    #named;
-    constructor(proxy, options, named) {
-        super(proxy, options);
-        this.#named = named;
-    }
     connect(...[request, options]) {
         const { secureContext, rejectUnauthorized } = this.connectOpts;
         const trust = { secureContext, rejectUnauthorized };
-        return super.connect(request, { ...options, ...trust }).catch(blame(this.#named));
+        return super.connect(request, { ...options, ...trust });
     }
 }
-/** For plain http, where the proxy is asked as if it were the registry. */
-class PlainProxyAgent extends dist.HttpProxyAgent {
-    #named;
-    constructor(proxy, options, named) {
-        super(proxy, options);
-        this.#named = named;
-    }
-    connect(...given) {
-        return super.connect(...given).catch(blame(this.#named));
-    }
-}
-/** What breaks before the proxy has let us through is told of the proxy. */
-function blame(named) {
-    return error => {
+/** An agent that tells of its proxy what breaks before that has let us through. */
+function blaming(named, agent) {
+    const connect = agent.connect.bind(agent);
+    agent.connect = (...given) => connect(...given).catch((error) => {
         throw new ProxyUnreached(named, error);
-    };
+    });
+    return agent;
 }
 /** One that every connection may listen to. */
 function newController() {
@@ -25357,7 +25363,7 @@ async function readImage(source, request, fetched, { slots, signal, referrers })
         const visit = async ({ descriptor, children }, depth) => {
             const listed = depth >= deepest
                 ? []
-                : await slots.run(() => (0,registry_referrers/* listReferrers */.xt)(source, repository, descriptor.digest, signal));
+                : ((await slots.run(() => (0,registry_referrers/* listReferrers */.xt)(source, repository, descriptor.digest, signal))) ?? []);
             const fresh = await Promise.all(listed.map(one => descend(one, depth + 1).catch((error) => {
                 if (!gone.has(one.digest))
                     throw error;

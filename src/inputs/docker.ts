@@ -76,8 +76,7 @@ function readBase(text: string, insecure: ReadonlySet<string>): string {
     parseRegistry(`${url.protocol}//${url.host}`, host => insecure.has(host));
   } catch (error) {
     if (!(error instanceof OciError)) throw error;
-    const rule = error.message.slice(error.message.indexOf(' is not a registry: ') + 20);
-    throw new Refusal(`${shown(text)} is not an address to download from: ${rule}`);
+    throw new Refusal(`${shown(text)} is not an address to download from: ${error.rule}`);
   }
   return url.href.endsWith('/') ? url.href.slice(0, -1) : url.href;
 }

@@ -87,7 +87,7 @@ function besidePath(text: string, insecure: Pick<ReadonlySet<string>, 'has'>): r
     return [];
   } catch (error) {
     if (!(error instanceof OciError)) throw error;
-    return [error.message.slice(error.message.indexOf(': ', host.length) + 2)];
+    return [error.rule];
   }
 }
 

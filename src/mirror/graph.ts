@@ -148,7 +148,9 @@ export async function readImage(
       const listed =
         depth >= deepest
           ? []
-          : await slots.run(() => listReferrers(source, repository, descriptor.digest, signal));
+          : ((await slots.run(() =>
+              listReferrers(source, repository, descriptor.digest, signal)
+            )) ?? []);
       const fresh = await Promise.all(
         listed.map(one =>
           descend(one, depth + 1).catch((error: unknown) => {

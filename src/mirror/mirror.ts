@@ -2,28 +2,19 @@ import {setMaxListeners} from 'node:events';
 
 import type {Log} from '../log.ts';
 import type {Digest} from '../oci/digest.ts';
-import type {RegistryName} from '../oci/reference.ts';
 import {hasBlob, type Presence} from '../registry/blobs.ts';
 import {resolveManifest} from '../registry/manifests.ts';
 import type {Registry} from '../registry/registry.ts';
-import {failureOf, refuseHalf, untagged} from './error.ts';
-import {pair, type PlannedImage} from './plan.ts';
+import {refuseHalf, untagged} from './error.ts';
+import {imageResult, statusOf} from './image-result.ts';
+import {pair, type PlannedRelease} from './plan.ts';
 import {commitImage} from './publish.ts';
 import {proveChecks} from './proof.ts';
-import type {ImageResult, ImageStatus, Moved, ReleaseResult} from './result.ts';
+import type {ReleaseResult} from './result.ts';
 import type {Lanes} from './schedule.ts';
 import {Slots} from './slots.ts';
 import {pushTags} from './tags.ts';
 import {type Brought, Transfer} from './transfer.ts';
-
-/** A release that has been planned. */
-export interface PlannedRelease {
-  readonly tag: string;
-  readonly targetTag: string;
-  readonly images: readonly PlannedImage[];
-  /** Optional images that the source does not have. */
-  readonly missing: readonly string[];
-}
 
 /** What all releases of a run share. */
 export interface MirrorOptions {
@@ -195,58 +186,4 @@ export class Mirror {
     });
     return {tag, targetTag, missing, images, published: end.published, changed: end.changed};
   }
-}
-
-function statusOf(
-  {copied, mounted}: Moved,
-  {standing, image}: PlannedImage,
-  published: boolean
-): ImageStatus {
-  const moved = copied + mounted > 0 || standing.tagged !== image.root.descriptor.digest;
-  if (!moved) return 'present';
-  return published ? 'copied' : 'staged';
-}
-
-/** A release as a dry run reports it. */
-export function plannedResult(
-  {tag, targetTag, images, missing}: PlannedRelease,
-  names: {source: RegistryName; target: RegistryName}
-): ReleaseResult {
-  const results = images.map(planned =>
-    imageResult(planned, names, {
-      status: planned.complete ? 'present' : 'planned',
-      bytes: planned.bytes,
-      milliseconds: 0
-    })
-  );
-  return {
-    tag,
-    targetTag,
-    missing,
-    images: results,
-    published: images.every(({complete}) => complete),
-    changed: false
-  };
-}
-
-function imageResult(
-  {image}: PlannedImage,
-  names: {source: RegistryName; target: RegistryName},
-  end: Pick<ImageResult, 'status' | 'bytes' | 'milliseconds'> & {error?: unknown}
-): ImageResult {
-  const {descriptor} = image.root;
-  return {
-    release: image.release,
-    name: image.name,
-    source: {registry: names.source, ...image.source, digest: descriptor.digest},
-    target: {registry: names.target, ...image.target, digest: descriptor.digest},
-    digest: descriptor.digest,
-    mediaType: descriptor.mediaType,
-    platforms: image.platforms,
-    status: end.status,
-    size: image.size,
-    bytes: end.bytes,
-    milliseconds: Math.round(end.milliseconds),
-    ...(end.error !== undefined && {error: failureOf(end.error)})
-  };
 }

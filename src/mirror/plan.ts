@@ -49,6 +49,15 @@ export interface PlannedImage {
   readonly complete: boolean;
 }
 
+/** A release that has been planned. */
+export interface PlannedRelease {
+  readonly tag: string;
+  readonly targetTag: string;
+  readonly images: readonly PlannedImage[];
+  /** Optional images that the source does not have. */
+  readonly missing: readonly string[];
+}
+
 /** What there is to do for a set of images, in exact bytes. */
 export interface Plan {
   readonly images: readonly PlannedImage[];

@@ -39,6 +39,8 @@ export class Survey {
   readonly #settled = deferred<undefined>();
   readonly #tags = new Map<string, Promise<Digest | undefined>>();
   readonly #blobs = new Map<string, Promise<boolean>>();
+  /** What refers to a manifest, by `pair`. */
+  readonly #lists = new Map<string, Promise<readonly Descriptor[] | undefined>>();
   readonly #standings = new Map<Image, Promise<Standing>>();
   readonly #askings = new Map<Image, Promise<void>>();
   readonly #guesses = new Map<Image, Guess>();
@@ -197,7 +199,10 @@ export class Survey {
     return {tagged, manifests};
   }
 
-  /** What refers to something is of use only where it is on the list: a run may have ended between the two. */
+  /**
+   * What refers to something is of use only where it is on the list: a run may have ended between the
+   * two. Where the list is kept secret, putting it anew would tell no more.
+   */
   async #isListed(
     repository: string,
     digest: Digest,
@@ -205,8 +210,10 @@ export class Survey {
   ): Promise<boolean> {
     if (subject === undefined) return true;
     const {target, slots, signal} = this.#options;
-    const listed = await slots.run(() => listReferrers(target, repository, subject, signal));
-    return listed.some(one => one.digest === digest);
+    const listed = await once(this.#lists, pair(repository, subject), () =>
+      slots.run(() => listReferrers(target, repository, subject, signal))
+    );
+    return listed === undefined || listed.some(one => one.digest === digest);
   }
 
   /** What is there of an image that is not tagged yet: by offering its manifests, else by looking. */

@@ -34,7 +34,7 @@ export function parseRegistry(
   plainHttp: (host: string) => boolean = () => false
 ): RegistryName {
   const shown = JSON.stringify(clean(text.replace(/\/\/[^/]*@|^[^/]*@/, '***@'), 120));
-  const fail = (rule: string) => new OciError(`${shown} is not a registry: ${rule}`);
+  const fail = (rule: string) => new OciError(`${shown} is not a registry: ${rule}`, rule);
   let rest = text.trim();
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(rest);
   if (scheme) rest = rest.slice(scheme[0].length);

@@ -2,6 +2,7 @@ import {setMaxListeners} from 'node:events';
 import {readFileSync} from 'node:fs';
 import {Agent as HttpAgent} from 'node:http';
 import {Agent as HttpsAgent} from 'node:https';
+import type {Socket} from 'node:net';
 import {createSecureContext, rootCertificates, type SecureContext} from 'node:tls';
 
 import {HttpProxyAgent} from 'http-proxy-agent';
@@ -110,9 +111,12 @@ export class Agents {
       this.#options.secret?.(password);
       this.#options.secret?.(decodeURIComponent(password));
     }
-    return secure
-      ? new ProxyAgent(proxy, {...keep, ...this.trust(), signal: this.#closed.signal}, named)
-      : new PlainProxyAgent(proxy, {...keep, ...(protocol === 'https:' && this.trust())}, named);
+    return blaming(
+      named,
+      secure
+        ? new ProxyAgent(proxy, {...keep, ...this.trust(), signal: this.#closed.signal})
+        : new HttpProxyAgent(proxy, {...keep, ...(protocol === 'https:' && this.trust())})
+    );
   }
 
   /**
@@ -134,51 +138,26 @@ export class Agents {
 
 /** Its base class believes the given CA of the proxy alone; here it is meant for the registry too. */
 class ProxyAgent extends HttpsProxyAgent<string> {
-  readonly #named: Proxy;
-
-  constructor(
-    proxy: string,
-    options: ConstructorParameters<typeof HttpsProxyAgent<string>>[1],
-    named: Proxy
-  ) {
-    super(proxy, options);
-    this.#named = named;
-  }
-
   override connect(
     ...[request, options]: Parameters<HttpsProxyAgent<string>['connect']>
   ): ReturnType<HttpsProxyAgent<string>['connect']> {
     const {secureContext, rejectUnauthorized} = this.connectOpts as unknown as Trust;
     const trust: Partial<Trust> = {secureContext, rejectUnauthorized};
-    return super.connect(request, {...options, ...trust}).catch(blame(this.#named));
+    return super.connect(request, {...options, ...trust});
   }
 }
 
-/** For plain http, where the proxy is asked as if it were the registry. */
-class PlainProxyAgent extends HttpProxyAgent<string> {
-  readonly #named: Proxy;
-
-  constructor(
-    proxy: string,
-    options: ConstructorParameters<typeof HttpProxyAgent<string>>[1],
-    named: Proxy
-  ) {
-    super(proxy, options);
-    this.#named = named;
-  }
-
-  override connect(
-    ...given: Parameters<HttpProxyAgent<string>['connect']>
-  ): ReturnType<HttpProxyAgent<string>['connect']> {
-    return super.connect(...given).catch(blame(this.#named));
-  }
-}
-
-/** What breaks before the proxy has let us through is told of the proxy. */
-function blame(named: Proxy): (error: Error) => never {
-  return error => {
-    throw new ProxyUnreached(named, error);
-  };
+/** An agent that tells of its proxy what breaks before that has let us through. */
+function blaming<T extends HttpProxyAgent<string> | HttpsProxyAgent<string>>(
+  named: Proxy,
+  agent: T
+): T {
+  const connect = agent.connect.bind(agent) as (...given: unknown[]) => Promise<Socket>;
+  agent.connect = (...given: unknown[]) =>
+    connect(...given).catch((error: unknown) => {
+      throw new ProxyUnreached(named, error as Error);
+    });
+  return agent;
 }
 
 /** One that every connection may listen to. */

@@ -28,9 +28,8 @@ export function explain(
   if (error instanceof RegistryError) return error;
   const {url, method} = request;
   const proxy = error instanceof ProxyUnreached ? error.proxy : undefined;
-  const {code = '', message} = (
-    error instanceof ProxyUnreached ? error.cause : error
-  ) as NodeJS.ErrnoException;
+  const broken = (error instanceof ProxyUnreached ? error.cause : error) as NodeJS.ErrnoException;
+  const {code = '', message} = broken;
   const place = {host: url.host, method, path: url.pathname, cause: error};
   const registry =
     url.port === '' ? `${url.host}:${url.protocol === 'https:' ? 443 : 80}` : url.host;
@@ -69,7 +68,7 @@ export function explain(
     return make(
       'certificate',
       `${host} has a TLS certificate that is not believed: ${clean(message, 200)} (${code})`,
-      certificateAdvice(code, error)
+      certificateAdvice(code, broken)
     );
   }
   const told = clean(reasonOf(message), 200);

@@ -15,7 +15,8 @@ const largestList = 4 * 1024 * 1024;
 
 /**
  * What refers to a manifest: signatures, attestations, SBOMs. By the registry's own list, and where
- * it has none, by the tag that clients keep instead. A registry that refuses to tell has none.
+ * it has none, by the tag that clients keep instead; undefined where the registry refuses to tell.
+ * @throws RegistryError
  * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers
  */
 export async function listReferrers(
@@ -23,18 +24,19 @@ export async function listReferrers(
   repository: string,
   digest: Digest,
   signal: AbortSignal
-): Promise<readonly Descriptor[]> {
+): Promise<readonly Descriptor[] | undefined> {
   try {
     const listed = await byList(registry, repository, digest, signal);
-    if (listed !== undefined) return listed;
-    return await byTag(registry, repository, digest, signal);
+    if (listed !== undefined && listed !== 'refused') return listed;
+    const tagged = await byTag(registry, repository, digest, signal);
+    return listed === 'refused' && tagged.length === 0 ? undefined : tagged;
   } catch (error) {
     const faults = ['denied', 'unauthorized', 'refused', 'corrupt', 'unsafe'];
     if (!(error instanceof RegistryError) || !faults.includes(error.fault)) throw error;
     registry.warnOnce(
       `${registry.name}/${repository} does not tell what refers to its images: ${error.message}`
     );
-    return [];
+    return undefined;
   }
 }
 
@@ -44,7 +46,7 @@ async function byList(
   repository: string,
   digest: Digest,
   signal: AbortSignal
-): Promise<readonly Descriptor[] | undefined> {
+): Promise<readonly Descriptor[] | 'refused' | undefined> {
   const listed: Descriptor[] = [];
   const seen = new Set<string>();
   let left = largestList;
@@ -72,15 +74,15 @@ async function byList(
         // A page of something else, such as a login form behind a redirect, is no list either.
         if (status !== 200 || baseType(headers['content-type']) !== mediaTypes.ociIndex) {
           await discard(answer);
-          return undefined;
+          return status === 403 ? 'refused' : undefined;
         }
         const bytes = await readBody(body, left, registry.transport.timings.idle, place);
         left -= bytes.length;
         return {manifests: listIn(bytes, place), link: headers.link};
       }
     );
-    if (page === undefined) {
-      if (seen.size === 1) return undefined;
+    if (page === undefined || page === 'refused') {
+      if (seen.size === 1) return page;
       // A part of the list is no list: a signature may be in the rest.
       throw new RegistryError(
         'server',

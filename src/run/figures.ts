@@ -1,5 +1,4 @@
-import type {PlannedRelease} from '../mirror/mirror.ts';
-import type {Plan} from '../mirror/plan.ts';
+import type {Plan, PlannedRelease} from '../mirror/plan.ts';
 import type {PlanFigures} from '../report/reporter.ts';
 import type {ChosenRelease} from './releases.ts';
 
