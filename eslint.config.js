@@ -10,12 +10,12 @@ import ts from 'typescript-eslint';
  */
 const rooms = {
   oci: [],
-  registry: ['oci/', 'log.ts', 'deadline.ts', 'on-abort.ts', 'process.ts'],
+  registry: ['oci/', 'log.ts', 'deadline.ts', 'on-abort.ts', 'process.ts', 'user-pass.ts'],
   release: ['oci/', 'log.ts'],
   mirror: ['registry/', 'oci/', 'log.ts', 'deadline.ts'],
-  docker: ['registry/', 'oci/', 'log.ts', 'deadline.ts', 'process.ts'],
+  docker: ['registry/', 'oci/', 'log.ts', 'deadline.ts', 'process.ts', 'user-pass.ts'],
   report: ['mirror/', 'release/', 'oci/', 'log.ts'],
-  inputs: ['release/', 'oci/', 'log.ts'],
+  inputs: ['release/', 'oci/', 'log.ts', 'user-pass.ts'],
   demo: ['oci/'],
   run: [
     ...['inputs.ts', 'release/', 'mirror/', 'docker/', 'report/', 'registry/', 'oci/'],

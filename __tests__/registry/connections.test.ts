@@ -46,12 +46,12 @@ const ipv6 = Object.values(networkInterfaces()).some(all =>
 );
 
 describe.each([
-  ['the straight way', true],
+  ['our own client', true],
   ["Node's client", false]
-])('connections of %s', (_way, straight) => {
+])('connections of %s', (_way, hot) => {
   const send = (transport: Transport, url: URL, more: Partial<Outgoing> = {}): Promise<Answer> =>
     transport.send({
-      ...{method: 'GET', url, headers: {}, answerWithin: 2000, straight},
+      ...{method: 'GET', url, headers: {}, answerWithin: 2000, hot},
       ...{signal: new AbortController().signal, ...more}
     });
 

@@ -46,9 +46,9 @@ class Hearer implements AsyncDisposable {
 const created = 'HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n';
 
 describe.each([
-  ['the straight way', true],
+  ['by our own client', true],
   ["by Node's client", false]
-])('a body that streams, %s,', (_way, straight) => {
+])('a body that streams, %s,', (_way, hot) => {
   let transport: Transport;
   beforeEach(() => {
     transport = new Transport({timings: {...usualTimings, connect: 1000, idle: 300}});
@@ -63,7 +63,7 @@ describe.each([
     more: {signal?: AbortSignal; fresh?: boolean; answerWithin?: number} = {}
   ) =>
     transport.send({
-      ...{method: 'PUT', url, headers: {}, body, straight, answerWithin: 2000},
+      ...{method: 'PUT', url, headers: {}, body, hot, answerWithin: 2000},
       ...{signal: new AbortController().signal, ...more}
     });
 

@@ -4,6 +4,7 @@ import type {Log} from '../log.ts';
 import type {RegistryName} from '../oci/reference.ts';
 import type {Environment} from '../process.ts';
 import {dockerConfigFile, dockerServer} from '../registry/docker-config.ts';
+import {userPass} from '../user-pass.ts';
 import {DockerError} from './error.ts';
 import {type DockerClient, findDocker, useDocker} from './find.ts';
 import type {installDocker, InstallOptions} from './install.ts';
@@ -77,9 +78,9 @@ const loginTimeout = 60_000;
  */
 export async function signIn(options: SignInOptions): Promise<DockerSession> {
   const {accounts, runnerTemp, env, log, onDirectory} = options;
-  for (const {username, password} of accounts) {
-    log.secret(password);
-    log.secret(Buffer.from(`${username}:${password}`, 'utf8').toString('base64'));
+  for (const account of accounts) {
+    log.secret(account.password);
+    log.secret(userPass(account));
   }
   const configDirectory = await makePrivateConfig({runnerTemp, env, onDirectory});
   let kept: KeptLogin | undefined;
@@ -165,8 +166,7 @@ async function login(
 
 /** Where docker's words leave a doubt, nothing is said about the credentials. */
 function judge({registry, username, password}: Account, outcome: DockerOutcome): SignInAnswer {
-  const basic = Buffer.from(`${username}:${password}`, 'utf8').toString('base64');
-  const said = lastSaid(outcome, [password, basic]);
+  const said = lastSaid(outcome, [password, userPass({username, password})]);
   const reason = `docker login failed (${exitOf(outcome)}): ${said}`;
   // A registry's name may hold any of the words.
   const words = said.replaceAll(registry, '');

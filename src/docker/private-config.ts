@@ -6,6 +6,7 @@ import {basename, dirname, join, resolve} from 'node:path';
 import type {RegistryName} from '../oci/reference.ts';
 import type {Environment} from '../process.ts';
 import {dockerConfigFile, dockerServer} from '../registry/docker-config.ts';
+import {userPass} from '../user-pass.ts';
 import {DockerError} from './error.ts';
 
 const namePattern = /^arcdata-mirror-docker-[0-9a-f]{32}$/;
@@ -68,7 +69,7 @@ export async function keepIdentityToken(
 ): Promise<void> {
   const file = join(directory, 'config.json');
   const config = JSON.parse(await readFile(file, 'utf8')) as {auths?: object};
-  const auth = Buffer.from('00000000-0000-0000-0000-000000000000:').toString('base64');
+  const auth = userPass({username: '00000000-0000-0000-0000-000000000000', password: ''});
   const auths = {...config.auths, [dockerServer(registry)]: {auth, identitytoken: token}};
   await writeFile(file, JSON.stringify({...config, auths}), {mode: 0o600});
 }

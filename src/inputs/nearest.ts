@@ -1,3 +1,5 @@
+import {editDistance} from '../release/near-miss.ts';
+
 /** How many letters may differ between a name and what was meant by it. */
 const furthest = 3;
 
@@ -29,30 +31,11 @@ function normal(text: string): string {
 }
 
 function distanceTo(text: string, name: string): number {
-  const whole = levenshtein(text, name);
+  const whole = editDistance(text, name);
   if (whole <= furthest && whole < text.length / 2) return whole;
   // Three letters fit anywhere; from four on a beginning means something.
   if (text.length >= 4 && name.startsWith(text)) return furthest;
   const last = name.slice(name.lastIndexOf('-') + 1);
-  const part = levenshtein(text, last);
+  const part = editDistance(text, last);
   return part < furthest && part < text.length / 2 ? furthest : Infinity;
-}
-
-/** @see https://en.wikipedia.org/wiki/Levenshtein_distance */
-function levenshtein(a: string, b: string): number {
-  let previous = Array.from({length: b.length + 1}, (_, i) => i);
-  for (let i = 0; i < a.length; i++) {
-    const row = [i + 1];
-    for (let j = 0; j < b.length; j++) {
-      row.push(
-        Math.min(
-          (row[j] ?? 0) + 1,
-          (previous[j + 1] ?? 0) + 1,
-          (previous[j] ?? 0) + (a[i] === b[j] ? 0 : 1)
-        )
-      );
-    }
-    previous = row;
-  }
-  return previous[b.length] ?? 0;
 }

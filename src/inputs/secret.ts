@@ -1,4 +1,5 @@
 import type {Log} from '../log.ts';
+import {userPass} from '../user-pass.ts';
 import {Refusal} from './error.ts';
 import {type Given, trimLineEnd} from './given.ts';
 import {inputRow} from './table.ts';
@@ -47,7 +48,7 @@ export function secretsIn(given: Given): readonly string[] {
     const username = given.get(`${side}-username`)?.value.trim();
     const password = given.get(`${side}-password`)?.value;
     if (username !== undefined && password !== undefined)
-      add(basic(username, trimLineEnd(password)));
+      add(userPass({username, password: trimLineEnd(password)}));
   }
   return [...found].sort((a, b) => b.length - a.length);
 }
@@ -57,11 +58,8 @@ function embedded(text: string): readonly string[] {
   const pair = text.replace(/^[a-z][a-z0-9+.-]*:\/\//i, '');
   const password = pair.slice(pair.indexOf(':') + 1);
   if (password === '' || !pair.includes(':')) return [];
-  return [pair, password, unescaped(password), basic(pair.slice(0, pair.indexOf(':')), password)];
-}
-
-function basic(username: string, password: string): string {
-  return Buffer.from(`${username}:${password}`).toString('base64');
+  const username = pair.slice(0, pair.indexOf(':'));
+  return [pair, password, unescaped(password), userPass({username, password})];
 }
 
 function unescaped(text: string): string {

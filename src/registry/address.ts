@@ -89,3 +89,13 @@ export function sameOwner(server: string, registry: string): boolean {
 export function hostOf(url: URL): string {
   return url.hostname.replace(/^\[|\]$/g, '');
 }
+
+/** The port of a URL, also where it goes without saying. */
+export function portOf({port, protocol}: URL): number {
+  return port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port);
+}
+
+/** Whether the host of a URL is an address: nothing is looked up for it. */
+export function isAddress(url: URL): boolean {
+  return isIP(hostOf(url)) !== 0;
+}

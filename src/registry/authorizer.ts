@@ -1,7 +1,8 @@
+import {userPass} from '../user-pass.ts';
 import {type Challenge, parseChallenges} from './challenge.ts';
 import type {FoundCredentials} from './credentials.ts';
 import {RegistryError} from './error.ts';
-import {basic, fetchToken, type Scope, type Token, type TokenContext} from './token.ts';
+import {fetchToken, type Scope, type Token, type TokenContext} from './token.ts';
 
 /** A repository and what is to be done there. */
 export interface Need {
@@ -32,7 +33,7 @@ export class Authorizer {
     const {credentials} = this.#context;
     if (this.#challenge === undefined) return undefined;
     if (this.#challenge.scheme === 'basic') {
-      return credentials.kind === 'password' ? basic(credentials) : undefined;
+      return credentials.kind === 'password' ? `Basic ${userPass(credentials)}` : undefined;
     }
     const token = await this.#token(scopesOf(needs), signal);
     return `Bearer ${token.value}`;

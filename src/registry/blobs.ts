@@ -139,7 +139,7 @@ function about(
     method,
     path: `/v2/${repository}/blobs/${digest}`,
     needs: [{repository, actions: registry.actions}],
-    straight: true,
+    hot: true,
     digest,
     signal
   };

@@ -2,6 +2,7 @@ import type {Log} from '../log.ts';
 import {clean} from '../oci/clean.ts';
 import type {RegistryName} from '../oci/reference.ts';
 import type {Environment} from '../process.ts';
+import {userPass} from '../user-pass.ts';
 import {askHelper, type HelperAnswer, HelperError} from './credential-helper.ts';
 import {
   type AuthEntry,
@@ -169,7 +170,7 @@ function decodeAuth(
 function masked(found: FoundCredentials, log: Log): FoundCredentials {
   if (found.kind === 'password' && found.password !== '') {
     log.secret(found.password);
-    log.secret(Buffer.from(`${found.username}:${found.password}`, 'utf8').toString('base64'));
+    log.secret(userPass(found));
   }
   if (found.kind === 'identity-token') log.secret(found.token);
   return found;

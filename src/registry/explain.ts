@@ -1,5 +1,5 @@
 import {clean} from '../oci/clean.ts';
-import {hostOf} from './address.ts';
+import {hostOf, portOf} from './address.ts';
 import {type Fault, RegistryError} from './error.ts';
 import type {Names} from './names.ts';
 import {ProxyUnreached} from './proxy.ts';
@@ -31,8 +31,7 @@ export function explain(
   const broken = (error instanceof ProxyUnreached ? error.cause : error) as NodeJS.ErrnoException;
   const {code = '', message} = broken;
   const place = {host: url.host, method, path: url.pathname, cause: error};
-  const registry =
-    url.port === '' ? `${url.host}:${url.protocol === 'https:' ? 443 : 80}` : url.host;
+  const registry = `${url.hostname}:${portOf(url)}`;
   const host =
     proxy === undefined
       ? registry

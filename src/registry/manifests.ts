@@ -158,7 +158,7 @@ export async function putManifest(
         headers: {'Content-Type': mediaType},
         body: bytes,
         commit: true,
-        straight: true,
+        hot: true,
         tries,
         digest,
         signal
@@ -214,7 +214,7 @@ function about(
     expect: [200, 404],
     headers: {Accept: manifestTypes.join(', ')},
     ...(isDigest(reference) && {digest: reference}),
-    straight: true,
+    hot: true,
     signal
   };
 }

@@ -1,6 +1,6 @@
 import ipaddr from 'ipaddr.js';
 
-const ports: Readonly<Record<string, number>> = {'http:': 80, 'https:': 443};
+import {hostOf, portOf} from './address.ts';
 
 /**
  * Whether NO_PROXY takes a URL out of the proxy's hands. Parted by commas or blanks, in any letter
@@ -10,8 +10,8 @@ const ports: Readonly<Record<string, number>> = {'http:': 80, 'https:': 443};
  * networks may end in `:port`.
  */
 export function bypasses(url: URL, noProxy: string): boolean {
-  const host = url.hostname.replace(/^\[|\]$/g, '').toLowerCase();
-  const port = url.port === '' ? ports[url.protocol] : Number(url.port);
+  const host = hostOf(url).toLowerCase();
+  const port = portOf(url);
   return noProxy
     .toLowerCase()
     .split(/[\s,]+/)
@@ -19,7 +19,7 @@ export function bypasses(url: URL, noProxy: string): boolean {
     .some(entry => matches(entry, host, port));
 }
 
-function matches(entry: string, host: string, port: number | undefined): boolean {
+function matches(entry: string, host: string, port: number): boolean {
   if (entry === '*') return true;
   if (entry.includes('/')) return inNetwork(host, entry);
   const bare = ipaddr.isValid(entry);

@@ -13,7 +13,7 @@ export interface Question {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | BodyStream;
   /** One of many questions, or one with many bytes either way; its answer says its length as a rule. */
-  readonly straight?: boolean;
+  readonly hot?: boolean;
   /** Not on a kept connection: one has just broken under this body. */
   readonly fresh?: boolean;
   /** A commit, which may take the registry minutes. */

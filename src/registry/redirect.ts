@@ -1,5 +1,5 @@
 import {clean} from '../oci/clean.ts';
-import {hostOf, reachOf} from './address.ts';
+import {hostOf, isAddress, portOf, reachOf} from './address.ts';
 import {RegistryError} from './error.ts';
 import type {Judge} from './names.ts';
 
@@ -52,7 +52,7 @@ export function judgeLocation(location: string | undefined, request: URL): URL {
       {...facts, advice: "Set the registry's external URL to the name that is used here."}
     );
   }
-  if (url.port !== '' && url.port !== portOf(request)) {
+  if (url.port !== '' && portOf(url) !== portOf(request)) {
     throw new RegistryError(
       'unsafe',
       `${request.host} wants the upload to go on at ${clean(url.host, 120)}, another port; nothing was sent there`,
@@ -63,10 +63,6 @@ export function judgeLocation(location: string | undefined, request: URL): URL {
   here.pathname = url.pathname;
   here.search = url.search;
   return here;
-}
-
-function portOf({port, protocol}: URL): string {
-  return port === '' ? (protocol === 'https:' ? '443' : '80') : port;
 }
 
 /**
@@ -93,6 +89,5 @@ function isInside(own: readonly string[]): boolean {
 
 /** Judges a literal address in a URL; names are judged when they are looked up. */
 export function judgeLiteral(url: URL, judge: Judge): void {
-  const host = hostOf(url);
-  if (host.includes(':') || /^[\d.]+$/.test(host)) judge(host);
+  if (isAddress(url)) judge(hostOf(url));
 }

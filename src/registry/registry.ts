@@ -243,7 +243,7 @@ export class Registry {
   /** One question through its redirects. Authorization goes to the origin and nowhere else. */
   async #redirected(question: Question, authorization: string | undefined): Promise<Answer> {
     const {timings} = this.transport;
-    const {method, signal, body, commit, straight} = question;
+    const {method, signal, body, commit, hot} = question;
     let url = question.path instanceof URL ? question.path : new URL(question.path, this.origin);
     for (let hop = 0; ; hop++) {
       const home = url.origin === this.origin.origin;
@@ -263,7 +263,7 @@ export class Registry {
         answerWithin: commit === true ? timings.commit : timings.answer,
         ...(judge !== undefined && {judge}),
         ...(question.fresh !== undefined && {fresh: question.fresh}),
-        ...(straight !== undefined && {straight}),
+        ...(hot !== undefined && {hot}),
         signal
       });
       this.#met = true;

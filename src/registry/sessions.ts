@@ -46,7 +46,7 @@ export async function mountBlob(
           expect: [201, 202],
           // There is another way: an upload.
           own: 10_000,
-          straight: true,
+          hot: true,
           digest,
           signal: late
         },
@@ -83,7 +83,7 @@ export async function openUpload(
         needs: [{repository, actions: 'pull,push'}],
         expect: [202],
         tries,
-        straight: true,
+        hot: true,
         digest,
         signal: late
       },

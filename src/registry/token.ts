@@ -2,7 +2,8 @@ import type {IncomingHttpHeaders} from 'node:http';
 
 import type {Log} from '../log.ts';
 import {clean} from '../oci/clean.ts';
-import {hostOf, reachOf, sameOwner} from './address.ts';
+import {userPass} from '../user-pass.ts';
+import {hostOf, isAddress, reachOf, sameOwner} from './address.ts';
 import {readBody, readError} from './body.ts';
 import type {Challenge} from './challenge.ts';
 import type {FoundCredentials} from './credentials.ts';
@@ -75,7 +76,7 @@ export async function fetchToken(
     for (const scope of scopes) realm.searchParams.append('scope', scope);
     if (credentials.kind === 'password') {
       realm.searchParams.set('account', credentials.username);
-      headers.Authorization = basic(credentials);
+      headers.Authorization = `Basic ${userPass(credentials)}`;
     }
   }
   const answer = await transport.send({
@@ -88,11 +89,6 @@ export async function fetchToken(
     signal
   });
   return await readToken(answer, context, log);
-}
-
-/** The header of Basic authentication. @see https://www.rfc-editor.org/rfc/rfc7617 */
-export function basic({username, password}: {username: string; password: string}): string {
-  return `Basic ${Buffer.from(`${username}:${password}`, 'utf8').toString('base64')}`;
 }
 
 /**
@@ -132,7 +128,7 @@ function judgeRealm(text: string | undefined, {origin, credentials, judge}: Toke
   if (same) return realm;
   const host = hostOf(realm);
   // Names are judged when they are looked up; for an address nothing is looked up.
-  if (isLiteral(host) && reachOf(host) === 'never')
+  if (isAddress(realm) && reachOf(host) === 'never')
     throw refuse('no registry may send anyone to that address');
   judgeLiteral(realm, judge);
   if (credentials.kind !== 'anonymous' && !sameOwner(host, hostOf(origin))) {
@@ -146,10 +142,6 @@ function bare(text: string | undefined): string {
   if (!URL.canParse(text)) return JSON.stringify(text);
   const {protocol, host, pathname} = new URL(text);
   return `${protocol}//${host}${pathname}`;
-}
-
-function isLiteral(host: string): boolean {
-  return host.includes(':') || /^[\d.]+$/.test(host);
 }
 
 async function readToken(answer: Answer, context: TokenContext, log: Log): Promise<Token> {

@@ -4,7 +4,7 @@ import type {Socket} from 'node:net';
 import type {Readable, Writable} from 'node:stream';
 
 import {onAbort} from '../on-abort.ts';
-import {hostOf} from './address.ts';
+import {hostOf, portOf} from './address.ts';
 import {Agents, type AgentsOptions} from './agents.ts';
 import {type Clock, systemClock} from './clock.ts';
 import {RegistryError} from './error.ts';
@@ -13,7 +13,7 @@ import {type Judge, Names, type Resolve} from './names.ts';
 import {type Pieces, piecesOf} from './pieces.ts';
 import {readBeforeWriting} from './read-first.ts';
 import {Sending, whenStuck} from './sending.ts';
-import {StraightWay} from './straight.ts';
+import {Http1Client} from './http1-client.ts';
 
 /** How long each part of an exchange may take, in milliseconds. */
 export interface Timings {
@@ -51,8 +51,8 @@ export interface Outgoing {
   readonly body?: Uint8Array | BodyStream;
   /** How long the answer's head may take, in milliseconds. */
   readonly answerWithin: number;
-  /** Whether the straight way is worth it: many bytes either way, or one of many questions. */
-  readonly straight?: boolean;
+  /** On the hot path: many bytes either way, or one of many questions. */
+  readonly hot?: boolean;
   /** Not on a kept connection, which may have been closed unnoticed: the body cannot be sent again. */
   readonly fresh?: boolean;
   /** For hosts that a registry named: judges the addresses. */
@@ -87,14 +87,14 @@ export class Transport {
   readonly clock: Clock;
   readonly names: Names;
   readonly #agents: Agents;
-  readonly #straight: StraightWay;
+  readonly #http1: Http1Client;
 
   constructor(options: TransportOptions = {}) {
     this.timings = options.timings ?? usualTimings;
     this.clock = options.clock ?? systemClock;
     this.names = new Names(options.resolve);
     this.#agents = new Agents(options);
-    this.#straight = new StraightWay(this.#agents, this.names, this.timings);
+    this.#http1 = new Http1Client(this.#agents, this.names, this.timings);
   }
 
   /**
@@ -102,8 +102,8 @@ export class Transport {
    * @throws RegistryError of the kinds address, certificate, proxy, connection, stalled, unsafe, refused; the signal's reason
    */
   async send(outgoing: Outgoing): Promise<Answer> {
-    if (outgoing.straight === true) {
-      const answer = await this.#straight.ask(outgoing);
+    if (outgoing.hot === true) {
+      const answer = await this.#http1.ask(outgoing);
       if (answer !== undefined) return answer;
     }
     let {fresh = false} = outgoing;
@@ -125,14 +125,14 @@ export class Transport {
 
   /** Opens connections to an origin ahead of their use: for questions, and for bodies. */
   warm(url: URL, count: {readonly questions: number; readonly bodies: number}): void {
-    this.#straight.warm(url, count.questions);
-    this.#straight.warm(url, count.bodies, true);
+    this.#http1.warm(url, count.questions);
+    this.#http1.warm(url, count.bodies, true);
   }
 
   /** Closes what is kept open. */
   close(): void {
     this.#agents.close();
-    this.#straight.close();
+    this.#http1.close();
   }
 }
 
@@ -294,8 +294,7 @@ function isShaking(socket: Socket & {readonly secureConnecting?: boolean}): bool
 
 /** Closes what is kept to this host and idle, so that the next request gets a connection of its own. */
 function dropIdle({freeSockets}: Agent, url: URL): void {
-  const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : url.port;
-  const place = `${hostOf(url)}:${port}:`;
+  const place = `${hostOf(url)}:${portOf(url)}:`;
   for (const [key, sockets] of Object.entries(freeSockets)) {
     if (key.startsWith(place)) for (const socket of sockets ?? []) socket.destroy();
   }

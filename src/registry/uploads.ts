@@ -305,7 +305,7 @@ export class Upload {
         headers: {...(body && {'Content-Type': 'application/octet-stream'}), ...more.headers},
         ...(body && {body, fresh: this.#broken > 0}),
         tries: 'once',
-        straight: true,
+        hot: true,
         digest: descriptor.digest,
         signal: this.#signal
       },

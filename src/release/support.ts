@@ -1,7 +1,7 @@
 import {type CalendarDate, parseReleaseTag} from './tag.ts';
 
 /** How many days before its end of support a release is called near it: about two releases. */
-export const nearDays = 60;
+const nearDays = 60;
 
 /** How long a release is supported, seen from a given day. */
 export interface Support {

@@ -1,10 +1,10 @@
 import type {IncomingHttpHeaders} from 'node:http';
 
-/** What is asked for this way. */
-export type WireMethod = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH';
+/** The methods of requests that go over connections of our own. */
+export type Http1Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH';
 
 /** Whether it asks, and changes nothing: such a request has no body. */
-export function asks(method: WireMethod): boolean {
+export function asks(method: Http1Method): boolean {
   return method === 'GET' || method === 'HEAD';
 }
 
@@ -20,7 +20,7 @@ const single: ReadonlySet<string> = new Set([
   'server'
 ]);
 
-/** The head of an answer that can be read the straight way. */
+/** The head of an answer of the plain kind. */
 export interface Head {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
@@ -34,7 +34,7 @@ export interface Head {
  * The head of an answer, if it is of the plain kind: HTTP/1.1, one Content-Length, no coding.
  * @see https://www.rfc-editor.org/rfc/rfc9112
  */
-export function parseHead(text: string, method: WireMethod): Head | undefined {
+export function parseHead(text: string, method: Http1Method): Head | undefined {
   const [first = '', ...lines] = text.split('\r\n');
   const status = Number(/^HTTP\/1\.1 (\d{3})(?: |$)/.exec(first)?.[1]);
   if (Number.isNaN(status)) return undefined;

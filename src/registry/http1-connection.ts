@@ -2,12 +2,12 @@ import type {IncomingMessage} from 'node:http';
 import {connect as connectPlain, type LookupFunction, type Socket} from 'node:net';
 import {connect as connectSecure} from 'node:tls';
 
-import {hostOf} from './address.ts';
+import {hostOf, isAddress, portOf} from './address.ts';
 import type {Trust} from './agents.ts';
-import {asks, type WireMethod} from './head.ts';
+import {asks, type Http1Method} from './http1-head.ts';
 import {readBeforeWriting} from './read-first.ts';
-import type {Carrier} from './wire-body.ts';
-import {Closed, type WireAnswer, WireExchange} from './wire-exchange.ts';
+import type {Carrier} from './http1-body.ts';
+import {Closed, type Http1Answer, Http1Exchange} from './http1-exchange.ts';
 
 /**
  * So many bytes may wait to be sent before a body is held up: three pieces, so that the next one need not
@@ -16,7 +16,7 @@ import {Closed, type WireAnswer, WireExchange} from './wire-exchange.ts';
 const mostWaiting = 384 * 1024;
 
 /** What a connection is made with. */
-export interface WireTarget {
+export interface Http1Target {
   readonly url: URL;
   readonly lookup: LookupFunction;
   /** Certificates that are believed; for https. */
@@ -25,42 +25,41 @@ export interface WireTarget {
   readonly key: string;
 }
 
-/** Where lines come from and go to, and the buffers that they read into. */
-export interface LineKeeper {
-  /** Knows of a line that was opened. */
-  opened(line: Line): void;
-  /** Takes back a line whose answer has been read to its end. */
-  keep(line: Line): void;
-  /** Forgets a line that closed. */
-  drop(line: Line): void;
+/** Where connections are kept, and the buffers that they read into. */
+export interface ConnectionKeeper {
+  /** Knows of a connection that was opened. */
+  opened(connection: Http1Connection): void;
+  /** Takes back one whose answer has been read to its end. */
+  keep(connection: Http1Connection): void;
+  /** Forgets one that closed. */
+  drop(connection: Http1Connection): void;
   /** A buffer that nobody uses. */
   buffer(): Buffer;
   /** Takes a buffer back. */
   release(buffer: Buffer): void;
 }
 
-/** One socket: one exchange after the other. */
-export class Line implements Carrier {
+/** One connection over a socket of our own: one exchange after the other. */
+export class Http1Connection implements Carrier {
   readonly key: string;
   /** Whether it has carried an answer before. */
   used = false;
   readonly #socket: Socket;
-  readonly #keeper: LineKeeper;
-  #exchange: WireExchange | undefined;
+  readonly #keeper: ConnectionKeeper;
+  #exchange: Http1Exchange | undefined;
   #buffer: Buffer = Buffer.alloc(0);
   #connected = false;
   readonly #whenConnected: (() => void)[] = [];
   #endSending: () => void = () => undefined;
 
-  constructor({url, lookup, trust, key}: WireTarget, keeper: LineKeeper) {
+  constructor({url, lookup, trust, key}: Http1Target, keeper: ConnectionKeeper) {
     this.key = key;
     this.#keeper = keeper;
     keeper.opened(this);
     const secure = url.protocol === 'https:';
-    const host = hostOf(url);
     const options = {
-      host,
-      port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
+      host: hostOf(url),
+      port: portOf(url),
       lookup,
       noDelay: true,
       highWaterMark: mostWaiting,
@@ -76,7 +75,8 @@ export class Line implements Carrier {
       ? connectSecure({
           ...options,
           ...trust(),
-          servername: /^[\d.]+$|:/.test(host) ? '' : host
+          // An address is no name to ask for.
+          servername: isAddress(url) ? '' : hostOf(url)
         })
       : connectPlain(options);
     this.#socket.once(secure ? 'secureConnect' : 'connect', () => {
@@ -112,11 +112,11 @@ export class Line implements Carrier {
    * behind it.
    */
   ask(
-    method: WireMethod,
+    method: Http1Method,
     url: URL,
     headers: Readonly<Record<string, string>>,
     body?: Uint8Array | {readonly length: number}
-  ): Promise<WireAnswer | IncomingMessage> {
+  ): Promise<Http1Answer | IncomingMessage> {
     const lines = Object.entries({
       Host: url.host,
       ...headers,
@@ -125,7 +125,7 @@ export class Line implements Carrier {
     });
     const head = `${method} ${url.pathname}${url.search} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
     const follows = body !== undefined && !(body instanceof Uint8Array);
-    const exchange = new WireExchange(this, method, !follows);
+    const exchange = new Http1Exchange(this, method, !follows);
     this.#exchange = exchange;
     // What could end a line early never gets here; should it, nothing is sent.
     if (

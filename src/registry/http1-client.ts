@@ -5,23 +5,23 @@ import {hostOf} from './address.ts';
 import type {Agents} from './agents.ts';
 import {RegistryError} from './error.ts';
 import {explain} from './explain.ts';
-import type {WireMethod} from './head.ts';
-import type {Line, WireTarget} from './line.ts';
+import type {Http1Method} from './http1-head.ts';
+import type {Http1Connection, Http1Target} from './http1-connection.ts';
 import type {Judge, Names} from './names.ts';
 import {piecesOf} from './pieces.ts';
 import {Sending, whenStuck} from './sending.ts';
 import type {Answer, BodyStream, Outgoing, Timings} from './transport.ts';
-import {Wires} from './wire.ts';
-import type {WireAnswer} from './wire-exchange.ts';
+import {Http1Pool} from './http1-pool.ts';
+import type {Http1Answer} from './http1-exchange.ts';
 
-/** The straight way of `wire.ts`, under the transport's limits and with its names and trust. */
-export class StraightWay {
+/** Requests over connections of our own (`http1-pool.ts`), under the transport's limits and with its names and trust. */
+export class Http1Client {
   readonly #agents: Agents;
   readonly #names: Names;
   readonly #timings: Timings;
-  readonly #wires = new Wires();
+  readonly #pool = new Http1Pool();
   /** Methods of an origin whose answers are not of the plain kind. */
-  readonly #winding = new Set<string>();
+  readonly #leftToNode = new Set<string>();
 
   constructor(agents: Agents, names: Names, timings: Timings) {
     this.#agents = agents;
@@ -30,30 +30,30 @@ export class StraightWay {
   }
 
   /**
-   * Sends a request the straight way.
-   * @returns undefined where it cannot be gone: through a proxy, or where answers are not plain
+   * Sends a request, if it is of the plain kind.
+   * @returns undefined where Node's client has to: through a proxy, or where answers are not plain
    * @throws RegistryError of the kinds address, certificate, connection, stalled, unsafe; the signal's reason
    */
   async ask(outgoing: Outgoing): Promise<Answer | undefined> {
     const {method, url, judge, headers, body, signal} = outgoing;
-    if (!isStraight(method)) return undefined;
+    if (!isPlain(method)) return undefined;
     const stream = body === undefined || body instanceof Uint8Array ? undefined : body;
     const kind = `${method} ${url.origin}`;
-    if (this.#winding.has(kind) || !this.#agents.isDirect(url)) return undefined;
+    if (this.#leftToNode.has(kind) || !this.#agents.isDirect(url)) return undefined;
     const target = this.#target(url, judge, stream !== undefined);
     let {fresh = false} = outgoing;
     for (;;) {
       signal.throwIfAborted();
-      let line: Line | undefined;
+      let connection: Http1Connection | undefined;
       let used = false;
       try {
-        const asked = this.#wires.ask(method, target, headers, body, fresh);
-        ({line} = asked);
-        ({used} = line);
-        const given = await this.#within(line, asked.answer, outgoing, stream);
+        const asked = this.#pool.ask(method, target, headers, body, fresh);
+        ({connection} = asked);
+        ({used} = connection);
+        const given = await this.#within(connection, asked.answer, outgoing, stream);
         if (given instanceof IncomingMessage) {
           // Errors are seldom, and come as they like.
-          if ((given.statusCode ?? 0) < 400) this.#winding.add(kind);
+          if ((given.statusCode ?? 0) < 400) this.#leftToNode.add(kind);
           return messageOf(given, url, signal);
         }
         given.body.until(signal);
@@ -64,7 +64,7 @@ export class StraightWay {
         const stale = used && (code === 'ECONNRESET' || code === 'EPIPE');
         // A body that streams cannot be sent twice from here.
         if (!stale || stream !== undefined)
-          throw explain(error, outgoing, this.#names, line?.connected === true);
+          throw explain(error, outgoing, this.#names, connection?.connected === true);
         // Where one was closed unnoticed, others were, too: what lies between may have forgotten them all.
         fresh = true;
       }
@@ -73,15 +73,15 @@ export class StraightWay {
 
   /** Opens connections to an origin that will be asked for much. */
   warm(url: URL, count: number, bodies = false): void {
-    if (this.#agents.isDirect(url)) this.#wires.warm(this.#target(url, undefined, bodies), count);
+    if (this.#agents.isDirect(url)) this.#pool.warm(this.#target(url, undefined, bodies), count);
   }
 
   /** Closes what is kept open. */
   close(): void {
-    this.#wires.close();
+    this.#pool.close();
   }
 
-  #target(url: URL, judge: Judge | undefined, bodies: boolean): WireTarget {
+  #target(url: URL, judge: Judge | undefined, bodies: boolean): Http1Target {
     return {
       url,
       lookup: this.#names.lookup(judge),
@@ -93,17 +93,17 @@ export class StraightWay {
 
   /** Waits for an answer, as long as that may take; a body that streams is sent meanwhile. */
   async #within(
-    line: Line,
-    answer: Promise<WireAnswer | IncomingMessage>,
+    connection: Http1Connection,
+    answer: Promise<Http1Answer | IncomingMessage>,
     {method, url, answerWithin, signal}: Outgoing,
     stream: BodyStream | undefined
-  ): Promise<WireAnswer | IncomingMessage> {
+  ): Promise<Http1Answer | IncomingMessage> {
     const {connect, idle} = this.#timings;
     let timer: NodeJS.Timeout | undefined;
     let over = false;
     const stalled = (milliseconds: number, what: string) => {
       const text = `${url.host}: ${what} within ${Math.round(milliseconds / 100) / 10} s`;
-      line.destroy(
+      connection.destroy(
         new RegistryError('stalled', text, {host: url.host, method, path: url.pathname})
       );
     };
@@ -125,12 +125,12 @@ export class StraightWay {
       new Sending(
         stream,
         {
-          sink: line.sink,
+          sink: connection.sink,
           whole: () => {
-            line.sent(expect);
+            connection.sent(expect);
           },
           broken: error => {
-            line.destroy(error);
+            connection.destroy(error);
           }
         },
         signal
@@ -140,20 +140,20 @@ export class StraightWay {
       else {
         clearTimeout(timer);
         if (!over)
-          endWatch = whenStuck(line.sink, line.sink, idle, () => {
+          endWatch = whenStuck(connection.sink, connection.sink, idle, () => {
             stalled(idle, 'it took no more bytes');
           });
       }
     };
-    if (line.connected) next();
+    if (connection.connected) next();
     else {
       limit(connect, 'no connection came about', () => {
         this.#names.forget(hostOf(url));
       });
-      line.whenConnected(next);
+      connection.whenConnected(next);
     }
     const callOff = onAbort(signal, () => {
-      line.destroy(signal.reason as Error);
+      connection.destroy(signal.reason as Error);
     });
     try {
       return await answer;
@@ -167,7 +167,7 @@ export class StraightWay {
   }
 }
 
-function isStraight(method: string): method is WireMethod {
+function isPlain(method: string): method is Http1Method {
   return ['GET', 'HEAD', 'POST', 'PUT', 'PATCH'].includes(method);
 }
 
@@ -185,7 +185,7 @@ function messageOf(message: IncomingMessage, url: URL, signal: AbortSignal): Ans
 }
 
 /** With the body both ways: as pieces for those who want many bytes, as a stream for all others. */
-function answerOf({status, headers, body}: WireAnswer, url: URL): Answer {
+function answerOf({status, headers, body}: Http1Answer, url: URL): Answer {
   let stream: Answer['body'] | undefined;
   return {
     status,

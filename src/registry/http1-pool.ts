@@ -1,11 +1,11 @@
 import type {IncomingMessage} from 'node:http';
 
-import type {WireMethod} from './head.ts';
-import {Line, type LineKeeper, type WireTarget} from './line.ts';
-import type {WireAnswer} from './wire-exchange.ts';
+import type {Http1Method} from './http1-head.ts';
+import {Http1Connection, type ConnectionKeeper, type Http1Target} from './http1-connection.ts';
+import type {Http1Answer} from './http1-exchange.ts';
 
 /**
- * The straight way for many bytes and many questions: requests over sockets whose bytes land in
+ * HTTP/1.1 of our own, for many bytes and many questions: requests over sockets whose bytes land in
  * buffers that are used again and again. Node's own HTTP client copies each piece of a body into
  * memory of its own, and does much for each request; with gigabytes and hundreds of questions that
  * more than doubles the processor time of the whole mirror and adds three quarters to its memory. Only
@@ -20,17 +20,17 @@ const mostKept = 64;
 const mostIdle = 64;
 
 /** A request that has been sent, and the way to give it up. */
-export interface WireRequest {
-  readonly answer: Promise<WireAnswer | IncomingMessage>;
+export interface Http1Request {
+  readonly answer: Promise<Http1Answer | IncomingMessage>;
   /** The socket, for its events. */
-  readonly line: Line;
+  readonly connection: Http1Connection;
 }
 
 /** The kept sockets of a run. */
-export class Wires implements LineKeeper {
-  readonly #idle = new Map<string, Line[]>();
+export class Http1Pool implements ConnectionKeeper {
+  readonly #idle = new Map<string, Http1Connection[]>();
   /** All that are open. */
-  readonly #open = new Set<Line>();
+  readonly #open = new Set<Http1Connection>();
   readonly #buffers: Buffer[] = [];
 
   /**
@@ -39,45 +39,46 @@ export class Wires implements LineKeeper {
    * @param fresh whether what is kept there is closed instead
    */
   ask(
-    method: WireMethod,
-    target: WireTarget,
+    method: Http1Method,
+    target: Http1Target,
     headers: Readonly<Record<string, string>>,
     body?: Uint8Array | {readonly length: number},
     fresh = false
-  ): WireRequest {
-    if (fresh) for (const line of [...(this.#idle.get(target.key) ?? [])]) line.destroy();
-    const line = this.#take(target.key) ?? new Line(target, this);
-    return {answer: line.ask(method, target.url, headers, body), line};
+  ): Http1Request {
+    if (fresh)
+      for (const connection of [...(this.#idle.get(target.key) ?? [])]) connection.destroy();
+    const connection = this.#take(target.key) ?? new Http1Connection(target, this);
+    return {answer: connection.ask(method, target.url, headers, body), connection};
   }
 
   /** Opens so many connections ahead of their first use. One that fails is gone without a word. */
-  warm(target: WireTarget, count: number): void {
+  warm(target: Http1Target, count: number): void {
     for (let i = 0; i < count; i++) {
-      const line = new Line(target, this);
-      line.idle();
-      this.keep(line);
+      const connection = new Http1Connection(target, this);
+      connection.idle();
+      this.keep(connection);
     }
   }
 
   /** Takes back a socket whose answer has been read to its end. */
-  keep(line: Line): void {
-    const idle = this.#idle.get(line.key) ?? [];
-    if (idle.length >= mostIdle) line.destroy();
-    else idle.push(line);
-    this.#idle.set(line.key, idle);
+  keep(connection: Http1Connection): void {
+    const idle = this.#idle.get(connection.key) ?? [];
+    if (idle.length >= mostIdle) connection.destroy();
+    else idle.push(connection);
+    this.#idle.set(connection.key, idle);
   }
 
   /** Forgets a socket that closed. */
-  drop(line: Line): void {
-    this.#open.delete(line);
-    const idle = this.#idle.get(line.key);
-    const at = idle?.indexOf(line) ?? -1;
+  drop(connection: Http1Connection): void {
+    this.#open.delete(connection);
+    const idle = this.#idle.get(connection.key);
+    const at = idle?.indexOf(connection) ?? -1;
     if (at >= 0) idle?.splice(at, 1);
   }
 
   /** Knows of a socket that was opened. */
-  opened(line: Line): void {
-    this.#open.add(line);
+  opened(connection: Http1Connection): void {
+    this.#open.add(connection);
   }
 
   /** A buffer that nobody uses. */
@@ -92,14 +93,14 @@ export class Wires implements LineKeeper {
 
   /** Closes all that is open, also where an answer is still under way. */
   close(): void {
-    for (const line of [...this.#open]) line.destroy();
+    for (const connection of [...this.#open]) connection.destroy();
     this.#idle.clear();
   }
 
-  #take(key: string): Line | undefined {
+  #take(key: string): Http1Connection | undefined {
     const idle = this.#idle.get(key);
-    for (let line = idle?.pop(); line !== undefined; line = idle?.pop())
-      if (line.usable) return line;
+    for (let connection = idle?.pop(); connection !== undefined; connection = idle?.pop())
+      if (connection.usable) return connection;
     return undefined;
   }
 }

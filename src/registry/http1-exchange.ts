@@ -1,8 +1,8 @@
 import type {IncomingHttpHeaders, IncomingMessage} from 'node:http';
 
-import {type Head, parseHead, type WireMethod} from './head.ts';
+import {type Head, parseHead, type Http1Method} from './http1-head.ts';
 import {NodeParser} from './node-parser.ts';
-import {type Carrier, WireBody} from './wire-body.ts';
+import {type Carrier, Http1Body} from './http1-body.ts';
 
 /** The most bytes of an answer's head. */
 const largestHead = 64 * 1024;
@@ -13,10 +13,10 @@ const largestHead = 64 * 1024;
 const mostInterim = 16;
 
 /** The head of an answer, and its body. */
-export interface WireAnswer {
+export interface Http1Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
-  readonly body: WireBody;
+  readonly body: Http1Body;
 }
 
 /** The other side closed the connection, without an error. */
@@ -30,25 +30,25 @@ export class Closed extends Error {
 }
 
 /** One question and its answer, over a connection that is not known any further. */
-export class WireExchange {
-  readonly head: Promise<WireAnswer | IncomingMessage>;
+export class Http1Exchange {
+  readonly head: Promise<Http1Answer | IncomingMessage>;
   readonly #carrier: Carrier;
-  readonly #method: WireMethod;
+  readonly #method: Http1Method;
   #settle:
     | {
-        resolve: (answer: WireAnswer | Promise<IncomingMessage>) => void;
+        resolve: (answer: Http1Answer | Promise<IncomingMessage>) => void;
         reject: (error: Error) => void;
       }
     | undefined;
   #start: Buffer = Buffer.alloc(0);
   #interim = 0;
-  #body: WireBody | undefined;
+  #body: Http1Body | undefined;
   /** Reads the answer in this one's place. */
   #parser: NodeParser | undefined;
   /** Whether all of the request has been sent. */
   #whole: boolean;
 
-  constructor(carrier: Carrier, method: WireMethod, whole: boolean) {
+  constructor(carrier: Carrier, method: Http1Method, whole: boolean) {
     this.#carrier = carrier;
     this.#method = method;
     this.#whole = whole;
@@ -91,7 +91,7 @@ export class WireExchange {
     // Some send a body where none may be: it is passed over, and its connection with it.
     const astray = parsed.bodiless && rest.length > 0;
     // Maybe before all was sent: then the rest of the request is not wanted, nor its connection.
-    const body = new WireBody(this.#carrier, parsed.length, parsed.keep && !astray && this.#whole);
+    const body = new Http1Body(this.#carrier, parsed.length, parsed.keep && !astray && this.#whole);
     this.#body = body;
     const more = body.take(astray ? Buffer.alloc(0) : rest, () => undefined);
     this.#settle?.resolve({status: parsed.status, headers: parsed.headers, body});

@@ -14,7 +14,7 @@ export interface Carrier {
 }
 
 /** A body of known length, straight from its socket. */
-export class WireBody implements Pieces {
+export class Http1Body implements Pieces {
   readonly #carrier: Carrier;
   readonly #keep: boolean;
   #left: number;

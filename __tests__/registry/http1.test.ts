@@ -19,7 +19,7 @@ function ask(
   more: AbortSignal = signal
 ): Promise<Answer> {
   return transport.send({
-    ...{method, url, headers: {Accept: '*/*'}, answerWithin: 2000, straight: true},
+    ...{method, url, headers: {Accept: '*/*'}, answerWithin: 2000, hot: true},
     signal: more
   });
 }
@@ -48,7 +48,7 @@ function read(answer: Answer, pause = 0): Promise<string> {
   });
 }
 
-describe('the straight way', () => {
+describe('connections of our own', () => {
   it('reads past a few answers of the kind 1xx, and refuses a flood of them', async () => {
     const interim = 'HTTP/1.1 100 Continue\r\n\r\n';
     await using server = new Script((socket, _, n) =>
@@ -401,7 +401,7 @@ describe('the straight way', () => {
       url,
       headers: {},
       answerWithin: 100,
-      straight: true,
+      hot: true,
       signal
     });
     await expect(asked).rejects.toMatchObject({fault: 'stalled'});
@@ -435,7 +435,7 @@ describe('the straight way', () => {
     const url = await server.listen();
     const headers = {Authorization: 'Bearer a\r\nX-Evil: 1'};
     await expect(
-      transport.send({method: 'GET', url, headers, answerWithin: 1000, straight: true, signal})
+      transport.send({method: 'GET', url, headers, answerWithin: 1000, hot: true, signal})
     ).rejects.toThrow();
     expect(server.requests).toEqual([]);
     transport.close();
@@ -458,7 +458,7 @@ describe('the straight way', () => {
       }
     };
     const put = {method: 'PUT', url, headers: {}, body: stream, answerWithin: 1000, signal};
-    expect(await read(await transport.send({...put, straight: true}))).toBe('answer 2');
+    expect(await read(await transport.send({...put, hot: true}))).toBe('answer 2');
     expect(server.connections).toBe(5);
     transport.close();
 
@@ -476,7 +476,7 @@ describe('the straight way', () => {
     const transport = new Transport();
     const send = (method: string, body?: Buffer) =>
       transport.send({
-        ...{method, url, headers: {}, answerWithin: 1000, straight: true, signal},
+        ...{method, url, headers: {}, answerWithin: 1000, hot: true, signal},
         ...(body && {body})
       });
     expect((await send('POST')).bare).toBe(true);
@@ -506,7 +506,7 @@ describe('the straight way', () => {
     transport.close();
   });
 
-  it('reads a refusal that is not plain, and asks the straight way again', async () => {
+  it('reads a refusal that is not plain, and leaves no later request to Node for that', async () => {
     await using server = new Script((socket, request) =>
       socket.write(
         request.startsWith('GET')
