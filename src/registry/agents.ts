@@ -19,6 +19,7 @@ export interface Trust {
   readonly rejectUnauthorized: true;
 }
 
+/** What connections are made with. */
 export interface AgentsOptions {
   /** PEM certificates of a private CA, believed beside the usual ones. */
   readonly ca?: string;

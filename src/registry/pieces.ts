@@ -15,7 +15,9 @@ export interface Pieces {
   readonly paused: boolean;
   /** Begins; once only. */
   start(taker: PieceTaker): void;
+  /** Holds the body up; what is under way may still come. */
   pause(): void;
+  /** Lets it flow again. */
   resume(): void;
   /** Ends it, and its connection; the taker hears no more. */
   destroy(): void;

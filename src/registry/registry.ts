@@ -16,6 +16,7 @@ import {refusalOf} from './refusal.ts';
 import type {Answer, Transport} from './transport.ts';
 import {unlessAborted} from './unless-aborted.ts';
 
+/** What a registry is spoken to with. */
 export interface RegistryOptions {
   readonly name: RegistryName;
   /** Whether it may be spoken to over plain http. */

@@ -72,6 +72,7 @@ export interface Answer {
   readonly url: URL;
 }
 
+/** What a transport is made with. */
 export interface TransportOptions extends AgentsOptions {
   readonly timings?: Timings;
   readonly clock?: Clock;

@@ -34,11 +34,13 @@ export class Pace {
     this.#samples = [{at: now, done: 0}];
   }
 
+  /** So many bytes have arrived. @param now milliseconds */
   moved(bytes: number, now: number): void {
     if (bytes > 0) this.#done = Math.min(this.#total, this.#done + bytes);
     if (this.#done === this.#total) this.#end ??= now;
   }
 
+  /** How far it is, and how fast it has been of late. @param now milliseconds */
   standing(now: number): Standing {
     const samples = this.#samples;
     samples.push({at: now, done: this.#done});

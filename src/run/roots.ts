@@ -62,6 +62,10 @@ export class Roots {
     );
   }
 
+  /**
+   * Whether the source has an image under a tag. One that it refuses to tell of counts as absent.
+   * @throws RegistryError, the signal's reason
+   */
   async has(name: string, tag: string): Promise<boolean> {
     try {
       return (await this.#fetch(within(this.#repository, name), tag)) !== undefined;
@@ -76,6 +80,10 @@ export class Roots {
     }
   }
 
+  /**
+   * An image, down to its layers.
+   * @throws MirrorError when the source does not have it; what `readImage` throws
+   */
   async read(request: ImageRequest): Promise<Image> {
     const {repository, tag} = request.source;
     const root = await this.#fetch(repository, tag);
