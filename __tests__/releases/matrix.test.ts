@@ -1,6 +1,7 @@
 import {afterEach, beforeEach, describe, expect, test} from '@jest/globals';
 
 import {chartArtifact} from '../../src/release/resolve.ts';
+import {releaseFate} from '../../src/report/image-table.ts';
 import type {MatrixEntry} from '../../src/report/record.ts';
 import type {MirrorRun} from '../support/mirror-run.ts';
 import {mirrored, putReleases, putTiny, World} from './world.ts';
@@ -183,6 +184,20 @@ describe('releases with different images', () => {
     expect(run.record.failure).toBeUndefined();
     expect(imagesOf(run)).toEqual([`${chartArtifact}:1.46.0`]);
   });
+});
+
+test('staging a release that stands there with its tags does not make it an unpublished one', async () => {
+  const fates = async () => {
+    const {record} = await world.mirror(range, {publish: 'false'});
+    expect(record).toMatchObject({publish: false, releases: [{changed: false}, {}, {}]});
+    return record.releases.map(release => [release.published, releaseFate(release)]);
+  };
+  await world.mirror(tags[0]);
+  const staged = [false, '📦 staged, not tagged'];
+  const published = [true, '✅ already published'];
+  expect(await fates()).toEqual([published, staged, staged]);
+  await world.mirror(range);
+  expect(await fates()).toEqual([published, published, published]);
 });
 
 describe('the number of shards', () => {

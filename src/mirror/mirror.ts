@@ -83,8 +83,11 @@ export class Mirror {
       }
     );
     const failed = brought.filter(({error}) => error !== undefined);
-    if (!publish || failed.length > 0)
-      return this.#result(release, brought, {published: false, changed: false});
+    if (!publish || failed.length > 0) {
+      // What had its tags before is published, though this run was not to push any.
+      const published = failed.length === 0 && release.images.every(({complete}) => complete);
+      return this.#result(release, brought, {published, changed: false});
+    }
     this.#left = [];
     try {
       const known = await this.#recall(brought);
