@@ -291,6 +291,23 @@ describe('on a terminal', () => {
     expect(err).toEqual(['Warning: to stderr\n']);
   });
 
+  test('a dumb one gets a line now and then, since it can redraw nothing', () => {
+    jest.useFakeTimers();
+    const {out, reporter} = aTerminal({tty: true, env: {TERM: 'dumb'}, columns: 80});
+    const progress = reporter.progress(1_000_000);
+    progress.moved(250_000);
+    jest.advanceTimersByTime(10_000);
+    reporter.log.info('a message');
+    progress.moved(750_000);
+    progress[Symbol.dispose]();
+    jest.useRealTimers();
+    expect(out).toEqual([
+      'Copied 250 kB of 1.00 MB (25 %), 25.0 kB/s, 30 s left\n',
+      'a message\n',
+      'Copied 1.00 MB in 10 s, 100 kB/s on average\n'
+    ]);
+  });
+
   test('what stands in a group is indented, and long lines are broken between words', async () => {
     const {out, reporter} = aTerminal({tty: true, env: {NO_COLOR: '1'}, columns: 30});
     await reporter.group('Sign in', async () => {

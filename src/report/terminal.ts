@@ -24,7 +24,7 @@ export interface TerminalOptions {
   readonly stderr: Screen;
   /** stdout carries one JSON document and nothing else; people read stderr. */
   readonly json: boolean;
-  /** Whether what people read is a terminal: a bar that is redrawn, and colours. */
+  /** Whether what people read is a terminal: a bar that is redrawn, and colours, unless it is a dumb one. */
   readonly tty: boolean;
   /** Whether debug messages are shown. */
   readonly verbose: boolean;
@@ -57,7 +57,9 @@ export function terminalReporter(options: TerminalOptions): TerminalReporter {
   const style = styleFor(tty, env);
   // A terminal that does not know its width says 0.
   const columns = () => Math.max(0, people.columns ?? 0) || 80;
-  const board = new Board(people, tty);
+  // A dumb terminal takes what moves its cursor for text.
+  const redraws = tty && env.TERM !== 'dumb';
+  const board = new Board(people, redraws);
   const print = (lines: readonly string[], screen = people) => {
     if (lines.length > 0) board.print(lines, screen);
   };
@@ -113,10 +115,10 @@ export function terminalReporter(options: TerminalOptions): TerminalReporter {
 
     progress(bytesToCopy) {
       const show = (standing: Standing) => {
-        if (tty) board.pin(barLine(standing, columns(), style));
+        if (redraws) board.pin(barLine(standing, columns(), style));
         else log.info(standingLine(standing));
       };
-      return startMeter(bytesToCopy, tty ? barEvery : lineEvery, show, standing => {
+      return startMeter(bytesToCopy, redraws ? barEvery : lineEvery, show, standing => {
         board.unpin();
         log.info(closingLine(standing));
       });
