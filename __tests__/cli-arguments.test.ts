@@ -1,3 +1,7 @@
+import {execFileSync} from 'node:child_process';
+import {mkdtempSync, rmSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
 import {PassThrough, Readable} from 'node:stream';
 import {setImmediate} from 'node:timers/promises';
 import {stripVTControlCharacters} from 'node:util';
@@ -9,6 +13,7 @@ import {CancelledError, UsageError} from '../src/cli/error.ts';
 import {helpText} from '../src/cli/help.ts';
 import {readPasswordFrom} from '../src/cli/password.ts';
 import {askForMissing} from '../src/cli/prompts.ts';
+import {openAgainst} from '../src/cli/verify.ts';
 import type {Given} from '../src/inputs/given.ts';
 import {type InputName, inputTable} from '../src/inputs/table.ts';
 
@@ -394,5 +399,19 @@ describe('flags that would do nothing', () => {
 
   it('a value behind a boolean is told how to be written', () => {
     expect(mistakes('--dry-run', 'false').join()).toContain('such as --publish=false');
+  });
+});
+
+describe('verify', () => {
+  it('does not wait for a pipe in place of a lock file', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'against-'));
+    try {
+      const pipe = join(folder, 'pipe');
+      execFileSync('mkfifo', [pipe]);
+      for (const path of [pipe, folder])
+        await expect(openAgainst(path)).rejects.toThrow('it is not a file');
+    } finally {
+      rmSync(folder, {recursive: true});
+    }
   });
 });

@@ -73,8 +73,10 @@ export async function openAgainst(
     return new UsageError([mistake, ...further()].join('\n'));
   };
   try {
-    const {size} = await stat(path);
-    if (size > largest) throw fail('it is larger than any lock file');
+    const found = await stat(path);
+    // A pipe to which nobody writes would be read for ever.
+    if (!found.isFile()) throw fail('it is not a file');
+    if (found.size > largest) throw fail('it is larger than any lock file');
     return {path, lockFile: readLockFile(await readFile(path, 'utf8'))};
   } catch (error) {
     if (error instanceof UsageError) throw error;
