@@ -13,9 +13,10 @@ import {CancelledError, UsageError} from '../src/cli/error.ts';
 import {helpText} from '../src/cli/help.ts';
 import {readPasswordFrom} from '../src/cli/password.ts';
 import {askForMissing} from '../src/cli/prompts.ts';
-import {openAgainst} from '../src/cli/verify.ts';
-import type {Given} from '../src/inputs/given.ts';
+import {openAgainst, verifyCommand} from '../src/cli/verify.ts';
+import type {Given, GivenValue} from '../src/inputs/given.ts';
 import {type InputName, inputTable} from '../src/inputs/table.ts';
+import {terminalReporter} from '../src/report/terminal.ts';
 
 function values(given: Given): Record<string, string> {
   return Object.fromEntries([...given].map(([name, {value}]) => [name, value]));
@@ -413,5 +414,27 @@ describe('verify', () => {
     } finally {
       rmSync(folder, {recursive: true});
     }
+  });
+
+  it.each(['variable', 'prompt'] as const)('refuses catch-up from a %s too', async origin => {
+    const said: string[] = [];
+    const screen = {write: (text: string) => said.push(text)};
+    const given = new Map<InputName, GivenValue>([
+      ['source-tag', {value: 'catch-up', origin}],
+      ['target-registry', {value: 'acr.example', origin}],
+      ['target-repository', {value: 'arcdata', origin}]
+    ]);
+    const verifying = verifyCommand(given, {
+      reporter: terminalReporter({
+        ...{stdout: screen, stderr: screen, env: {}},
+        ...{json: false, tty: false, verbose: false}
+      }),
+      env: {},
+      // Whoever goes on to the registries is stopped there.
+      signal: AbortSignal.abort(),
+      against: undefined
+    });
+    await expect(verifying).rejects.toThrow(/^verify has nothing to compare with catch-up/);
+    expect(said).toEqual([]);
   });
 });

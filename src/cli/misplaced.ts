@@ -29,6 +29,10 @@ const besideAgainst: readonly InputName[] = [
   'referrers'
 ];
 
+/** Why `verify` cannot be asked for `catch-up`, by a flag or otherwise. */
+export const nothingToCatchUp =
+  'verify has nothing to compare with catch-up, which names what is not there yet; name the releases in --source-tag';
+
 /** Flags that would do nothing where they stand, a mistake each: they would promise something. */
 export function misplaced(command: Command, given: Given, beside: Beside): readonly string[] {
   if (command === 'help' || command === 'version') return [];
@@ -53,9 +57,7 @@ export function misplaced(command: Command, given: Given, beside: Beside): reado
     command === 'verify' &&
     /(?:^|[\s,])catch-up(?:[\s,]|$)/.test(given.get('source-tag')?.value ?? '')
   )
-    mistakes.push(
-      'verify has nothing to compare with catch-up, which names what is not there yet; name the releases in --source-tag'
-    );
+    mistakes.push(nothingToCatchUp);
   if (!against) return mistakes;
   if (command !== 'verify') mistakes.push('--against belongs to the command verify');
   const compared = among(besideAgainst);

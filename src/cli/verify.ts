@@ -14,6 +14,7 @@ import type {TerminalReporter} from '../report/terminal.ts';
 import {verifyReport, verifyVerdict} from '../report/verification.ts';
 import {type Against, verify} from '../run/verify.ts';
 import {UsageError} from './error.ts';
+import {nothingToCatchUp} from './misplaced.ts';
 import {mistakesIn} from './mistakes.ts';
 
 /** What the command needs beside what was given. */
@@ -34,7 +35,7 @@ const largest = 64 * 1024 * 1024;
  * The command `verify`: is the target whole, and equal to the source or to a lock file? It changes
  * nothing.
  * @returns the exit code: 0 whole and equal, 1 not
- * @throws UsageError for a lock file that cannot be read, InputError
+ * @throws UsageError for a lock file that cannot be read, or a request that names nothing, InputError
  */
 export async function verifyCommand(given: Given, command: VerifyCommand): Promise<number> {
   const {reporter, env, signal, json} = command;
@@ -52,6 +53,9 @@ export async function verifyCommand(given: Given, command: VerifyCommand): Promi
       : await openAgainst(command.against, () => mistakesIn(given, env));
   const all = against === undefined ? given : combine(given, placeIn(against, given));
   const settings = {...readSettings(all, log, env), dryRun: true};
+  // A variable that is set for the mirror, or an answer, says so as well as a flag.
+  if (against === undefined && settings.tags.some(({kind}) => kind === 'catch-up'))
+    throw new UsageError(nothingToCatchUp);
   const found = await verify(settings, {reporter, log, env, signal}, against);
   reporter.verified(found);
   json?.(`${JSON.stringify(verifyReport(found, redactor))}\n`);
