@@ -11,6 +11,7 @@ import {describe, expect, it} from '@jest/globals';
 import {ownFlags, parseArguments} from '../src/cli/arguments.ts';
 import {CancelledError, UsageError} from '../src/cli/error.ts';
 import {helpText} from '../src/cli/help.ts';
+import {mistakesIn} from '../src/cli/mistakes.ts';
 import {readPasswordFrom} from '../src/cli/password.ts';
 import {askForMissing} from '../src/cli/prompts.ts';
 import {openAgainst, verifyCommand} from '../src/cli/verify.ts';
@@ -328,6 +329,22 @@ describe('questions', () => {
     ]);
     ended.abort();
     await expect(asking).rejects.toThrow(CancelledError);
+  });
+
+  it('are not asked while a flag or a variable is wrong: they would have to be answered again', async () => {
+    const person = new Person();
+    const before: Given = new Map([['timeout', {value: 'soon', origin: 'flag'}]]);
+    const asking = askForMissing(before, person, undefined, given => mistakesIn(given, {}));
+    await expect(asking).rejects.toThrow(/^--timeout: "soon" is not a whole number of minutes/);
+    expect(person.shown).toBe('');
+    // What is only missing is what they are for.
+    const ended = new AbortController();
+    const half: Given = new Map([['target-username', {value: 'writer', origin: 'flag'}]]);
+    const open = askForMissing(half, person, ended.signal, given => mistakesIn(given, {}));
+    open.catch(() => undefined);
+    await person.answer([['Registry to copy from', '']]);
+    ended.abort();
+    await expect(open).rejects.toThrow(CancelledError);
   });
 
   it('end at Ctrl-C', async () => {

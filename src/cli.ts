@@ -51,7 +51,7 @@ async function given(told: Arguments, reporter: Reporter, signal: AbortSignal): 
   const known = combine(...parts);
   // What a lock file says need not be asked for.
   return told.prompts && told.against === undefined
-    ? await askForMissing(known, terminalOf(told), signal)
+    ? await askForMissing(known, terminalOf(told), signal, all => mistakesIn(all, env))
     : known;
 }
 

@@ -14,7 +14,7 @@ import {readLines} from '../inputs/lines.ts';
 import {readPassword} from '../inputs/secret.ts';
 import {type InputName, inputRow} from '../inputs/table.ts';
 import {parseTagRequest} from '../release/request.ts';
-import {CancelledError} from './error.ts';
+import {CancelledError, UsageError} from './error.ts';
 
 /** Where questions are asked. With `--json`, where standard output belongs to the result, on standard error. */
 export interface Terminal {
@@ -61,15 +61,19 @@ const questions: readonly Question[] = [
  * Asks for what is missing among the script's ten answers, where there is a terminal to ask on. Each
  * answer is held to the rules of its input at once; passwords are masked, and only asked for when
  * there is a user name.
+ * @param mistakesIn what is wrong already, a line each: nobody is asked then, only to start again
  * @returns what was given together with the answers
- * @throws CancelledError on Ctrl-C, or when the signal ends the questions
+ * @throws UsageError with these mistakes; CancelledError on Ctrl-C, or when the signal ends the questions
  */
 export async function askForMissing(
   given: Given,
   terminal: Terminal,
-  signal?: AbortSignal
+  signal?: AbortSignal,
+  mistakesIn: (given: Given) => readonly string[] = () => []
 ): Promise<Given> {
   if (!hasTerminal(terminal)) return given;
+  const mistakes = mistakesIn(given);
+  if (mistakes.length > 0) throw new UsageError(mistakes.join('\n'));
   const answers = new Map(given);
   const context = {input: terminal.input, output: terminal.output, ...(signal && {signal})};
   for (const question of questions) {
