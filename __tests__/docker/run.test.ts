@@ -251,6 +251,16 @@ describeOnPosix('a docker command that must succeed', () => {
     });
   });
 
+  test.each([
+    ['denied: requested access to the resource is denied', 'Check what the account may do at x.'],
+    ['unauthorized: authentication required', 'Check what the account may do at x.'],
+    ['open /etc/docker/config.json: permission denied', undefined],
+    ['something else', undefined]
+  ])('%s: what to do is told where the registry has refused it', async (said, advice) => {
+    const error = await call(`console.error(${JSON.stringify(said)}); process.exit(1)`);
+    expect((error as DockerError).advice).toBe(advice);
+  });
+
   test('has its words cleaned: no workflow command, no escape gets through', async () => {
     const error = await call(
       String.raw`console.error('::set-output name=a::b\n  ::add-mask::c\n##[error]x \u001b[31mred\u202e'); process.exit(1)`

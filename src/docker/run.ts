@@ -116,7 +116,8 @@ export async function succeed(
   throw new DockerError(
     faultIn(said),
     `docker ${args.join(' ')} failed (${exitOf(outcome)}): ${said}`,
-    adviceFor(said, host)
+    adviceFor(said, host) ??
+      (denial.test(said) ? `Check what the account may do at ${host}.` : undefined)
   );
 }
 
@@ -174,6 +175,9 @@ export function faultIn(said: string): 'daemon' | 'registry' | 'space' | 'failed
 
 const daemonTrouble =
   /cannot connect to the docker daemon|is the docker daemon running|failed to connect to the docker API|docker daemon socket|docker_engine|error during connect|context ["'].*["'] (?:does not exist|not found)/i;
+
+/** A registry's no; not that of a file system. */
+const denial = /unauthorized|no basic auth|(?<!permission )denied|forbidden/i;
 
 const registryTrouble =
   /unauthorized|no basic auth|denied|forbidden|x509|certificate|no such host|connection refused|timeout|manifest unknown|not found|status: [45]\d\d|toomanyrequests|too many requests|http: server gave HTTP response/i;
