@@ -115,6 +115,12 @@ describe('finish', () => {
     expect(eleven.commands.at(-1)?.data).toBe(
       '2 more images failed; the job summary and the output images name them.'
     );
+    // As every run that failed so, it has a failure of its own besides.
+    const half = {failure: {message: `${tag} is not published`}};
+    const withOwn = await finish(aRecord([aRelease(tag, 'failed', {images: images(10)})], half));
+    expect(withOwn.commands.at(-1)?.data).toBe(
+      '1 more image failed; the job summary and the output images name them.'
+    );
   });
 
   test('annotates a cause once, whatever it hit', async () => {

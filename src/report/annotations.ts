@@ -21,7 +21,11 @@ export interface Annotation {
 export function annotations(record: RunRecord, redactor: Redactor): Annotation[] {
   const all = byCause(imagesFirst(failures(record)));
   const shown = all.length > mostAnnotations ? all.slice(0, mostAnnotations - 1) : all;
-  const rest = all.slice(shown.length).reduce((sum, group) => sum + group.length, 0);
+  // The run's own failure may be among them, and is no image.
+  const rest = all
+    .slice(shown.length)
+    .flat()
+    .filter(({image}) => image !== undefined).length;
   return [
     ...shown.map(([{release, image, error}, ...others]) => {
       const {answer, request} = splitRequest(error.message);
