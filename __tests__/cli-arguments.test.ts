@@ -292,6 +292,17 @@ describe('questions', () => {
     expect(person.shown).not.toContain('Password');
   });
 
+  it('take several releases with commas between them, as the flag does', async () => {
+    const person = new Person();
+    const names = inputTable.map(({name}) => name).filter(name => name !== 'source-tag');
+    const before = new Map(names.map(name => [name, {value: 'x', origin: 'flag'} as const]));
+    const [given] = await Promise.all([
+      askForMissing(before, person),
+      person.answer([['Release to copy', '\u00151.45, 1.46\n']])
+    ]);
+    expect(given.get('source-tag')?.value).toBe('1.45\n 1.46');
+  });
+
   it('are asked again when an answer breaks a rule', async () => {
     const person = new Person();
     const names = inputTable.map(({name}) => name).filter(name => !name.startsWith('target-reg'));

@@ -215,10 +215,11 @@ describe('the summary', () => {
       );
     const tags = Array.from({length: 60}, (_, i) => `v1.${i}.0_2026-01-13`);
     const releases = tags.map(name => aRelease(name, 'failed', {images: many(name)}));
-    const text = make(aRecord(releases));
+    const text = make(aRecord(releases, {failure: {message: 'no release is published'}}));
     expect(Buffer.byteLength(text)).toBeLessThanOrEqual(largestSummary);
     expect(largestSummary).toBeLessThan(1024 * 1024);
-    expect(text).toContain('- … and 1450 more');
+    expect(text).toContain('- … and 1450 more images');
+    expect(text).toContain('- **The run**: no release is published');
     expect(text).toContain('v1.59.0_2026-01-13');
     expect(summaryFindings(text)).toEqual([]);
 

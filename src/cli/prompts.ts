@@ -79,7 +79,7 @@ export async function askForMissing(
   for (const question of questions) {
     if (!isWanted(question.name, answers)) continue;
     try {
-      const value = await ask(question, answers, context);
+      const value = listed(question.name, await ask(question, answers, context));
       if (value !== '') answers.set(question.name, {value, origin: 'prompt'});
     } catch (error) {
       // Its classes are not exported; the names are what there is to go by.
@@ -110,11 +110,16 @@ async function ask(
 ): Promise<string> {
   const validate = (answer: string): true | string => {
     if (answer.trim() === '') return optional || 'An answer is needed here (Ctrl-C to stop)';
-    return rule(name, answer, given);
+    return rule(name, listed(name, answer), given);
   };
   if (inputRow(name).form === 'secret')
     return password({message: text, mask: '*', validate}, context);
   return input({message: text, validate, ...(offer !== undefined && {default: offer})}, context);
+}
+
+/** An answer is one line: the items of a list are parted by commas, as in a flag. */
+function listed(name: InputName, answer: string): string {
+  return inputRow(name).form === 'list' ? answer.replaceAll(',', '\n') : answer;
 }
 
 /** True, or the rule that an answer breaks. */

@@ -7,7 +7,7 @@ import {code, escapeMarkdown} from './markdown.ts';
 import type {Redactor} from './redact.ts';
 import type {Failed} from './verdict.ts';
 
-/** So many failures are told one by one. */
+/** So many images are told one by one, and the run's own failure in any case. */
 const mostFailures = 50;
 
 /**
@@ -20,12 +20,15 @@ export function failureList(
   several: boolean,
   redactor: Redactor
 ): string {
-  const told = imagesFirst(failed).slice(0, mostFailures);
-  const rest = failed.length - told.length;
+  const all = imagesFirst(failed);
+  const own = all.filter(({image}) => image === undefined);
+  const images = all.slice(0, all.length - own.length);
+  const told = [...images.slice(0, mostFailures), ...own];
+  const rest = all.length - told.length;
   const writer = new FailureWriter(several, redactor);
   return [
     ...byCause(told).map(group => writer.entry(group)),
-    ...(rest > 0 ? [`- … and ${rest} more`] : [])
+    ...(rest > 0 ? [`- … and ${plural(rest, 'more image')}`] : [])
   ].join('\n');
 }
 
