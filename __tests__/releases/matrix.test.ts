@@ -3,6 +3,7 @@ import {afterEach, beforeEach, describe, expect, test} from '@jest/globals';
 import {chartArtifact} from '../../src/release/resolve.ts';
 import {releaseFate} from '../../src/report/image-table.ts';
 import type {MatrixEntry} from '../../src/report/record.ts';
+import {trueSets} from '../release/history.ts';
 import type {MirrorRun} from '../support/mirror-run.ts';
 import {mirrored, putReleases, putTiny, World} from './world.ts';
 
@@ -199,6 +200,25 @@ test('staging a release that stands there with its tags does not make it an unpu
   await world.mirror(range);
   expect(await fates()).toEqual([published, published, published]);
 });
+
+test.each(['', '-arc-controller'])(
+  'shards find releases that are older than the images they have, with images %j',
+  async images => {
+    const history = [...trueSets].filter(([tag]) => /^v1\.[0-3]\./.test(tag));
+    putReleases(world.source.store, 'arcdata', history);
+    const taken: string[] = [];
+    for (const entry of await matrixOf('1.0..1.3', {images, shards: '8'})) {
+      const run = await world.mirror(entry['source-tag'], {
+        ...{images: entry.images, 'dry-run': 'true'}
+      });
+      expect([entry, run.record.failure]).toEqual([entry, undefined]);
+      taken.push(...imagesOf(run));
+    }
+    const wanted = history.flatMap(([tag, names]) => names.map(name => `${name}:${tag}`));
+    const left = wanted.filter(name => images === '' || !name.startsWith('arc-controller:'));
+    expect(taken.sort()).toEqual(left.sort());
+  }
+);
 
 describe('the number of shards', () => {
   test('is at most what was asked for', async () => {

@@ -64,7 +64,10 @@ export async function chooseReleases(
   const {tags: requests} = settings;
   const images = wantedImages(settings);
   const {leader} = lists;
-  const [live, targetTags] = await Promise.all([lists.source(), lists.target()]);
+  const [{name: leading, tags: live}, targetTags] = await Promise.all([
+    lists.source(),
+    lists.target()
+  ]);
   // A target without this image is most likely empty: then its catalogue, in one question, saves one
   // question for each blob.
   if (targetTags.length === 0) {
@@ -88,7 +91,7 @@ export async function chooseReleases(
   const selection = selectReleases({
     requests,
     live,
-    from: `${registries.source.name}/${within(settings.source.repository, leader)}`,
+    from: `${registries.source.name}/${within(settings.source.repository, leading)}`,
     ...(complete !== undefined && {targetComplete: complete})
   });
   for (const note of selection.notes) log.notice(note);

@@ -1,4 +1,5 @@
 import type {Settings} from '../inputs.ts';
+import type {Log} from '../log.ts';
 import {within} from '../oci/reference.ts';
 import {isRefusal} from '../registry/error.ts';
 import {listTags} from '../registry/tags.ts';
@@ -8,18 +9,28 @@ import type {Registries} from './registries.ts';
 
 /** The image whose tags are the releases. */
 const anchor = 'arc-controller';
-/** Releases without it are told by another one that each of them has. */
+/** Where it is not, releases are told by another one that each of them has. */
 const substitutes: readonly string[] = imageSet('').flatMap(({name, role}) =>
   role === 'core' && name !== anchor ? [name] : []
 );
 
 const isImage = (name: string) => name !== chartArtifact;
 
+/** The tags of an image. */
+export interface TagList {
+  readonly name: string;
+  readonly tags: readonly string[];
+}
+
 /** The tags of the image that leads a release, at both registries. */
 export interface TagLists {
   /** Its name: arc-controller, or where that is not wanted the first image that is. */
   readonly leader: string;
-  readonly source: () => Promise<readonly string[]>;
+  /**
+   * Of arc-controller, also where it is taken out of the releases' own set: of the images that are
+   * left not every release need have one. Of the leader where the source does not have arc-controller.
+   */
+  readonly source: () => Promise<TagList>;
   readonly target: () => Promise<readonly string[]>;
   /** Asks for both already. */
   readonly expect: () => void;
@@ -38,27 +49,38 @@ export function tagLists(
       ? images.names.filter(isImage)
       : [anchor, ...substitutes].filter(name => !images.remove.includes(name));
   const leader = wanted.includes(anchor) ? anchor : (wanted[0] ?? anchor);
-  const list = (side: 'source' | 'target') => {
-    const registry = registries[side];
-    let known: Promise<readonly string[]> | undefined;
-    const anonymous = registry.credentials.kind === 'anonymous';
-    const list = async () => {
-      try {
-        return await listTags(registry, within(settings[side].repository, leader), signal);
-      } catch (error) {
-        // Of a repository that a push is yet to create, some registries say so.
-        if (side === 'source' || anonymous || !isRefusal(error)) throw error;
-        registry.log.debug(`no tags are known there: ${(error as Error).message}`);
-        return [];
-      }
-    };
-    return () => (known ??= list());
-  };
-  const source = list('source');
-  const target = list('target');
+  const list = async (side: 'source' | 'target', name: string) =>
+    await listTags(registries[side], within(settings[side].repository, name), signal);
+  const source = lazy(async () => {
+    if (images.kind !== 'exactly' && leader !== anchor) {
+      const tags = await list('source', anchor).catch(noneIfRefused(registries.source.log));
+      if (tags.length > 0) return {name: anchor, tags};
+    }
+    return {name: leader, tags: await list('source', leader)};
+  });
+  const target = lazy(async () => {
+    const {credentials, log} = registries.target;
+    const listed = list('target', leader);
+    // Of a repository that a push is yet to create, some registries say so.
+    return credentials.kind === 'anonymous' ? await listed : await listed.catch(noneIfRefused(log));
+  });
   const expect = () => {
     // Whoever needs them is told what went wrong; nobody may.
     for (const ask of [source, target]) ask().catch(() => undefined);
   };
   return {leader, source, target, expect};
+}
+
+/** The same answer for everybody who asks, asked for when the first one does. */
+function lazy<T>(ask: () => Promise<T>): () => Promise<T> {
+  let known: Promise<T> | undefined;
+  return () => (known ??= ask());
+}
+
+function noneIfRefused(log: Log): (error: unknown) => readonly string[] {
+  return error => {
+    if (!isRefusal(error)) throw error;
+    log.debug(`no tags are known there: ${(error as Error).message}`);
+    return [];
+  };
 }
