@@ -126,6 +126,25 @@ test("tags at the target that would confuse Arc's upgrade check are told", async
   expect(told[0]).not.toMatch(/latest|v1\.45\.0/);
 });
 
+test.each(['latest', 'catch-up'])(
+  '%s is the newest release, not the newest that has an image which came to an end',
+  async request => {
+    const old = 'v1.40.0_2025-08-12';
+    const dropped = 'arc-postgres-14';
+    putReleases(world.source.store, 'arcdata', [
+      [old, names],
+      [newest, names.filter(name => name !== dropped)]
+    ]);
+    for (const images of [`${dropped}\narc-sqlmi`, `arc-sqlmi\n${dropped}`]) {
+      const {record} = await world.mirror(request, {images});
+      expect(record.failure?.message).toBe(
+        `${dropped} is named in images but is not at the source under ${newest}. Nothing was moved.`
+      );
+    }
+    expect(world.writes()).toEqual([]);
+  }
+);
+
 describe('a catalogue of five thousand names', () => {
   const asked = () => world.source.requests.filter(({kind}) => kind === 'manifest');
 

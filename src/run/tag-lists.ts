@@ -24,7 +24,10 @@ export interface TagList {
 
 /** The tags of the image that leads a release, at both registries. */
 export interface TagLists {
-  /** Its name: arc-controller, or where that is not wanted the first image that is. */
+  /**
+   * Its name: arc-controller, or where that is not wanted the first image that is, with those before
+   * the others that every release has.
+   */
   readonly leader: string;
   /**
    * Of arc-controller, also where it is taken out of the releases' own set: of the images that are
@@ -43,12 +46,13 @@ export function tagLists(
   signal: AbortSignal
 ): TagLists {
   const {images} = settings;
-  // The chart has tags of its own.
+  const every = [anchor, ...substitutes];
+  // An image that some releases do not have tells nothing of these. The chart has tags of its own.
   const wanted =
     images.kind === 'exactly'
-      ? images.names.filter(isImage)
-      : [anchor, ...substitutes].filter(name => !images.remove.includes(name));
-  const leader = wanted.includes(anchor) ? anchor : (wanted[0] ?? anchor);
+      ? [...every.filter(name => images.names.includes(name)), ...images.names.filter(isImage)]
+      : every.filter(name => !images.remove.includes(name));
+  const leader = wanted[0] ?? anchor;
   const list = async (side: 'source' | 'target', name: string) =>
     await listTags(registries[side], within(settings[side].repository, name), signal);
   const source = lazy(async () => {
