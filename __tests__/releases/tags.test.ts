@@ -106,6 +106,22 @@ describe('pre-release builds', () => {
     expect(world.writes()).toHaveLength(before);
   });
 
+  test.each([
+    ['with a stable release', 'arcdata', `latest\n${coming}_5ba6b837`, `${coming}_5ba6b837`],
+    ['with another build', 'arcdata/preview', `${coming}\nv1.48.0_2026-07-14`, coming]
+  ])('do not come %s in one run either', async (_, repository, requests, refused) => {
+    for (const tag of [`${coming}_5ba6b837`, 'v1.48.0_2026-07-14'])
+      putReleases(world.source.store, repository, [[tag, names]]);
+    const inputs = {'source-repository': repository};
+    const {record} = await world.mirror(requests, inputs);
+    expect(record.failure?.message).toContain(
+      `${refused} is a pre-release build, and this run brings tags of stable releases beside it (1, `
+    );
+    expect(world.writes()).toEqual([]);
+    const there = {...inputs, 'target-repository': `${mirrored}/preview`};
+    expect((await world.mirror(requests, there)).record.failure).toBeUndefined();
+  });
+
   test('with a suffix are not taken for the newest release', async () => {
     putTiny(world.source.store, 'arcdata', 'arc-controller', 'v1.48.0_2026-07-14_5ba6b837');
     const {record} = await world.mirror('latest');

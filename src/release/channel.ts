@@ -46,6 +46,7 @@ export function confusing(
  * Pre-release builds never go to a path that holds stable releases: Arc would take them for one. A
  * target whose own last part is `preview` or `test` may hold as many as wanted; and a build that is
  * there already, alone, may be mended.
+ * @param options.together the other tags that this run brings
  * @param options.stands whether the tag at the target, if it is there, stands for this very build
  * @throws ReleaseError naming what the path holds and where the build may go
  */
@@ -54,19 +55,26 @@ export function refusePreRelease(options: {
   readonly targetRepository?: string;
   readonly tag: string;
   readonly targetTags: readonly string[];
+  readonly together?: readonly string[];
   readonly stands: boolean;
 }): void {
-  const {sourceRepository, targetRepository, tag, targetTags, stands} = options;
+  const {sourceRepository, targetRepository, tag, targetTags, together = [], stands} = options;
   if (!isPreReleaseRepository(sourceRepository) && tagKind(tag) !== 'pre-release') return;
   if (targetRepository !== undefined && isPreReleaseRepository(targetRepository)) return;
-  const held = targetTags
-    .filter(other => isStable(other) && !(other === tag && stands))
-    .sort(compareTags);
-  const newest = held.at(-1);
-  if (newest === undefined) return;
+  const held = targetTags.filter(other => isStable(other) && !(other === tag && stands));
+  const coming = together.filter(other => isStable(other) && other !== tag);
+  const what =
+    held.length > 0
+      ? `the target holds stable releases (${told(held)})`
+      : `this run brings tags of stable releases beside it (${told(coming)})`;
+  if (held.length + coming.length === 0) return;
   throw new ReleaseError(
-    `${clean(tag)} is a pre-release build, and the target holds stable releases (${held.length}, newest ${newest}). Arc's upgrade check would offer it as a release. Mirror it to a path of its own, such as one that ends in /preview.`
+    `${clean(tag)} is a pre-release build, and ${what}. Arc's upgrade check would offer it as a release. Mirror it to a path of its own, such as one that ends in /preview.`
   );
+}
+
+function told(tags: readonly string[]): string {
+  return `${tags.length}, newest ${[...tags].sort(compareTags).at(-1) ?? ''}`;
 }
 
 function parent(repository: string): string {

@@ -118,6 +118,7 @@ export async function chooseReleases(
       targetRepository: settings.target.repository,
       tag,
       targetTags,
+      together: selection.tags,
       stands:
         isPreReleaseRepository(settings.source.repository) &&
         targetTags.includes(tag) &&
