@@ -96,6 +96,16 @@ describe('a pre-release build beside stable releases', () => {
     expect(refuse({...build, targetTags: beside, stands: true})).toThrow(/stable releases \(2,/);
   });
 
+  test('is no worse than another tag that begins like a release, unless that is renamed', () => {
+    const odd = {sourceRepository: 'arcdata', tag: 'v1.46.0_2026-05-12-amd64'};
+    expect(refuse({...odd, targetTags: stable})).toThrow(
+      /-amd64 is no tag of a stable release, and the target holds stable releases \(2,/
+    );
+    expect(refuse({...odd, targetTags: ['latest']})).not.toThrow();
+    expect(refuse({...odd, targetTags: stable, targetTag: 'amd64'})).not.toThrow();
+    expect(refuse({...odd, tag: 'public-preview-jun-2021', targetTags: stable})).not.toThrow();
+  });
+
   test('is none of what a stable release is', () => {
     expect(
       refuse({sourceRepository: 'arcdata', tag: 'v1.46.0_2026-05-12', targetTags: stable})

@@ -129,6 +129,20 @@ describe('pre-release builds', () => {
   });
 });
 
+test("a tag that would confuse Arc's upgrade check does not come beside stable releases", async () => {
+  const odd = `${newest}-amd64`;
+  putReleases(world.source.store, 'arcdata', [
+    [newest, names],
+    [odd, names]
+  ]);
+  expect((await world.mirror('latest')).record.failure).toBeUndefined();
+  const before = world.writes().length;
+  const {record} = await world.mirror(odd);
+  expect(record.failure?.message).toContain(`${odd} is no tag of a stable release, and the target`);
+  expect(world.writes()).toHaveLength(before);
+  expect((await world.mirror(odd, {'target-tag': 'amd64'})).record.failure).toBeUndefined();
+});
+
 test("tags at the target that would confuse Arc's upgrade check are told", async () => {
   putReleases(world.source.store, 'arcdata', [[newest, names]]);
   const odd = ['v1.30.0_2024-05-14', 'v1.46.0_2026-05-12-amd64', 'v1-test'];

@@ -43,9 +43,11 @@ export function confusing(
 }
 
 /**
- * Pre-release builds never go to a path that holds stable releases: Arc would take them for one. A
+ * Pre-release builds never go to a path that holds stable releases: Arc would take them for one. Nor
+ * do other tags that begin with `v1` without being a release's, unless they get another name there. A
  * target whose own last part is `preview` or `test` may hold as many as wanted; and a build that is
  * there already, alone, may be mended.
+ * @param options.targetTag what the tag is called at the target, where that is something else
  * @param options.together the other tags that this run brings
  * @param options.stands whether the tag at the target, if it is there, stands for this very build
  * @throws ReleaseError naming what the path holds and where the build may go
@@ -54,12 +56,16 @@ export function refusePreRelease(options: {
   readonly sourceRepository: string;
   readonly targetRepository?: string;
   readonly tag: string;
+  readonly targetTag?: string;
   readonly targetTags: readonly string[];
   readonly together?: readonly string[];
   readonly stands: boolean;
 }): void {
   const {sourceRepository, targetRepository, tag, targetTags, together = [], stands} = options;
-  if (!isPreReleaseRepository(sourceRepository) && tagKind(tag) !== 'pre-release') return;
+  const {targetTag = tag} = options;
+  const build = isPreReleaseRepository(sourceRepository) || tagKind(tag) === 'pre-release';
+  const misleading = tag.startsWith('v1') && !isStable(tag) && targetTag === tag;
+  if (!build && !misleading) return;
   if (targetRepository !== undefined && isPreReleaseRepository(targetRepository)) return;
   const held = targetTags.filter(other => isStable(other) && !(other === tag && stands));
   const coming = together.filter(other => isStable(other) && other !== tag);
@@ -69,7 +75,7 @@ export function refusePreRelease(options: {
       : `this run brings tags of stable releases beside it (${told(coming)})`;
   if (held.length + coming.length === 0) return;
   throw new ReleaseError(
-    `${clean(tag)} is a pre-release build, and ${what}. Arc's upgrade check would offer it as a release. Mirror it to a path of its own, such as one that ends in /preview.`
+    `${clean(tag)} ${build ? 'is a pre-release build, and' : 'is no tag of a stable release, and'} ${what}. Arc's upgrade check would offer it as a release. Mirror it to a path of its own, such as one that ends in /preview.`
   );
 }
 

@@ -117,6 +117,7 @@ export async function chooseReleases(
       sourceRepository: settings.source.repository,
       targetRepository: settings.target.repository,
       tag,
+      targetTag: targetTagOf(tag),
       targetTags,
       together: selection.tags,
       stands:
