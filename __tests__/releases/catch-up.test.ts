@@ -80,6 +80,27 @@ test('six releases come in order, and then none', async () => {
   expect(world.writes()).toHaveLength(before);
 });
 
+describe('a target that lists no tags for this account', () => {
+  const login = {'target-username': 'pusher', 'target-password': 'a long password'};
+  beforeEach(() => {
+    world.target.rule({on: {kind: 'tags'}, times: 'always', do: {effect: 'answer', status: 403}});
+  });
+
+  test('is asked for each release, so that none is skipped', async () => {
+    expect((await world.mirror('1.43', login)).record.failure).toBeUndefined();
+    const {record} = await world.mirror('catch-up', login);
+    expect(record.failure).toBeUndefined();
+    expect(record.releases.map(({tag}) => tag)).toEqual(later.filter(tag => tag >= 'v1.44'));
+    expect((await world.mirror('catch-up', login)).record).toMatchObject({releases: []});
+  });
+
+  test('gets the newest release alone where it has none', async () => {
+    const {record} = await world.mirror('catch-up', login);
+    expect(record.failure).toBeUndefined();
+    expect(record.releases.map(({tag}) => tag)).toEqual([newest]);
+  });
+});
+
 test('an empty target gets the newest one', async () => {
   const {record} = await world.mirror('catch-up');
   expect(record.releases.map(({tag}) => tag)).toEqual([newest]);

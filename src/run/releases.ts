@@ -9,6 +9,7 @@ import {within} from '../oci/reference.ts';
 import {listRepositories} from '../registry/catalog.ts';
 import {resolveManifest} from '../registry/manifests.ts';
 import type {Registry} from '../registry/registry.ts';
+import {filterBounded} from '../release/bounded.ts';
 import {imageSet} from '../release/catalog.ts';
 import {confusing, isPreReleaseRepository, refusePreRelease} from '../release/channel.ts';
 import {chartArtifact, refuseUntagged, resolveImages} from '../release/resolve.ts';
@@ -81,8 +82,20 @@ export async function chooseReleases(
       )
     );
   }
+  // A target that does not tell its tags is asked for those that it may have.
+  const mayHave = (tag: string, one: AbortSignal) =>
+    slots
+      .run(() => resolveManifest(target, within(settings.target.repository, leader), tag, one))
+      .then(digest => digest !== undefined);
   const complete = requests.some(({kind}) => kind === 'catch-up')
-    ? await newestComplete(registries, settings, targetTags, around)
+    ? await newestComplete(
+        registries,
+        settings,
+        lists.hidden()
+          ? await filterBounded(live.filter(isStable), slots.limit, signal, mayHave)
+          : targetTags,
+        around
+      )
     : undefined;
   if (live.length === 0 && images.kind === 'exactly' && images.names.includes(leader)) {
     const {name} = registries.source;

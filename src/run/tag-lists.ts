@@ -34,7 +34,10 @@ export interface TagLists {
    * left not every release need have one. Of the leader where the source does not have arc-controller.
    */
   readonly source: () => Promise<TagList>;
+  /** None where the target does not tell, nor of what is not there yet. */
   readonly target: () => Promise<readonly string[]>;
+  /** Whether the target did not tell its tags; they may be asked for one by one. */
+  readonly hidden: () => boolean;
   /** Asks for both already. */
   readonly expect: () => void;
 }
@@ -62,17 +65,23 @@ export function tagLists(
     }
     return {name: leader, tags: await list('source', leader)};
   });
+  let hidden = false;
   const target = lazy(async () => {
     const {credentials, log} = registries.target;
     const listed = list('target', leader);
-    // Of a repository that a push is yet to create, some registries say so.
-    return credentials.kind === 'anonymous' ? await listed : await listed.catch(noneIfRefused(log));
+    if (credentials.kind === 'anonymous') return await listed;
+    // Some registries say so of a repository that a push is yet to create, some have a right of its own
+    // for lists.
+    return await listed.catch((error: unknown) => {
+      hidden = true;
+      return noneIfRefused(log)(error);
+    });
   });
   const expect = () => {
     // Whoever needs them is told what went wrong; nobody may.
     for (const ask of [source, target]) ask().catch(() => undefined);
   };
-  return {leader, source, target, expect};
+  return {leader, source, target, hidden: () => hidden, expect};
 }
 
 /** The same answer for everybody who asks, asked for when the first one does. */
