@@ -588,6 +588,8 @@ describe('in-images images', () => {
       ['+arc-dns\n-arc-dns', 'contradict'],
       ['- arc-dns', "YAML's dashes"],
       ['["arc-dns"]', 'is not the name of an image'],
+      ['preview/arc-controller', 'leads to pre-release builds'],
+      ['+mcr.microsoft.com/arcdata/arc-dns', 'without registry, tag'],
       ['Arc-DNS', 'lower-case'],
       ['arc-dns:v1', 'without registry, tag'],
       ['arc-dns#x', 'is not the name'],

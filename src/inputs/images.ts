@@ -1,6 +1,7 @@
 import {OciError} from '../oci/error.ts';
 import {parseRepository} from '../oci/reference.ts';
 import {catalogEntries} from '../release/catalog.ts';
+import {isPreReleaseRepository} from '../release/channel.ts';
 import {type Checks, shown} from './checks.ts';
 import {Refusal} from './error.ts';
 import type {ImageSelection} from './settings.ts';
@@ -64,12 +65,19 @@ function readItem(text: string): Item {
       `${shown(text)} has a blank behind its sign; write one name a line, without YAML's dashes, such as arc-controller, or -arc-sb-plugin to leave one out`
     );
   }
-  try {
-    return {sign, name: parseRepository(name)};
-  } catch (error) {
-    if (!(error instanceof OciError)) throw error;
+  const folders = name.split('/').slice(0, -1);
+  if (isPreReleaseRepository(folders.join('/'))) {
     throw new Refusal(
-      `${shown(text)} is not the name of an image: a lower-case name is wanted, one a line, without registry, tag or digest, such as arc-controller`
+      `${shown(text)} leads to pre-release builds, which are mirrored by exact tag only; give their path in source-repository, and here the name alone`
     );
   }
+  try {
+    // A dot in what stands before the first slash makes it a host.
+    if (folders[0]?.includes('.') !== true) return {sign, name: parseRepository(name)};
+  } catch (error) {
+    if (!(error instanceof OciError)) throw error;
+  }
+  throw new Refusal(
+    `${shown(text)} is not the name of an image: a lower-case name is wanted, one a line, without registry, tag or digest, such as arc-controller`
+  );
 }
