@@ -186,6 +186,27 @@ describe('the sharded workflow', () => {
   });
 });
 
+describe.each(['reusable.yml', 'sharded.yml'])('the lock file of %s', name => {
+  const steps = stepsOf(workflow(name));
+
+  // One run may call it for two registries, and no two artifacts of a run have one name.
+  it.each([
+    ['myregistry.azurecr.io/arcdata', 'myregistry.azurecr.io-arcdata'],
+    ['localhost:5000/team/arcdata', 'localhost-5000-team-arcdata'],
+    ['a.example/x\nartifact=evil', 'a.example-x-artifact-evil']
+  ])('of %j is kept under a name of its own', async (TARGET, end) => {
+    const output = join(temporary, 'lock-output');
+    await writeFile(output, '');
+    const script = steps.find(({name}) => name === 'Name the lock file after the target')?.run;
+    await shellStep(script ?? 'exit 1', {
+      ...{temporary, variables: {TARGET, GITHUB_OUTPUT: output}}
+    });
+    expect(await text(output)).toBe(`artifact=arcdata-mirror-lock-${end}\n`);
+    const upload = steps.find(({uses = ''}) => uses.startsWith('actions/upload-artifact@'));
+    expect(upload?.with?.name).toBe('${{ steps.lock.outputs.artifact }}');
+  });
+});
+
 describe('the issue of a failing mirror', () => {
   const [step] = workflow('mirror.yml').jobs.report?.steps ?? [];
   const gh = `if [ "$2" = list ]; then printf '%s' "$OPEN"; else echo "$1 $2 $3" >> "$CALLS"; fi`;
