@@ -698,6 +698,16 @@ describe('the engine', () => {
     expect(settings({[name]: value}).engine).toBe('registry');
   });
 
+  it.each(['arc-dns\narcdataservices-extension', '+arcdataservices-extension'])(
+    'carries no chart either that is named in images: %j',
+    images => {
+      expect(mistakes({engine: 'docker', images})).toEqual([
+        expect.stringContaining('arcdataservices-extension cannot be had with engine: docker')
+      ]);
+      expect(mistakes({images})).toEqual([]);
+    }
+  );
+
   it('is docker where that is asked for', () => {
     expect(settings({engine: 'docker'}).engine).toBe('docker');
   });

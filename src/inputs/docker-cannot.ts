@@ -1,5 +1,9 @@
 import type {InputName} from './table.ts';
 
+/** Why a chart is refused, be it asked for by its own input or by name. */
+export const noCharts =
+  'cannot be had with engine: docker, which carries images and no charts; leave one of the two out';
+
 /** What docker would lose of what was asked for: with `engine: docker` these values are refused. */
 export const dockerCannot: readonly {
   readonly input: InputName;
@@ -20,7 +24,6 @@ export const dockerCannot: readonly {
   {
     input: 'chart',
     value: 'true',
-    message:
-      'cannot be had with engine: docker, which carries images and no charts; leave one of the two out'
+    message: noCharts
   }
 ];

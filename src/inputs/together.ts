@@ -1,19 +1,24 @@
 import {choosesPreRelease} from '../release/channel.ts';
 import {couldBeSeveral, type TagRequest} from '../release/request.ts';
+import {chartArtifact} from '../release/resolve.ts';
 import {type Checks, shown} from './checks.ts';
-import {dockerCannot} from './docker-cannot.ts';
-import type {Endpoint} from './settings.ts';
+import {dockerCannot, noCharts} from './docker-cannot.ts';
+import type {Endpoint, ImageSelection} from './settings.ts';
 
 /** What was read of inputs that depend on one another; absent where it could not be read. */
 interface Read {
   readonly source: Endpoint | undefined;
   readonly target: Endpoint | undefined;
   readonly tags: readonly TagRequest[];
+  readonly images: ImageSelection;
   readonly targetTag: string | undefined;
 }
 
 /** Notes what is wrong not with an input by itself but with several together. */
-export function checkTogether(checks: Checks, {source, target, tags, targetTag}: Read): void {
+export function checkTogether(
+  checks: Checks,
+  {source, target, tags, images, targetTag}: Read
+): void {
   if (source && target && sameSide(source, target)) {
     checks.refuse(
       'target-repository',
@@ -37,6 +42,8 @@ export function checkTogether(checks: Checks, {source, target, tags, targetTag}:
     if ((checks.text(input) ?? '').toLowerCase() === value)
       checks.refuse(input, message, {together: true});
   }
+  if ((images.kind === 'exactly' ? images.names : images.add).includes(chartArtifact))
+    checks.refuse('images', `${chartArtifact} ${noCharts}`, {together: true});
 }
 
 function sameSide(source: Endpoint, target: Endpoint): boolean {
