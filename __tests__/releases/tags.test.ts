@@ -56,6 +56,15 @@ describe('a misprinted tag', () => {
   });
 });
 
+test.each(['latest', newest])('%s does not go under the tag of another release', async request => {
+  putReleases(world.source.store, 'arcdata', [[newest, names]]);
+  const {record} = await world.mirror(request, {'target-tag': 'v1.44.0_2026-01-13'});
+  expect(record.failure?.message).toBe(
+    `target-tag v1.44.0_2026-01-13 is the tag of another release than ${newest}: Arc's tools would take the one for the other, and the target would lose what stands under it. Leave target-tag out, and the release keeps its own tag.`
+  );
+  expect(world.writes()).toEqual([]);
+});
+
 describe('pre-release builds', () => {
   const coming = 'v1.47.0_2026-06-09';
   const preview = {'source-repository': 'arcdata/preview'};

@@ -79,6 +79,18 @@ export function refusePreRelease(options: {
   );
 }
 
+/**
+ * A stable release never goes under the tag of another one: Arc's tools would take the one for the
+ * other, and what stood there under it would be replaced.
+ * @throws ReleaseError
+ */
+export function refuseOtherRelease(tag: string, targetTag: string): void {
+  if (targetTag === tag || !isStable(tag) || !isStable(targetTag)) return;
+  throw new ReleaseError(
+    `target-tag ${targetTag} is the tag of another release than ${tag}: Arc's tools would take the one for the other, and the target would lose what stands under it. Leave target-tag out, and the release keeps its own tag.`
+  );
+}
+
 function told(tags: readonly string[]): string {
   return `${tags.length}, newest ${[...tags].sort(compareTags).at(-1) ?? ''}`;
 }

@@ -11,7 +11,12 @@ import {resolveManifest} from '../registry/manifests.ts';
 import type {Registry} from '../registry/registry.ts';
 import {filterBounded} from '../release/bounded.ts';
 import {imageSet} from '../release/catalog.ts';
-import {confusing, isPreReleaseRepository, refusePreRelease} from '../release/channel.ts';
+import {
+  confusing,
+  isPreReleaseRepository,
+  refuseOtherRelease,
+  refusePreRelease
+} from '../release/channel.ts';
 import {chartArtifact, refuseUntagged, resolveImages} from '../release/resolve.ts';
 import {selectReleases} from '../release/select.ts';
 import {compareTags, isStable} from '../release/tag.ts';
@@ -124,6 +129,7 @@ export async function chooseReleases(
     );
   }
   const targetTagOf = (tag: string) => (tag === onlyTag ? (settings.targetTag ?? tag) : tag);
+  if (onlyTag !== undefined) refuseOtherRelease(onlyTag, targetTagOf(onlyTag));
   const stands = (tag: string) => targetTags.includes(targetTagOf(tag));
   for (const tag of selection.tags) {
     refusePreRelease({
