@@ -171,6 +171,17 @@ wanted('with a real daemon', () => {
     expect(await readdir(place.temp)).toEqual([]);
   }, 60_000);
 
+  test('a login stays out of the stores that docker would choose by itself', async () => {
+    await using other = await makePlace();
+    // Which one docker looks for depends on the system.
+    const stores = ['secretservice', 'pass', 'osxkeychain', 'wincred'];
+    for (const store of stores) await other.program(`docker-credential-${store}`, '');
+    const path = `${other.env.PATH ?? ''}:${env.PATH ?? ''}`;
+    await using signedIn = await session([account(locked.host)], {env: {...env, PATH: path}});
+    expect(signedIn.answers).toMatchObject([{outcome: 'accepted'}]);
+    for (const store of stores) expect(await other.calls(`docker-credential-${store}`)).toEqual([]);
+  }, 60_000);
+
   test('a daemon that is not there is no answer about the credentials', async () => {
     const elsewhere = {...env, DOCKER_HOST: `unix://${place.directory}/none`};
     await using signedIn = await session([account(locked.host, 'wrong')], {env: elsewhere});

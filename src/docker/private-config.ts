@@ -11,6 +11,13 @@ import {DockerError} from './error.ts';
 
 const namePattern = /^arcdata-mirror-docker-[0-9a-f]{32}$/;
 
+/**
+ * An entry for nobody. In a config without any entry docker chooses a store by itself: the system's own
+ * (keychain, wincred, secretservice, pass), where its helper is on PATH. A login would stay there for good.
+ * @see https://github.com/docker/cli/blob/master/cli/config/config.go
+ */
+const placeholder = {'arcdata-mirror.invalid': {}};
+
 /** What making a private config needs. */
 export interface PrivateConfigOptions {
   /** Where it goes: the runner's temp, or the system's. */
@@ -42,7 +49,7 @@ export async function makePrivateConfig({
     const currentContext = await contextOf(env, directory);
     await writeFile(
       join(directory, 'config.json'),
-      JSON.stringify({auths: {}, ...(currentContext !== undefined && {currentContext})}),
+      JSON.stringify({auths: placeholder, ...(currentContext !== undefined && {currentContext})}),
       {mode: 0o600, flag: 'wx'}
     );
   } catch (error) {
