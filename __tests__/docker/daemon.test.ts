@@ -33,6 +33,8 @@ const loopback = (name: string) => parseRegistry(name, () => true);
 const tried = dockerdInstalled() && distributionInstalled() ? await startDockerd() : undefined;
 const wanted = tried === undefined ? describe.skip : describe;
 const schema2 = 'application/vnd.docker.distribution.manifest.v2+json';
+// Which one docker looks for depends on the system.
+const stores = ['secretservice', 'pass', 'osxkeychain', 'wincred'];
 const list = 'application/vnd.docker.distribution.manifest.list.v2+json';
 
 /** Puts bytes into a registry, as a blob or a manifest, and hands back their descriptor. */
@@ -171,10 +173,33 @@ wanted('with a real daemon', () => {
     expect(await readdir(place.temp)).toEqual([]);
   }, 60_000);
 
+  test('a kept login leaves no trace either where docker chooses a store by itself', async () => {
+    await using other = await makePlace();
+    const vault = join(other.directory, 'vault.json');
+    const helper = `const file = ${JSON.stringify(vault)};
+const held = fs.existsSync(file) ? JSON.parse(fs.readFileSync(file, 'utf8')) : {};
+const none = () => { console.log('credentials not found in native keychain'); process.exit(1); };
+if (args[0] === 'get') console.log(JSON.stringify(held[stdin.trim()] ?? none()));
+if (args[0] === 'store') held[JSON.parse(stdin).ServerURL] = JSON.parse(stdin);
+if (args[0] === 'erase') delete held[stdin.trim()];
+fs.writeFileSync(file, JSON.stringify(held));`;
+    for (const store of stores) await other.program(`docker-credential-${store}`, helper);
+    const around = {...env, HOME: other.home, PATH: `${other.env.PATH ?? ''}:${env.PATH ?? ''}`};
+    let state: KeptLogin | undefined;
+    const onKeptLogin = (kept: KeptLogin) => {
+      state = kept;
+    };
+    const more = {env: around, keepLogin: true, onKeptLogin};
+    await (await session([account(locked.host)], more))[Symbol.asyncDispose]();
+    expect(await readFile(vault, 'utf8')).toContain(locked.host);
+    const undo = {runnerTemp: place.temp, env: around, log: silent, signal: never};
+    await undoKeptLogin(state as unknown as KeptLogin, undo);
+    expect(await readFile(vault, 'utf8')).toBe('{}');
+    expect(await readdir(join(other.home, '.docker'))).toEqual([]);
+  }, 60_000);
+
   test('a login stays out of the stores that docker would choose by itself', async () => {
     await using other = await makePlace();
-    // Which one docker looks for depends on the system.
-    const stores = ['secretservice', 'pass', 'osxkeychain', 'wincred'];
     for (const store of stores) await other.program(`docker-credential-${store}`, '');
     const path = `${other.env.PATH ?? ''}:${env.PATH ?? ''}`;
     await using signedIn = await session([account(locked.host)], {env: {...env, PATH: path}});

@@ -152,6 +152,37 @@ describeOnPosix('a kept login', () => {
     expect(await readFile(configFile(place), 'utf8')).toBe(before);
   });
 
+  test.each([undefined, '{"psFormat": "x"}', '{"auths": {}}'])(
+    'leaves no store behind that docker chose by itself, in a config of %s',
+    async before => {
+      await using place = await makePlace();
+      // As docker does in a config without any entry, where the system's own helper is on PATH.
+      await place.program(
+        'docker',
+        `${keepsLogins}
+config.auths = args[0] === 'logout' ? {} : {[host]: {}};
+config.credsStore = 'secretservice';
+fs.writeFileSync(file, JSON.stringify(config, undefined, '\\t'));`
+      );
+      if (before !== undefined) await write(place, before);
+      const state = await keep(place, [account('one.example')]);
+      expect(await config(place)).toMatchObject({credsStore: 'secretservice'});
+      await undo(place, state);
+      expect(await readFile(configFile(place), 'utf8').catch(() => undefined)).toBe(before);
+    }
+  );
+
+  test('leaves the store that docker chose where another job is signed in by it since', async () => {
+    await using place = await makePlace();
+    await place.program('docker', keepsLogins);
+    await write(place, '{"psFormat": "x"}');
+    const state = await keep(place, [account('one.example')]);
+    const now = {psFormat: 'x', auths: {'other.example': {}}, credsStore: 'secretservice'};
+    await write(place, JSON.stringify({...now, auths: {...now.auths, 'one.example': {}}}));
+    await undo(place, state);
+    expect(await config(place)).toEqual(now);
+  });
+
   test('is not made with wrong credentials', async () => {
     await using place = await makePlace();
     await place.program('docker', keepsLogins);

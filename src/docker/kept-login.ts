@@ -159,10 +159,13 @@ function restored(now: Json, before: Json, registries: readonly RegistryName[]):
     for (const key of authsFor(now, registry)) auths.delete(key);
     for (const key of authsFor(before, registry)) auths.set(key, old[key]);
   }
-  if (auths.size === 0 && before.auths === undefined) {
-    return Object.fromEntries(Object.entries(now).filter(([key]) => key !== 'auths'));
-  }
-  return {...now, auths: Object.fromEntries(auths)};
+  // Where a config has no entry at all, docker chooses a store by itself, and writes that down.
+  const gone = [
+    ...(auths.size === 0 && before.auths === undefined ? ['auths'] : []),
+    ...(auths.size === 0 && before.credsStore === undefined ? ['credsStore'] : [])
+  ];
+  const put = {...now, auths: Object.fromEntries(auths)};
+  return Object.fromEntries(Object.entries(put).filter(([key]) => !gone.includes(key)));
 }
 
 function empty(config: Json): boolean {
