@@ -1,5 +1,5 @@
 import {mkdir, readFile, writeFile} from 'node:fs/promises';
-import {join} from 'node:path';
+import {dirname, join, resolve} from 'node:path';
 
 import {expect, test} from '@jest/globals';
 
@@ -7,6 +7,7 @@ import {DockerError} from '../../src/docker/error.ts';
 import {dockerEnvironment, faultIn, lastSaid, runDocker, succeed} from '../../src/docker/run.ts';
 import {silent} from '../../src/log.ts';
 import {findProgram, ProcessError, runProcess} from '../../src/process.ts';
+import {dockerConfigFile} from '../../src/registry/docker-config.ts';
 import {systemProgram, throughShell} from '../../src/windows.ts';
 import {describeOnPosix, makePlace, recordedLog} from './fake.ts';
 
@@ -225,6 +226,19 @@ test("docker's environment holds what is on the list, and the given config", () 
     '/private'
   );
   expect(environment).toEqual({...kept, DOCKER_CONFIG: '/private', DOCKER_CLI_HINTS: 'false'});
+});
+
+test('the certificates for a daemon behind TLS are those of the job', () => {
+  const given = (more: Record<string, string>, directory?: string) =>
+    dockerEnvironment({HOME: '/home/me', ...more}, directory).DOCKER_CERT_PATH;
+  // Docker looks into its config directory, and the private one has none.
+  const wanted = dirname(dockerConfigFile({HOME: '/home/me'}));
+  expect(given({DOCKER_TLS_VERIFY: '1'}, '/private')).toBe(wanted);
+  expect(given({DOCKER_TLS: '1', DOCKER_CERT_PATH: ''}, '/private')).toBe(wanted);
+  expect(given({DOCKER_TLS_VERIFY: '1', DOCKER_CONFIG: '/job'}, '/private')).toBe(resolve('/job'));
+  expect(given({DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH: '/certs'}, '/private')).toBe('/certs');
+  expect(given({DOCKER_TLS_VERIFY: '1'})).toBeUndefined();
+  expect(given({}, '/private')).toBeUndefined();
 });
 
 describeOnPosix('a docker command that must succeed', () => {

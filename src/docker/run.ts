@@ -1,5 +1,8 @@
+import {dirname} from 'node:path';
+
 import type {Log} from '../log.ts';
 import {clean} from '../oci/clean.ts';
+import {dockerConfigFile} from '../registry/docker-config.ts';
 import {type Environment, type Outcome, ProcessError, runProcess} from '../process.ts';
 import {DockerError} from './error.ts';
 
@@ -46,10 +49,21 @@ export function dockerEnvironment(
   );
   return {
     ...Object.fromEntries(kept),
-    ...(configDirectory !== undefined && {DOCKER_CONFIG: configDirectory}),
+    ...(configDirectory !== undefined && {DOCKER_CONFIG: configDirectory, ...certificates(env)}),
     // Advertisements of the client's, and questions to servers that nobody asked for.
     DOCKER_CLI_HINTS: 'false'
   };
+}
+
+/**
+ * Where docker finds its certificates for a daemon behind TLS: unless told, in its config directory,
+ * which is the job's own.
+ */
+function certificates(env: Environment): Readonly<Record<string, string>> {
+  const given = (name: string) => (env[name] ?? '') !== '';
+  const wanted = given('DOCKER_TLS') || given('DOCKER_TLS_VERIFY');
+  if (!wanted || given('DOCKER_CERT_PATH')) return {};
+  return {DOCKER_CERT_PATH: dirname(dockerConfigFile(env))};
 }
 
 /**
