@@ -9,7 +9,7 @@ import {parseRegistry} from '../../src/oci/reference.ts';
 import {silent} from '../../src/log.ts';
 import {post} from '../../src/post.ts';
 import {stateNames} from '../../src/run/saved.ts';
-import {describeOnPosix, keepsLogins, makePlace, type Place, recordedLog} from './fake.ts';
+import {describeOnPosix, docker, keepsLogins, makePlace, type Place, recordedLog} from './fake.ts';
 
 const never = new AbortController().signal;
 const account = (host: string, password = 'canary'): Account => ({
@@ -190,6 +190,30 @@ fs.writeFileSync(file, JSON.stringify(config, undefined, '\\t'));`
     const state = await keep(place, [account('one.example', 'wrong')]);
     expect(state.registries).toEqual([]);
     expect(await readFile(configFile(place), 'utf8')).toBe(text);
+  });
+
+  test.each([
+    ['there is no docker', undefined, 'there is no docker client on PATH'],
+    ['docker cannot sign in', docker('console.error("x509"); process.exit(1);'), 'x509'],
+    ['docker is refused', docker('console.error("401"); process.exit(1);'), '401']
+  ])('is told not to be there where %s', async (_, body, reason) => {
+    await using place = await makePlace();
+    if (body !== undefined) await place.program('docker', body);
+    const warnings: string[] = [];
+    await using session = await signIn({
+      accounts: [account('one.example'), {...account('two.example'), keep: false}],
+      runnerTemp: place.temp,
+      env: place.env,
+      log: {...silent, warning: message => void warnings.push(message)},
+      signal: never,
+      keepLogin: true
+    });
+    expect(session.answers).toHaveLength(2);
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        `^Later steps will not be signed in to one.example \\(keep-login\\): .*${reason}`
+      )
+    ]);
   });
 
   test('needs a config that can be understood, and says so before it signs in', async () => {

@@ -95,6 +95,12 @@ export async function signIn(options: SignInOptions): Promise<DockerSession> {
           : await login(account, client, configDirectory, options)
       );
     }
+    if (options.keepLogin === true) {
+      accounts.forEach(({registry, keep}, index) => {
+        const {outcome, reason = ''} = answers[index] ?? {};
+        if (keep !== false && outcome !== 'accepted') notKept(registry, reason, log);
+      });
+    }
     if (options.keepLogin === true && !(client instanceof DockerError)) {
       const good = accounts.filter(
         (account, index) => account.keep !== false && answers[index]?.outcome === 'accepted'
@@ -201,10 +207,11 @@ async function keep(
       continue;
     }
     const {outcome, reason} = await login(account, client, directory, options);
-    if (outcome !== 'accepted') {
-      options.log.warning(
-        `Later steps will not be signed in to ${account.registry} (keep-login): ${reason}`
-      );
-    }
+    if (outcome !== 'accepted') notKept(account.registry, reason, options.log);
   }
+}
+
+/** Without docker's yes there is nothing to keep: a later step would fail, and nobody would know why. */
+function notKept(registry: RegistryName, reason: string, log: Log): void {
+  log.warning(`Later steps will not be signed in to ${registry} (keep-login): ${reason}`);
 }
