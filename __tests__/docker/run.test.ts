@@ -295,6 +295,21 @@ test('secrets are taken out of what docker said before it is cut', () => {
 });
 
 test.each([
+  [
+    `failed to copy: httpReadSeeker: failed open: failed to do request: Get "https://store.example/6d/data?X-Amz-Expires=1200&X-Amz-Signature=canary${'0'.repeat(400)}": dial tcp: i/o timeout`,
+    'failed to copy: httpReadSeeker: failed open: failed to do request: Get "https://store.example/6d/data": dial tcp: i/o timeout'
+  ],
+  [
+    'error pulling image configuration: Get https://store.example/e9/data?verify=1-canary%3D: Service Unavailable',
+    'error pulling image configuration: Get https://store.example/e9/data: Service Unavailable'
+  ],
+  ['see http://a.example/x?sig=canary', 'see http://a.example/x'],
+  ['is that so? Yes: https://a.example/x', 'is that so? Yes: https://a.example/x']
+])('of an address that docker tells the query is not shown (%#)', (stderr, shown) => {
+  expect(lastSaid({exitCode: 1, stdout: '', stderr, timedOut: false})).toBe(shown);
+});
+
+test.each([
   ['Cannot connect to the Docker daemon at unix:///var/run/docker.sock.', 'daemon'],
   ['permission denied while trying to connect to the Docker daemon socket', 'daemon'],
   ['write /var/lib/docker/x: no space left on device', 'space'],

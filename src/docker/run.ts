@@ -169,11 +169,15 @@ export function lastSaid(outcome: DockerOutcome, secrets: readonly string[] = []
     .filter(secret => secret !== '')
     .reduce((rest, secret) => rest.replaceAll(secret, '***'), text);
   const lines = redacted
+    .replace(query, '')
     .split(/\r?\n|\r/)
     .map(line => line.trim())
     .filter(line => line !== '' && !noise.test(line));
   return clean(lines.slice(-4).join(' '), 400) || 'it said nothing';
 }
+
+/** What follows an address: a signed one carries its signature there. It would also fill the place of the reason. */
+const query = /(?<=https?:\/\/[^\s"'?]+)\?[^\s"']*?(?=:?(?:[\s"']|$))/g;
 
 /** What docker prints at every login, whatever comes of it. */
 const noise =
