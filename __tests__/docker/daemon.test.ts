@@ -1,13 +1,15 @@
 import {execFile} from 'node:child_process';
 import {createHash} from 'node:crypto';
+import {once} from 'node:events';
 import {mkdir, readdir, readFile, writeFile} from 'node:fs/promises';
+import {type AddressInfo, connect, createServer} from 'node:net';
 import {join} from 'node:path';
 import {promisify} from 'node:util';
 import {gzipSync} from 'node:zlib';
 
 import {afterAll, beforeAll, describe, expect, test} from '@jest/globals';
 
-import {askDaemon, checkSpace} from '../../src/docker/daemon.ts';
+import {askDaemon, checkSpace, freeSpace} from '../../src/docker/daemon.ts';
 import {fateOf, foresee, mirrorImageByDocker} from '../../src/docker/engine.ts';
 import {findDocker} from '../../src/docker/find.ts';
 import {inspect} from '../../src/docker/image.ts';
@@ -217,6 +219,37 @@ fs.writeFileSync(file, JSON.stringify(held));`;
     await expect(
       askDaemon({docker, env: elsewhere, log: silent, signal: never})
     ).rejects.toMatchObject({name: 'DockerError', fault: 'daemon'});
+  }, 60_000);
+
+  test('the disk of a daemon that a context names is looked at only where it is this machine’s', async () => {
+    const bridge = createServer(socket => {
+      const other = connect(daemon.host.slice('unix://'.length));
+      socket.on('error', () => undefined).pipe(other);
+      other.on('error', () => undefined).pipe(socket);
+    });
+    bridge.listen(0, '127.0.0.1');
+    await once(bridge, 'listening');
+    const {port} = bridge.address() as AddressInfo;
+    try {
+      const {DOCKER_HOST: here = '', ...others} = env;
+      for (const [context, host] of [
+        ['away', `tcp://127.0.0.1:${port}`],
+        ['here', here]
+      ] as const) {
+        const create = ['context', 'create', context, '--docker', `host=${host}`];
+        await run('docker', create, {env: others});
+        const around = {...others, DOCKER_CONTEXT: context};
+        await using signedIn = await session([], {env: around});
+        const {client, configDirectory} = signedIn;
+        const call = {docker: client?.path ?? '', configDirectory, env: around, log: silent};
+        const info = await askDaemon({...call, signal: never});
+        expect(info).toMatchObject({host, dataRoot: daemon.root});
+        const free = await freeSpace(info, around);
+        expect(free === undefined).toBe(context === 'away');
+      }
+    } finally {
+      bridge.close();
+    }
   }, 60_000);
 
   test('an image travels, and nothing of it stays', async () => {

@@ -41,6 +41,8 @@ test('free space is known of a daemon on this machine only', async () => {
   expect(await freeSpace(info, {})).toBeGreaterThan(0);
   expect(await freeSpace(info, {DOCKER_HOST: 'unix:///x'})).toBeGreaterThan(0);
   expect(await freeSpace(info, {DOCKER_HOST: 'tcp://remote:2376'})).toBeUndefined();
+  expect(await freeSpace({...info, host: 'unix:///x'}, {})).toBeGreaterThan(0);
+  expect(await freeSpace({...info, host: 'ssh://remote'}, {})).toBeUndefined();
   expect(await freeSpace({...info, dataRoot: '/not/here'}, {})).toBeUndefined();
   expect(await checkSpace(2 ** 60, info, {DOCKER_HOST: 'ssh://remote'})).toBeUndefined();
   await expect(checkSpace(2 ** 60, info, {})).rejects.toMatchObject({

@@ -1,5 +1,6 @@
 import {statfs} from 'node:fs/promises';
 
+import {clean} from '../oci/clean.ts';
 import type {Environment} from '../process.ts';
 import {answerLimit, parseAnswer, textOf} from './answer.ts';
 import {DockerError} from './error.ts';
@@ -16,6 +17,8 @@ export interface DaemonInfo {
   readonly dataRoot: string;
   /** What it runs, such as `linux/x86_64`. */
   readonly platform: string;
+  /** Where the job's docker context has it, such as `ssh://build`; absent where none is chosen. */
+  readonly host?: string;
 }
 
 /** In milliseconds. */
@@ -40,14 +43,27 @@ export async function askDaemon(call: Omit<DockerCall, 'timeout'>): Promise<Daem
       'Start the docker daemon, or point DOCKER_HOST at one.'
     );
   }
+  const host = await hostIn(info.ClientInfo, call);
   const containerd = JSON.stringify(info.DriverStatus ?? []).includes('io.containerd.snapshotter');
   return {
     version: textOf(info.ServerVersion),
     store: containerd ? 'containerd' : 'classic',
     driver: textOf(info.Driver),
     dataRoot: info.DockerRootDir,
-    platform: `${textOf(info.OSType)}/${textOf(info.Architecture)}`
+    platform: `${textOf(info.OSType)}/${textOf(info.Architecture)}`,
+    ...(host !== undefined && {host})
   };
+}
+
+/** Where the chosen context has its daemon; `default` is what DOCKER_HOST says. */
+async function hostIn(
+  client: unknown,
+  call: Omit<DockerCall, 'timeout'>
+): Promise<string | undefined> {
+  const {Context: context} = (client ?? {}) as {Context?: unknown};
+  if (typeof context !== 'string' || ['', 'default'].includes(context)) return undefined;
+  const args = ['context', 'inspect', '--format', '{{.Endpoints.docker.Host}}', context];
+  return clean((await succeed(args, {...call, timeout: infoTimeout})).trim(), 200);
 }
 
 /**
@@ -55,7 +71,7 @@ export async function askDaemon(call: Omit<DockerCall, 'timeout'>): Promise<Daem
  * the daemon is on another machine, or its directory is out of sight.
  */
 export async function freeSpace(info: DaemonInfo, env: Environment): Promise<number | undefined> {
-  const host = env.DOCKER_HOST ?? '';
+  const host = info.host ?? env.DOCKER_HOST ?? '';
   if (host !== '' && !/^(?:unix|npipe):/.test(host)) return undefined;
   // With containerd's store the images may lie with containerd instead.
   const places =
