@@ -16,6 +16,8 @@ import {onCancel} from './run/cancel.ts';
 import {savedUndo} from './run/saved.ts';
 
 const {env} = process;
+/** What is left to be written when all is done, such as to a slow pipe, has so long; in milliseconds. */
+const lastWords = 2_000;
 const reporter = actionsReporter(env);
 const runnerTemp = env.RUNNER_TEMP ?? tmpdir();
 
@@ -52,6 +54,8 @@ if (core.getState('main') === '') {
     await tellInSummary(mistakesSummary(error.message, help));
   } finally {
     cancel.end();
+    // A download that nobody waits for any more knows no signal, and would hold the step up.
+    setTimeout(() => process.exit(), lastWords).unref();
   }
 } else {
   await post({runnerTemp, env, log: reporter.log, state: name => core.getState(name)});

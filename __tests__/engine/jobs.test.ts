@@ -243,6 +243,39 @@ describeOnPosix('V18 a machine without docker', () => {
     await expectNoCanary(end);
   });
 
+  test('is not held up by a download that does not come when the run is over', async () => {
+    const asked: string[] = [];
+    const server = createServer(({url = ''}, response) => {
+      asked.push(url);
+      response.writeHead(200).write('a beginning');
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const running = await job.start(
+      inputs({
+        ...version,
+        'docker-sha256': 'a'.repeat(64),
+        'docker-download-url': `http://${host}`,
+        'insecure-registries': `${source.name}\n${target.name}\n${host}`
+      }),
+      {variables: onlyFake()}
+    );
+    await until('docker is downloaded', () => Promise.resolve(asked.length > 0));
+    const signals: NodeJS.Signals[] = ['SIGINT'];
+    running.kill('SIGINT');
+    const late = setTimeout(() => {
+      signals.push('SIGKILL');
+      running.kill('SIGKILL');
+    }, 7_000);
+    const end = await running.end;
+    clearTimeout(late);
+    server.closeAllConnections();
+    server.close();
+    expect(errorsOf(end)).toContain('the run was cancelled');
+    expect(signals).toEqual(['SIGINT']);
+    expect(end.exitCode).toBe(1);
+  }, 60_000);
+
   test('loads none down only to sign in, where the registry client does the work', async () => {
     await using downloads = await site(Buffer.from('never'));
     const end = await job.run(
