@@ -352,6 +352,28 @@ fs.writeFileSync(file, JSON.stringify(held));`;
     expect(log.lines.join('\n')).not.toContain('is still at the docker daemon');
   }, 120_000);
 
+  test('what the daemon had from the target by its digest stays', async () => {
+    await using signedIn = await session([account(locked.host)]);
+    const docker = signedIn.client?.path ?? '';
+    const {digest} = await seed(open.url, 'arcdata/arc-again', 'amd64');
+    const log = recordedLog();
+    const options = {
+      ...{docker, configDirectory: signedIn.configDirectory, env, log, signal: never},
+      source: {registry: loopback(open.host), repository: 'arcdata/arc-again', digest},
+      target: {registry: loopback(locked.host), repository: 'mirror/arc-again'},
+      timeout: 60_000
+    };
+    const {digest: pushed} = await mirrorImageByDocker(options);
+    const pull = ['-H', daemon.host, 'pull', `${locked.host}/mirror/arc-again@${pushed}`];
+    await run(docker, ['--config', signedIn.configDirectory, ...pull]);
+    const before = await images();
+    expect(before).toContain(pushed);
+    expect((await mirrorImageByDocker(options)).digest).toBe(pushed);
+    expect(await images()).toBe(before);
+    expect(log.lines.join('\n')).not.toContain('has it no longer');
+    await run(docker, ['-H', daemon.host, 'image', 'rm', pull.at(-1) ?? '']);
+  }, 120_000);
+
   async function images(): Promise<string> {
     const format = ['--format', '{{.Repository}} {{.Tag}} {{.Digest}} {{.ID}}'];
     const all = ['-H', daemon.host, 'images', '--all', '--digests', ...format];

@@ -116,17 +116,20 @@ export async function mirrorImageByDocker(options: MirrorByDocker): Promise<Mirr
   const had = await inspect(sourceName, call());
   const held = await inspect(targetName, call());
   const gained = new Set<string>();
+  let known: readonly string[] = [];
   try {
     if (had === undefined) gained.add(sourceName);
     await pull(from, call(), platform);
     const image = await inspect(sourceName, call());
     if (image === undefined) throw new DockerError('failed', `docker lost ${sourceName}`);
+    const beside = nameOf({registry: to.registry, repository: to.repository});
+    known = image.repoDigests.filter(name => sameName(name.replace(/@.*$/, ''), beside));
     gained.add(targetName);
     await succeed(['tag', sourceName, targetName], call());
     const {digest, ways} = await push(to, call());
     // By its push the image has got the target's digest as one more name.
     const pushedName = nameOf({registry: to.registry, repository: to.repository, digest});
-    if (!image.repoDigests.some(name => sameName(name, pushedName))) gained.add(pushedName);
+    if (!known.some(name => sameName(name, pushedName))) gained.add(pushedName);
     return {
       digest,
       ways,
@@ -137,9 +140,27 @@ export async function mirrorImageByDocker(options: MirrorByDocker): Promise<Mirr
       pushed: to
     };
   } finally {
-    // Last made, first removed.
-    for (const name of [...gained].reverse()) await remove(name, options);
+    // Last made, first removed: with its source's name the image may go.
+    const names = [...gained].reverse();
+    for (const name of names) if (name !== sourceName) await remove(name, options);
+    for (const name of known) await pullAgain(name, options);
+    if (gained.has(sourceName)) await remove(sourceName, options);
     if (held !== undefined) await giveBack(held, targetName, options, log);
+  }
+}
+
+/**
+ * With the last tag of a repository docker takes away its names by digest too, also those that it had
+ * before. While the image is there still, pulling one of them is only asking for its manifest.
+ */
+async function pullAgain(name: string, options: MirrorByDocker): Promise<void> {
+  const call = {...options, signal: deadline(removeTimeout), timeout: removeTimeout};
+  try {
+    if ((await inspect(name, call)) === undefined) await succeed(['pull', name], call);
+  } catch (error) {
+    options.log.warning(
+      `The docker daemon had ${clean(name, 300)} and has it no longer: ${clean((error as Error).message, 300)}`
+    );
   }
 }
 
