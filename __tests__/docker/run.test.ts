@@ -312,6 +312,11 @@ test.each([
 test.each([
   ['Cannot connect to the Docker daemon at unix:///var/run/docker.sock.', 'daemon'],
   ['permission denied while trying to connect to the Docker daemon socket', 'daemon'],
+  [
+    'unable to resolve docker endpoint: context "x": context not found: open /x/meta.json: no such file or directory',
+    'daemon'
+  ],
+  ['unable to resolve docker endpoint: open /x/ca.pem: no such file or directory', 'daemon'],
   ['write /var/lib/docker/x: no space left on device', 'space'],
   ['unauthorized: authentication required', 'registry'],
   ['x509: certificate signed by unknown authority', 'registry'],

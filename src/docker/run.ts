@@ -192,7 +192,7 @@ export function faultIn(said: string): 'daemon' | 'registry' | 'space' | 'failed
 }
 
 const daemonTrouble =
-  /cannot connect to the docker daemon|is the docker daemon running|failed to connect to the docker API|docker daemon socket|docker_engine|error during connect|context ["'].*["'] (?:does not exist|not found)/i;
+  /cannot connect to the docker daemon|is the docker daemon running|failed to connect to the docker API|docker daemon socket|docker_engine|error during connect|unable to resolve docker endpoint|context ["'].*["'] (?:does not exist|not found)/i;
 
 /** A registry's no; not that of a file system. */
 const denial = /unauthorized|no basic auth|(?<!permission )denied|forbidden/i;
