@@ -1,8 +1,7 @@
-import {tmpdir} from 'node:os';
-
 import * as core from '@actions/core';
 
 import {installDocker} from './docker/install.ts';
+import {placesOf} from './inputs/environment.ts';
 import {InputError} from './inputs/error.ts';
 import {readInputs} from './inputs.ts';
 import {main} from './main.ts';
@@ -19,7 +18,7 @@ const {env} = process;
 /** What is left to be written when all is done, such as to a slow pipe, has so long; in milliseconds. */
 const lastWords = 2_000;
 const reporter = actionsReporter(env);
-const runnerTemp = env.RUNNER_TEMP ?? tmpdir();
+const {temporary: runnerTemp} = placesOf(env);
 
 async function tellInSummary(text: string): Promise<void> {
   if ((env.GITHUB_STEP_SUMMARY ?? '') === '') return;
