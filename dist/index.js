@@ -36129,10 +36129,13 @@ function restored(now, before, registries) {
         for (const key of authsFor(before, registry))
             auths.set(key, old[key]);
     }
-    if (auths.size === 0 && before.auths === undefined) {
-        return Object.fromEntries(Object.entries(now).filter(([key]) => key !== 'auths'));
-    }
-    return { ...now, auths: Object.fromEntries(auths) };
+    // Where a config has no entry at all, docker chooses a store by itself, and writes that down.
+    const gone = [
+        ...(auths.size === 0 && before.auths === undefined ? ['auths'] : []),
+        ...(auths.size === 0 && before.credsStore === undefined ? ['credsStore'] : [])
+    ];
+    const put = { ...now, auths: Object.fromEntries(auths) };
+    return Object.fromEntries(Object.entries(put).filter(([key]) => !gone.includes(key)));
 }
 function empty(config) {
     return Object.values(config).every(value => (0,_registry_docker_config_js__WEBPACK_IMPORTED_MODULE_4__/* .isRecord */ .u4)(value) && Object.keys(value).length === 0);
@@ -36204,6 +36207,7 @@ async function replace(path, text) {
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(6760);
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_3___default = /*#__PURE__*/__nccwpck_require__.n(node_path__WEBPACK_IMPORTED_MODULE_3__);
 /* harmony import */ var _registry_docker_config_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(26);
+/* harmony import */ var _user_pass_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(3352);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(5994);
 
 
@@ -36211,7 +36215,14 @@ async function replace(path, text) {
 
 
 
+
 const namePattern = /^arcdata-mirror-docker-[0-9a-f]{32}$/;
+/**
+ * An entry for nobody. In a config without any entry docker chooses a store by itself: the system's own
+ * (keychain, wincred, secretservice, pass), where its helper is on PATH. A login would stay there for good.
+ * @see https://github.com/docker/cli/blob/master/cli/config/config.go
+ */
+const placeholder = { 'arcdata-mirror.invalid': {} };
 /**
  * Makes a DOCKER_CONFIG directory that only we may look into. It names no helper, so that docker
  * keeps what it is told in that directory and nowhere else. Of the job's own config it takes over
@@ -36225,7 +36236,7 @@ async function makePrivateConfig({ runnerTemp, env, onDirectory }) {
     try {
         await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.mkdir)(directory, { mode: 0o700 });
         const currentContext = await contextOf(env, directory);
-        await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.writeFile)((0,node_path__WEBPACK_IMPORTED_MODULE_3__.join)(directory, 'config.json'), JSON.stringify({ auths: {}, ...(currentContext !== undefined && { currentContext }) }), { mode: 0o600, flag: 'wx' });
+        await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.writeFile)((0,node_path__WEBPACK_IMPORTED_MODULE_3__.join)(directory, 'config.json'), JSON.stringify({ auths: placeholder, ...(currentContext !== undefined && { currentContext }) }), { mode: 0o600, flag: 'wx' });
     }
     catch (error) {
         await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.rm)(directory, { recursive: true, force: true }).catch(() => undefined);
@@ -36241,7 +36252,7 @@ async function makePrivateConfig({ runnerTemp, env, onDirectory }) {
 async function keepIdentityToken(directory, registry, token) {
     const file = (0,node_path__WEBPACK_IMPORTED_MODULE_3__.join)(directory, 'config.json');
     const config = JSON.parse(await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.readFile)(file, 'utf8'));
-    const auth = Buffer.from('00000000-0000-0000-0000-000000000000:').toString('base64');
+    const auth = (0,_user_pass_js__WEBPACK_IMPORTED_MODULE_6__/* .userPass */ .z)({ username: '00000000-0000-0000-0000-000000000000', password: '' });
     const auths = { ...config.auths, [(0,_registry_docker_config_js__WEBPACK_IMPORTED_MODULE_4__/* .dockerServer */ .kU)(registry)]: { auth, identitytoken: token } };
     await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.writeFile)(file, JSON.stringify({ ...config, auths }), { mode: 0o600 });
 }
@@ -36300,9 +36311,14 @@ function isPrivateConfig(path, runnerTemp) {
 /* harmony export */   sX: () => (/* binding */ exitOf)
 /* harmony export */ });
 /* unused harmony export faultIn */
-/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(4192);
-/* harmony import */ var _process_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1919);
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(5994);
+/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6760);
+/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_path__WEBPACK_IMPORTED_MODULE_0__);
+/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(4192);
+/* harmony import */ var _registry_docker_config_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(26);
+/* harmony import */ var _process_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1919);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(5994);
+
+
 
 
 
@@ -36321,10 +36337,21 @@ function dockerEnvironment(env, configDirectory) {
     const kept = Object.entries(env).filter((entry) => entry[1] !== undefined && allowed.has(entry[0].toUpperCase()));
     return {
         ...Object.fromEntries(kept),
-        ...(configDirectory !== undefined && { DOCKER_CONFIG: configDirectory }),
+        ...(configDirectory !== undefined && { DOCKER_CONFIG: configDirectory, ...certificates(env) }),
         // Advertisements of the client's, and questions to servers that nobody asked for.
         DOCKER_CLI_HINTS: 'false'
     };
+}
+/**
+ * Where docker finds its certificates for a daemon behind TLS: unless told, in its config directory,
+ * which is the job's own.
+ */
+function certificates(env) {
+    const given = (name) => (env[name] ?? '') !== '';
+    const wanted = given('DOCKER_TLS') || given('DOCKER_TLS_VERIFY');
+    if (!wanted || given('DOCKER_CERT_PATH'))
+        return {};
+    return { DOCKER_CERT_PATH: (0,node_path__WEBPACK_IMPORTED_MODULE_0__.dirname)((0,_registry_docker_config_js__WEBPACK_IMPORTED_MODULE_1__/* .dockerConfigFile */ .dO)(env)) };
 }
 /**
  * Runs one docker command; the one place where that is done. What docker printed is handed back,
@@ -36334,11 +36361,11 @@ function dockerEnvironment(env, configDirectory) {
  */
 async function runDocker(args, call, stdin, capture) {
     const { docker, configDirectory, env, log, signal, timeout, imageTimeout } = call;
-    const shown = (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(`docker ${args.join(' ')}`, 300);
+    const shown = (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(`docker ${args.join(' ')}`, 300);
     log.debug(shown);
     let outcome;
     try {
-        outcome = await (0,_process_js__WEBPACK_IMPORTED_MODULE_0__/* .runProcess */ .R3)({
+        outcome = await (0,_process_js__WEBPACK_IMPORTED_MODULE_2__/* .runProcess */ .R3)({
             file: docker,
             args,
             env: dockerEnvironment(env, configDirectory),
@@ -36349,13 +36376,13 @@ async function runDocker(args, call, stdin, capture) {
         });
     }
     catch (error) {
-        if (!(error instanceof _process_js__WEBPACK_IMPORTED_MODULE_0__/* .ProcessError */ .yI))
+        if (!(error instanceof _process_js__WEBPACK_IMPORTED_MODULE_2__/* .ProcessError */ .yI))
             throw error;
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .DockerError */ .B('missing', error.message, 'Install a docker client that runs on this machine.', error);
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .DockerError */ .B('missing', error.message, 'Install a docker client that runs on this machine.', error);
     }
     if (outcome.timedOut) {
         const seconds = Math.round((imageTimeout ?? timeout) / 1000);
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .DockerError */ .B('timeout', imageTimeout === undefined
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .DockerError */ .B('timeout', imageTimeout === undefined
             ? `${shown} did not end within ${seconds} s and was stopped`
             : `${shown} was stopped: the ${seconds} s that the image may take were over`, 'See whether the docker daemon answers (docker info), and look at its log.');
     }
@@ -36371,7 +36398,8 @@ async function succeed(args, call, capture) {
         return outcome.stdout;
     const said = lastSaid(outcome);
     const [host = ''] = (args.at(-1) ?? '').split('/');
-    throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .DockerError */ .B(faultIn(said), `docker ${args.join(' ')} failed (${exitOf(outcome)}): ${said}`, adviceFor(said, host));
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .DockerError */ .B(faultIn(said), `docker ${args.join(' ')} failed (${exitOf(outcome)}): ${said}`, adviceFor(said, host) ??
+        (denial.test(said) ? `Check what the account may do at ${host}.` : undefined));
 }
 /**
  * What to do about a failure that docker told in these words, where they say it. What the registry
@@ -36406,11 +36434,14 @@ function lastSaid(outcome, secrets = []) {
         .filter(secret => secret !== '')
         .reduce((rest, secret) => rest.replaceAll(secret, '***'), text);
     const lines = redacted
+        .replace(query, '')
         .split(/\r?\n|\r/)
         .map(line => line.trim())
         .filter(line => line !== '' && !noise.test(line));
-    return (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(lines.slice(-4).join(' '), 400) || 'it said nothing';
+    return (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(lines.slice(-4).join(' '), 400) || 'it said nothing';
 }
+/** What follows an address: a signed one carries its signature there. It would also fill the place of the reason. */
+const query = /(?<=https?:\/\/[^\s"'?]+)\?[^\s"']*?(?=:?(?:[\s"']|$))/g;
 /** What docker prints at every login, whatever comes of it. */
 const noise = /^WARNING! (?:Your (?:password|credentials) |Using --password)|^Configure a credential helper|^https:\/\/docs\.docker\.com\/|^See 'docker .*--help'/;
 /** What kind of failure docker's own words tell of. */
@@ -36423,7 +36454,9 @@ function faultIn(said) {
         return 'registry';
     return 'failed';
 }
-const daemonTrouble = /cannot connect to the docker daemon|is the docker daemon running|failed to connect to the docker API|docker daemon socket|docker_engine|error during connect|context ["'].*["'] (?:does not exist|not found)/i;
+const daemonTrouble = /cannot connect to the docker daemon|is the docker daemon running|failed to connect to the docker API|docker daemon socket|docker_engine|error during connect|unable to resolve docker endpoint|context ["'].*["'] (?:does not exist|not found)/i;
+/** A registry's no; not that of a file system. */
+const denial = /unauthorized|no basic auth|(?<!permission )denied|forbidden/i;
 const registryTrouble = /unauthorized|no basic auth|denied|forbidden|x509|certificate|no such host|connection refused|timeout|manifest unknown|not found|status: [45]\d\d|toomanyrequests|too many requests|http: server gave HTTP response/i;
 
 
@@ -36433,13 +36466,12 @@ const registryTrouble = /unauthorized|no basic auth|denied|forbidden|x509|certif
 /***/ ((module, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var node_os__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8161);
-/* harmony import */ var node_os__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_os__WEBPACK_IMPORTED_MODULE_0__);
-/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6058);
-/* harmony import */ var _docker_install_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(4986);
+/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6058);
+/* harmony import */ var _docker_install_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4986);
+/* harmony import */ var _inputs_environment_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(120);
 /* harmony import */ var _inputs_error_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1551);
-/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(766);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(4365);
+/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(1118);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(9189);
 /* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(6661);
 /* harmony import */ var _report_actions_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(8093);
 /* harmony import */ var _report_help_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(9491);
@@ -36463,20 +36495,22 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 
 
 const { env } = process;
+/** What is left to be written when all is done, such as to a slow pipe, has so long; in milliseconds. */
+const lastWords = 2_000;
 const reporter = (0,_report_actions_js__WEBPACK_IMPORTED_MODULE_7__/* .actionsReporter */ .t)(env);
-const runnerTemp = env.RUNNER_TEMP ?? (0,node_os__WEBPACK_IMPORTED_MODULE_0__.tmpdir)();
+const { temporary: runnerTemp } = (0,_inputs_environment_js__WEBPACK_IMPORTED_MODULE_2__/* .placesOf */ .ek)(env);
 async function tellInSummary(text) {
     if ((env.GITHUB_STEP_SUMMARY ?? '') === '')
         return;
     try {
-        await _actions_core__WEBPACK_IMPORTED_MODULE_1__/* .summary */ .z.addRaw(text).write();
+        await _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .summary */ .z.addRaw(text).write();
     }
     catch (error) {
         reporter.log.warning(`The job summary could not be written: ${(0,_report_lines_js__WEBPACK_IMPORTED_MODULE_12__/* .messageOf */ .bD)(error)}`);
     }
 }
-if (_actions_core__WEBPACK_IMPORTED_MODULE_1__/* .getState */ .Gu('main') === '') {
-    _actions_core__WEBPACK_IMPORTED_MODULE_1__/* .saveState */ .LZ('main', 'begun');
+if (_actions_core__WEBPACK_IMPORTED_MODULE_0__/* .getState */ .Gu('main') === '') {
+    _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .saveState */ .LZ('main', 'begun');
     const cancel = (0,_run_cancel_js__WEBPACK_IMPORTED_MODULE_10__/* .onCancel */ .A)();
     try {
         const settings = (0,_inputs_js__WEBPACK_IMPORTED_MODULE_4__/* .readInputs */ .Ko)(env, reporter.log);
@@ -36484,29 +36518,31 @@ if (_actions_core__WEBPACK_IMPORTED_MODULE_1__/* .getState */ .Gu('main') === ''
             reporter,
             env,
             runnerTemp,
-            installer: _docker_install_js__WEBPACK_IMPORTED_MODULE_2__/* .installDocker */ .i,
+            installer: _docker_install_js__WEBPACK_IMPORTED_MODULE_1__/* .installDocker */ .i,
             signal: cancel.signal,
             undo: (0,_run_saved_js__WEBPACK_IMPORTED_MODULE_11__/* .savedUndo */ .S3)((name, value) => {
-                _actions_core__WEBPACK_IMPORTED_MODULE_1__/* .saveState */ .LZ(name, value);
+                _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .saveState */ .LZ(name, value);
             })
         });
         // What failed has been told, image by image; only the exit code is left to say.
         if ((0,_report_verdict_js__WEBPACK_IMPORTED_MODULE_13__/* .hasFailed */ .WN)(record))
-            process.exitCode = _actions_core__WEBPACK_IMPORTED_MODULE_1__/* .ExitCode */ .yU.Failure;
+            process.exitCode = _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .ExitCode */ .yU.Failure;
     }
     catch (error) {
         if (!(error instanceof _inputs_error_js__WEBPACK_IMPORTED_MODULE_3__/* .InputError */ .d))
             throw error;
         const help = (0,_report_help_js__WEBPACK_IMPORTED_MODULE_8__/* .helpOn */ .l)(error.name);
-        _actions_core__WEBPACK_IMPORTED_MODULE_1__/* .setFailed */ .C1(`${error.message}\nSee ${help}`);
+        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .setFailed */ .C1(`${error.message}\nSee ${help}`);
         await tellInSummary((0,_report_summary_js__WEBPACK_IMPORTED_MODULE_9__/* .mistakesSummary */ .CY)(error.message, help));
     }
     finally {
         cancel.end();
+        // A download that nobody waits for any more knows no signal, and would hold the step up.
+        setTimeout(() => process.exit(), lastWords).unref();
     }
 }
 else {
-    await (0,_post_js__WEBPACK_IMPORTED_MODULE_6__/* .post */ .b)({ runnerTemp, env, log: reporter.log, state: name => _actions_core__WEBPACK_IMPORTED_MODULE_1__/* .getState */ .Gu(name) });
+    await (0,_post_js__WEBPACK_IMPORTED_MODULE_6__/* .post */ .b)({ runnerTemp, env, log: reporter.log, state: name => _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .getState */ .Gu(name) });
 }
 
 __webpack_async_result__();
@@ -36514,7 +36550,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 766:
+/***/ 1118:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -36537,188 +36573,8 @@ var oci_error = __nccwpck_require__(1887);
 var release_error = __nccwpck_require__(5083);
 // EXTERNAL MODULE: ./src/inputs/error.ts
 var inputs_error = __nccwpck_require__(1551);
-;// CONCATENATED MODULE: ./src/inputs/table.ts
-const rows = [
-    {
-        name: 'source-registry',
-        form: 'text',
-        meaning: 'Registry that holds the release: a host name or address, with :port if it has one.',
-        default: 'mcr.microsoft.com',
-        variable: 'SOURCE_DOCKER_REGISTRY'
-    },
-    {
-        name: 'source-repository',
-        form: 'text',
-        meaning: 'Repository path at the source under which the images are.',
-        default: 'arcdata',
-        variable: 'SOURCE_DOCKER_REPOSITORY'
-    },
-    {
-        name: 'source-username',
-        form: 'text',
-        meaning: 'User name at the source; only where the source wants one.',
-        otherwise: 'none',
-        variable: 'SOURCE_DOCKER_USERNAME'
-    },
-    {
-        name: 'source-password',
-        form: 'secret',
-        meaning: 'Password or token that belongs to source-username.',
-        otherwise: 'none',
-        variable: 'SOURCE_DOCKER_PASSWORD'
-    },
-    {
-        name: 'source-tag',
-        form: 'list',
-        meaning: 'Which release, or which ones, to mirror.',
-        default: 'latest',
-        variable: 'SOURCE_DOCKER_TAG'
-    },
-    {
-        name: 'target-registry',
-        form: 'text',
-        meaning: 'Registry to mirror to: a host name or address, with :port if it has one. Required.',
-        variable: 'TARGET_DOCKER_REGISTRY'
-    },
-    {
-        name: 'target-repository',
-        form: 'text',
-        meaning: 'Repository path at the target under which the images go. Required.',
-        variable: 'TARGET_DOCKER_REPOSITORY'
-    },
-    {
-        name: 'target-username',
-        form: 'text',
-        meaning: 'User name at the target.',
-        otherwise: "the job's docker config",
-        variable: 'TARGET_DOCKER_USERNAME'
-    },
-    {
-        name: 'target-password',
-        form: 'secret',
-        meaning: 'Password or token that belongs to target-username.',
-        otherwise: "the job's docker config",
-        variable: 'TARGET_DOCKER_PASSWORD'
-    },
-    {
-        name: 'target-tag',
-        form: 'tag',
-        meaning: 'Tag at the target, where it is to be another than the release has at the source.',
-        otherwise: "the source's",
-        variable: 'TARGET_DOCKER_TAG'
-    },
-    {
-        name: 'images',
-        form: 'list',
-        meaning: 'Which images of the release to mirror.',
-        otherwise: "the release's own set"
-    },
-    {
-        name: 'engine',
-        form: 'text',
-        meaning: 'How the images travel: registry or docker.',
-        default: 'registry'
-    },
-    {
-        name: 'concurrency',
-        form: 'number',
-        meaning: 'The most transfers at once, 1 to 64.',
-        otherwise: 'adaptive'
-    },
-    {
-        name: 'timeout',
-        form: 'minutes',
-        meaning: 'Minutes that the whole run may take, 1 to 2880.',
-        default: '180'
-    },
-    {
-        name: 'dry-run',
-        form: 'boolean',
-        meaning: 'Plan and report, but move nothing.',
-        default: 'false'
-    },
-    {
-        name: 'publish',
-        form: 'boolean',
-        meaning: 'Push the tags once everything is there; false stages the images by digest only.',
-        default: 'true'
-    },
-    {
-        name: 'shards',
-        form: 'number',
-        meaning: 'The most shards in the output matrix of a dry run, 1 to 16.',
-        default: '4'
-    },
-    {
-        name: 'referrers',
-        form: 'boolean',
-        meaning: 'Copy signatures and attestations of the images too.',
-        default: 'false'
-    },
-    {
-        name: 'chart',
-        form: 'boolean',
-        meaning: 'Mirror the companion chart arcdataservices-extension too.',
-        default: 'false'
-    },
-    {
-        name: 'ca-file',
-        form: 'path',
-        meaning: 'PEM file with the certificates of a private certification authority.',
-        otherwise: 'none'
-    },
-    {
-        name: 'insecure-registries',
-        form: 'list',
-        meaning: 'Hosts that may be spoken to over plain http.',
-        otherwise: 'none'
-    },
-    {
-        name: 'keep-login',
-        form: 'boolean',
-        meaning: "Sign in to the job's own docker config, so that later steps can use it.",
-        default: 'false'
-    },
-    {
-        name: 'lock-file',
-        form: 'path',
-        meaning: 'Where the JSON record of the run is written.',
-        otherwise: "arcdata-mirror.lock.json in the runner's temporary folder"
-    },
-    {
-        name: 'docker-version',
-        form: 'text',
-        meaning: 'Version of the docker CLI to install where the machine has none.',
-        otherwise: 'a version whose checksum is built in'
-    },
-    {
-        name: 'docker-sha256',
-        form: 'text',
-        meaning: 'SHA-256 of the archive that docker-version names.',
-        otherwise: 'built in'
-    },
-    {
-        name: 'docker-download-url',
-        form: 'text',
-        meaning: 'Base address of a copy of the docker CLI downloads, for closed networks.',
-        default: 'https://download.docker.com'
-    }
-];
-/** Every input there is, in the order in which it is shown. */
-const inputTable = rows;
-const byName = new Map(inputTable.map(row => [row.name, row]));
-/** The row of an input. */
-function inputRow(name) {
-    const row = byName.get(name);
-    if (row === undefined)
-        throw new TypeError(`no input ${name}`);
-    return row;
-}
-/** Whether a text is the name of an input, spelt exactly so. */
-function isInputName(text) {
-    return byName.has(text);
-}
-
+// EXTERNAL MODULE: ./src/inputs/table.ts
+var table = __nccwpck_require__(5541);
 ;// CONCATENATED MODULE: ./src/inputs/given.ts
 
 /**
@@ -36728,7 +36584,7 @@ function isInputName(text) {
 function isGiven(name, value) {
     if (value === undefined)
         return false;
-    const rest = inputRow(name).form === 'secret' ? trimLineEnd(value.value) : value.value.trim();
+    const rest = (0,table/* inputRow */.bd)(name).form === 'secret' ? trimLineEnd(value.value) : value.value.trim();
     return rest !== '';
 }
 /** A value without the line ends behind it: what `echo` and editors leave there. */
@@ -36767,7 +36623,10 @@ function readLines(text) {
     return lines.map(line => line.replace(/(?:^|\s)#.*$/, '').trim()).filter(line => line !== '');
 }
 
+// EXTERNAL MODULE: ./src/user-pass.ts
+var user_pass = __nccwpck_require__(3352);
 ;// CONCATENATED MODULE: ./src/inputs/secret.ts
+
 
 
 
@@ -36796,7 +36655,7 @@ function secretsIn(given) {
             found.add(secret);
     };
     for (const [name, { value }] of given) {
-        if (inputRow(name).form === 'secret') {
+        if ((0,table/* inputRow */.bd)(name).form === 'secret') {
             // However short, the password itself is always masked.
             for (const whole of [value, trimLineEnd(value)])
                 if (whole !== '')
@@ -36817,7 +36676,7 @@ function secretsIn(given) {
         const username = given.get(`${side}-username`)?.value.trim();
         const password = given.get(`${side}-password`)?.value;
         if (username !== undefined && password !== undefined)
-            add(basic(username, trimLineEnd(password)));
+            add((0,user_pass/* userPass */.z)({ username, password: trimLineEnd(password) }));
     }
     return [...found].sort((a, b) => b.length - a.length);
 }
@@ -36827,10 +36686,8 @@ function embedded(text) {
     const password = pair.slice(pair.indexOf(':') + 1);
     if (password === '' || !pair.includes(':'))
         return [];
-    return [pair, password, unescaped(password), basic(pair.slice(0, pair.indexOf(':')), password)];
-}
-function basic(username, password) {
-    return Buffer.from(`${username}:${password}`).toString('base64');
+    const username = pair.slice(0, pair.indexOf(':'));
+    return [pair, password, unescaped(password), (0,user_pass/* userPass */.z)({ username, password })];
 }
 function unescaped(text) {
     try {
@@ -36904,7 +36761,7 @@ class Checks {
     /** The value as it was given; else the default of the table; else nothing. Too long a one is a problem. */
     text(name) {
         const given = this.#given.get(name);
-        const { default: fallback, form } = inputRow(name);
+        const { default: fallback, form } = (0,table/* inputRow */.bd)(name);
         if (!isGiven(name, given))
             return fallback;
         const bytes = Buffer.byteLength(given.value);
@@ -36976,11 +36833,11 @@ class Checks {
     }
     #items(name) {
         const items = this.read(name, readLines) ?? [];
-        const { default: fallback } = inputRow(name);
+        const { default: fallback } = (0,table/* inputRow */.bd)(name);
         return items.length === 0 && fallback !== undefined ? [fallback] : items;
     }
     #label(name) {
-        const { variable } = inputRow(name);
+        const { variable } = (0,table/* inputRow */.bd)(name);
         const origin = this.#given.get(name)?.origin;
         if (origin === 'flag')
             return `--${name}`;
@@ -37231,7 +37088,7 @@ function readEndpoint(checks, side, insecure, images) {
         if (checks.text(name) !== undefined || checks.has(name))
             continue;
         const hint = part === 'repository' ? misprint(checks) : '';
-        checks.refuse(name, `is required: ${needed[part]}; the variable ${inputRow(name).variable ?? ''} says it too${hint}`, { missing: true });
+        checks.refuse(name, `is required: ${needed[part]}; the variable ${(0,table/* inputRow */.bd)(name).variable ?? ''} says it too${hint}`, { missing: true });
     }
     const given = registry === undefined ? undefined : (checks.text(`${side}-registry`) ?? '');
     if (registry !== undefined && given !== undefined && given.toLowerCase() !== registry) {
@@ -37351,131 +37208,14 @@ function misprint(checks) {
         : '';
 }
 
-// EXTERNAL MODULE: external "node:os"
-var external_node_os_ = __nccwpck_require__(8161);
-;// CONCATENATED MODULE: ./src/inputs/nearest.ts
-/** How many letters may differ between a name and what was meant by it. */
-const furthest = 3;
-/**
- * The names that somebody may have meant, nearest first, all equally near. A name is near when few
- * letters differ, or when what was written is its beginning or its end: `repo` and `repository`,
- * `registry` and `target-registry`.
- */
-function nearest(text, names) {
-    const wanted = normal(text);
-    const ranked = names.map(name => ({ name, far: distanceTo(wanted, normal(name)) }));
-    const least = Math.min(...ranked.map(({ far }) => far));
-    if (least > furthest)
-        return [];
-    return ranked.filter(({ far }) => far === least).map(({ name }) => name);
-}
-/** `, did you mean a or b?`, or nothing when no name is near. */
-function didYouMean(text, names, mark = '') {
-    const found = nearest(text, names).slice(0, 3);
-    if (found.length === 0)
-        return '';
-    return `; did you mean ${found.map(name => `${mark}${name}`).join(' or ')}?`;
-}
-function normal(text) {
-    return text.toLowerCase().replaceAll('_', '-').slice(0, 60);
-}
-function distanceTo(text, name) {
-    const whole = levenshtein(text, name);
-    if (whole <= furthest && whole < text.length / 2)
-        return whole;
-    // Three letters fit anywhere; from four on a beginning means something.
-    if (text.length >= 4 && name.startsWith(text))
-        return furthest;
-    const last = name.slice(name.lastIndexOf('-') + 1);
-    const part = levenshtein(text, last);
-    return part < furthest && part < text.length / 2 ? furthest : Infinity;
-}
-/** @see https://en.wikipedia.org/wiki/Levenshtein_distance */
-function levenshtein(a, b) {
-    let previous = Array.from({ length: b.length + 1 }, (_, i) => i);
-    for (let i = 0; i < a.length; i++) {
-        const row = [i + 1];
-        for (let j = 0; j < b.length; j++) {
-            row.push(Math.min((row[j] ?? 0) + 1, (previous[j + 1] ?? 0) + 1, (previous[j] ?? 0) + (a[i] === b[j] ? 0 : 1)));
-        }
-        previous = row;
-    }
-    return previous[b.length] ?? 0;
-}
-
-;// CONCATENATED MODULE: ./src/inputs/environment.ts
-
-
-
-
-/** How many unknown names are told of. */
-const environment_mostTold = 20;
-const sides = ['SOURCE_DOCKER_', 'TARGET_DOCKER_'];
-const names = inputTable.map(({ name }) => name);
-const inputVariables = new Map(names.map(name => [`INPUT_${name.toUpperCase()}`, name]));
-const scriptVariables = new Map(inputTable.flatMap(({ name, variable }) => (variable === undefined ? [] : [[variable, name]])));
-/** What the runner hands over of `with:`: a variable `INPUT_…` for each input, empty where none was given. */
-function inputsOf(env) {
-    return gather(env, inputVariables, 'input');
-}
-/** What the ten variables of Microsoft's sample script say. */
-function variablesOf(env) {
-    return gather(env, scriptVariables, 'variable');
-}
-/**
- * The runner passes on whatever stands below `with:`. What is no input was misspelt: it is told of,
- * with what may have been meant. Its value is not shown, and masked if it may be a password.
- */
-function warnOfUnknownInputs(env, log) {
-    const unknown = Object.keys(env).filter(key => key.startsWith('INPUT_') && key !== 'INPUT_' && !inputVariables.has(key));
-    for (const key of unknown.slice(0, environment_mostTold)) {
-        maskIfSecret(key, env[key], log);
-        const name = key.slice('INPUT_'.length).toLowerCase();
-        log.warning(`There is no input ${JSON.stringify((0,clean/* clean */.uH)(name, 60))}, so it has no effect${didYouMean(name, names)}`);
-    }
-}
-/** The same for variables that begin like those of the script. */
-function warnOfUnknownVariables(env, log) {
-    for (const side of sides) {
-        const own = [...scriptVariables.keys()].filter(name => name.startsWith(side));
-        const ends = own.map(name => name.slice(side.length));
-        const unknown = Object.keys(env).filter(key => key.startsWith(side) && !scriptVariables.has(key));
-        for (const key of unknown.slice(0, environment_mostTold)) {
-            maskIfSecret(key, env[key], log);
-            const meant = didYouMean(key.slice(side.length), ends, side) || `; known are ${own.join(', ')}`;
-            log.warning(`The variable ${(0,clean/* clean */.uH)(key, 60)} is not known, so it has no effect${meant}`);
-        }
-    }
-}
-function maskIfSecret(key, value, log) {
-    const secretive = nearest(key.replace('INPUT_', ''), names).some(near => near.endsWith('-password'));
-    if (value && (secretive || /pas|pw|token|secret/i.test(key)))
-        log.secret(value);
-}
-function gather(env, known, origin) {
-    const given = new Map();
-    for (const [key, name] of known) {
-        const value = env[key];
-        if (value !== undefined && value !== '')
-            given.set(name, { value, origin });
-    }
-    return given;
-}
-/** What paths are relative to, and where the runner keeps what is temporary. */
-function placesOf(env) {
-    // The runner sets these; an empty one is as good as none.
-    const workspace = env.GITHUB_WORKSPACE === '' ? undefined : env.GITHUB_WORKSPACE;
-    const temporary = env.RUNNER_TEMP === '' ? undefined : env.RUNNER_TEMP;
-    return {
-        base: workspace ?? process.cwd(),
-        confined: workspace !== undefined,
-        temporary: temporary ?? (0,external_node_os_.tmpdir)()
-    };
-}
-
+// EXTERNAL MODULE: ./src/inputs/environment.ts + 1 modules
+var environment = __nccwpck_require__(120);
 // EXTERNAL MODULE: ./src/release/catalog.ts + 1 modules
 var catalog = __nccwpck_require__(4180);
+// EXTERNAL MODULE: ./src/release/channel.ts
+var channel = __nccwpck_require__(2494);
 ;// CONCATENATED MODULE: ./src/inputs/images.ts
+
 
 
 
@@ -37526,14 +37266,20 @@ function readItem(text) {
     if (/^\s/.test(name)) {
         throw new inputs_error/* Refusal */.P(`${shown(text)} has a blank behind its sign; write one name a line, without YAML's dashes, such as arc-controller, or -arc-sb-plugin to leave one out`);
     }
+    const folders = name.split('/').slice(0, -1);
+    if ((0,channel/* isPreReleaseRepository */.z4)(folders.join('/'))) {
+        throw new inputs_error/* Refusal */.P(`${shown(text)} leads to pre-release builds, which are mirrored by exact tag only; give their path in source-repository, and here the name alone`);
+    }
     try {
-        return { sign, name: (0,reference/* parseRepository */.SU)(name) };
+        // A dot in what stands before the first slash makes it a host.
+        if (folders[0]?.includes('.') !== true)
+            return { sign, name: (0,reference/* parseRepository */.SU)(name) };
     }
     catch (error) {
         if (!(error instanceof oci_error/* OciError */.M))
             throw error;
-        throw new inputs_error/* Refusal */.P(`${shown(text)} is not the name of an image: a lower-case name is wanted, one a line, without registry, tag or digest, such as arc-controller`);
     }
+    throw new inputs_error/* Refusal */.P(`${shown(text)} is not the name of an image: a lower-case name is wanted, one a line, without registry, tag or digest, such as arc-controller`);
 }
 
 ;// CONCATENATED MODULE: ./src/inputs/scalar.ts
@@ -37581,8 +37327,6 @@ function readChoice(text, words) {
     return word;
 }
 
-// EXTERNAL MODULE: ./src/release/channel.ts
-var channel = __nccwpck_require__(2494);
 // EXTERNAL MODULE: ./src/release/tag.ts
 var tag = __nccwpck_require__(3837);
 ;// CONCATENATED MODULE: ./src/release/request.ts
@@ -37671,7 +37415,11 @@ function wrong(text, rule) {
     return new release_error/* ReleaseError */.K(`${JSON.stringify((0,clean/* clean */.uH)(text, 140))} names no release: ${rule}`);
 }
 
+// EXTERNAL MODULE: ./src/release/resolve.ts
+var resolve = __nccwpck_require__(3937);
 ;// CONCATENATED MODULE: ./src/inputs/docker-cannot.ts
+/** Why a chart is refused, be it asked for by its own input or by name. */
+const noCharts = 'cannot be had with engine: docker, which carries images and no charts; leave one of the two out';
 /** What docker would lose of what was asked for: with `engine: docker` these values are refused. */
 const dockerCannot = [
     {
@@ -37687,7 +37435,7 @@ const dockerCannot = [
     {
         input: 'chart',
         value: 'true',
-        message: 'cannot be had with engine: docker, which carries images and no charts; leave one of the two out'
+        message: noCharts
     }
 ];
 
@@ -37696,8 +37444,9 @@ const dockerCannot = [
 
 
 
+
 /** Notes what is wrong not with an input by itself but with several together. */
-function checkTogether(checks, { source, target, tags, targetTag }) {
+function checkTogether(checks, { source, target, tags, images, targetTag }) {
     if (source && target && sameSide(source, target)) {
         checks.refuse('target-repository', `source and target are the same, ${target.registry}/${target.repository}; a mirror wants another place to go to`, { together: true });
     }
@@ -37715,6 +37464,8 @@ function checkTogether(checks, { source, target, tags, targetTag }) {
         if ((checks.text(input) ?? '').toLowerCase() === value)
             checks.refuse(input, message, { together: true });
     }
+    if ((images.kind === 'exactly' ? images.names : images.add).includes(resolve/* chartArtifact */.DZ))
+        checks.refuse('images', `${resolve/* chartArtifact */.DZ} ${noCharts}`, { together: true });
 }
 function sameSide(source, target) {
     return source.registry === target.registry && source.repository === target.repository;
@@ -37756,16 +37507,16 @@ const minutes = { unit: 'minutes', least: 1, most: 2880, example: 180 };
  * @throws InputError with everything that is wrong; nothing was sent anywhere by then
  */
 function readInputs(env, log) {
-    const given = inputsOf(env);
+    const given = (0,environment/* inputsOf */.Vc)(env);
     maskSecrets(given, log);
-    warnOfUnknownInputs(env, log);
+    (0,environment/* warnOfUnknownInputs */.vA)(env, log);
     return readSettings(combine(given, readVariables(env, log)), log, env);
 }
 /** What the ten variables of Microsoft's sample script say. Secrets in them are masked. */
 function readVariables(env, log) {
-    const given = variablesOf(env);
+    const given = (0,environment/* variablesOf */.ht)(env);
     maskSecrets(given, log);
-    warnOfUnknownVariables(env, log);
+    (0,environment/* warnOfUnknownVariables */.lD)(env, log);
     return given;
 }
 /**
@@ -37776,7 +37527,7 @@ function readVariables(env, log) {
 function readSettings(given, log, env = process.env) {
     maskSecrets(given, log);
     const checks = new Checks(given, log);
-    const places = placesOf(env);
+    const places = (0,environment/* placesOf */.ek)(env);
     const insecure = new Set(checks.readList('insecure-registries', readPlainHost));
     const images = readImages(checks);
     const source = readEndpoint(checks, 'source', insecure, namesIn(images));
@@ -37799,7 +37550,7 @@ function readSettings(given, log, env = process.env) {
     const docker = readDocker(checks, insecure);
     for (const ended of ca?.expired ?? [])
         checks.tell('warning', 'ca-file', ended);
-    checkTogether(checks, { source, target, tags, targetTag });
+    checkTogether(checks, { source, target, tags, images, targetTag });
     const needed = { source, target, timeout, shards, engine, lockFile, ...flags };
     if (checks.problems.length > 0 || !isWhole(needed))
         throw new inputs_error/* InputError */.d(checks.problems);
@@ -37823,6 +37574,139 @@ function distinct(requests) {
 /** Whether nothing is absent. */
 function isWhole(parts) {
     return Object.values(parts).every(part => part !== undefined);
+}
+
+
+/***/ }),
+
+/***/ 120:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  Vc: () => (/* binding */ inputsOf),
+  ek: () => (/* binding */ placesOf),
+  ht: () => (/* binding */ variablesOf),
+  vA: () => (/* binding */ warnOfUnknownInputs),
+  lD: () => (/* binding */ warnOfUnknownVariables)
+});
+
+// EXTERNAL MODULE: external "node:os"
+var external_node_os_ = __nccwpck_require__(8161);
+// EXTERNAL MODULE: ./src/oci/clean.ts
+var clean = __nccwpck_require__(4192);
+// EXTERNAL MODULE: ./src/release/near-miss.ts
+var near_miss = __nccwpck_require__(9156);
+;// CONCATENATED MODULE: ./src/inputs/nearest.ts
+
+/** How many letters may differ between a name and what was meant by it. */
+const furthest = 3;
+/**
+ * The names that somebody may have meant, nearest first, all equally near. A name is near when few
+ * letters differ, or when what was written is its beginning or its end: `repo` and `repository`,
+ * `registry` and `target-registry`.
+ */
+function nearest(text, names) {
+    const wanted = normal(text);
+    const ranked = names.map(name => ({ name, far: distanceTo(wanted, normal(name)) }));
+    const least = Math.min(...ranked.map(({ far }) => far));
+    if (least > furthest)
+        return [];
+    return ranked.filter(({ far }) => far === least).map(({ name }) => name);
+}
+/** `, did you mean a or b?`, or nothing when no name is near. */
+function didYouMean(text, names, mark = '') {
+    const found = nearest(text, names).slice(0, 3);
+    if (found.length === 0)
+        return '';
+    return `; did you mean ${found.map(name => `${mark}${name}`).join(' or ')}?`;
+}
+function normal(text) {
+    return text.toLowerCase().replaceAll('_', '-').slice(0, 60);
+}
+function distanceTo(text, name) {
+    const whole = (0,near_miss/* editDistance */.YC)(text, name);
+    if (whole <= furthest && whole < text.length / 2)
+        return whole;
+    // Three letters fit anywhere; from four on a beginning means something.
+    if (text.length >= 4 && name.startsWith(text))
+        return furthest;
+    const last = name.slice(name.lastIndexOf('-') + 1);
+    const part = (0,near_miss/* editDistance */.YC)(text, last);
+    return part < furthest && part < text.length / 2 ? furthest : Infinity;
+}
+
+// EXTERNAL MODULE: ./src/inputs/table.ts
+var table = __nccwpck_require__(5541);
+;// CONCATENATED MODULE: ./src/inputs/environment.ts
+
+
+
+
+/** How many unknown names are told of. */
+const mostTold = 20;
+const sides = ['SOURCE_DOCKER_', 'TARGET_DOCKER_'];
+const names = table/* inputTable */.Fu.map(({ name }) => name);
+const inputVariables = new Map(names.map(name => [`INPUT_${name.toUpperCase()}`, name]));
+const scriptVariables = new Map(table/* inputTable */.Fu.flatMap(({ name, variable }) => (variable === undefined ? [] : [[variable, name]])));
+/** What the runner hands over of `with:`: a variable `INPUT_…` for each input, empty where none was given. */
+function inputsOf(env) {
+    return gather(env, inputVariables, 'input');
+}
+/** What the ten variables of Microsoft's sample script say. */
+function variablesOf(env) {
+    return gather(env, scriptVariables, 'variable');
+}
+/**
+ * The runner passes on whatever stands below `with:`. What is no input was misspelt: it is told of,
+ * with what may have been meant. Its value is not shown, and masked if it may be a password.
+ */
+function warnOfUnknownInputs(env, log) {
+    const unknown = Object.keys(env).filter(key => key.startsWith('INPUT_') && key !== 'INPUT_' && !inputVariables.has(key));
+    for (const key of unknown.slice(0, mostTold)) {
+        maskIfSecret(key, env[key], log);
+        const name = key.slice('INPUT_'.length).toLowerCase();
+        log.warning(`There is no input ${JSON.stringify((0,clean/* clean */.uH)(name, 60))}, so it has no effect${didYouMean(name, names)}`);
+    }
+}
+/** The same for variables that begin like those of the script. */
+function warnOfUnknownVariables(env, log) {
+    for (const side of sides) {
+        const own = [...scriptVariables.keys()].filter(name => name.startsWith(side));
+        const ends = own.map(name => name.slice(side.length));
+        const unknown = Object.keys(env).filter(key => key.startsWith(side) && !scriptVariables.has(key));
+        for (const key of unknown.slice(0, mostTold)) {
+            maskIfSecret(key, env[key], log);
+            const meant = didYouMean(key.slice(side.length), ends, side) || `; known are ${own.join(', ')}`;
+            log.warning(`The variable ${(0,clean/* clean */.uH)(key, 60)} is not known, so it has no effect${meant}`);
+        }
+    }
+}
+function maskIfSecret(key, value, log) {
+    const secretive = nearest(key.replace('INPUT_', ''), names).some(near => near.endsWith('-password'));
+    if (value && (secretive || /pas|pw|token|secret/i.test(key)))
+        log.secret(value);
+}
+function gather(env, known, origin) {
+    const given = new Map();
+    for (const [key, name] of known) {
+        const value = env[key];
+        if (value !== undefined && value !== '')
+            given.set(name, { value, origin });
+    }
+    return given;
+}
+/** What paths are relative to, and where the runner keeps what is temporary. */
+function placesOf(env) {
+    // The runner sets these; an empty one is as good as none.
+    const workspace = env.GITHUB_WORKSPACE === '' ? undefined : env.GITHUB_WORKSPACE;
+    const temporary = env.RUNNER_TEMP === '' ? undefined : env.RUNNER_TEMP;
+    return {
+        base: workspace ?? process.cwd(),
+        confined: workspace !== undefined,
+        temporary: temporary ?? (0,external_node_os_.tmpdir)()
+    };
 }
 
 
@@ -37863,7 +37747,199 @@ class Refusal extends Error {
 
 /***/ }),
 
-/***/ 4365:
+/***/ 5541:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Fu: () => (/* binding */ inputTable),
+/* harmony export */   bd: () => (/* binding */ inputRow)
+/* harmony export */ });
+/* unused harmony export isInputName */
+const rows = [
+    {
+        name: 'source-registry',
+        form: 'text',
+        meaning: 'Registry that holds the release: a host name or address, with :port if it has one.',
+        default: 'mcr.microsoft.com',
+        variable: 'SOURCE_DOCKER_REGISTRY'
+    },
+    {
+        name: 'source-repository',
+        form: 'text',
+        meaning: 'Repository path at the source under which the images are.',
+        default: 'arcdata',
+        variable: 'SOURCE_DOCKER_REPOSITORY'
+    },
+    {
+        name: 'source-username',
+        form: 'text',
+        meaning: 'User name at the source; only where the source wants one.',
+        otherwise: 'none',
+        variable: 'SOURCE_DOCKER_USERNAME'
+    },
+    {
+        name: 'source-password',
+        form: 'secret',
+        meaning: 'Password or token that belongs to source-username.',
+        otherwise: 'none',
+        variable: 'SOURCE_DOCKER_PASSWORD'
+    },
+    {
+        name: 'source-tag',
+        form: 'list',
+        meaning: 'Which release, or which ones, to mirror.',
+        default: 'latest',
+        variable: 'SOURCE_DOCKER_TAG'
+    },
+    {
+        name: 'target-registry',
+        form: 'text',
+        meaning: 'Registry to mirror to: a host name or address, with :port if it has one. Required.',
+        variable: 'TARGET_DOCKER_REGISTRY'
+    },
+    {
+        name: 'target-repository',
+        form: 'text',
+        meaning: 'Repository path at the target under which the images go. Required.',
+        variable: 'TARGET_DOCKER_REPOSITORY'
+    },
+    {
+        name: 'target-username',
+        form: 'text',
+        meaning: 'User name at the target.',
+        otherwise: "the job's docker config",
+        variable: 'TARGET_DOCKER_USERNAME'
+    },
+    {
+        name: 'target-password',
+        form: 'secret',
+        meaning: 'Password or token that belongs to target-username.',
+        otherwise: "the job's docker config",
+        variable: 'TARGET_DOCKER_PASSWORD'
+    },
+    {
+        name: 'target-tag',
+        form: 'tag',
+        meaning: 'Tag at the target, where it is to be another than the release has at the source.',
+        otherwise: "the source's",
+        variable: 'TARGET_DOCKER_TAG'
+    },
+    {
+        name: 'images',
+        form: 'list',
+        meaning: 'Which images of the release to mirror.',
+        otherwise: "the release's own set"
+    },
+    {
+        name: 'engine',
+        form: 'text',
+        meaning: 'How the images travel: registry or docker.',
+        default: 'registry'
+    },
+    {
+        name: 'concurrency',
+        form: 'number',
+        meaning: 'The most transfers at once, 1 to 64.',
+        otherwise: 'adaptive'
+    },
+    {
+        name: 'timeout',
+        form: 'minutes',
+        meaning: 'Minutes that the whole run may take, 1 to 2880.',
+        default: '180'
+    },
+    {
+        name: 'dry-run',
+        form: 'boolean',
+        meaning: 'Plan and report, but move nothing.',
+        default: 'false'
+    },
+    {
+        name: 'publish',
+        form: 'boolean',
+        meaning: 'Push the tags once everything is there; false stages the images by digest only.',
+        default: 'true'
+    },
+    {
+        name: 'shards',
+        form: 'number',
+        meaning: 'The most shards in the output matrix of a dry run, 1 to 16.',
+        default: '4'
+    },
+    {
+        name: 'referrers',
+        form: 'boolean',
+        meaning: 'Copy signatures and attestations of the images too.',
+        default: 'false'
+    },
+    {
+        name: 'chart',
+        form: 'boolean',
+        meaning: 'Mirror the companion chart arcdataservices-extension too.',
+        default: 'false'
+    },
+    {
+        name: 'ca-file',
+        form: 'path',
+        meaning: 'PEM file with the certificates of a private certification authority.',
+        otherwise: 'none'
+    },
+    {
+        name: 'insecure-registries',
+        form: 'list',
+        meaning: 'Hosts that may be spoken to over plain http.',
+        otherwise: 'none'
+    },
+    {
+        name: 'keep-login',
+        form: 'boolean',
+        meaning: "Sign in to the job's own docker config, so that later steps can use it.",
+        default: 'false'
+    },
+    {
+        name: 'lock-file',
+        form: 'path',
+        meaning: 'Where the JSON record of the run is written.',
+        otherwise: "arcdata-mirror.lock.json in the runner's temporary folder"
+    },
+    {
+        name: 'docker-version',
+        form: 'text',
+        meaning: 'Version of the docker CLI to install where the machine has none.',
+        otherwise: 'a version whose checksum is built in'
+    },
+    {
+        name: 'docker-sha256',
+        form: 'text',
+        meaning: 'SHA-256 of the archive that docker-version names.',
+        otherwise: 'built in'
+    },
+    {
+        name: 'docker-download-url',
+        form: 'text',
+        meaning: 'Base address of a copy of the docker CLI downloads, for closed networks.',
+        default: 'https://download.docker.com'
+    }
+];
+/** Every input there is, in the order in which it is shown. */
+const inputTable = rows;
+const byName = new Map(inputTable.map(row => [row.name, row]));
+/** The row of an input. */
+function inputRow(name) {
+    const row = byName.get(name);
+    if (row === undefined)
+        throw new TypeError(`no input ${name}`);
+    return row;
+}
+/** Whether a text is the name of an input, spelt exactly so. */
+function isInputName(text) {
+    return byName.has(text);
+}
+
+
+/***/ }),
+
+/***/ 9189:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -38027,7 +38103,7 @@ function about(registry, method, repository, digest, signal) {
         method,
         path: `/v2/${repository}/blobs/${digest}`,
         needs: [{ repository, actions: registry.actions }],
-        straight: true,
+        hot: true,
         digest,
         signal
     };
@@ -38490,7 +38566,7 @@ async function putManifest(registry, repository, reference, { bytes, descriptor 
             headers: { 'Content-Type': mediaType },
             body: bytes,
             commit: true,
-            straight: true,
+            hot: true,
             tries,
             digest,
             signal
@@ -38532,7 +38608,7 @@ function manifests_about(registry, method, repository, reference, signal) {
         expect: [200, 404],
         headers: { Accept: manifestTypes.join(', ') },
         ...((0,oci_digest/* isDigest */.Bc)(reference) && { digest: reference }),
-        straight: true,
+        hot: true,
         signal
     };
 }
@@ -39916,6 +39992,14 @@ function sameOwner(server, registry) {
 function hostOf(url) {
     return url.hostname.replace(/^\[|\]$/g, '');
 }
+/** The port of a URL, also where it goes without saying. */
+function portOf({ port, protocol }) {
+    return port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port);
+}
+/** Whether the host of a URL is an address: nothing is looked up for it. */
+function isAddress(url) {
+    return (0,external_node_net_.isIP)(hostOf(url)) !== 0;
+}
 
 ;// CONCATENATED MODULE: ./src/registry/redirect.ts
 
@@ -39960,16 +40044,13 @@ function judgeLocation(location, request) {
     if (url.hostname !== request.hostname) {
         throw new registry_error/* RegistryError */.gl('unsafe', `${request.host} wants the upload to go on at ${(0,clean/* clean */.uH)(url.host, 120)}, another host; nothing was sent there`, { ...facts, advice: "Set the registry's external URL to the name that is used here." });
     }
-    if (url.port !== '' && url.port !== portOf(request)) {
+    if (url.port !== '' && portOf(url) !== portOf(request)) {
         throw new registry_error/* RegistryError */.gl('unsafe', `${request.host} wants the upload to go on at ${(0,clean/* clean */.uH)(url.host, 120)}, another port; nothing was sent there`, facts);
     }
     const here = new URL(request.origin);
     here.pathname = url.pathname;
     here.search = url.search;
     return here;
-}
-function portOf({ port, protocol }) {
-    return port === '' ? (protocol === 'https:' ? '443' : '80') : port;
 }
 /**
  * Judges the addresses of hosts that a registry names. Private ones only if the registry's own are:
@@ -39990,9 +40071,8 @@ function isInside(own) {
 }
 /** Judges a literal address in a URL; names are judged when they are looked up. */
 function judgeLiteral(url, judge) {
-    const host = hostOf(url);
-    if (host.includes(':') || /^[\d.]+$/.test(host))
-        judge(host);
+    if (isAddress(url))
+        judge(hostOf(url));
 }
 
 ;// CONCATENATED MODULE: ./src/registry/sessions.ts
@@ -40023,7 +40103,7 @@ async function mountBlob(registry, repository, digest, from, signal) {
             expect: [201, 202],
             // There is another way: an upload.
             own: 10_000,
-            straight: true,
+            hot: true,
             digest,
             signal: late
         }, discard));
@@ -40049,7 +40129,7 @@ async function openUpload(registry, repository, digest, signal, tries = 'patient
         needs: [{ repository, actions: 'pull,push' }],
         expect: [202],
         tries,
-        straight: true,
+        hot: true,
         digest,
         signal: late
     }, discard));
@@ -40392,7 +40472,7 @@ class Upload {
             headers: { ...(body && { 'Content-Type': 'application/octet-stream' }), ...more.headers },
             ...(body && { body, fresh: this.#broken > 0 }),
             tries: 'once',
-            straight: true,
+            hot: true,
             digest: descriptor.digest,
             signal: this.#signal
         }, discard);
@@ -40762,8 +40842,11 @@ class Mirror {
             this.#stop.abort(error);
         });
         const failed = brought.filter(({ error }) => error !== undefined);
-        if (!publish || failed.length > 0)
-            return this.#result(release, brought, { published: false, changed: false });
+        if (!publish || failed.length > 0) {
+            // What had its tags before is published, though this run was not to push any.
+            const published = failed.length === 0 && release.images.every(({ complete }) => complete);
+            return this.#result(release, brought, { published, changed: false });
+        }
         this.#left = [];
         try {
             const known = await this.#recall(brought);
@@ -41172,313 +41255,8 @@ class Survey {
     }
 }
 
-;// CONCATENATED MODULE: ./src/release/bounded.ts
-/**
- * Keeps the items that `keep` says yes to, in their order, asking at most `slots` at once. After the
- * first failure no more are asked, those that are open are told to stop by the signal that they were
- * given, and the failure is thrown when all have ended.
- */
-async function filterBounded(items, slots, signal, keep) {
-    const stop = new AbortController();
-    const either = AbortSignal.any([signal, stop.signal]);
-    const kept = new Set();
-    const failures = [];
-    const queue = items.entries();
-    const worker = async () => {
-        // The one iterator is shared by all workers: each takes the next item that is left.
-        for (const [at, item] of queue) {
-            try {
-                either.throwIfAborted();
-                if (await keep(item, either))
-                    kept.add(at);
-            }
-            catch (error) {
-                failures.push(error);
-                stop.abort(error);
-                return;
-            }
-        }
-    };
-    const workers = Math.max(1, Math.min(Math.floor(slots), items.length));
-    await Promise.all(Array.from({ length: workers }, worker));
-    if (failures.length > 0)
-        throw failures[0];
-    return items.filter((_, at) => kept.has(at));
-}
-
-// EXTERNAL MODULE: ./src/release/catalog.ts + 1 modules
-var catalog = __nccwpck_require__(4180);
-// EXTERNAL MODULE: ./src/release/companions.ts + 1 modules
-var companions = __nccwpck_require__(5610);
-// EXTERNAL MODULE: ./src/release/error.ts
-var release_error = __nccwpck_require__(5083);
-// EXTERNAL MODULE: ./src/release/tag.ts
-var release_tag = __nccwpck_require__(3837);
-;// CONCATENATED MODULE: ./src/release/near-miss.ts
-
-/** The most suggestions that are made. */
-const mostSuggestions = 3;
-// A wrong date costs less than a wrong version, however wrong it is: whoever names a version means it.
-const wrongDate = 1;
-const wrongVersion = 2;
-// What is further away than this is no misprint but another thing.
-const furthest = 5;
-// What is so much further away than the best is noise beside it.
-const spread = 1.9;
-/**
- * The existing tags that somebody who wrote `tag` may have meant, best first, at most three: the same
- * tag in other letters or with other signs between the numbers, the same version with another date,
- * the same date with another version, and what is a few letters away.
- */
-function nearMisses(tag, existing) {
-    const wanted = tag.trim().slice(0, 200);
-    const scored = [...new Set(existing)]
-        .filter(candidate => candidate !== wanted)
-        .map(candidate => ({ candidate, cost: cost(wanted, candidate) }))
-        .filter(({ cost }) => cost <= furthest)
-        .sort((a, b) => a.cost - b.cost || (0,release_tag/* compareTags */.bb)(b.candidate, a.candidate));
-    const best = scored[0]?.cost ?? 0;
-    return scored
-        .filter(({ cost }) => cost <= best + (best > 0 ? spread : 0))
-        .slice(0, mostSuggestions)
-        .map(({ candidate }) => candidate);
-}
-function cost(wanted, candidate) {
-    if (signs(wanted) === signs(candidate))
-        return 0;
-    const release = (0,release_tag/* parseReleaseTag */.rE)(candidate);
-    const guess = release && loosely(wanted);
-    if (guess)
-        return releaseCost(guess, release);
-    return wrongVersion * editDistance(wanted.toLowerCase(), candidate.toLowerCase());
-}
-function releaseCost(guess, release) {
-    const date = release.text.slice(release.text.indexOf('_')).replace(/\D/g, '');
-    const dates = guess.date === '' ? date.length : dateDistance(guess.date, date);
-    const version = [release.major, release.minor, release.patch];
-    const sameVersion = guess.version.every((number, at) => number === version[at]);
-    if (sameVersion) {
-        // A version without its patch number is a little further away.
-        return 0.1 * (version.length - guess.version.length) + (wrongDate * Math.min(dates, 8)) / 8;
-    }
-    const versions = editDistance(guess.version.join('.'), version.join('.'));
-    return wrongVersion * versions + dates;
-}
-// Takes the numbers as they come: two or three for the version, what looks like a year begins the date.
-function loosely(text) {
-    const numbers = text.match(/\d+/g) ?? [];
-    const year = numbers.findIndex((number, at) => at >= 2 && /^20\d\d/.test(number));
-    const end = year === 2 ? 2 : 3;
-    if (numbers.length < 2)
-        return undefined;
-    return { version: numbers.slice(0, end).map(Number), date: numbers.slice(end).join('') };
-}
-// Day and month changed over is one mistake, not four wrong digits.
-function dateDistance(a, b) {
-    const swapped = b.slice(0, 4) + b.slice(6, 8) + b.slice(4, 6);
-    return a === swapped ? 1 : editDistance(a, b);
-}
-// Letters and digits alone, with the v that a tag begins with.
-function signs(text) {
-    const plain = text.toLowerCase().replace(/[^a-z0-9]/g, '');
-    return /^\d/.test(plain) ? `v${plain}` : plain;
-}
-/**
- * How many single letters have to be put in, left out, replaced or changed over with their neighbour
- * to make `b` of `a` (optimal string alignment).
- */
-function editDistance(a, b) {
-    let [before, last] = [[], Array.from({ length: b.length + 1 }, (_, at) => at)];
-    for (let i = 1; i <= a.length; i++) {
-        const row = [i];
-        for (let j = 1; j <= b.length; j++) {
-            const same = a[i - 1] === b[j - 1] ? 0 : 1;
-            let least = Math.min(at(last, j) + 1, at(row, j - 1) + 1, at(last, j - 1) + same);
-            if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
-                least = Math.min(least, at(before, j - 2) + 1);
-            row.push(least);
-        }
-        [before, last] = [last, row];
-    }
-    return at(last, b.length);
-}
-function at(row, index) {
-    return row[index] ?? Infinity;
-}
-
-;// CONCATENATED MODULE: ./src/release/resolve.ts
-
-
-
-
-
-
-/** The chart of the extension, an OCI artifact beside the images; its tag is the chart's version. */
-const chartArtifact = 'arcdataservices-extension';
-/** The most unlisted names of a source's catalogue that are asked for. */
-const mostSiblings = 1000;
-/**
- * Finds out which images a release has: every listed name is asked for at the source, and what
- * carries the tag without being listed is taken too. Nothing is moved.
- * @throws ReleaseError when a core image, or one that the user named, is not there, and when nothing
- *   is left; whatever `has` throws, after the other questions have ended
- */
-async function resolveImages(options) {
-    const { tag, selection, log, has, signal, concurrency } = options;
-    const known = selection.kind === 'exactly'
-        ? named(tag, selection.names)
-        : [
-            ...listed(tag).filter(({ name }) => ![...selection.add, ...selection.remove].includes(name)),
-            ...named(tag, selection.add)
-        ];
-    if (known.length === 0)
-        throw nothingLeft(tag);
-    const carry = (images) => filterBounded(images, concurrency, signal, (image, one) => has(image.name, image.tag, one));
-    // The list of siblings comes while the known ones are asked for; when one fails, the other has
-    // ended before that is told.
-    const [listedOnes, unlisted] = await settled([
-        carry(known),
-        selection.kind === 'exactly' ? Promise.resolve([]) : discover(options, known)
-    ]);
-    const others = await carry(unlisted);
-    const byName = (a, b) => (a.name < b.name ? -1 : 1);
-    const asked = [...known, ...unlisted].sort(byName);
-    const there = [...listedOnes, ...others].sort(byName);
-    const absent = asked.filter(image => !there.includes(image));
-    refuseIncomplete(tag, absent, options.looking === true);
-    if (there.length === 0)
-        throw nothingLeft(tag);
-    warnOfGaps(options, there);
-    const missing = absent.filter(({ role }) => role !== 'unlisted').map(({ name }) => name);
-    if (missing.length > 0)
-        log.notice(`${(0,clean/* clean */.uH)(tag)} comes without ${missing.join(', ')}: the source does not have them.`);
-    for (const { name } of there.filter(({ role }) => role === 'unlisted'))
-        log.notice(`${name} is in no list but carries ${(0,clean/* clean */.uH)(tag)}: it is mirrored too.`);
-    return { tag, images: there.map(({ name, role, tag }) => ({ name, role, tag })), missing };
-}
-/**
- * The images whose tags come last, in this order: that of arc-controller is what Arc's upgrade check
- * looks for.
- */
-const publishedLast = ['arc-bootstrapper', 'arc-controller'];
-/** Both results, or the first failure after both have ended. */
-async function settled([one, other]) {
-    await Promise.allSettled([one, other]);
-    return [await one, await other];
-}
-function nothingLeft(tag) {
-    return new release_error/* ReleaseError */.K(`The input images leaves nothing of ${(0,clean/* clean */.uH)(tag)} to mirror. Take out a line that begins with -, or name the images that are wanted.`);
-}
-function listed(tag) {
-    return (0,catalog/* imageSet */.i)(tag).map(image => ({ ...image, tag, required: image.role === 'core' }));
-}
-function named(tag, names) {
-    const roles = new Map((0,catalog/* imageSet */.i)(tag).map(({ name, role }) => [name, role]));
-    return [...new Set(names)].map(name => name === chartArtifact
-        ? { name, role: 'chart', tag: chartTag(tag), required: true }
-        : { name, role: roles.get(name) ?? 'asked-for', tag, required: true });
-}
-function chartTag(tag) {
-    const chart = (0,companions/* companions */.a)(tag)?.chart;
-    if (chart !== undefined)
-        return chart;
-    throw new release_error/* ReleaseError */.K(`Which version of ${chartArtifact} belongs to ${(0,clean/* clean */.uH)(tag)} is not known. Leave out chart.`);
-}
-async function discover({ tag, selection, siblings, log, signal }, known) {
-    const removed = selection.kind === 'exactly' ? [] : selection.remove;
-    const found = await listSiblings(siblings, log, signal);
-    const names = [...new Set(found)].filter(name => /^arc-[a-z0-9][a-z0-9._-]*$/.test(name)).sort();
-    const listedNames = (0,catalog/* imageSet */.i)(tag).map(({ name }) => name);
-    warnOfIdle(removed.filter(name => !names.includes(name) && !listedNames.includes(name)), [...names, ...listedNames], log);
-    const unlisted = names.filter(name => !removed.includes(name) && known.every(other => other.name !== name));
-    if (unlisted.length > mostSiblings)
-        log.warning(`The source lists ${unlisted.length} more names that begin with arc-; the first ${mostSiblings} are asked for.`);
-    return unlisted
-        .slice(0, mostSiblings)
-        .map(name => ({ name, role: 'unlisted', tag, required: false }));
-}
-// The list serves alone where the catalogue cannot be had; that is said, since a new image may slip by.
-async function listSiblings(siblings, log, signal) {
-    try {
-        const names = await siblings?.(signal);
-        if (names === undefined)
-            log.debug('The source does not tell its repositories; the built-in list serves alone.');
-        return names ?? [];
-    }
-    catch (error) {
-        signal.throwIfAborted();
-        log.warning(`The source's repositories cannot be listed, so images that are in no list are not looked for: ${(0,clean/* clean */.uH)(error.message)}`);
-        return [];
-    }
-}
-function refuseIncomplete(tag, absent, looking) {
-    const lost = absent.filter(({ required }) => required);
-    if (lost.length === 0)
-        return;
-    const core = lost.filter(({ role }) => role === 'core').map(({ name }) => name);
-    const chart = lost.find(({ role }) => role === 'chart');
-    const other = lost.filter(image => image.role !== 'core' && image !== chart);
-    const parts = [];
-    if (core.length > 0)
-        parts.push(`${(0,clean/* clean */.uH)(tag)} is not whole at the source: ${core.join(', ')} ${are(core)} missing, and Arc does not run without ${core.length > 1 ? 'them' : 'it'}.`);
-    if (other.length > 0) {
-        const names = other.map(image => withTag(image, tag));
-        parts.push(`${names.join(', ')} ${are(names)} named in images but ${are(names)} not at the source under ${other.every(image => image.tag === tag) ? (0,clean/* clean */.uH)(tag) : 'that tag'}.${guess(tag, other)}`);
-    }
-    if (chart !== undefined)
-        parts.push(`The chart ${withTag(chart, tag)} is not at the source. Leave out chart, or mirror from where it is.`);
-    if (!looking)
-        parts.push('Nothing was moved.');
-    if (core.length > 0)
-        parts.push(`The release may still be on its way there: run again later, or leave an image out with ${core.map(name => `-${name}`).join(' ')} in images.`);
-    throw new release_error/* ReleaseError */.K(parts.join(' '));
-}
-function withTag({ name, tag }, release) {
-    return tag === release ? (0,clean/* clean */.uH)(name, 120) : `${(0,clean/* clean */.uH)(name, 120)}:${(0,clean/* clean */.uH)(tag, 120)}`;
-}
-/**
- * An image that was named has no tag at all where it should be: a misspelt name, or another place.
- * @param from the source and its repository: `mcr.microsoft.com/arcdata`
- */
-function refuseUntagged(name, from) {
-    const names = [...new Set(catalog/* catalogEntries */.u.map(entry => entry.name))];
-    const [meant] = names.includes(name) ? [] : nearMisses(name, names);
-    const help = meant === undefined
-        ? 'Check images, source-registry and source-repository.'
-        : `Did you mean ${meant}?`;
-    return new release_error/* ReleaseError */.K(`${(0,clean/* clean */.uH)(name, 120)} is named in images, but has no tags at ${(0,clean/* clean */.uH)(from, 300)}. ${help}`);
-}
-function guess(tag, lost) {
-    const names = (0,catalog/* imageSet */.i)(tag).map(({ name }) => name);
-    const meant = lost.flatMap(({ name }) => nearMisses(name, names).slice(0, 1));
-    return meant.length > 0 ? ` Did you mean ${meant.join(', ')}?` : '';
-}
-function warnOfIdle(idle, names, log) {
-    // A name of another version is no mistake: one input may serve a range of releases.
-    for (const name of idle.filter(name => catalog/* catalogEntries */.u.every(entry => entry.name !== name))) {
-        const meant = nearMisses(name, names)[0];
-        log.warning(`-${(0,clean/* clean */.uH)(name, 120)} in images takes nothing away: there is no such image.${meant === undefined ? '' : ` Did you mean -${meant}?`}`);
-    }
-}
-function warnOfGaps({ tag, selection, staging, log }, images) {
-    const left = listed(tag)
-        .filter(({ name, required }) => required && images.every(image => image.name !== name))
-        .map(({ name }) => name);
-    if (left.length === 0)
-        return;
-    const message = `${(0,clean/* clean */.uH)(tag)} is mirrored without ${left.join(', ')}, as images says: Arc does not run from these images alone.`;
-    // Whoever names images one by one knows it; whoever takes one away may not.
-    if (staging === true)
-        log.info(message);
-    else if (selection.kind === 'exactly')
-        log.notice(message);
-    else
-        log.warning(message);
-}
-function are(names) {
-    return names.length > 1 ? 'are' : 'is';
-}
-
+// EXTERNAL MODULE: ./src/release/resolve.ts
+var resolve = __nccwpck_require__(3937);
 // EXTERNAL MODULE: external "node:fs/promises"
 var promises_ = __nccwpck_require__(1455);
 // EXTERNAL MODULE: ./src/docker/error.ts
@@ -41512,6 +41290,7 @@ var run = __nccwpck_require__(4989);
 
 
 
+
 /** In milliseconds. */
 const infoTimeout = 30_000;
 /**
@@ -41525,21 +41304,31 @@ async function askDaemon(call) {
     if (said !== undefined || typeof info.DockerRootDir !== 'string' || info.DockerRootDir === '') {
         throw new docker_error/* DockerError */.B('daemon', `the docker daemon does not answer: ${typeof said === 'string' ? said : 'it told nothing of itself'}`, 'Start the docker daemon, or point DOCKER_HOST at one.');
     }
+    const host = await hostIn(info.ClientInfo, call);
     const containerd = JSON.stringify(info.DriverStatus ?? []).includes('io.containerd.snapshotter');
     return {
         version: textOf(info.ServerVersion),
         store: containerd ? 'containerd' : 'classic',
         driver: textOf(info.Driver),
         dataRoot: info.DockerRootDir,
-        platform: `${textOf(info.OSType)}/${textOf(info.Architecture)}`
+        platform: `${textOf(info.OSType)}/${textOf(info.Architecture)}`,
+        ...(host !== undefined && { host })
     };
+}
+/** Where the chosen context has its daemon; `default` is what DOCKER_HOST says. */
+async function hostIn(client, call) {
+    const { Context: context } = (client ?? {});
+    if (typeof context !== 'string' || ['', 'default'].includes(context))
+        return undefined;
+    const args = ['context', 'inspect', '--format', '{{.Endpoints.docker.Host}}', context];
+    return (0,clean/* clean */.uH)((await (0,run/* succeed */.Py)(args, { ...call, timeout: infoTimeout })).trim(), 200);
 }
 /**
  * How many bytes are free where the daemon keeps its data. Undefined where that cannot be known:
  * the daemon is on another machine, or its directory is out of sight.
  */
 async function freeSpace(info, env) {
-    const host = env.DOCKER_HOST ?? '';
+    const host = info.host ?? env.DOCKER_HOST ?? '';
     if (host !== '' && !/^(?:unix|npipe):/.test(host))
         return undefined;
     // With containerd's store the images may lie with containerd instead.
@@ -41715,6 +41504,7 @@ async function mirrorImageByDocker(options) {
     const had = await inspect(sourceName, call());
     const held = await inspect(targetName, call());
     const gained = new Set();
+    let known = [];
     try {
         if (had === undefined)
             gained.add(sourceName);
@@ -41722,12 +41512,14 @@ async function mirrorImageByDocker(options) {
         const image = await inspect(sourceName, call());
         if (image === undefined)
             throw new docker_error/* DockerError */.B('failed', `docker lost ${sourceName}`);
+        const beside = nameOf({ registry: to.registry, repository: to.repository });
+        known = image.repoDigests.filter(name => sameName(name.replace(/@.*$/, ''), beside));
         gained.add(targetName);
         await (0,run/* succeed */.Py)(['tag', sourceName, targetName], call());
         const { digest, ways } = await push(to, call());
         // By its push the image has got the target's digest as one more name.
         const pushedName = nameOf({ registry: to.registry, repository: to.repository, digest });
-        if (!image.repoDigests.some(name => sameName(name, pushedName)))
+        if (!known.some(name => sameName(name, pushedName)))
             gained.add(pushedName);
         return {
             digest,
@@ -41740,11 +41532,31 @@ async function mirrorImageByDocker(options) {
         };
     }
     finally {
-        // Last made, first removed.
-        for (const name of [...gained].reverse())
-            await remove(name, options);
+        // Last made, first removed: with its source's name the image may go.
+        const names = [...gained].reverse();
+        for (const name of names)
+            if (name !== sourceName)
+                await remove(name, options);
+        for (const name of known)
+            await pullAgain(name, options);
+        if (gained.has(sourceName))
+            await remove(sourceName, options);
         if (held !== undefined)
             await giveBack(held, targetName, options, log);
+    }
+}
+/**
+ * With the last tag of a repository docker takes away its names by digest too, also those that it had
+ * before. While the image is there still, pulling one of them is only asking for its manifest.
+ */
+async function pullAgain(name, options) {
+    const call = { ...options, signal: (0,deadline/* deadline */.n)(removeTimeout), timeout: removeTimeout };
+    try {
+        if ((await inspect(name, call)) === undefined)
+            await (0,run/* succeed */.Py)(['pull', name], call);
+    }
+    catch (error) {
+        options.log.warning(`The docker daemon had ${(0,clean/* clean */.uH)(name, 300)} and has it no longer: ${(0,clean/* clean */.uH)(error.message, 300)}`);
     }
 }
 /** A name that the daemon had for another image goes back to that. */
@@ -42431,6 +42243,10 @@ function measure(request, root, attached, registry) {
     };
 }
 
+// EXTERNAL MODULE: ./src/release/catalog.ts + 1 modules
+var catalog = __nccwpck_require__(4180);
+// EXTERNAL MODULE: ./src/release/error.ts
+var release_error = __nccwpck_require__(5083);
 ;// CONCATENATED MODULE: ./src/run/roots.ts
 
 
@@ -42464,7 +42280,7 @@ class Roots {
             const { tag } = request;
             const names = selection.kind === 'exactly' ? selection.names : (0,catalog/* imageSet */.i)(tag).map(({ name }) => name);
             for (const name of names) {
-                if (name === chartArtifact)
+                if (name === resolve/* chartArtifact */.DZ)
                     continue;
                 // Whoever needs it is told what went wrong.
                 this.#fetch((0,oci_reference/* within */.ux)(this.#repository, name), tag).catch(() => undefined);
@@ -42478,6 +42294,10 @@ class Roots {
             return error;
         return new mirror_error/* MirrorError */.En(`${error.message} The source refused to tell: ${refusal.message}`, refusal.advice, { cause: error });
     }
+    /**
+     * Whether the source has an image under a tag. One that it refuses to tell of counts as absent.
+     * @throws RegistryError, the signal's reason
+     */
     async has(name, tag) {
         try {
             return (await this.#fetch((0,oci_reference/* within */.ux)(this.#repository, name), tag)) !== undefined;
@@ -42492,6 +42312,10 @@ class Roots {
             return false;
         }
     }
+    /**
+     * An image, down to its layers.
+     * @throws MirrorError when the source does not have it; what `readImage` throws
+     */
     async read(request) {
         const { repository, tag } = request.source;
         const root = await this.#fetch(repository, tag);
@@ -42514,8 +42338,8 @@ function wantedImages({ images, chart }) {
     if (!chart)
         return images;
     if (images.kind === 'exactly')
-        return { ...images, names: [...images.names, chartArtifact] };
-    return { ...images, add: [...images.add, chartArtifact] };
+        return { ...images, names: [...images.names, resolve/* chartArtifact */.DZ] };
+    return { ...images, add: [...images.add, resolve/* chartArtifact */.DZ] };
 }
 
 ;// CONCATENATED MODULE: ./src/registry/catalog.ts
@@ -42586,43 +42410,59 @@ class Siblings {
 
 /** The image whose tags are the releases. */
 const tag_lists_anchor = 'arc-controller';
-/** Releases without it are told by another one that each of them has. */
+/** Where it is not, releases are told by another one that each of them has. */
 const substitutes = (0,catalog/* imageSet */.i)('').flatMap(({ name, role }) => role === 'core' && name !== tag_lists_anchor ? [name] : []);
-const isImage = (name) => name !== chartArtifact;
+const isImage = (name) => name !== resolve/* chartArtifact */.DZ;
 /** The lists of tags, each asked for once, when it is first needed. */
 function tagLists(registries, settings, signal) {
     const { images } = settings;
-    // The chart has tags of its own.
+    const every = [tag_lists_anchor, ...substitutes];
+    // An image that some releases do not have tells nothing of these. The chart has tags of its own.
     const wanted = images.kind === 'exactly'
-        ? images.names.filter(isImage)
-        : [tag_lists_anchor, ...substitutes].filter(name => !images.remove.includes(name));
-    const leader = wanted.includes(tag_lists_anchor) ? tag_lists_anchor : (wanted[0] ?? tag_lists_anchor);
-    const list = (side) => {
-        const registry = registries[side];
-        let known;
-        const anonymous = registry.credentials.kind === 'anonymous';
-        const list = async () => {
-            try {
-                return await listTags(registry, (0,oci_reference/* within */.ux)(settings[side].repository, leader), signal);
-            }
-            catch (error) {
-                // Of a repository that a push is yet to create, some registries say so.
-                if (side === 'source' || anonymous || !(0,registry_error/* isRefusal */.vu)(error))
-                    throw error;
-                registry.log.debug(`no tags are known there: ${error.message}`);
-                return [];
-            }
-        };
-        return () => (known ??= list());
-    };
-    const source = list('source');
-    const target = list('target');
+        ? [...every.filter(name => images.names.includes(name)), ...images.names.filter(isImage)]
+        : every.filter(name => !images.remove.includes(name));
+    const leader = wanted[0] ?? tag_lists_anchor;
+    const list = async (side, name) => await listTags(registries[side], (0,oci_reference/* within */.ux)(settings[side].repository, name), signal);
+    const source = lazy(async () => {
+        if (images.kind !== 'exactly' && leader !== tag_lists_anchor) {
+            const tags = await list('source', tag_lists_anchor).catch(noneIfRefused(registries.source.log));
+            if (tags.length > 0)
+                return { name: tag_lists_anchor, tags };
+        }
+        return { name: leader, tags: await list('source', leader) };
+    });
+    let hidden = false;
+    const target = lazy(async () => {
+        const { credentials, log } = registries.target;
+        const listed = list('target', leader);
+        if (credentials.kind === 'anonymous')
+            return await listed;
+        // Some registries say so of a repository that a push is yet to create, some have a right of its own
+        // for lists.
+        return await listed.catch((error) => {
+            hidden = true;
+            return noneIfRefused(log)(error);
+        });
+    });
     const expect = () => {
         // Whoever needs them is told what went wrong; nobody may.
         for (const ask of [source, target])
             ask().catch(() => undefined);
     };
-    return { leader, source, target, expect };
+    return { leader, source, target, hidden: () => hidden, expect };
+}
+/** The same answer for everybody who asks, asked for when the first one does. */
+function lazy(ask) {
+    let known;
+    return () => (known ??= ask());
+}
+function noneIfRefused(log) {
+    return error => {
+        if (!(0,registry_error/* isRefusal */.vu)(error))
+            throw error;
+        log.debug(`no tags are known there: ${error.message}`);
+        return [];
+    };
 }
 
 ;// CONCATENATED MODULE: ./src/run/first-questions.ts
@@ -42738,7 +42578,7 @@ class Group {
  * adds there counts by `weight` once more, which draws together what shares layers.
  * @returns the groups that got any, their lines in order
  */
-function lines_spread(lines, count, weight) {
+function spread(lines, count, weight) {
     const groups = Array.from({ length: count }, () => new Group(lines));
     const alone = lines.nets.map((_, line) => new Group(lines).more(line));
     const order = [...alone.keys()].sort((a, b) => (alone[b] ?? 0) - (alone[a] ?? 0));
@@ -42826,7 +42666,7 @@ function* candidates(images, most) {
     const blocks = new Map();
     for (const weight of weights) {
         for (let count = 1; count <= Math.min(most, releases.length); count++) {
-            const own = lines_spread(lines, count, weight).map(({ members }) => {
+            const own = spread(lines, count, weight).map(({ members }) => {
                 const key = members.join();
                 const block = blocks.get(key) ?? new Block(members.flatMap(at => releases[at] ?? []));
                 blocks.set(key, block);
@@ -42864,7 +42704,7 @@ class Block {
     split(count, weight) {
         const key = `${count} ${weight}`;
         const parts = this.#known.get(key) ??
-            lines_spread(this.#lines, count, weight).map(({ members, bytes }) => ({
+            spread(this.#lines, count, weight).map(({ members, bytes }) => ({
                 bytes,
                 images: members.flatMap(at => this.#names[at] ?? [])
             }));
@@ -42919,7 +42759,7 @@ function inputOf({ releases, names }, planned, images) {
     if (images.kind === 'exactly' || names.every(everywhere))
         return names;
     // Unless it is an arc- one, what was added is no part of a release's own set: only its own shard names it.
-    const added = [...images.add, chartArtifact];
+    const added = [...images.add, resolve/* chartArtifact */.DZ];
     const others = releases
         .flatMap(tag => [...(planned.get(tag) ?? [])])
         .filter(name => !names.includes(name) && (!added.includes(name) || name.startsWith('arc-')));
@@ -42929,6 +42769,8 @@ function inputOf({ releases, names }, planned, images) {
     ];
 }
 
+// EXTERNAL MODULE: ./src/user-pass.ts
+var user_pass = __nccwpck_require__(3352);
 // EXTERNAL MODULE: ./src/process.ts + 2 modules
 var src_process = __nccwpck_require__(1919);
 // EXTERNAL MODULE: ./src/registry/docker-config.ts
@@ -43009,6 +42851,7 @@ async function credential_helper_run(file, server, env, signal) {
 }
 
 ;// CONCATENATED MODULE: ./src/registry/credentials.ts
+
 
 
 
@@ -43127,7 +42970,7 @@ function decodeAuth(auth, config, registry) {
 function masked(found, log) {
     if (found.kind === 'password' && found.password !== '') {
         log.secret(found.password);
-        log.secret(Buffer.from(`${found.username}:${found.password}`, 'utf8').toString('base64'));
+        log.secret((0,user_pass/* userPass */.z)(found));
     }
     if (found.kind === 'identity-token')
         log.secret(found.token);
@@ -43188,6 +43031,7 @@ function parseChallenges(header) {
 
 
 
+
 /** The most bytes of a token server's answer. */
 const largestToken = 128 * 1024;
 /** A token lives 60 s where nothing is said, and at least so long where less is said. */
@@ -43230,7 +43074,7 @@ async function fetchToken(challenge, scopes, context, signal) {
             realm.searchParams.append('scope', scope);
         if (credentials.kind === 'password') {
             realm.searchParams.set('account', credentials.username);
-            headers.Authorization = basic(credentials);
+            headers.Authorization = `Basic ${(0,user_pass/* userPass */.z)(credentials)}`;
         }
     }
     const answer = await transport.send({
@@ -43243,10 +43087,6 @@ async function fetchToken(challenge, scopes, context, signal) {
         signal
     });
     return await readToken(answer, context, log);
-}
-/** The header of Basic authentication. @see https://www.rfc-editor.org/rfc/rfc7617 */
-function basic({ username, password }) {
-    return `Basic ${Buffer.from(`${username}:${password}`, 'utf8').toString('base64')}`;
 }
 /**
  * The realm decides who gets the password, and whoever answers for the registry decides the realm.
@@ -43280,7 +43120,7 @@ function judgeRealm(text, { origin, credentials, judge }) {
         return realm;
     const host = hostOf(realm);
     // Names are judged when they are looked up; for an address nothing is looked up.
-    if (isLiteral(host) && reachOf(host) === 'never')
+    if (isAddress(realm) && reachOf(host) === 'never')
         throw refuse('no registry may send anyone to that address');
     judgeLiteral(realm, judge);
     if (credentials.kind !== 'anonymous' && !sameOwner(host, hostOf(origin))) {
@@ -43295,9 +43135,6 @@ function bare(text) {
         return JSON.stringify(text);
     const { protocol, host, pathname } = new URL(text);
     return `${protocol}//${host}${pathname}`;
-}
-function isLiteral(host) {
-    return host.includes(':') || /^[\d.]+$/.test(host);
 }
 async function readToken(answer, context, log) {
     const { transport, credentials, origin } = context;
@@ -43378,6 +43215,7 @@ function dateOf(text = '') {
 
 
 
+
 /**
  * The credentials of one registry, kept to its origin: it learns from challenges what is asked for,
  * and keeps one token per set of repositories, since some registries refuse large ones.
@@ -43399,7 +43237,7 @@ class Authorizer {
         if (this.#challenge === undefined)
             return undefined;
         if (this.#challenge.scheme === 'basic') {
-            return credentials.kind === 'password' ? basic(credentials) : undefined;
+            return credentials.kind === 'password' ? `Basic ${(0,user_pass/* userPass */.z)(credentials)}` : undefined;
         }
         const token = await this.#token(scopesOf(needs), signal);
         return `Bearer ${token.value}`;
@@ -43588,7 +43426,7 @@ function getEnv(key) {
 
 ;// CONCATENATED MODULE: ./src/registry/no-proxy.ts
 
-const ports = { 'http:': 80, 'https:': 443 };
+
 /**
  * Whether NO_PROXY takes a URL out of the proxy's hands. Parted by commas or blanks, in any letter
  * case: `*` for everything; `example.com` for that name and all below it, as curl, docker and the
@@ -43597,8 +43435,8 @@ const ports = { 'http:': 80, 'https:': 443 };
  * networks may end in `:port`.
  */
 function bypasses(url, noProxy) {
-    const host = url.hostname.replace(/^\[|\]$/g, '').toLowerCase();
-    const port = url.port === '' ? ports[url.protocol] : Number(url.port);
+    const host = hostOf(url).toLowerCase();
+    const port = portOf(url);
     return noProxy
         .toLowerCase()
         .split(/[\s,]+/)
@@ -43685,7 +43523,7 @@ function explain(error, request, names, established) {
     const broken = (error instanceof ProxyUnreached ? error.cause : error);
     const { code = '', message } = broken;
     const place = { host: url.host, method, path: url.pathname, cause: error };
-    const registry = url.port === '' ? `${url.host}:${url.protocol === 'https:' ? 443 : 80}` : url.host;
+    const registry = `${url.hostname}:${portOf(url)}`;
     const host = proxy === undefined
         ? registry
         : `the proxy ${proxy.place} (${proxy.variable}), which leads to ${registry},`;
@@ -44172,7 +44010,7 @@ class Registry {
     /** One question through its redirects. Authorization goes to the origin and nowhere else. */
     async #redirected(question, authorization) {
         const { timings } = this.transport;
-        const { method, signal, body, commit, straight } = question;
+        const { method, signal, body, commit, hot } = question;
         let url = question.path instanceof URL ? question.path : new URL(question.path, this.origin);
         for (let hop = 0;; hop++) {
             const home = url.origin === this.origin.origin;
@@ -44193,7 +44031,7 @@ class Registry {
                 answerWithin: commit === true ? timings.commit : timings.answer,
                 ...(judge !== undefined && { judge }),
                 ...(question.fresh !== undefined && { fresh: question.fresh }),
-                ...(straight !== undefined && { straight }),
+                ...(hot !== undefined && { hot }),
                 signal
             });
             this.#met = true;
@@ -44583,7 +44421,7 @@ function whenStuck(socket, waiting, milliseconds, stuck) {
     };
 }
 
-;// CONCATENATED MODULE: ./src/registry/head.ts
+;// CONCATENATED MODULE: ./src/registry/http1-head.ts
 /** Whether it asks, and changes nothing: such a request has no body. */
 function asks(method) {
     return method === 'GET' || method === 'HEAD';
@@ -44691,11 +44529,11 @@ class NodeParser {
     }
 }
 
-;// CONCATENATED MODULE: ./src/registry/wire-body.ts
+;// CONCATENATED MODULE: ./src/registry/http1-body.ts
 
 
 /** A body of known length, straight from its socket. */
-class WireBody {
+class Http1Body {
     #carrier;
     #keep;
     #left;
@@ -44838,7 +44676,7 @@ class WireBody {
     }
 }
 
-;// CONCATENATED MODULE: ./src/registry/wire-exchange.ts
+;// CONCATENATED MODULE: ./src/registry/http1-exchange.ts
 
 
 
@@ -44858,7 +44696,7 @@ class Closed extends Error {
     }
 }
 /** One question and its answer, over a connection that is not known any further. */
-class WireExchange {
+class Http1Exchange {
     head;
     #carrier;
     #method;
@@ -44915,7 +44753,7 @@ class WireExchange {
         // Some send a body where none may be: it is passed over, and its connection with it.
         const astray = parsed.bodiless && rest.length > 0;
         // Maybe before all was sent: then the rest of the request is not wanted, nor its connection.
-        const body = new WireBody(this.#carrier, parsed.length, parsed.keep && !astray && this.#whole);
+        const body = new Http1Body(this.#carrier, parsed.length, parsed.keep && !astray && this.#whole);
         this.#body = body;
         const more = body.take(astray ? Buffer.alloc(0) : rest, () => undefined);
         this.#settle?.resolve({ status: parsed.status, headers: parsed.headers, body });
@@ -44952,7 +44790,7 @@ class WireExchange {
     }
 }
 
-;// CONCATENATED MODULE: ./src/registry/line.ts
+;// CONCATENATED MODULE: ./src/registry/http1-connection.ts
 
 
 
@@ -44964,8 +44802,8 @@ class WireExchange {
  * wait for the event loop where the other side takes them as they come.
  */
 const mostWaiting = 384 * 1024;
-/** One socket: one exchange after the other. */
-class Line {
+/** One connection over a socket of our own: one exchange after the other. */
+class Http1Connection {
     key;
     /** Whether it has carried an answer before. */
     used = false;
@@ -44981,10 +44819,9 @@ class Line {
         this.#keeper = keeper;
         keeper.opened(this);
         const secure = url.protocol === 'https:';
-        const host = hostOf(url);
         const options = {
-            host,
-            port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
+            host: hostOf(url),
+            port: portOf(url),
             lookup,
             noDelay: true,
             highWaterMark: mostWaiting,
@@ -45000,7 +44837,8 @@ class Line {
             ? (0,external_node_tls_.connect)({
                 ...options,
                 ...trust(),
-                servername: /^[\d.]+$|:/.test(host) ? '' : host
+                // An address is no name to ask for.
+                servername: isAddress(url) ? '' : hostOf(url)
             })
             : (0,external_node_net_.connect)(options);
         this.#socket.once(secure ? 'secureConnect' : 'connect', () => {
@@ -45041,7 +44879,7 @@ class Line {
         });
         const head = `${method} ${url.pathname}${url.search} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
         const follows = body !== undefined && !(body instanceof Uint8Array);
-        const exchange = new WireExchange(this, method, !follows);
+        const exchange = new Http1Exchange(this, method, !follows);
         this.#exchange = exchange;
         // What could end a line early never gets here; should it, nothing is sent.
         if (/[^\t\x20-\x7e\r\n]|\r(?!\n)|(?<!\r)\n/.test(head) ||
@@ -45125,10 +44963,10 @@ class Line {
     }
 }
 
-;// CONCATENATED MODULE: ./src/registry/wire.ts
+;// CONCATENATED MODULE: ./src/registry/http1-pool.ts
 
 /**
- * The straight way for many bytes and many questions: requests over sockets whose bytes land in
+ * HTTP/1.1 of our own, for many bytes and many questions: requests over sockets whose bytes land in
  * buffers that are used again and again. Node's own HTTP client copies each piece of a body into
  * memory of its own, and does much for each request; with gigabytes and hundreds of questions that
  * more than doubles the processor time of the whole mirror and adds three quarters to its memory. Only
@@ -45141,7 +44979,7 @@ const mostKept = 64;
 /** How many idle sockets to one origin are kept. */
 const mostIdle = 64;
 /** The kept sockets of a run. */
-class Wires {
+class Http1Pool {
     #idle = new Map();
     /** All that are open. */
     #open = new Set();
@@ -45153,39 +44991,39 @@ class Wires {
      */
     ask(method, target, headers, body, fresh = false) {
         if (fresh)
-            for (const line of [...(this.#idle.get(target.key) ?? [])])
-                line.destroy();
-        const line = this.#take(target.key) ?? new Line(target, this);
-        return { answer: line.ask(method, target.url, headers, body), line };
+            for (const connection of [...(this.#idle.get(target.key) ?? [])])
+                connection.destroy();
+        const connection = this.#take(target.key) ?? new Http1Connection(target, this);
+        return { answer: connection.ask(method, target.url, headers, body), connection };
     }
     /** Opens so many connections ahead of their first use. One that fails is gone without a word. */
     warm(target, count) {
         for (let i = 0; i < count; i++) {
-            const line = new Line(target, this);
-            line.idle();
-            this.keep(line);
+            const connection = new Http1Connection(target, this);
+            connection.idle();
+            this.keep(connection);
         }
     }
     /** Takes back a socket whose answer has been read to its end. */
-    keep(line) {
-        const idle = this.#idle.get(line.key) ?? [];
+    keep(connection) {
+        const idle = this.#idle.get(connection.key) ?? [];
         if (idle.length >= mostIdle)
-            line.destroy();
+            connection.destroy();
         else
-            idle.push(line);
-        this.#idle.set(line.key, idle);
+            idle.push(connection);
+        this.#idle.set(connection.key, idle);
     }
     /** Forgets a socket that closed. */
-    drop(line) {
-        this.#open.delete(line);
-        const idle = this.#idle.get(line.key);
-        const at = idle?.indexOf(line) ?? -1;
+    drop(connection) {
+        this.#open.delete(connection);
+        const idle = this.#idle.get(connection.key);
+        const at = idle?.indexOf(connection) ?? -1;
         if (at >= 0)
             idle?.splice(at, 1);
     }
     /** Knows of a socket that was opened. */
-    opened(line) {
-        this.#open.add(line);
+    opened(connection) {
+        this.#open.add(connection);
     }
     /** A buffer that nobody uses. */
     buffer() {
@@ -45198,20 +45036,20 @@ class Wires {
     }
     /** Closes all that is open, also where an answer is still under way. */
     close() {
-        for (const line of [...this.#open])
-            line.destroy();
+        for (const connection of [...this.#open])
+            connection.destroy();
         this.#idle.clear();
     }
     #take(key) {
         const idle = this.#idle.get(key);
-        for (let line = idle?.pop(); line !== undefined; line = idle?.pop())
-            if (line.usable)
-                return line;
+        for (let connection = idle?.pop(); connection !== undefined; connection = idle?.pop())
+            if (connection.usable)
+                return connection;
         return undefined;
     }
 }
 
-;// CONCATENATED MODULE: ./src/registry/straight.ts
+;// CONCATENATED MODULE: ./src/registry/http1-client.ts
 
 
 
@@ -45220,47 +45058,47 @@ class Wires {
 
 
 
-/** The straight way of `wire.ts`, under the transport's limits and with its names and trust. */
-class StraightWay {
+/** Requests over connections of our own (`http1-pool.ts`), under the transport's limits and with its names and trust. */
+class Http1Client {
     #agents;
     #names;
     #timings;
-    #wires = new Wires();
+    #pool = new Http1Pool();
     /** Methods of an origin whose answers are not of the plain kind. */
-    #winding = new Set();
+    #leftToNode = new Set();
     constructor(agents, names, timings) {
         this.#agents = agents;
         this.#names = names;
         this.#timings = timings;
     }
     /**
-     * Sends a request the straight way.
-     * @returns undefined where it cannot be gone: through a proxy, or where answers are not plain
+     * Sends a request, if it is of the plain kind.
+     * @returns undefined where Node's client has to: through a proxy, or where answers are not plain
      * @throws RegistryError of the kinds address, certificate, connection, stalled, unsafe; the signal's reason
      */
     async ask(outgoing) {
         const { method, url, judge, headers, body, signal } = outgoing;
-        if (!isStraight(method))
+        if (!isPlain(method))
             return undefined;
         const stream = body === undefined || body instanceof Uint8Array ? undefined : body;
         const kind = `${method} ${url.origin}`;
-        if (this.#winding.has(kind) || !this.#agents.isDirect(url))
+        if (this.#leftToNode.has(kind) || !this.#agents.isDirect(url))
             return undefined;
         const target = this.#target(url, judge, stream !== undefined);
         let { fresh = false } = outgoing;
         for (;;) {
             signal.throwIfAborted();
-            let line;
+            let connection;
             let used = false;
             try {
-                const asked = this.#wires.ask(method, target, headers, body, fresh);
-                ({ line } = asked);
-                ({ used } = line);
-                const given = await this.#within(line, asked.answer, outgoing, stream);
+                const asked = this.#pool.ask(method, target, headers, body, fresh);
+                ({ connection } = asked);
+                ({ used } = connection);
+                const given = await this.#within(connection, asked.answer, outgoing, stream);
                 if (given instanceof external_node_http_.IncomingMessage) {
                     // Errors are seldom, and come as they like.
                     if ((given.statusCode ?? 0) < 400)
-                        this.#winding.add(kind);
+                        this.#leftToNode.add(kind);
                     return messageOf(given, url, signal);
                 }
                 given.body.until(signal);
@@ -45272,7 +45110,7 @@ class StraightWay {
                 const stale = used && (code === 'ECONNRESET' || code === 'EPIPE');
                 // A body that streams cannot be sent twice from here.
                 if (!stale || stream !== undefined)
-                    throw explain(error, outgoing, this.#names, line?.connected === true);
+                    throw explain(error, outgoing, this.#names, connection?.connected === true);
                 // Where one was closed unnoticed, others were, too: what lies between may have forgotten them all.
                 fresh = true;
             }
@@ -45281,11 +45119,11 @@ class StraightWay {
     /** Opens connections to an origin that will be asked for much. */
     warm(url, count, bodies = false) {
         if (this.#agents.isDirect(url))
-            this.#wires.warm(this.#target(url, undefined, bodies), count);
+            this.#pool.warm(this.#target(url, undefined, bodies), count);
     }
     /** Closes what is kept open. */
     close() {
-        this.#wires.close();
+        this.#pool.close();
     }
     #target(url, judge, bodies) {
         return {
@@ -45297,13 +45135,13 @@ class StraightWay {
         };
     }
     /** Waits for an answer, as long as that may take; a body that streams is sent meanwhile. */
-    async #within(line, answer, { method, url, answerWithin, signal }, stream) {
+    async #within(connection, answer, { method, url, answerWithin, signal }, stream) {
         const { connect, idle } = this.#timings;
         let timer;
         let over = false;
         const stalled = (milliseconds, what) => {
             const text = `${url.host}: ${what} within ${Math.round(milliseconds / 100) / 10} s`;
-            line.destroy(new registry_error/* RegistryError */.gl('stalled', text, { host: url.host, method, path: url.pathname }));
+            connection.destroy(new registry_error/* RegistryError */.gl('stalled', text, { host: url.host, method, path: url.pathname }));
         };
         const limit = (milliseconds, what, late) => {
             clearTimeout(timer);
@@ -45321,12 +45159,12 @@ class StraightWay {
         };
         const sending = stream &&
             new Sending(stream, {
-                sink: line.sink,
+                sink: connection.sink,
                 whole: () => {
-                    line.sent(expect);
+                    connection.sent(expect);
                 },
                 broken: error => {
-                    line.destroy(error);
+                    connection.destroy(error);
                 }
             }, signal);
         const next = () => {
@@ -45335,21 +45173,21 @@ class StraightWay {
             else {
                 clearTimeout(timer);
                 if (!over)
-                    endWatch = whenStuck(line.sink, line.sink, idle, () => {
+                    endWatch = whenStuck(connection.sink, connection.sink, idle, () => {
                         stalled(idle, 'it took no more bytes');
                     });
             }
         };
-        if (line.connected)
+        if (connection.connected)
             next();
         else {
             limit(connect, 'no connection came about', () => {
                 this.#names.forget(hostOf(url));
             });
-            line.whenConnected(next);
+            connection.whenConnected(next);
         }
         const callOff = onAbort(signal, () => {
-            line.destroy(signal.reason);
+            connection.destroy(signal.reason);
         });
         try {
             return await answer;
@@ -45363,7 +45201,7 @@ class StraightWay {
         }
     }
 }
-function isStraight(method) {
+function isPlain(method) {
     return ['GET', 'HEAD', 'POST', 'PUT', 'PATCH'].includes(method);
 }
 /** What Node's parser has read. */
@@ -45424,21 +45262,21 @@ class Transport {
     clock;
     names;
     #agents;
-    #straight;
+    #http1;
     constructor(options = {}) {
         this.timings = options.timings ?? usualTimings;
         this.clock = options.clock ?? systemClock;
         this.names = new Names(options.resolve);
         this.#agents = new Agents(options);
-        this.#straight = new StraightWay(this.#agents, this.names, this.timings);
+        this.#http1 = new Http1Client(this.#agents, this.names, this.timings);
     }
     /**
      * Sends a request and waits for the head of its answer.
      * @throws RegistryError of the kinds address, certificate, proxy, connection, stalled, unsafe, refused; the signal's reason
      */
     async send(outgoing) {
-        if (outgoing.straight === true) {
-            const answer = await this.#straight.ask(outgoing);
+        if (outgoing.hot === true) {
+            const answer = await this.#http1.ask(outgoing);
             if (answer !== undefined)
                 return answer;
         }
@@ -45461,13 +45299,13 @@ class Transport {
     }
     /** Opens connections to an origin ahead of their use: for questions, and for bodies. */
     warm(url, count) {
-        this.#straight.warm(url, count.questions);
-        this.#straight.warm(url, count.bodies, true);
+        this.#http1.warm(url, count.questions);
+        this.#http1.warm(url, count.bodies, true);
     }
     /** Closes what is kept open. */
     close() {
         this.#agents.close();
-        this.#straight.close();
+        this.#http1.close();
     }
 }
 /** One request on one connection. */
@@ -45621,8 +45459,7 @@ function isShaking(socket) {
 }
 /** Closes what is kept to this host and idle, so that the next request gets a connection of its own. */
 function dropIdle({ freeSockets }, url) {
-    const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : url.port;
-    const place = `${hostOf(url)}:${port}:`;
+    const place = `${hostOf(url)}:${portOf(url)}:`;
     for (const [key, sockets] of Object.entries(freeSockets)) {
         if (key.startsWith(place))
             for (const socket of sockets ?? [])
@@ -45760,8 +45597,14 @@ async function greetOne(registry, repository, { log, signal, asked }) {
         log.debug(`no credentials: ${from}`);
 }
 
+// EXTERNAL MODULE: ./src/release/bounded.ts
+var bounded = __nccwpck_require__(9596);
 // EXTERNAL MODULE: ./src/release/channel.ts
 var channel = __nccwpck_require__(2494);
+// EXTERNAL MODULE: ./src/release/near-miss.ts
+var near_miss = __nccwpck_require__(9156);
+// EXTERNAL MODULE: ./src/release/tag.ts
+var tag = __nccwpck_require__(3837);
 ;// CONCATENATED MODULE: ./src/release/select.ts
 
 
@@ -45775,7 +45618,7 @@ var channel = __nccwpck_require__(2494);
  */
 function selectReleases(options) {
     const live = new Set(options.live);
-    const stable = newestOfEach([...live].map(release_tag/* parseReleaseTag */.rE).filter(release => release !== undefined));
+    const stable = newestOfEach([...live].map(tag/* parseReleaseTag */.rE).filter(release => release !== undefined));
     const tags = new Set();
     const notes = [];
     const unanswered = [];
@@ -45807,7 +45650,7 @@ function selectReleases(options) {
     }
     if (unanswered.length > 0)
         throw select_together(unanswered, options.from);
-    const ordered = [...tags].sort(release_tag/* compareTags */.bb);
+    const ordered = [...tags].sort(tag/* compareTags */.bb);
     return { tags: ordered, notes, ...(ordered.length === 0 && reason !== undefined && { reason }) };
 }
 /** How many of them are told one by one. */
@@ -45831,24 +45674,24 @@ function choose(request, stable, newest, targetComplete) {
         }
         case 'range': {
             const { from, to } = request;
-            const found = stable.filter(release => (!from || (0,release_tag/* compareVersions */.Zy)(release, from) >= 0) &&
-                (!to || (0,release_tag/* compareVersions */.Zy)(release, { ...to, patch: to.patch ?? Infinity }) <= 0));
+            const found = stable.filter(release => (!from || (0,tag/* compareVersions */.Zy)(release, from) >= 0) &&
+                (!to || (0,tag/* compareVersions */.Zy)(release, { ...to, patch: to.patch ?? Infinity }) <= 0));
             if (found.length > 0)
                 return found;
             return new release_error/* ReleaseError */.K(`No release lies within "${(0,clean/* clean */.uH)(request.text, 140)}". The oldest is ${stable[0]?.text ?? newest.text}, the newest ${newest.text}.`);
         }
         case 'catch-up': {
-            const complete = targetComplete === undefined ? undefined : (0,release_tag/* parseReleaseTag */.rE)(targetComplete);
+            const complete = targetComplete === undefined ? undefined : (0,tag/* parseReleaseTag */.rE)(targetComplete);
             if (!complete)
                 return [newest];
-            return stable.filter(release => (0,release_tag/* compareReleaseTags */.C4)(release, complete) > 0);
+            return stable.filter(release => (0,tag/* compareReleaseTags */.C4)(release, complete) > 0);
         }
     }
 }
 function newestOfEach(releases) {
     const byVersion = new Map();
-    for (const release of [...releases].sort(release_tag/* compareReleaseTags */.C4))
-        byVersion.set((0,release_tag/* formatVersion */.qh)(release), release);
+    for (const release of [...releases].sort(tag/* compareReleaseTags */.C4))
+        byVersion.set((0,tag/* formatVersion */.qh)(release), release);
     return [...byVersion.values()];
 }
 function select_matches(release, { major, minor, patch }) {
@@ -45857,7 +45700,7 @@ function select_matches(release, { major, minor, patch }) {
         (patch === undefined || release.patch === patch));
 }
 function unknown(tag, live, stable) {
-    const suggestions = nearMisses(tag, [...live]).map(text => (0,clean/* clean */.uH)(text, 140));
+    const suggestions = (0,near_miss/* nearMisses */.Bz)(tag, [...live]).map(text => (0,clean/* clean */.uH)(text, 140));
     const newest = stable.at(-1);
     const help = suggestions.length > 0
         ? `; did you mean ${either(suggestions)}?`
@@ -45867,16 +45710,16 @@ function unknown(tag, live, stable) {
     return new release_error/* ReleaseError */.K(`${(0,clean/* clean */.uH)(tag, 140)} does not exist${help}`);
 }
 function noVersion(wanted, stable, newest) {
-    const shown = (0,release_tag/* formatVersion */.qh)(wanted);
+    const shown = (0,tag/* formatVersion */.qh)(wanted);
     const { major, minor } = wanted;
     const patches = stable.filter(release => select_matches(release, { major, minor }));
     if (patches.length > 0)
         return new release_error/* ReleaseError */.K(`No release ${shown} exists; did you mean ${either(patches.map(({ text }) => text))}?`);
-    if ((0,release_tag/* compareVersions */.Zy)(wanted, newest) > 0)
+    if ((0,tag/* compareVersions */.Zy)(wanted, newest) > 0)
         return new release_error/* ReleaseError */.K(`No release ${shown} exists yet. The newest is ${newest.text}.`);
     const [below, above] = [
-        stable.findLast(release => (0,release_tag/* compareVersions */.Zy)(release, wanted) < 0),
-        stable.find(release => (0,release_tag/* compareVersions */.Zy)(release, wanted) > 0)
+        stable.findLast(release => (0,tag/* compareVersions */.Zy)(release, wanted) < 0),
+        stable.find(release => (0,tag/* compareVersions */.Zy)(release, wanted) > 0)
     ];
     const around = [below, above].filter(release => release !== undefined).map(({ text }) => text);
     return new release_error/* ReleaseError */.K(`No release ${shown} exists. The nearest ${around.length > 1 ? 'are' : 'is'} ${around.join(' and ')}.`);
@@ -45905,6 +45748,7 @@ function either(texts) {
 
 
 
+
 /** How long the target's catalogue may take, in milliseconds. */
 const longestHint = 10_000;
 /**
@@ -45917,7 +45761,10 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
     const { tags: requests } = settings;
     const images = wantedImages(settings);
     const { leader } = lists;
-    const [live, targetTags] = await Promise.all([lists.source(), lists.target()]);
+    const [{ name: leading, tags: live }, targetTags] = await Promise.all([
+        lists.source(),
+        lists.target()
+    ]);
     // A target without this image is most likely empty: then its catalogue, in one question, saves one
     // question for each blob.
     if (targetTags.length === 0) {
@@ -45926,17 +45773,23 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
         const listed = listRepositories(target, `${settings.target.repository}/`, hint, 'once');
         survey?.open(listed.then(found => found && new Set(found), () => undefined));
     }
+    // A target that does not tell its tags is asked for those that it may have.
+    const mayHave = (tag, one) => slots
+        .run(() => resolveManifest(target, (0,oci_reference/* within */.ux)(settings.target.repository, leader), tag, one))
+        .then(digest => digest !== undefined);
     const complete = requests.some(({ kind }) => kind === 'catch-up')
-        ? await newestComplete(registries, settings, targetTags, around)
+        ? await newestComplete(registries, settings, lists.hidden()
+            ? await (0,bounded/* filterBounded */.y)(live.filter(tag/* isStable */.MQ), slots.limit, signal, mayHave)
+            : targetTags, around)
         : undefined;
     if (live.length === 0 && images.kind === 'exactly' && images.names.includes(leader)) {
         const { name } = registries.source;
-        throw refuseUntagged(leader, `${name}/${settings.source.repository}`);
+        throw (0,resolve/* refuseUntagged */.iB)(leader, `${name}/${settings.source.repository}`);
     }
     const selection = selectReleases({
         requests,
         live,
-        from: `${registries.source.name}/${(0,oci_reference/* within */.ux)(settings.source.repository, leader)}`,
+        from: `${registries.source.name}/${(0,oci_reference/* within */.ux)(settings.source.repository, leading)}`,
         ...(complete !== undefined && { targetComplete: complete })
     });
     for (const note of selection.notes)
@@ -45952,13 +45805,17 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
         log.warning(`${target.name}/${(0,oci_reference/* within */.ux)(settings.target.repository, leader)} has tags that Arc's upgrade check will take for releases: ${odd.slice(0, 5).join(', ')}${odd.length > 5 ? ', …' : ''}`);
     }
     const targetTagOf = (tag) => (tag === onlyTag ? (settings.targetTag ?? tag) : tag);
+    if (onlyTag !== undefined)
+        (0,channel/* refuseOtherRelease */.K5)(onlyTag, targetTagOf(onlyTag));
     const stands = (tag) => targetTags.includes(targetTagOf(tag));
     for (const tag of selection.tags) {
         (0,channel/* refusePreRelease */.J3)({
             sourceRepository: settings.source.repository,
             targetRepository: settings.target.repository,
             tag,
+            targetTag: targetTagOf(tag),
             targetTags,
+            together: selection.tags,
             stands: (0,channel/* isPreReleaseRepository */.z4)(settings.source.repository) &&
                 targetTags.includes(tag) &&
                 (await standsAlike(registries, settings, { leader, tag, slots, signal }))
@@ -45985,7 +45842,7 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
             image.then(known => survey?.add(known, stands(tag) ? 'tagged' : 'untagged'), () => undefined);
             reading.set(name, image);
         };
-        const set = await resolveImages({
+        const set = await (0,resolve/* resolveImages */.Be)({
             tag,
             selection: images,
             staging: !settings.publish,
@@ -46037,9 +45894,9 @@ async function standsAlike({ source, target }, settings, at) {
 async function newestComplete({ target }, settings, targetTags, { slots, signal }) {
     const { images } = settings;
     const due = (tag) => images.kind === 'exactly'
-        ? images.names.filter(name => name !== chartArtifact)
+        ? images.names.filter(name => name !== resolve/* chartArtifact */.DZ)
         : (0,catalog/* imageSet */.i)(tag).flatMap(({ name, role }) => role === 'core' && !images.remove.includes(name) ? [name] : []);
-    const newestFirst = targetTags.filter(release_tag/* isStable */.MQ).sort((one, other) => (0,release_tag/* compareTags */.bb)(other, one));
+    const newestFirst = targetTags.filter(tag/* isStable */.MQ).sort((one, other) => (0,tag/* compareTags */.bb)(other, one));
     for (const tag of newestFirst) {
         const there = await Promise.all(due(tag).map(name => slots.run(() => resolveManifest(target, (0,oci_reference/* within */.ux)(settings.target.repository, name), tag, signal))));
         if (there.every(digest => digest !== undefined))
@@ -46064,6 +45921,7 @@ var private_config = __nccwpck_require__(8858);
 
 
 
+
 const loginTimeout = 60_000;
 /**
  * Signs in by `docker login --password-stdin`, one account after the other, into a private docker
@@ -46073,9 +45931,9 @@ const loginTimeout = 60_000;
  */
 async function signIn(options) {
     const { accounts, runnerTemp, env, log, onDirectory } = options;
-    for (const { username, password } of accounts) {
-        log.secret(password);
-        log.secret(Buffer.from(`${username}:${password}`, 'utf8').toString('base64'));
+    for (const account of accounts) {
+        log.secret(account.password);
+        log.secret((0,user_pass/* userPass */.z)(account));
     }
     const configDirectory = await (0,private_config/* makePrivateConfig */.YV)({ runnerTemp, env, onDirectory });
     let kept;
@@ -46087,6 +45945,13 @@ async function signIn(options) {
             answers.push(client instanceof docker_error/* DockerError */.B
                 ? unavailable(account, client.message)
                 : await login(account, client, configDirectory, options));
+        }
+        if (options.keepLogin === true) {
+            accounts.forEach(({ registry, keep }, index) => {
+                const { outcome, reason = '' } = answers[index] ?? {};
+                if (keep !== false && outcome !== 'accepted')
+                    notKept(registry, reason, log);
+            });
         }
         if (options.keepLogin === true && !(client instanceof docker_error/* DockerError */.B)) {
             const good = accounts.filter((account, index) => account.keep !== false && answers[index]?.outcome === 'accepted');
@@ -46156,8 +46021,7 @@ async function login({ registry, username, password }, client, configDirectory, 
 }
 /** Where docker's words leave a doubt, nothing is said about the credentials. */
 function login_judge({ registry, username, password }, outcome) {
-    const basic = Buffer.from(`${username}:${password}`, 'utf8').toString('base64');
-    const said = (0,run/* lastSaid */.K_)(outcome, [password, basic]);
+    const said = (0,run/* lastSaid */.K_)(outcome, [password, (0,user_pass/* userPass */.z)({ username, password })]);
     const reason = `docker login failed (${(0,run/* exitOf */.sX)(outcome)}): ${said}`;
     // A registry's name may hold any of the words.
     const words = said.replaceAll(registry, '');
@@ -46179,10 +46043,13 @@ async function keep(accounts, kept, client, options) {
             continue;
         }
         const { outcome, reason } = await login(account, client, directory, options);
-        if (outcome !== 'accepted') {
-            options.log.warning(`Later steps will not be signed in to ${account.registry} (keep-login): ${reason}`);
-        }
+        if (outcome !== 'accepted')
+            notKept(account.registry, reason, options.log);
     }
+}
+/** Without docker's yes there is nothing to keep: a later step would fail, and nobody would know why. */
+function notKept(registry, reason, log) {
+    log.warning(`Later steps will not be signed in to ${registry} (keep-login): ${reason}`);
 }
 
 ;// CONCATENATED MODULE: ./src/run/sign-in.ts
@@ -46449,7 +46316,7 @@ async function main(settings, stage) {
                     const progress = __addDisposableResource(env_2, reporter.progress(plan.bytes.copied), false);
                     const options = {
                         ...{ source, target, lanes, log, signal, publish: settings.publish },
-                        last: publishedLast,
+                        last: resolve/* publishedLast */.Pn,
                         arrived: (bytes) => {
                             progress.moved(bytes);
                         }
@@ -47392,6 +47259,48 @@ const digests = /sha256:[0-9a-f]{64}(?![0-9a-f])|sha512:[0-9a-f]{128}(?![0-9a-f]
 
 /***/ }),
 
+/***/ 9596:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   y: () => (/* binding */ filterBounded)
+/* harmony export */ });
+/**
+ * Keeps the items that `keep` says yes to, in their order, asking at most `slots` at once. After the
+ * first failure no more are asked, those that are open are told to stop by the signal that they were
+ * given, and the failure is thrown when all have ended.
+ */
+async function filterBounded(items, slots, signal, keep) {
+    const stop = new AbortController();
+    const either = AbortSignal.any([signal, stop.signal]);
+    const kept = new Set();
+    const failures = [];
+    const queue = items.entries();
+    const worker = async () => {
+        // The one iterator is shared by all workers: each takes the next item that is left.
+        for (const [at, item] of queue) {
+            try {
+                either.throwIfAborted();
+                if (await keep(item, either))
+                    kept.add(at);
+            }
+            catch (error) {
+                failures.push(error);
+                stop.abort(error);
+                return;
+            }
+        }
+    };
+    const workers = Math.max(1, Math.min(Math.floor(slots), items.length));
+    await Promise.all(Array.from({ length: workers }, worker));
+    if (failures.length > 0)
+        throw failures[0];
+    return items.filter((_, at) => kept.has(at));
+}
+
+
+/***/ }),
+
 /***/ 4180:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
@@ -47459,6 +47368,7 @@ function compare(a, b) {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   J3: () => (/* binding */ refusePreRelease),
+/* harmony export */   K5: () => (/* binding */ refuseOtherRelease),
 /* harmony export */   L6: () => (/* binding */ choosesPreRelease),
 /* harmony export */   x2: () => (/* binding */ confusing),
 /* harmony export */   z4: () => (/* binding */ isPreReleaseRepository)
@@ -47503,25 +47413,45 @@ function confusing(targetTags, live = []) {
         .sort(_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .compareTags */ .bb);
 }
 /**
- * Pre-release builds never go to a path that holds stable releases: Arc would take them for one. A
+ * Pre-release builds never go to a path that holds stable releases: Arc would take them for one. Nor
+ * do other tags that begin with `v1` without being a release's, unless they get another name there. A
  * target whose own last part is `preview` or `test` may hold as many as wanted; and a build that is
  * there already, alone, may be mended.
+ * @param options.targetTag what the tag is called at the target, where that is something else
+ * @param options.together the other tags that this run brings
  * @param options.stands whether the tag at the target, if it is there, stands for this very build
  * @throws ReleaseError naming what the path holds and where the build may go
  */
 function refusePreRelease(options) {
-    const { sourceRepository, targetRepository, tag, targetTags, stands } = options;
-    if (!isPreReleaseRepository(sourceRepository) && (0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .tagKind */ .pk)(tag) !== 'pre-release')
+    const { sourceRepository, targetRepository, tag, targetTags, together = [], stands } = options;
+    const { targetTag = tag } = options;
+    const build = isPreReleaseRepository(sourceRepository) || (0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .tagKind */ .pk)(tag) === 'pre-release';
+    const misleading = tag.startsWith('v1') && !(0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .isStable */ .MQ)(tag) && targetTag === tag;
+    if (!build && !misleading)
         return;
     if (targetRepository !== undefined && isPreReleaseRepository(targetRepository))
         return;
-    const held = targetTags
-        .filter(other => (0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .isStable */ .MQ)(other) && !(other === tag && stands))
-        .sort(_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .compareTags */ .bb);
-    const newest = held.at(-1);
-    if (newest === undefined)
+    const held = targetTags.filter(other => (0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .isStable */ .MQ)(other) && !(other === tag && stands));
+    const coming = together.filter(other => (0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .isStable */ .MQ)(other) && other !== tag);
+    const what = held.length > 0
+        ? `the target holds stable releases (${told(held)})`
+        : `this run brings tags of stable releases beside it (${told(coming)})`;
+    if (held.length + coming.length === 0)
         return;
-    throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .ReleaseError */ .K(`${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(tag)} is a pre-release build, and the target holds stable releases (${held.length}, newest ${newest}). Arc's upgrade check would offer it as a release. Mirror it to a path of its own, such as one that ends in /preview.`);
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .ReleaseError */ .K(`${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(tag)} ${build ? 'is a pre-release build, and' : 'is no tag of a stable release, and'} ${what}. Arc's upgrade check would offer it as a release. Mirror it to a path of its own, such as one that ends in /preview.`);
+}
+/**
+ * A stable release never goes under the tag of another one: Arc's tools would take the one for the
+ * other, and what stood there under it would be replaced.
+ * @throws ReleaseError
+ */
+function refuseOtherRelease(tag, targetTag) {
+    if (targetTag === tag || !(0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .isStable */ .MQ)(tag) || !(0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .isStable */ .MQ)(targetTag))
+        return;
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .ReleaseError */ .K(`target-tag ${targetTag} is the tag of another release than ${tag}: Arc's tools would take the one for the other, and the target would lose what stands under it. Leave target-tag out, and the release keeps its own tag.`);
+}
+function told(tags) {
+    return `${tags.length}, newest ${[...tags].sort(_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .compareTags */ .bb).at(-1) ?? ''}`;
 }
 function parent(repository) {
     return repository.split('/').slice(0, -1).join('/') || 'the repository above it';
@@ -47586,6 +47516,300 @@ function companions(tag) {
  */
 class ReleaseError extends Error {
     name = 'ReleaseError';
+}
+
+
+/***/ }),
+
+/***/ 9156:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Bz: () => (/* binding */ nearMisses),
+/* harmony export */   YC: () => (/* binding */ editDistance)
+/* harmony export */ });
+/* unused harmony export mostSuggestions */
+/* harmony import */ var _tag_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3837);
+
+/** The most suggestions that are made. */
+const mostSuggestions = 3;
+// A wrong date costs less than a wrong version, however wrong it is: whoever names a version means it.
+const wrongDate = 1;
+const wrongVersion = 2;
+// What is further away than this is no misprint but another thing.
+const furthest = 5;
+// What is so much further away than the best is noise beside it.
+const spread = 1.9;
+/**
+ * The existing tags that somebody who wrote `tag` may have meant, best first, at most three: the same
+ * tag in other letters or with other signs between the numbers, the same version with another date,
+ * the same date with another version, and what is a few letters away.
+ */
+function nearMisses(tag, existing) {
+    const wanted = tag.trim().slice(0, 200);
+    const scored = [...new Set(existing)]
+        .filter(candidate => candidate !== wanted)
+        .map(candidate => ({ candidate, cost: cost(wanted, candidate) }))
+        .filter(({ cost }) => cost <= furthest)
+        .sort((a, b) => a.cost - b.cost || (0,_tag_js__WEBPACK_IMPORTED_MODULE_0__/* .compareTags */ .bb)(b.candidate, a.candidate));
+    const best = scored[0]?.cost ?? 0;
+    return scored
+        .filter(({ cost }) => cost <= best + (best > 0 ? spread : 0))
+        .slice(0, mostSuggestions)
+        .map(({ candidate }) => candidate);
+}
+function cost(wanted, candidate) {
+    if (signs(wanted) === signs(candidate))
+        return 0;
+    const release = (0,_tag_js__WEBPACK_IMPORTED_MODULE_0__/* .parseReleaseTag */ .rE)(candidate);
+    const guess = release && loosely(wanted);
+    if (guess)
+        return releaseCost(guess, release);
+    return wrongVersion * editDistance(wanted.toLowerCase(), candidate.toLowerCase());
+}
+function releaseCost(guess, release) {
+    const date = release.text.slice(release.text.indexOf('_')).replace(/\D/g, '');
+    const dates = guess.date === '' ? date.length : dateDistance(guess.date, date);
+    const version = [release.major, release.minor, release.patch];
+    const sameVersion = guess.version.every((number, at) => number === version[at]);
+    if (sameVersion) {
+        // A version without its patch number is a little further away.
+        return 0.1 * (version.length - guess.version.length) + (wrongDate * Math.min(dates, 8)) / 8;
+    }
+    const versions = editDistance(guess.version.join('.'), version.join('.'));
+    return wrongVersion * versions + dates;
+}
+// Takes the numbers as they come: two or three for the version, what looks like a year begins the date.
+function loosely(text) {
+    const numbers = text.match(/\d+/g) ?? [];
+    const year = numbers.findIndex((number, at) => at >= 2 && /^20\d\d/.test(number));
+    const end = year === 2 ? 2 : 3;
+    if (numbers.length < 2)
+        return undefined;
+    return { version: numbers.slice(0, end).map(Number), date: numbers.slice(end).join('') };
+}
+// Day and month changed over is one mistake, not four wrong digits.
+function dateDistance(a, b) {
+    const swapped = b.slice(0, 4) + b.slice(6, 8) + b.slice(4, 6);
+    return a === swapped ? 1 : editDistance(a, b);
+}
+// Letters and digits alone, with the v that a tag begins with.
+function signs(text) {
+    const plain = text.toLowerCase().replace(/[^a-z0-9]/g, '');
+    return /^\d/.test(plain) ? `v${plain}` : plain;
+}
+/**
+ * How many single letters have to be put in, left out, replaced or changed over with their neighbour
+ * to make `b` of `a` (optimal string alignment).
+ */
+function editDistance(a, b) {
+    let [before, last] = [[], Array.from({ length: b.length + 1 }, (_, at) => at)];
+    for (let i = 1; i <= a.length; i++) {
+        const row = [i];
+        for (let j = 1; j <= b.length; j++) {
+            const same = a[i - 1] === b[j - 1] ? 0 : 1;
+            let least = Math.min(at(last, j) + 1, at(row, j - 1) + 1, at(last, j - 1) + same);
+            if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+                least = Math.min(least, at(before, j - 2) + 1);
+            row.push(least);
+        }
+        [before, last] = [last, row];
+    }
+    return at(last, b.length);
+}
+function at(row, index) {
+    return row[index] ?? Infinity;
+}
+
+
+/***/ }),
+
+/***/ 3937:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Be: () => (/* binding */ resolveImages),
+/* harmony export */   DZ: () => (/* binding */ chartArtifact),
+/* harmony export */   Pn: () => (/* binding */ publishedLast),
+/* harmony export */   iB: () => (/* binding */ refuseUntagged)
+/* harmony export */ });
+/* unused harmony export mostSiblings */
+/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(4192);
+/* harmony import */ var _bounded_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(9596);
+/* harmony import */ var _catalog_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4180);
+/* harmony import */ var _companions_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(5610);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(5083);
+/* harmony import */ var _near_miss_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(9156);
+
+
+
+
+
+
+/** The chart of the extension, an OCI artifact beside the images; its tag is the chart's version. */
+const chartArtifact = 'arcdataservices-extension';
+/** The most unlisted names of a source's catalogue that are asked for. */
+const mostSiblings = 1000;
+/**
+ * Finds out which images a release has: every listed name is asked for at the source, and what
+ * carries the tag without being listed is taken too. Nothing is moved.
+ * @throws ReleaseError when a core image, or one that the user named, is not there, and when nothing
+ *   is left; whatever `has` throws, after the other questions have ended
+ */
+async function resolveImages(options) {
+    const { tag, selection, log, has, signal, concurrency } = options;
+    const known = selection.kind === 'exactly'
+        ? named(tag, selection.names)
+        : [
+            ...listed(tag).filter(({ name }) => ![...selection.add, ...selection.remove].includes(name)),
+            ...named(tag, selection.add)
+        ];
+    if (known.length === 0)
+        throw nothingLeft(tag);
+    const carry = (images) => (0,_bounded_js__WEBPACK_IMPORTED_MODULE_3__/* .filterBounded */ .y)(images, concurrency, signal, (image, one) => has(image.name, image.tag, one));
+    // The list of siblings comes while the known ones are asked for; when one fails, the other has
+    // ended before that is told.
+    const [listedOnes, unlisted] = await settled([
+        carry(known),
+        selection.kind === 'exactly' ? Promise.resolve([]) : discover(options, known)
+    ]);
+    const others = await carry(unlisted);
+    const byName = (a, b) => (a.name < b.name ? -1 : 1);
+    const asked = [...known, ...unlisted].sort(byName);
+    const there = [...listedOnes, ...others].sort(byName);
+    const absent = asked.filter(image => !there.includes(image));
+    refuseIncomplete(tag, absent, options.looking === true);
+    if (there.length === 0)
+        throw nothingLeft(tag);
+    warnOfGaps(options, there);
+    const missing = absent.filter(({ role }) => role !== 'unlisted').map(({ name }) => name);
+    if (missing.length > 0)
+        log.notice(`${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(tag)} comes without ${missing.join(', ')}: the source does not have them.`);
+    for (const { name } of there.filter(({ role }) => role === 'unlisted'))
+        log.notice(`${name} is in no list but carries ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(tag)}: it is mirrored too.`);
+    return { tag, images: there.map(({ name, role, tag }) => ({ name, role, tag })), missing };
+}
+/**
+ * The images whose tags come last, in this order: that of arc-controller is what Arc's upgrade check
+ * looks for.
+ */
+const publishedLast = ['arc-bootstrapper', 'arc-controller'];
+/** Both results, or the first failure after both have ended. */
+async function settled([one, other]) {
+    await Promise.allSettled([one, other]);
+    return [await one, await other];
+}
+function nothingLeft(tag) {
+    return new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .ReleaseError */ .K(`The input images leaves nothing of ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(tag)} to mirror. Take out a line that begins with -, or name the images that are wanted.`);
+}
+function listed(tag) {
+    return (0,_catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .imageSet */ .i)(tag).map(image => ({ ...image, tag, required: image.role === 'core' }));
+}
+function named(tag, names) {
+    const roles = new Map((0,_catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .imageSet */ .i)(tag).map(({ name, role }) => [name, role]));
+    return [...new Set(names)].map(name => name === chartArtifact
+        ? { name, role: 'chart', tag: chartTag(tag), required: true }
+        : { name, role: roles.get(name) ?? 'asked-for', tag, required: true });
+}
+function chartTag(tag) {
+    const chart = (0,_companions_js__WEBPACK_IMPORTED_MODULE_1__/* .companions */ .a)(tag)?.chart;
+    if (chart !== undefined)
+        return chart;
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .ReleaseError */ .K(`Which version of ${chartArtifact} belongs to ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(tag)} is not known. Leave out chart.`);
+}
+async function discover({ tag, selection, siblings, log, signal }, known) {
+    const removed = selection.kind === 'exactly' ? [] : selection.remove;
+    const found = await listSiblings(siblings, log, signal);
+    const names = [...new Set(found)].filter(name => /^arc-[a-z0-9][a-z0-9._-]*$/.test(name)).sort();
+    const listedNames = (0,_catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .imageSet */ .i)(tag).map(({ name }) => name);
+    warnOfIdle(removed.filter(name => !names.includes(name) && !listedNames.includes(name)), [...names, ...listedNames], log);
+    const unlisted = names.filter(name => !removed.includes(name) && known.every(other => other.name !== name));
+    if (unlisted.length > mostSiblings)
+        log.warning(`The source lists ${unlisted.length} more names that begin with arc-; the first ${mostSiblings} are asked for.`);
+    return unlisted
+        .slice(0, mostSiblings)
+        .map(name => ({ name, role: 'unlisted', tag, required: false }));
+}
+// The list serves alone where the catalogue cannot be had; that is said, since a new image may slip by.
+async function listSiblings(siblings, log, signal) {
+    try {
+        const names = await siblings?.(signal);
+        if (names === undefined)
+            log.debug('The source does not tell its repositories; the built-in list serves alone.');
+        return names ?? [];
+    }
+    catch (error) {
+        signal.throwIfAborted();
+        log.warning(`The source's repositories cannot be listed, so images that are in no list are not looked for: ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(error.message)}`);
+        return [];
+    }
+}
+function refuseIncomplete(tag, absent, looking) {
+    const lost = absent.filter(({ required }) => required);
+    if (lost.length === 0)
+        return;
+    const core = lost.filter(({ role }) => role === 'core').map(({ name }) => name);
+    const chart = lost.find(({ role }) => role === 'chart');
+    const other = lost.filter(image => image.role !== 'core' && image !== chart);
+    const parts = [];
+    if (core.length > 0)
+        parts.push(`${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(tag)} is not whole at the source: ${core.join(', ')} ${are(core)} missing, and Arc does not run without ${core.length > 1 ? 'them' : 'it'}.`);
+    if (other.length > 0) {
+        const names = other.map(image => withTag(image, tag));
+        parts.push(`${names.join(', ')} ${are(names)} named in images but ${are(names)} not at the source under ${other.every(image => image.tag === tag) ? (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(tag) : 'that tag'}.${guess(tag, other)}`);
+    }
+    if (chart !== undefined)
+        parts.push(`The chart ${withTag(chart, tag)} is not at the source. Leave out chart, or mirror from where it is.`);
+    if (!looking)
+        parts.push('Nothing was moved.');
+    if (core.length > 0)
+        parts.push(`The release may still be on its way there: run again later, or leave an image out with ${core.map(name => `-${name}`).join(' ')} in images.`);
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .ReleaseError */ .K(parts.join(' '));
+}
+function withTag({ name, tag }, release) {
+    return tag === release ? (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(name, 120) : `${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(name, 120)}:${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(tag, 120)}`;
+}
+/**
+ * An image that was named has no tag at all where it should be: a misspelt name, or another place.
+ * @param from the source and its repository: `mcr.microsoft.com/arcdata`
+ */
+function refuseUntagged(name, from) {
+    const names = [...new Set(_catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .catalogEntries */ .u.map(entry => entry.name))];
+    const [meant] = names.includes(name) ? [] : (0,_near_miss_js__WEBPACK_IMPORTED_MODULE_2__/* .nearMisses */ .Bz)(name, names);
+    const help = meant === undefined
+        ? 'Check images, source-registry and source-repository.'
+        : `Did you mean ${meant}?`;
+    return new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .ReleaseError */ .K(`${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(name, 120)} is named in images, but has no tags at ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(from, 300)}. ${help}`);
+}
+function guess(tag, lost) {
+    const names = (0,_catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .imageSet */ .i)(tag).map(({ name }) => name);
+    const meant = lost.flatMap(({ name }) => (0,_near_miss_js__WEBPACK_IMPORTED_MODULE_2__/* .nearMisses */ .Bz)(name, names).slice(0, 1));
+    return meant.length > 0 ? ` Did you mean ${meant.join(', ')}?` : '';
+}
+function warnOfIdle(idle, names, log) {
+    // A name of another version is no mistake: one input may serve a range of releases.
+    for (const name of idle.filter(name => _catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .catalogEntries */ .u.every(entry => entry.name !== name))) {
+        const meant = (0,_near_miss_js__WEBPACK_IMPORTED_MODULE_2__/* .nearMisses */ .Bz)(name, names)[0];
+        log.warning(`-${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(name, 120)} in images takes nothing away: there is no such image.${meant === undefined ? '' : ` Did you mean -${meant}?`}`);
+    }
+}
+function warnOfGaps({ tag, selection, staging, log }, images) {
+    const left = listed(tag)
+        .filter(({ name, required }) => required && images.every(image => image.name !== name))
+        .map(({ name }) => name);
+    if (left.length === 0)
+        return;
+    const message = `${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(tag)} is mirrored without ${left.join(', ')}, as images says: Arc does not run from these images alone.`;
+    // Whoever names images one by one knows it; whoever takes one away may not.
+    if (staging === true)
+        log.info(message);
+    else if (selection.kind === 'exactly')
+        log.notice(message);
+    else
+        log.warning(message);
+}
+function are(names) {
+    return names.length > 1 ? 'are' : 'is';
 }
 
 
@@ -47761,7 +47985,11 @@ const mostAnnotations = 10;
 function annotations(record, redactor) {
     const all = (0,causes/* byCause */.zs)((0,causes/* imagesFirst */.Po)((0,verdict/* failures */.e9)(record)));
     const shown = all.length > mostAnnotations ? all.slice(0, mostAnnotations - 1) : all;
-    const rest = all.slice(shown.length).reduce((sum, group) => sum + group.length, 0);
+    // The run's own failure may be among them, and is no image.
+    const rest = all
+        .slice(shown.length)
+        .flat()
+        .filter(({ image }) => image !== undefined).length;
     return [
         ...shown.map(([{ release, image, error }, ...others]) => {
             const { answer, request } = (0,causes/* splitRequest */.oX)(error.message);
@@ -48090,19 +48318,23 @@ class fields_Fields {
         this.#value = value;
         this.#where = where;
     }
+    /** A field as it is; undefined where there is none. It counts as asked for. */
     raw(key) {
         this.#known.add(key);
         return Object.hasOwn(this.#value, key) ? this.#value[key] : undefined;
     }
+    /** A text. @throws ReportError when it is none of one clean line */
     text(key) {
         const value = this.raw(key);
         if (typeof value === 'string' && value !== '' && value === clean(value, longestText))
             return value;
         throw this.#fail(key, 'is not a text of one clean line');
     }
+    /** A list of texts. @throws ReportError */
     texts(key) {
         return this.list(key).map((text, i) => new fields_Fields({ [i]: text }, `${this.#where}.${key}`).text(`${i}`));
     }
+    /** A time. @throws ReportError when it is none in UTC, as RFC 3339 writes it */
     time(key) {
         const text = this.text(key);
         if (/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z$/.test(text) &&
@@ -48111,24 +48343,28 @@ class fields_Fields {
         }
         throw this.#fail(key, 'is not a time in UTC such as 2026-05-12T06:00:00Z');
     }
+    /** True or false. @throws ReportError when it is neither */
     flag(key) {
         const value = this.raw(key);
         if (typeof value === 'boolean')
             return value;
         throw this.#fail(key, 'is not true or false');
     }
+    /** A number of bytes. @throws ReportError when it is no whole one from 0 up */
     count(key) {
         const value = this.raw(key);
         if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0)
             return value;
         throw this.#fail(key, 'is not a number of bytes');
     }
+    /** One of these words. @throws ReportError when it is none of them */
     oneOf(key, words) {
         const word = words.find(known => known === this.raw(key));
         if (word !== undefined)
             return word;
         throw this.#fail(key, `is not one of ${words.join(', ')}`);
     }
+    /** A list of whatever. @throws ReportError when it is none */
     list(key) {
         const value = this.raw(key);
         if (Array.isArray(value))
@@ -48474,12 +48710,14 @@ class Pace {
         this.#start = now;
         this.#samples = [{ at: now, done: 0 }];
     }
+    /** So many bytes have arrived. @param now milliseconds */
     moved(bytes, now) {
         if (bytes > 0)
             this.#done = Math.min(this.#total, this.#done + bytes);
         if (this.#done === this.#total)
             this.#end ??= now;
     }
+    /** How far it is, and how fast it has been of late. @param now milliseconds */
     standing(now) {
         const samples = this.#samples;
         samples.push({ at: now, done: this.#done });
@@ -49242,7 +49480,7 @@ var markdown = __nccwpck_require__(4285);
 
 
 
-/** So many failures are told one by one. */
+/** So many images are told one by one, and the run's own failure in any case. */
 const mostFailures = 50;
 /**
  * What failed, as a list in Markdown: the images first, the run's own failure last. Images that
@@ -49250,12 +49488,15 @@ const mostFailures = 50;
  * @param several whether the run had several releases, so that each image needs its release's name
  */
 function failureList(failed, several, redactor) {
-    const told = (0,causes/* imagesFirst */.Po)(failed).slice(0, mostFailures);
-    const rest = failed.length - told.length;
+    const all = (0,causes/* imagesFirst */.Po)(failed);
+    const own = all.filter(({ image }) => image === undefined);
+    const images = all.slice(0, all.length - own.length);
+    const told = [...images.slice(0, mostFailures), ...own];
+    const rest = all.length - told.length;
     const writer = new FailureWriter(several, redactor);
     return [
         ...(0,causes/* byCause */.zs)(told).map(group => writer.entry(group)),
-        ...(rest > 0 ? [`- … and ${rest} more`] : [])
+        ...(rest > 0 ? [`- … and ${(0,lines/* plural */.LS)(rest, 'more image')}`] : [])
     ].join('\n');
 }
 class FailureWriter {
@@ -49900,6 +50141,23 @@ function endOf(signal, milliseconds) {
             late.abort(new EndedError('the run is over', ''));
         }
     };
+}
+
+
+/***/ }),
+
+/***/ 3352:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   z: () => (/* binding */ userPass)
+/* harmony export */ });
+/**
+ * `name:password` in base64: what Basic authentication sends, and what docker's config keeps.
+ * @see https://www.rfc-editor.org/rfc/rfc7617#section-2
+ */
+function userPass(login) {
+    return Buffer.from(`${login.username}:${login.password}`, 'utf8').toString('base64');
 }
 
 

@@ -5132,7 +5132,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var node_os__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_os__WEBPACK_IMPORTED_MODULE_0__);
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6760);
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_1___default = /*#__PURE__*/__nccwpck_require__.n(node_path__WEBPACK_IMPORTED_MODULE_1__);
-/* harmony import */ var _cli_arguments_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(9056);
+/* harmony import */ var _cli_arguments_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1506);
 /* harmony import */ var _cli_demo_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(109);
 /* harmony import */ var _cli_error_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(2836);
 /* harmony import */ var _cli_help_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(7911);
@@ -5199,7 +5199,7 @@ async function given(told, reporter, signal) {
     const known = (0,_inputs_given_js__WEBPACK_IMPORTED_MODULE_12__/* .combine */ .kg)(...parts);
     // What a lock file says need not be asked for.
     return told.prompts && told.against === undefined
-        ? await (0,_cli_prompts_js__WEBPACK_IMPORTED_MODULE_8__/* .askForMissing */ .Z)(known, terminalOf(told), signal)
+        ? await (0,_cli_prompts_js__WEBPACK_IMPORTED_MODULE_8__/* .askForMissing */ .Z)(known, terminalOf(told), signal, all => (0,_cli_mistakes_js__WEBPACK_IMPORTED_MODULE_6__/* .mistakesIn */ .f)(all, env))
         : known;
 }
 /** @returns the exit code: 0 done, 1 failed, 2 wrong usage, 130 cancelled */
@@ -5309,80 +5309,21 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 9056:
+/***/ 1506:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
-
-// EXPORTS
-__nccwpck_require__.d(__webpack_exports__, {
-  Ae: () => (/* binding */ ownFlags),
-  Lp: () => (/* binding */ ownValues),
-  We: () => (/* binding */ parseArguments)
-});
-
-// EXTERNAL MODULE: external "node:util"
-var external_node_util_ = __nccwpck_require__(7975);
-// EXTERNAL MODULE: ./src/inputs/nearest.ts
-var nearest = __nccwpck_require__(3915);
-// EXTERNAL MODULE: ./src/inputs/table.ts
-var table = __nccwpck_require__(5541);
-// EXTERNAL MODULE: ./src/oci/clean.ts
-var clean = __nccwpck_require__(4192);
-// EXTERNAL MODULE: ./src/cli/error.ts
-var error = __nccwpck_require__(2836);
-;// CONCATENATED MODULE: ./src/cli/misplaced.ts
-/** What says how to mirror has no place where nothing is mirrored. */
-const besideVerify = [
-    'engine',
-    'concurrency',
-    'dry-run',
-    'publish',
-    'shards'
-];
-/** With a lock file, it alone says what is compared. */
-const besideAgainst = [
-    'source-registry',
-    'source-repository',
-    'source-username',
-    'source-tag',
-    'target-tag',
-    'images',
-    'chart',
-    'referrers'
-];
-/** Flags that would do nothing where they stand, a mistake each: they would promise something. */
-function misplaced(command, given, beside) {
-    if (command === 'help' || command === 'version')
-        return [];
-    const { against, passwordsOnStdin } = beside;
-    const mistakes = [];
-    const among = (names) => names.filter(name => given.has(name)).map(name => `--${name}`);
-    const idle = command === 'demo' ? [...given.keys()] : command === 'verify' ? besideVerify : [];
-    const strange = among(idle);
-    if (command === 'demo')
-        strange.push(...passwordsOnStdin.map(name => `--${name}-stdin`));
-    if (strange.length > 0)
-        mistakes.push(`${command} has no use for ${strange.join(', ')}; leave it out`);
-    if (/^\s*true\s*$/i.test(given.get('keep-login')?.value ?? '') && command !== 'demo')
-        mistakes.push('--keep-login is for workflows, which sign out again at their end; here, sign in with docker login');
-    if (command === 'verify' && given.has('lock-file'))
-        mistakes.push('verify writes no lock file, so --lock-file has no place here; to compare with one, use --against');
-    if (command === 'verify' &&
-        /(?:^|[\s,])catch-up(?:[\s,]|$)/.test(given.get('source-tag')?.value ?? ''))
-        mistakes.push('verify has nothing to compare with catch-up, which names what is not there yet; name the releases in --source-tag');
-    if (!against)
-        return mistakes;
-    if (command !== 'verify')
-        mistakes.push('--against belongs to the command verify');
-    const compared = among(besideAgainst);
-    if (passwordsOnStdin.includes('source-password'))
-        compared.push('--source-password-stdin');
-    if (compared.length > 0)
-        mistakes.push(`with --against the lock file says what is compared; leave out ${compared.join(', ')}`);
-    return mistakes;
-}
-
-;// CONCATENATED MODULE: ./src/cli/arguments.ts
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Ae: () => (/* binding */ ownFlags),
+/* harmony export */   Lp: () => (/* binding */ ownValues),
+/* harmony export */   We: () => (/* binding */ parseArguments)
+/* harmony export */ });
+/* harmony import */ var node_util__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7975);
+/* harmony import */ var node_util__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_util__WEBPACK_IMPORTED_MODULE_0__);
+/* harmony import */ var _inputs_nearest_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3915);
+/* harmony import */ var _inputs_table_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(5541);
+/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(4192);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(2836);
+/* harmony import */ var _misplaced_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(1736);
 
 
 
@@ -5410,12 +5351,12 @@ const commands = ['mirror', 'demo', 'verify', 'help', 'version'];
  * @throws ArgumentsError with everything that cannot be understood, a line each; it never holds a value
  */
 function parseArguments(argv) {
-    const { tokens } = (0,external_node_util_.parseArgs)({
+    const { tokens } = (0,node_util__WEBPACK_IMPORTED_MODULE_0__.parseArgs)({
         args: [...argv],
         strict: false,
         tokens: true,
         options: Object.fromEntries([
-            ...table/* inputTable */.Fu.map(({ name, form }) => [
+            ..._inputs_table_js__WEBPACK_IMPORTED_MODULE_2__/* .inputTable */ .Fu.map(({ name, form }) => [
                 name,
                 { type: form === 'boolean' ? 'boolean' : 'string' }
             ]),
@@ -5454,12 +5395,12 @@ class ArgumentReader {
                 this.#mistakes.add(`--${name} takes no value`);
             this.#flags.add(name);
         }
-        else if ((0,table/* isInputName */.wp)(name)) {
+        else if ((0,_inputs_table_js__WEBPACK_IMPORTED_MODULE_2__/* .isInputName */ .wp)(name)) {
             this.#input(name, value, inlineValue === true);
         }
         else if (negated !== undefined &&
-            (0,table/* isInputName */.wp)(negated) &&
-            (0,table/* inputRow */.bd)(negated).form === 'boolean' &&
+            (0,_inputs_table_js__WEBPACK_IMPORTED_MODULE_2__/* .isInputName */ .wp)(negated) &&
+            (0,_inputs_table_js__WEBPACK_IMPORTED_MODULE_2__/* .inputRow */ .bd)(negated).form === 'boolean' &&
             value === undefined) {
             this.#set(negated, 'false');
         }
@@ -5478,11 +5419,11 @@ class ArgumentReader {
             against: this.#against !== undefined,
             passwordsOnStdin: stdin
         };
-        for (const mistake of misplaced(command, this.#given, beside))
+        for (const mistake of (0,_misplaced_js__WEBPACK_IMPORTED_MODULE_4__/* .misplaced */ .j)(command, this.#given, beside))
             this.#mistakes.add(mistake);
         if (this.#mistakes.size > 0) {
             const takesInputs = command === 'mirror' || command === 'verify';
-            throw new error/* ArgumentsError */.XA([...this.#mistakes], {
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .ArgumentsError */ .XA([...this.#mistakes], {
                 ...(takesInputs && { given: this.#given }),
                 ...(command === 'verify' && this.#against !== undefined && { against: this.#against })
             });
@@ -5497,7 +5438,7 @@ class ArgumentReader {
         };
     }
     #input(name, value, inline) {
-        const { form, variable } = (0,table/* inputRow */.bd)(name);
+        const { form, variable } = (0,_inputs_table_js__WEBPACK_IMPORTED_MODULE_2__/* .inputRow */ .bd)(name);
         if (form === 'secret') {
             // Whoever can list the processes of this machine can read its arguments.
             this.#mistakes.add(`--${name} is not taken, since other users of this machine could read it; set ${variable ?? ''}, use --${name}-stdin, or leave it out and be asked`);
@@ -5522,7 +5463,7 @@ class ArgumentReader {
     }
     #set(name, value) {
         const before = this.#given.get(name);
-        const { form } = (0,table/* inputRow */.bd)(name);
+        const { form } = (0,_inputs_table_js__WEBPACK_IMPORTED_MODULE_2__/* .inputRow */ .bd)(name);
         if (before !== undefined && form !== 'list' && before.value !== value) {
             this.#mistakes.add(`--${name} is given twice, with different values`);
         }
@@ -5533,9 +5474,9 @@ class ArgumentReader {
         this.#strange = true;
         // -phunter2 may be a password in docker's manner, so only the first letter is shown.
         const short = !written.startsWith('--');
-        const flag = short ? written.slice(0, 2) : `--${(0,clean/* clean */.uH)(name, 60)}`;
-        const known = [...table/* inputTable */.Fu.map(row => row.name), ...own];
-        this.#mistakes.add(`${(0,clean/* clean */.uH)(flag)} is not known${short ? '' : (0,nearest/* didYouMean */.a)(name, known, '--')} (--help lists all flags)`);
+        const flag = short ? written.slice(0, 2) : `--${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(name, 60)}`;
+        const known = [..._inputs_table_js__WEBPACK_IMPORTED_MODULE_2__/* .inputTable */ .Fu.map(row => row.name), ...own];
+        this.#mistakes.add(`${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(flag)} is not known${short ? '' : (0,_inputs_nearest_js__WEBPACK_IMPORTED_MODULE_1__/* .didYouMean */ .a)(name, known, '--')} (--help lists all flags)`);
     }
     #command() {
         const [first, ...more] = this.#words;
@@ -5551,8 +5492,8 @@ class ArgumentReader {
             return command ?? 'mirror';
         if (command === undefined) {
             // Shown only where it looks like a command: it may as well be a password gone astray.
-            const meant = (0,nearest/* didYouMean */.a)(first, commands);
-            const word = meant === '' ? 'a word on the command line' : JSON.stringify((0,clean/* clean */.uH)(first, 60));
+            const meant = (0,_inputs_nearest_js__WEBPACK_IMPORTED_MODULE_1__/* .didYouMean */ .a)(first, commands);
+            const word = meant === '' ? 'a word on the command line' : JSON.stringify((0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(first, 60));
             this.#mistakes.add(`${word} is no command${meant === '' ? '; known' : `${meant} Known`} are ${commands.join(', ')}; a boolean takes its value with =, such as --publish=false`);
         }
         else if (more.length > 0 && command !== 'help') {
@@ -8703,7 +8644,7 @@ class CancelledError extends Error {
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_1___default = /*#__PURE__*/__nccwpck_require__.n(node_path__WEBPACK_IMPORTED_MODULE_1__);
 /* harmony import */ var _inputs_table_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(5541);
 /* harmony import */ var _report_wrap_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(8748);
-/* harmony import */ var _arguments_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(9056);
+/* harmony import */ var _arguments_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1506);
 
 
 
@@ -8788,6 +8729,69 @@ function lines(term, meaning, width) {
         return [head, ...body];
     const [first = ''] = broken;
     return [head.padEnd(column) + first, ...body.slice(1)];
+}
+
+
+/***/ }),
+
+/***/ 1736:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   X: () => (/* binding */ nothingToCatchUp),
+/* harmony export */   j: () => (/* binding */ misplaced)
+/* harmony export */ });
+/** What says how to mirror has no place where nothing is mirrored. */
+const besideVerify = [
+    'engine',
+    'concurrency',
+    'dry-run',
+    'publish',
+    'shards'
+];
+/** With a lock file, it alone says what is compared. */
+const besideAgainst = [
+    'source-registry',
+    'source-repository',
+    'source-username',
+    'source-tag',
+    'target-tag',
+    'images',
+    'chart',
+    'referrers'
+];
+/** Why `verify` cannot be asked for `catch-up`, by a flag or otherwise. */
+const nothingToCatchUp = 'verify has nothing to compare with catch-up, which names what is not there yet; name the releases in --source-tag';
+/** Flags that would do nothing where they stand, a mistake each: they would promise something. */
+function misplaced(command, given, beside) {
+    if (command === 'help' || command === 'version')
+        return [];
+    const { against, passwordsOnStdin } = beside;
+    const mistakes = [];
+    const among = (names) => names.filter(name => given.has(name)).map(name => `--${name}`);
+    const idle = command === 'demo' ? [...given.keys()] : command === 'verify' ? besideVerify : [];
+    const strange = among(idle);
+    if (command === 'demo')
+        strange.push(...passwordsOnStdin.map(name => `--${name}-stdin`));
+    if (strange.length > 0)
+        mistakes.push(`${command} has no use for ${strange.join(', ')}; leave it out`);
+    if (/^\s*true\s*$/i.test(given.get('keep-login')?.value ?? '') && command !== 'demo')
+        mistakes.push('--keep-login is for workflows, which sign out again at their end; here, sign in with docker login');
+    if (command === 'verify' && given.has('lock-file'))
+        mistakes.push('verify writes no lock file, so --lock-file has no place here; to compare with one, use --against');
+    if (command === 'verify' &&
+        /(?:^|[\s,])catch-up(?:[\s,]|$)/.test(given.get('source-tag')?.value ?? ''))
+        mistakes.push(nothingToCatchUp);
+    if (!against)
+        return mistakes;
+    if (command !== 'verify')
+        mistakes.push('--against belongs to the command verify');
+    const compared = among(besideAgainst);
+    if (passwordsOnStdin.includes('source-password'))
+        compared.push('--source-password-stdin');
+    if (compared.length > 0)
+        mistakes.push(`with --against the lock file says what is compared; leave out ${compared.join(', ')}`);
+    return mistakes;
 }
 
 
@@ -10510,19 +10514,23 @@ const questions = [
  * Asks for what is missing among the script's ten answers, where there is a terminal to ask on. Each
  * answer is held to the rules of its input at once; passwords are masked, and only asked for when
  * there is a user name.
+ * @param mistakesIn what is wrong already, a line each: nobody is asked then, only to start again
  * @returns what was given together with the answers
- * @throws CancelledError on Ctrl-C, or when the signal ends the questions
+ * @throws UsageError with these mistakes; CancelledError on Ctrl-C, or when the signal ends the questions
  */
-async function askForMissing(given, terminal, signal) {
+async function askForMissing(given, terminal, signal, mistakesIn = () => []) {
     if (!hasTerminal(terminal))
         return given;
+    const mistakes = mistakesIn(given);
+    if (mistakes.length > 0)
+        throw new cli_error/* UsageError */.eb(mistakes.join('\n'));
     const answers = new Map(given);
     const context = { input: terminal.input, output: terminal.output, ...(signal && { signal }) };
     for (const question of questions) {
         if (!isWanted(question.name, answers))
             continue;
         try {
-            const value = await ask(question, answers, context);
+            const value = listed(question.name, await ask(question, answers, context));
             if (value !== '')
                 answers.set(question.name, { value, origin: 'prompt' });
         }
@@ -10553,11 +10561,15 @@ async function ask({ name, text, offer, optional = false }, given, context) {
     const validate = (answer) => {
         if (answer.trim() === '')
             return optional || 'An answer is needed here (Ctrl-C to stop)';
-        return rule(name, answer, given);
+        return rule(name, listed(name, answer), given);
     };
     if ((0,table/* inputRow */.bd)(name).form === 'secret')
         return password_dist_esm({ message: text, mask: '*', validate }, context);
     return dist_esm({ message: text, validate, ...(offer !== undefined && { default: offer }) }, context);
+}
+/** An answer is one line: the items of a list are parted by commas, as in a flag. */
+function listed(name, answer) {
+    return (0,table/* inputRow */.bd)(name).form === 'list' ? answer.replaceAll(',', '\n') : answer;
 }
 /** True, or the rule that an answer breaks. */
 function rule(name, answer, given) {
@@ -10848,7 +10860,7 @@ var reference = __nccwpck_require__(2148);
 // EXTERNAL MODULE: ./src/report/verdict.ts
 var verdict = __nccwpck_require__(687);
 // EXTERNAL MODULE: ./src/run/registries.ts + 30 modules
-var run_registries = __nccwpck_require__(8866);
+var run_registries = __nccwpck_require__(5726);
 // EXTERNAL MODULE: ./src/run/first-questions.ts + 2 modules
 var first_questions = __nccwpck_require__(2696);
 // EXTERNAL MODULE: ./src/run/releases.ts + 1 modules
@@ -11035,9 +11047,12 @@ function tagOf({ target, digest }) {
 
 // EXTERNAL MODULE: ./src/cli/error.ts
 var cli_error = __nccwpck_require__(2836);
+// EXTERNAL MODULE: ./src/cli/misplaced.ts
+var misplaced = __nccwpck_require__(1736);
 // EXTERNAL MODULE: ./src/cli/mistakes.ts
 var mistakes = __nccwpck_require__(7197);
 ;// CONCATENATED MODULE: ./src/cli/verify.ts
+
 
 
 
@@ -11057,7 +11072,7 @@ const largest = 64 * 1024 * 1024;
  * The command `verify`: is the target whole, and equal to the source or to a lock file? It changes
  * nothing.
  * @returns the exit code: 0 whole and equal, 1 not
- * @throws UsageError for a lock file that cannot be read, InputError
+ * @throws UsageError for a lock file that cannot be read, or a request that names nothing, InputError
  */
 async function verifyCommand(given, command) {
     const { reporter, env, signal, json } = command;
@@ -11074,6 +11089,9 @@ async function verifyCommand(given, command) {
         : await openAgainst(command.against, () => (0,mistakes/* mistakesIn */.f)(given, env));
     const all = against === undefined ? given : (0,inputs_given/* combine */.kg)(given, placeIn(against, given));
     const settings = { ...(0,inputs/* readSettings */.sb)(all, log, env), dryRun: true };
+    // A variable that is set for the mirror, or an answer, says so as well as a flag.
+    if (against === undefined && settings.tags.some(({ kind }) => kind === 'catch-up'))
+        throw new cli_error/* UsageError */.eb(misplaced/* nothingToCatchUp */.X);
     const found = await verify(settings, { reporter, log, env, signal }, against);
     reporter.verified(found);
     json?.(`${JSON.stringify((0,verification/* verifyReport */.y)(found, redactor))}\n`);
@@ -11091,8 +11109,11 @@ async function openAgainst(name, further = () => []) {
         return new cli_error/* UsageError */.eb([mistake, ...further()].join('\n'));
     };
     try {
-        const { size } = await (0,promises_.stat)(path);
-        if (size > largest)
+        const found = await (0,promises_.stat)(path);
+        // A pipe to which nobody writes would be read for ever.
+        if (!found.isFile())
+            throw fail('it is not a file');
+        if (found.size > largest)
             throw fail('it is larger than any lock file');
         return { path, lockFile: (0,lockfile/* readLockFile */.cx)(await (0,promises_.readFile)(path, 'utf8')) };
     }
@@ -11210,6 +11231,7 @@ class DockerError extends Error {
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(6760);
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_3___default = /*#__PURE__*/__nccwpck_require__.n(node_path__WEBPACK_IMPORTED_MODULE_3__);
 /* harmony import */ var _registry_docker_config_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(26);
+/* harmony import */ var _user_pass_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(3352);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(5994);
 
 
@@ -11217,7 +11239,14 @@ class DockerError extends Error {
 
 
 
+
 const namePattern = /^arcdata-mirror-docker-[0-9a-f]{32}$/;
+/**
+ * An entry for nobody. In a config without any entry docker chooses a store by itself: the system's own
+ * (keychain, wincred, secretservice, pass), where its helper is on PATH. A login would stay there for good.
+ * @see https://github.com/docker/cli/blob/master/cli/config/config.go
+ */
+const placeholder = { 'arcdata-mirror.invalid': {} };
 /**
  * Makes a DOCKER_CONFIG directory that only we may look into. It names no helper, so that docker
  * keeps what it is told in that directory and nowhere else. Of the job's own config it takes over
@@ -11231,7 +11260,7 @@ async function makePrivateConfig({ runnerTemp, env, onDirectory }) {
     try {
         await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.mkdir)(directory, { mode: 0o700 });
         const currentContext = await contextOf(env, directory);
-        await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.writeFile)((0,node_path__WEBPACK_IMPORTED_MODULE_3__.join)(directory, 'config.json'), JSON.stringify({ auths: {}, ...(currentContext !== undefined && { currentContext }) }), { mode: 0o600, flag: 'wx' });
+        await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.writeFile)((0,node_path__WEBPACK_IMPORTED_MODULE_3__.join)(directory, 'config.json'), JSON.stringify({ auths: placeholder, ...(currentContext !== undefined && { currentContext }) }), { mode: 0o600, flag: 'wx' });
     }
     catch (error) {
         await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.rm)(directory, { recursive: true, force: true }).catch(() => undefined);
@@ -11247,7 +11276,7 @@ async function makePrivateConfig({ runnerTemp, env, onDirectory }) {
 async function keepIdentityToken(directory, registry, token) {
     const file = (0,node_path__WEBPACK_IMPORTED_MODULE_3__.join)(directory, 'config.json');
     const config = JSON.parse(await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.readFile)(file, 'utf8'));
-    const auth = Buffer.from('00000000-0000-0000-0000-000000000000:').toString('base64');
+    const auth = (0,_user_pass_js__WEBPACK_IMPORTED_MODULE_6__/* .userPass */ .z)({ username: '00000000-0000-0000-0000-000000000000', password: '' });
     const auths = { ...config.auths, [(0,_registry_docker_config_js__WEBPACK_IMPORTED_MODULE_4__/* .dockerServer */ .kU)(registry)]: { auth, identitytoken: token } };
     await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.writeFile)(file, JSON.stringify({ ...config, auths }), { mode: 0o600 });
 }
@@ -11606,7 +11635,10 @@ function placesOf(env) {
 var given = __nccwpck_require__(2604);
 // EXTERNAL MODULE: ./src/release/catalog.ts + 1 modules
 var catalog = __nccwpck_require__(1799);
+// EXTERNAL MODULE: ./src/release/channel.ts
+var channel = __nccwpck_require__(2494);
 ;// CONCATENATED MODULE: ./src/inputs/images.ts
+
 
 
 
@@ -11657,14 +11689,20 @@ function readItem(text) {
     if (/^\s/.test(name)) {
         throw new inputs_error/* Refusal */.P(`${(0,inputs_checks/* shown */.SP)(text)} has a blank behind its sign; write one name a line, without YAML's dashes, such as arc-controller, or -arc-sb-plugin to leave one out`);
     }
+    const folders = name.split('/').slice(0, -1);
+    if ((0,channel/* isPreReleaseRepository */.z4)(folders.join('/'))) {
+        throw new inputs_error/* Refusal */.P(`${(0,inputs_checks/* shown */.SP)(text)} leads to pre-release builds, which are mirrored by exact tag only; give their path in source-repository, and here the name alone`);
+    }
     try {
-        return { sign, name: (0,reference/* parseRepository */.SU)(name) };
+        // A dot in what stands before the first slash makes it a host.
+        if (folders[0]?.includes('.') !== true)
+            return { sign, name: (0,reference/* parseRepository */.SU)(name) };
     }
     catch (error) {
         if (!(error instanceof oci_error/* OciError */.M))
             throw error;
-        throw new inputs_error/* Refusal */.P(`${(0,inputs_checks/* shown */.SP)(text)} is not the name of an image: a lower-case name is wanted, one a line, without registry, tag or digest, such as arc-controller`);
     }
+    throw new inputs_error/* Refusal */.P(`${(0,inputs_checks/* shown */.SP)(text)} is not the name of an image: a lower-case name is wanted, one a line, without registry, tag or digest, such as arc-controller`);
 }
 
 ;// CONCATENATED MODULE: ./src/inputs/scalar.ts
@@ -11714,11 +11752,13 @@ function readChoice(text, words) {
 
 // EXTERNAL MODULE: ./src/inputs/secret.ts
 var secret = __nccwpck_require__(3373);
-// EXTERNAL MODULE: ./src/release/channel.ts
-var channel = __nccwpck_require__(2494);
 // EXTERNAL MODULE: ./src/release/request.ts
 var request = __nccwpck_require__(1092);
+// EXTERNAL MODULE: ./src/release/resolve.ts
+var resolve = __nccwpck_require__(3937);
 ;// CONCATENATED MODULE: ./src/inputs/docker-cannot.ts
+/** Why a chart is refused, be it asked for by its own input or by name. */
+const noCharts = 'cannot be had with engine: docker, which carries images and no charts; leave one of the two out';
 /** What docker would lose of what was asked for: with `engine: docker` these values are refused. */
 const dockerCannot = [
     {
@@ -11734,7 +11774,7 @@ const dockerCannot = [
     {
         input: 'chart',
         value: 'true',
-        message: 'cannot be had with engine: docker, which carries images and no charts; leave one of the two out'
+        message: noCharts
     }
 ];
 
@@ -11743,8 +11783,9 @@ const dockerCannot = [
 
 
 
+
 /** Notes what is wrong not with an input by itself but with several together. */
-function checkTogether(checks, { source, target, tags, targetTag }) {
+function checkTogether(checks, { source, target, tags, images, targetTag }) {
     if (source && target && sameSide(source, target)) {
         checks.refuse('target-repository', `source and target are the same, ${target.registry}/${target.repository}; a mirror wants another place to go to`, { together: true });
     }
@@ -11762,6 +11803,8 @@ function checkTogether(checks, { source, target, tags, targetTag }) {
         if ((checks.text(input) ?? '').toLowerCase() === value)
             checks.refuse(input, message, { together: true });
     }
+    if ((images.kind === 'exactly' ? images.names : images.add).includes(resolve/* chartArtifact */.DZ))
+        checks.refuse('images', `${resolve/* chartArtifact */.DZ} ${noCharts}`, { together: true });
 }
 function sameSide(source, target) {
     return source.registry === target.registry && source.repository === target.repository;
@@ -11846,7 +11889,7 @@ function readSettings(given, log, env = process.env) {
     const docker = readDocker(checks, insecure);
     for (const ended of ca?.expired ?? [])
         checks.tell('warning', 'ca-file', ended);
-    checkTogether(checks, { source, target, tags, targetTag });
+    checkTogether(checks, { source, target, tags, images, targetTag });
     const needed = { source, target, timeout, shards, engine, lockFile, ...flags };
     if (checks.problems.length > 0 || !isWhole(needed))
         throw new inputs_error/* InputError */.d(checks.problems);
@@ -12305,6 +12348,8 @@ function readLines(text) {
 /* harmony export */   a: () => (/* binding */ didYouMean),
 /* harmony export */   p: () => (/* binding */ nearest)
 /* harmony export */ });
+/* harmony import */ var _release_near_miss_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(9156);
+
 /** How many letters may differ between a name and what was meant by it. */
 const furthest = 3;
 /**
@@ -12331,27 +12376,15 @@ function normal(text) {
     return text.toLowerCase().replaceAll('_', '-').slice(0, 60);
 }
 function distanceTo(text, name) {
-    const whole = levenshtein(text, name);
+    const whole = (0,_release_near_miss_js__WEBPACK_IMPORTED_MODULE_0__/* .editDistance */ .YC)(text, name);
     if (whole <= furthest && whole < text.length / 2)
         return whole;
     // Three letters fit anywhere; from four on a beginning means something.
     if (text.length >= 4 && name.startsWith(text))
         return furthest;
     const last = name.slice(name.lastIndexOf('-') + 1);
-    const part = levenshtein(text, last);
+    const part = (0,_release_near_miss_js__WEBPACK_IMPORTED_MODULE_0__/* .editDistance */ .YC)(text, last);
     return part < furthest && part < text.length / 2 ? furthest : Infinity;
-}
-/** @see https://en.wikipedia.org/wiki/Levenshtein_distance */
-function levenshtein(a, b) {
-    let previous = Array.from({ length: b.length + 1 }, (_, i) => i);
-    for (let i = 0; i < a.length; i++) {
-        const row = [i + 1];
-        for (let j = 0; j < b.length; j++) {
-            row.push(Math.min((row[j] ?? 0) + 1, (previous[j + 1] ?? 0) + 1, (previous[j] ?? 0) + (a[i] === b[j] ? 0 : 1)));
-        }
-        previous = row;
-    }
-    return previous[b.length] ?? 0;
 }
 
 
@@ -12365,9 +12398,11 @@ function levenshtein(a, b) {
 /* harmony export */   VY: () => (/* binding */ secretsIn),
 /* harmony export */   kf: () => (/* binding */ readPassword)
 /* harmony export */ });
+/* harmony import */ var _user_pass_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3352);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1551);
 /* harmony import */ var _given_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2604);
 /* harmony import */ var _table_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(5541);
+
 
 
 
@@ -12417,7 +12452,7 @@ function secretsIn(given) {
         const username = given.get(`${side}-username`)?.value.trim();
         const password = given.get(`${side}-password`)?.value;
         if (username !== undefined && password !== undefined)
-            add(basic(username, (0,_given_js__WEBPACK_IMPORTED_MODULE_1__/* .trimLineEnd */ .wx)(password)));
+            add((0,_user_pass_js__WEBPACK_IMPORTED_MODULE_3__/* .userPass */ .z)({ username, password: (0,_given_js__WEBPACK_IMPORTED_MODULE_1__/* .trimLineEnd */ .wx)(password) }));
     }
     return [...found].sort((a, b) => b.length - a.length);
 }
@@ -12427,10 +12462,8 @@ function embedded(text) {
     const password = pair.slice(pair.indexOf(':') + 1);
     if (password === '' || !pair.includes(':'))
         return [];
-    return [pair, password, unescaped(password), basic(pair.slice(0, pair.indexOf(':')), password)];
-}
-function basic(username, password) {
-    return Buffer.from(`${username}:${password}`).toString('base64');
+    const username = pair.slice(0, pair.indexOf(':'));
+    return [pair, password, unescaped(password), (0,_user_pass_js__WEBPACK_IMPORTED_MODULE_3__/* .userPass */ .z)({ username, password })];
 }
 function unescaped(text) {
     try {
@@ -13490,7 +13523,7 @@ async function mountBlob(registry, repository, digest, from, signal) {
             expect: [201, 202],
             // There is another way: an upload.
             own: 10_000,
-            straight: true,
+            hot: true,
             digest,
             signal: late
         }, registry_body/* discard */.vf));
@@ -13516,7 +13549,7 @@ async function openUpload(registry, repository, digest, signal, tries = 'patient
         needs: [{ repository, actions: 'pull,push' }],
         expect: [202],
         tries,
-        straight: true,
+        hot: true,
         digest,
         signal: late
     }, registry_body/* discard */.vf));
@@ -13859,7 +13892,7 @@ class Upload {
             headers: { ...(body && { 'Content-Type': 'application/octet-stream' }), ...more.headers },
             ...(body && { body, fresh: this.#broken > 0 }),
             tries: 'once',
-            straight: true,
+            hot: true,
             digest: descriptor.digest,
             signal: this.#signal
         }, registry_body/* discard */.vf);
@@ -14173,8 +14206,11 @@ class Mirror {
             this.#stop.abort(error);
         });
         const failed = brought.filter(({ error }) => error !== undefined);
-        if (!publish || failed.length > 0)
-            return this.#result(release, brought, { published: false, changed: false });
+        if (!publish || failed.length > 0) {
+            // What had its tags before is published, though this run was not to push any.
+            const published = failed.length === 0 && release.images.every(({ complete }) => complete);
+            return this.#result(release, brought, { published, changed: false });
+        }
         this.#left = [];
         try {
             const known = await this.#recall(brought);
@@ -14571,8 +14607,8 @@ class Survey {
     }
 }
 
-// EXTERNAL MODULE: ./src/release/resolve.ts + 1 modules
-var resolve = __nccwpck_require__(4795);
+// EXTERNAL MODULE: ./src/release/resolve.ts
+var resolve = __nccwpck_require__(3937);
 // EXTERNAL MODULE: external "node:fs/promises"
 var promises_ = __nccwpck_require__(1455);
 // EXTERNAL MODULE: ./src/oci/clean.ts
@@ -14601,9 +14637,15 @@ function textOf(value) {
     return typeof value === 'string' ? (0,oci_clean/* clean */.uH)(value, 200) : 'unknown';
 }
 
+// EXTERNAL MODULE: external "node:path"
+var external_node_path_ = __nccwpck_require__(6760);
+// EXTERNAL MODULE: ./src/registry/docker-config.ts
+var docker_config = __nccwpck_require__(26);
 // EXTERNAL MODULE: ./src/process.ts + 2 modules
 var src_process = __nccwpck_require__(1919);
 ;// CONCATENATED MODULE: ./src/docker/run.ts
+
+
 
 
 
@@ -14622,10 +14664,21 @@ function dockerEnvironment(env, configDirectory) {
     const kept = Object.entries(env).filter((entry) => entry[1] !== undefined && allowed.has(entry[0].toUpperCase()));
     return {
         ...Object.fromEntries(kept),
-        ...(configDirectory !== undefined && { DOCKER_CONFIG: configDirectory }),
+        ...(configDirectory !== undefined && { DOCKER_CONFIG: configDirectory, ...certificates(env) }),
         // Advertisements of the client's, and questions to servers that nobody asked for.
         DOCKER_CLI_HINTS: 'false'
     };
+}
+/**
+ * Where docker finds its certificates for a daemon behind TLS: unless told, in its config directory,
+ * which is the job's own.
+ */
+function certificates(env) {
+    const given = (name) => (env[name] ?? '') !== '';
+    const wanted = given('DOCKER_TLS') || given('DOCKER_TLS_VERIFY');
+    if (!wanted || given('DOCKER_CERT_PATH'))
+        return {};
+    return { DOCKER_CERT_PATH: (0,external_node_path_.dirname)((0,docker_config/* dockerConfigFile */.dO)(env)) };
 }
 /**
  * Runs one docker command; the one place where that is done. What docker printed is handed back,
@@ -14672,7 +14725,8 @@ async function succeed(args, call, capture) {
         return outcome.stdout;
     const said = lastSaid(outcome);
     const [host = ''] = (args.at(-1) ?? '').split('/');
-    throw new docker_error/* DockerError */.B(faultIn(said), `docker ${args.join(' ')} failed (${exitOf(outcome)}): ${said}`, adviceFor(said, host));
+    throw new docker_error/* DockerError */.B(faultIn(said), `docker ${args.join(' ')} failed (${exitOf(outcome)}): ${said}`, adviceFor(said, host) ??
+        (denial.test(said) ? `Check what the account may do at ${host}.` : undefined));
 }
 /**
  * What to do about a failure that docker told in these words, where they say it. What the registry
@@ -14707,11 +14761,14 @@ function lastSaid(outcome, secrets = []) {
         .filter(secret => secret !== '')
         .reduce((rest, secret) => rest.replaceAll(secret, '***'), text);
     const lines = redacted
+        .replace(query, '')
         .split(/\r?\n|\r/)
         .map(line => line.trim())
         .filter(line => line !== '' && !noise.test(line));
     return (0,oci_clean/* clean */.uH)(lines.slice(-4).join(' '), 400) || 'it said nothing';
 }
+/** What follows an address: a signed one carries its signature there. It would also fill the place of the reason. */
+const query = /(?<=https?:\/\/[^\s"'?]+)\?[^\s"']*?(?=:?(?:[\s"']|$))/g;
 /** What docker prints at every login, whatever comes of it. */
 const noise = /^WARNING! (?:Your (?:password|credentials) |Using --password)|^Configure a credential helper|^https:\/\/docs\.docker\.com\/|^See 'docker .*--help'/;
 /** What kind of failure docker's own words tell of. */
@@ -14724,10 +14781,13 @@ function faultIn(said) {
         return 'registry';
     return 'failed';
 }
-const daemonTrouble = /cannot connect to the docker daemon|is the docker daemon running|failed to connect to the docker API|docker daemon socket|docker_engine|error during connect|context ["'].*["'] (?:does not exist|not found)/i;
+const daemonTrouble = /cannot connect to the docker daemon|is the docker daemon running|failed to connect to the docker API|docker daemon socket|docker_engine|error during connect|unable to resolve docker endpoint|context ["'].*["'] (?:does not exist|not found)/i;
+/** A registry's no; not that of a file system. */
+const denial = /unauthorized|no basic auth|(?<!permission )denied|forbidden/i;
 const registryTrouble = /unauthorized|no basic auth|denied|forbidden|x509|certificate|no such host|connection refused|timeout|manifest unknown|not found|status: [45]\d\d|toomanyrequests|too many requests|http: server gave HTTP response/i;
 
 ;// CONCATENATED MODULE: ./src/docker/daemon.ts
+
 
 
 
@@ -14745,21 +14805,31 @@ async function askDaemon(call) {
     if (said !== undefined || typeof info.DockerRootDir !== 'string' || info.DockerRootDir === '') {
         throw new docker_error/* DockerError */.B('daemon', `the docker daemon does not answer: ${typeof said === 'string' ? said : 'it told nothing of itself'}`, 'Start the docker daemon, or point DOCKER_HOST at one.');
     }
+    const host = await hostIn(info.ClientInfo, call);
     const containerd = JSON.stringify(info.DriverStatus ?? []).includes('io.containerd.snapshotter');
     return {
         version: textOf(info.ServerVersion),
         store: containerd ? 'containerd' : 'classic',
         driver: textOf(info.Driver),
         dataRoot: info.DockerRootDir,
-        platform: `${textOf(info.OSType)}/${textOf(info.Architecture)}`
+        platform: `${textOf(info.OSType)}/${textOf(info.Architecture)}`,
+        ...(host !== undefined && { host })
     };
+}
+/** Where the chosen context has its daemon; `default` is what DOCKER_HOST says. */
+async function hostIn(client, call) {
+    const { Context: context } = (client ?? {});
+    if (typeof context !== 'string' || ['', 'default'].includes(context))
+        return undefined;
+    const args = ['context', 'inspect', '--format', '{{.Endpoints.docker.Host}}', context];
+    return (0,oci_clean/* clean */.uH)((await succeed(args, { ...call, timeout: infoTimeout })).trim(), 200);
 }
 /**
  * How many bytes are free where the daemon keeps its data. Undefined where that cannot be known:
  * the daemon is on another machine, or its directory is out of sight.
  */
 async function freeSpace(info, env) {
-    const host = env.DOCKER_HOST ?? '';
+    const host = info.host ?? env.DOCKER_HOST ?? '';
     if (host !== '' && !/^(?:unix|npipe):/.test(host))
         return undefined;
     // With containerd's store the images may lie with containerd instead.
@@ -14935,6 +15005,7 @@ async function mirrorImageByDocker(options) {
     const had = await inspect(sourceName, call());
     const held = await inspect(targetName, call());
     const gained = new Set();
+    let known = [];
     try {
         if (had === undefined)
             gained.add(sourceName);
@@ -14942,12 +15013,14 @@ async function mirrorImageByDocker(options) {
         const image = await inspect(sourceName, call());
         if (image === undefined)
             throw new docker_error/* DockerError */.B('failed', `docker lost ${sourceName}`);
+        const beside = nameOf({ registry: to.registry, repository: to.repository });
+        known = image.repoDigests.filter(name => sameName(name.replace(/@.*$/, ''), beside));
         gained.add(targetName);
         await succeed(['tag', sourceName, targetName], call());
         const { digest, ways } = await push(to, call());
         // By its push the image has got the target's digest as one more name.
         const pushedName = nameOf({ registry: to.registry, repository: to.repository, digest });
-        if (!image.repoDigests.some(name => sameName(name, pushedName)))
+        if (!known.some(name => sameName(name, pushedName)))
             gained.add(pushedName);
         return {
             digest,
@@ -14960,11 +15033,31 @@ async function mirrorImageByDocker(options) {
         };
     }
     finally {
-        // Last made, first removed.
-        for (const name of [...gained].reverse())
-            await remove(name, options);
+        // Last made, first removed: with its source's name the image may go.
+        const names = [...gained].reverse();
+        for (const name of names)
+            if (name !== sourceName)
+                await remove(name, options);
+        for (const name of known)
+            await pullAgain(name, options);
+        if (gained.has(sourceName))
+            await remove(sourceName, options);
         if (held !== undefined)
             await giveBack(held, targetName, options, log);
+    }
+}
+/**
+ * With the last tag of a repository docker takes away its names by digest too, also those that it had
+ * before. While the image is there still, pulling one of them is only asking for its manifest.
+ */
+async function pullAgain(name, options) {
+    const call = { ...options, signal: (0,deadline/* deadline */.n)(removeTimeout), timeout: removeTimeout };
+    try {
+        if ((await inspect(name, call)) === undefined)
+            await succeed(['pull', name], call);
+    }
+    catch (error) {
+        options.log.warning(`The docker daemon had ${(0,oci_clean/* clean */.uH)(name, 300)} and has it no longer: ${(0,oci_clean/* clean */.uH)(error.message, 300)}`);
     }
 }
 /** A name that the daemon had for another image goes back to that. */
@@ -15739,13 +15832,11 @@ function inputOf({ releases, names }, planned, images) {
 }
 
 // EXTERNAL MODULE: ./src/run/registries.ts + 30 modules
-var run_registries = __nccwpck_require__(8866);
+var run_registries = __nccwpck_require__(5726);
 // EXTERNAL MODULE: ./src/run/releases.ts + 1 modules
 var run_releases = __nccwpck_require__(2946);
-// EXTERNAL MODULE: external "node:path"
-var external_node_path_ = __nccwpck_require__(6760);
-// EXTERNAL MODULE: ./src/registry/docker-config.ts
-var docker_config = __nccwpck_require__(26);
+// EXTERNAL MODULE: ./src/user-pass.ts
+var user_pass = __nccwpck_require__(3352);
 ;// CONCATENATED MODULE: ./src/docker/find.ts
 
 
@@ -15908,10 +15999,13 @@ function restored(now, before, registries) {
         for (const key of authsFor(before, registry))
             auths.set(key, old[key]);
     }
-    if (auths.size === 0 && before.auths === undefined) {
-        return Object.fromEntries(Object.entries(now).filter(([key]) => key !== 'auths'));
-    }
-    return { ...now, auths: Object.fromEntries(auths) };
+    // Where a config has no entry at all, docker chooses a store by itself, and writes that down.
+    const gone = [
+        ...(auths.size === 0 && before.auths === undefined ? ['auths'] : []),
+        ...(auths.size === 0 && before.credsStore === undefined ? ['credsStore'] : [])
+    ];
+    const put = { ...now, auths: Object.fromEntries(auths) };
+    return Object.fromEntries(Object.entries(put).filter(([key]) => !gone.includes(key)));
 }
 function empty(config) {
     return Object.values(config).every(value => isRecord(value) && Object.keys(value).length === 0);
@@ -15970,6 +16064,7 @@ async function replace(path, text) {
 
 
 
+
 const loginTimeout = 60_000;
 /**
  * Signs in by `docker login --password-stdin`, one account after the other, into a private docker
@@ -15979,9 +16074,9 @@ const loginTimeout = 60_000;
  */
 async function signIn(options) {
     const { accounts, runnerTemp, env, log, onDirectory } = options;
-    for (const { username, password } of accounts) {
-        log.secret(password);
-        log.secret(Buffer.from(`${username}:${password}`, 'utf8').toString('base64'));
+    for (const account of accounts) {
+        log.secret(account.password);
+        log.secret((0,user_pass/* userPass */.z)(account));
     }
     const configDirectory = await (0,private_config/* makePrivateConfig */.YV)({ runnerTemp, env, onDirectory });
     let kept;
@@ -15993,6 +16088,13 @@ async function signIn(options) {
             answers.push(client instanceof docker_error/* DockerError */.B
                 ? unavailable(account, client.message)
                 : await login(account, client, configDirectory, options));
+        }
+        if (options.keepLogin === true) {
+            accounts.forEach(({ registry, keep }, index) => {
+                const { outcome, reason = '' } = answers[index] ?? {};
+                if (keep !== false && outcome !== 'accepted')
+                    notKept(registry, reason, log);
+            });
         }
         if (options.keepLogin === true && !(client instanceof docker_error/* DockerError */.B)) {
             const good = accounts.filter((account, index) => account.keep !== false && answers[index]?.outcome === 'accepted');
@@ -16062,8 +16164,7 @@ async function login({ registry, username, password }, client, configDirectory, 
 }
 /** Where docker's words leave a doubt, nothing is said about the credentials. */
 function judge({ registry, username, password }, outcome) {
-    const basic = Buffer.from(`${username}:${password}`, 'utf8').toString('base64');
-    const said = lastSaid(outcome, [password, basic]);
+    const said = lastSaid(outcome, [password, (0,user_pass/* userPass */.z)({ username, password })]);
     const reason = `docker login failed (${exitOf(outcome)}): ${said}`;
     // A registry's name may hold any of the words.
     const words = said.replaceAll(registry, '');
@@ -16085,10 +16186,13 @@ async function keep(accounts, kept, client, options) {
             continue;
         }
         const { outcome, reason } = await login(account, client, directory, options);
-        if (outcome !== 'accepted') {
-            options.log.warning(`Later steps will not be signed in to ${account.registry} (keep-login): ${reason}`);
-        }
+        if (outcome !== 'accepted')
+            notKept(account.registry, reason, options.log);
     }
+}
+/** Without docker's yes there is nothing to keep: a later step would fail, and nobody would know why. */
+function notKept(registry, reason, log) {
+    log.warning(`Later steps will not be signed in to ${registry} (keep-login): ${reason}`);
 }
 
 ;// CONCATENATED MODULE: ./src/run/sign-in.ts
@@ -17491,6 +17595,8 @@ function variable(env, name) {
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   HM: () => (/* binding */ portOf),
+/* harmony export */   PW: () => (/* binding */ isAddress),
 /* harmony export */   s0: () => (/* binding */ sameOwner),
 /* harmony export */   w4: () => (/* binding */ hostOf),
 /* harmony export */   xw: () => (/* binding */ reachOf)
@@ -17587,6 +17693,14 @@ function sameOwner(server, registry) {
 /** The host of a URL as an address or name, without the brackets of IPv6. */
 function hostOf(url) {
     return url.hostname.replace(/^\[|\]$/g, '');
+}
+/** The port of a URL, also where it goes without saying. */
+function portOf({ port, protocol }) {
+    return port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port);
+}
+/** Whether the host of a URL is an address: nothing is looked up for it. */
+function isAddress(url) {
+    return (0,node_net__WEBPACK_IMPORTED_MODULE_0__.isIP)(hostOf(url)) !== 0;
 }
 
 
@@ -17703,7 +17817,7 @@ function about(registry, method, repository, digest, signal) {
         method,
         path: `/v2/${repository}/blobs/${digest}`,
         needs: [{ repository, actions: registry.actions }],
-        straight: true,
+        hot: true,
         digest,
         signal
     };
@@ -18362,7 +18476,7 @@ async function putManifest(registry, repository, reference, { bytes, descriptor 
             headers: { 'Content-Type': mediaType },
             body: bytes,
             commit: true,
-            straight: true,
+            hot: true,
             tries,
             digest,
             signal
@@ -18404,7 +18518,7 @@ function about(registry, method, repository, reference, signal) {
         expect: [200, 404],
         headers: { Accept: media_type/* manifestTypes */.Fm.join(', ') },
         ...((0,oci_digest/* isDigest */.Bc)(reference) && { digest: reference }),
-        straight: true,
+        hot: true,
         signal
     };
 }
@@ -18766,16 +18880,13 @@ function judgeLocation(location, request) {
     if (url.hostname !== request.hostname) {
         throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .RegistryError */ .gl('unsafe', `${request.host} wants the upload to go on at ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(url.host, 120)}, another host; nothing was sent there`, { ...facts, advice: "Set the registry's external URL to the name that is used here." });
     }
-    if (url.port !== '' && url.port !== portOf(request)) {
+    if (url.port !== '' && (0,_address_js__WEBPACK_IMPORTED_MODULE_0__/* .portOf */ .HM)(url) !== (0,_address_js__WEBPACK_IMPORTED_MODULE_0__/* .portOf */ .HM)(request)) {
         throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .RegistryError */ .gl('unsafe', `${request.host} wants the upload to go on at ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(url.host, 120)}, another port; nothing was sent there`, facts);
     }
     const here = new URL(request.origin);
     here.pathname = url.pathname;
     here.search = url.search;
     return here;
-}
-function portOf({ port, protocol }) {
-    return port === '' ? (protocol === 'https:' ? '443' : '80') : port;
 }
 /**
  * Judges the addresses of hosts that a registry names. Private ones only if the registry's own are:
@@ -18796,9 +18907,8 @@ function isInside(own) {
 }
 /** Judges a literal address in a URL; names are judged when they are looked up. */
 function judgeLiteral(url, judge) {
-    const host = (0,_address_js__WEBPACK_IMPORTED_MODULE_0__/* .hostOf */ .w4)(url);
-    if (host.includes(':') || /^[\d.]+$/.test(host))
-        judge(host);
+    if ((0,_address_js__WEBPACK_IMPORTED_MODULE_0__/* .isAddress */ .PW)(url))
+        judge((0,_address_js__WEBPACK_IMPORTED_MODULE_0__/* .hostOf */ .w4)(url));
 }
 
 
@@ -19019,6 +19129,48 @@ async function removeTag(registry, repository, tag, signal) {
 
 /***/ }),
 
+/***/ 9596:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   y: () => (/* binding */ filterBounded)
+/* harmony export */ });
+/**
+ * Keeps the items that `keep` says yes to, in their order, asking at most `slots` at once. After the
+ * first failure no more are asked, those that are open are told to stop by the signal that they were
+ * given, and the failure is thrown when all have ended.
+ */
+async function filterBounded(items, slots, signal, keep) {
+    const stop = new AbortController();
+    const either = AbortSignal.any([signal, stop.signal]);
+    const kept = new Set();
+    const failures = [];
+    const queue = items.entries();
+    const worker = async () => {
+        // The one iterator is shared by all workers: each takes the next item that is left.
+        for (const [at, item] of queue) {
+            try {
+                either.throwIfAborted();
+                if (await keep(item, either))
+                    kept.add(at);
+            }
+            catch (error) {
+                failures.push(error);
+                stop.abort(error);
+                return;
+            }
+        }
+    };
+    const workers = Math.max(1, Math.min(Math.floor(slots), items.length));
+    await Promise.all(Array.from({ length: workers }, worker));
+    if (failures.length > 0)
+        throw failures[0];
+    return items.filter((_, at) => kept.has(at));
+}
+
+
+/***/ }),
+
 /***/ 1799:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
@@ -19086,6 +19238,7 @@ function compare(a, b) {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   J3: () => (/* binding */ refusePreRelease),
+/* harmony export */   K5: () => (/* binding */ refuseOtherRelease),
 /* harmony export */   L6: () => (/* binding */ choosesPreRelease),
 /* harmony export */   x2: () => (/* binding */ confusing),
 /* harmony export */   z4: () => (/* binding */ isPreReleaseRepository)
@@ -19130,25 +19283,45 @@ function confusing(targetTags, live = []) {
         .sort(_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .compareTags */ .bb);
 }
 /**
- * Pre-release builds never go to a path that holds stable releases: Arc would take them for one. A
+ * Pre-release builds never go to a path that holds stable releases: Arc would take them for one. Nor
+ * do other tags that begin with `v1` without being a release's, unless they get another name there. A
  * target whose own last part is `preview` or `test` may hold as many as wanted; and a build that is
  * there already, alone, may be mended.
+ * @param options.targetTag what the tag is called at the target, where that is something else
+ * @param options.together the other tags that this run brings
  * @param options.stands whether the tag at the target, if it is there, stands for this very build
  * @throws ReleaseError naming what the path holds and where the build may go
  */
 function refusePreRelease(options) {
-    const { sourceRepository, targetRepository, tag, targetTags, stands } = options;
-    if (!isPreReleaseRepository(sourceRepository) && (0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .tagKind */ .pk)(tag) !== 'pre-release')
+    const { sourceRepository, targetRepository, tag, targetTags, together = [], stands } = options;
+    const { targetTag = tag } = options;
+    const build = isPreReleaseRepository(sourceRepository) || (0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .tagKind */ .pk)(tag) === 'pre-release';
+    const misleading = tag.startsWith('v1') && !(0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .isStable */ .MQ)(tag) && targetTag === tag;
+    if (!build && !misleading)
         return;
     if (targetRepository !== undefined && isPreReleaseRepository(targetRepository))
         return;
-    const held = targetTags
-        .filter(other => (0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .isStable */ .MQ)(other) && !(other === tag && stands))
-        .sort(_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .compareTags */ .bb);
-    const newest = held.at(-1);
-    if (newest === undefined)
+    const held = targetTags.filter(other => (0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .isStable */ .MQ)(other) && !(other === tag && stands));
+    const coming = together.filter(other => (0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .isStable */ .MQ)(other) && other !== tag);
+    const what = held.length > 0
+        ? `the target holds stable releases (${told(held)})`
+        : `this run brings tags of stable releases beside it (${told(coming)})`;
+    if (held.length + coming.length === 0)
         return;
-    throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .ReleaseError */ .K(`${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(tag)} is a pre-release build, and the target holds stable releases (${held.length}, newest ${newest}). Arc's upgrade check would offer it as a release. Mirror it to a path of its own, such as one that ends in /preview.`);
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .ReleaseError */ .K(`${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(tag)} ${build ? 'is a pre-release build, and' : 'is no tag of a stable release, and'} ${what}. Arc's upgrade check would offer it as a release. Mirror it to a path of its own, such as one that ends in /preview.`);
+}
+/**
+ * A stable release never goes under the tag of another one: Arc's tools would take the one for the
+ * other, and what stood there under it would be replaced.
+ * @throws ReleaseError
+ */
+function refuseOtherRelease(tag, targetTag) {
+    if (targetTag === tag || !(0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .isStable */ .MQ)(tag) || !(0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .isStable */ .MQ)(targetTag))
+        return;
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .ReleaseError */ .K(`target-tag ${targetTag} is the tag of another release than ${tag}: Arc's tools would take the one for the other, and the target would lose what stands under it. Leave target-tag out, and the release keeps its own tag.`);
+}
+function told(tags) {
+    return `${tags.length}, newest ${[...tags].sort(_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .compareTags */ .bb).at(-1) ?? ''}`;
 }
 function parent(repository) {
     return repository.split('/').slice(0, -1).join('/') || 'the repository above it';
@@ -19222,9 +19395,10 @@ class ReleaseError extends Error {
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   Bz: () => (/* binding */ nearMisses)
+/* harmony export */   Bz: () => (/* binding */ nearMisses),
+/* harmony export */   YC: () => (/* binding */ editDistance)
 /* harmony export */ });
-/* unused harmony exports mostSuggestions, editDistance */
+/* unused harmony export mostSuggestions */
 /* harmony import */ var _tag_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3837);
 
 /** The most suggestions that are made. */
@@ -19421,65 +19595,22 @@ function wrong(text, rule) {
 
 /***/ }),
 
-/***/ 4795:
+/***/ 3937:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
-
-// EXPORTS
-__nccwpck_require__.d(__webpack_exports__, {
-  DZ: () => (/* binding */ chartArtifact),
-  Pn: () => (/* binding */ publishedLast),
-  iB: () => (/* binding */ refuseUntagged),
-  Be: () => (/* binding */ resolveImages)
-});
-
-// UNUSED EXPORTS: mostSiblings
-
-// EXTERNAL MODULE: ./src/oci/clean.ts
-var clean = __nccwpck_require__(4192);
-;// CONCATENATED MODULE: ./src/release/bounded.ts
-/**
- * Keeps the items that `keep` says yes to, in their order, asking at most `slots` at once. After the
- * first failure no more are asked, those that are open are told to stop by the signal that they were
- * given, and the failure is thrown when all have ended.
- */
-async function filterBounded(items, slots, signal, keep) {
-    const stop = new AbortController();
-    const either = AbortSignal.any([signal, stop.signal]);
-    const kept = new Set();
-    const failures = [];
-    const queue = items.entries();
-    const worker = async () => {
-        // The one iterator is shared by all workers: each takes the next item that is left.
-        for (const [at, item] of queue) {
-            try {
-                either.throwIfAborted();
-                if (await keep(item, either))
-                    kept.add(at);
-            }
-            catch (error) {
-                failures.push(error);
-                stop.abort(error);
-                return;
-            }
-        }
-    };
-    const workers = Math.max(1, Math.min(Math.floor(slots), items.length));
-    await Promise.all(Array.from({ length: workers }, worker));
-    if (failures.length > 0)
-        throw failures[0];
-    return items.filter((_, at) => kept.has(at));
-}
-
-// EXTERNAL MODULE: ./src/release/catalog.ts + 1 modules
-var catalog = __nccwpck_require__(1799);
-// EXTERNAL MODULE: ./src/release/companions.ts + 1 modules
-var companions = __nccwpck_require__(5610);
-// EXTERNAL MODULE: ./src/release/error.ts
-var error = __nccwpck_require__(5083);
-// EXTERNAL MODULE: ./src/release/near-miss.ts
-var near_miss = __nccwpck_require__(9156);
-;// CONCATENATED MODULE: ./src/release/resolve.ts
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Be: () => (/* binding */ resolveImages),
+/* harmony export */   DZ: () => (/* binding */ chartArtifact),
+/* harmony export */   Pn: () => (/* binding */ publishedLast),
+/* harmony export */   iB: () => (/* binding */ refuseUntagged)
+/* harmony export */ });
+/* unused harmony export mostSiblings */
+/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(4192);
+/* harmony import */ var _bounded_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(9596);
+/* harmony import */ var _catalog_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1799);
+/* harmony import */ var _companions_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(5610);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(5083);
+/* harmony import */ var _near_miss_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(9156);
 
 
 
@@ -19506,7 +19637,7 @@ async function resolveImages(options) {
         ];
     if (known.length === 0)
         throw nothingLeft(tag);
-    const carry = (images) => filterBounded(images, concurrency, signal, (image, one) => has(image.name, image.tag, one));
+    const carry = (images) => (0,_bounded_js__WEBPACK_IMPORTED_MODULE_3__/* .filterBounded */ .y)(images, concurrency, signal, (image, one) => has(image.name, image.tag, one));
     // The list of siblings comes while the known ones are asked for; when one fails, the other has
     // ended before that is told.
     const [listedOnes, unlisted] = await settled([
@@ -19524,9 +19655,9 @@ async function resolveImages(options) {
     warnOfGaps(options, there);
     const missing = absent.filter(({ role }) => role !== 'unlisted').map(({ name }) => name);
     if (missing.length > 0)
-        log.notice(`${(0,clean/* clean */.uH)(tag)} comes without ${missing.join(', ')}: the source does not have them.`);
+        log.notice(`${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(tag)} comes without ${missing.join(', ')}: the source does not have them.`);
     for (const { name } of there.filter(({ role }) => role === 'unlisted'))
-        log.notice(`${name} is in no list but carries ${(0,clean/* clean */.uH)(tag)}: it is mirrored too.`);
+        log.notice(`${name} is in no list but carries ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(tag)}: it is mirrored too.`);
     return { tag, images: there.map(({ name, role, tag }) => ({ name, role, tag })), missing };
 }
 /**
@@ -19540,28 +19671,28 @@ async function settled([one, other]) {
     return [await one, await other];
 }
 function nothingLeft(tag) {
-    return new error/* ReleaseError */.K(`The input images leaves nothing of ${(0,clean/* clean */.uH)(tag)} to mirror. Take out a line that begins with -, or name the images that are wanted.`);
+    return new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .ReleaseError */ .K(`The input images leaves nothing of ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(tag)} to mirror. Take out a line that begins with -, or name the images that are wanted.`);
 }
 function listed(tag) {
-    return (0,catalog/* imageSet */.i)(tag).map(image => ({ ...image, tag, required: image.role === 'core' }));
+    return (0,_catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .imageSet */ .i)(tag).map(image => ({ ...image, tag, required: image.role === 'core' }));
 }
 function named(tag, names) {
-    const roles = new Map((0,catalog/* imageSet */.i)(tag).map(({ name, role }) => [name, role]));
+    const roles = new Map((0,_catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .imageSet */ .i)(tag).map(({ name, role }) => [name, role]));
     return [...new Set(names)].map(name => name === chartArtifact
         ? { name, role: 'chart', tag: chartTag(tag), required: true }
         : { name, role: roles.get(name) ?? 'asked-for', tag, required: true });
 }
 function chartTag(tag) {
-    const chart = (0,companions/* companions */.a)(tag)?.chart;
+    const chart = (0,_companions_js__WEBPACK_IMPORTED_MODULE_1__/* .companions */ .a)(tag)?.chart;
     if (chart !== undefined)
         return chart;
-    throw new error/* ReleaseError */.K(`Which version of ${chartArtifact} belongs to ${(0,clean/* clean */.uH)(tag)} is not known. Leave out chart.`);
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .ReleaseError */ .K(`Which version of ${chartArtifact} belongs to ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(tag)} is not known. Leave out chart.`);
 }
 async function discover({ tag, selection, siblings, log, signal }, known) {
     const removed = selection.kind === 'exactly' ? [] : selection.remove;
     const found = await listSiblings(siblings, log, signal);
     const names = [...new Set(found)].filter(name => /^arc-[a-z0-9][a-z0-9._-]*$/.test(name)).sort();
-    const listedNames = (0,catalog/* imageSet */.i)(tag).map(({ name }) => name);
+    const listedNames = (0,_catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .imageSet */ .i)(tag).map(({ name }) => name);
     warnOfIdle(removed.filter(name => !names.includes(name) && !listedNames.includes(name)), [...names, ...listedNames], log);
     const unlisted = names.filter(name => !removed.includes(name) && known.every(other => other.name !== name));
     if (unlisted.length > mostSiblings)
@@ -19580,7 +19711,7 @@ async function listSiblings(siblings, log, signal) {
     }
     catch (error) {
         signal.throwIfAborted();
-        log.warning(`The source's repositories cannot be listed, so images that are in no list are not looked for: ${(0,clean/* clean */.uH)(error.message)}`);
+        log.warning(`The source's repositories cannot be listed, so images that are in no list are not looked for: ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(error.message)}`);
         return [];
     }
 }
@@ -19593,10 +19724,10 @@ function refuseIncomplete(tag, absent, looking) {
     const other = lost.filter(image => image.role !== 'core' && image !== chart);
     const parts = [];
     if (core.length > 0)
-        parts.push(`${(0,clean/* clean */.uH)(tag)} is not whole at the source: ${core.join(', ')} ${are(core)} missing, and Arc does not run without ${core.length > 1 ? 'them' : 'it'}.`);
+        parts.push(`${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(tag)} is not whole at the source: ${core.join(', ')} ${are(core)} missing, and Arc does not run without ${core.length > 1 ? 'them' : 'it'}.`);
     if (other.length > 0) {
         const names = other.map(image => withTag(image, tag));
-        parts.push(`${names.join(', ')} ${are(names)} named in images but ${are(names)} not at the source under ${other.every(image => image.tag === tag) ? (0,clean/* clean */.uH)(tag) : 'that tag'}.${guess(tag, other)}`);
+        parts.push(`${names.join(', ')} ${are(names)} named in images but ${are(names)} not at the source under ${other.every(image => image.tag === tag) ? (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(tag) : 'that tag'}.${guess(tag, other)}`);
     }
     if (chart !== undefined)
         parts.push(`The chart ${withTag(chart, tag)} is not at the source. Leave out chart, or mirror from where it is.`);
@@ -19604,33 +19735,33 @@ function refuseIncomplete(tag, absent, looking) {
         parts.push('Nothing was moved.');
     if (core.length > 0)
         parts.push(`The release may still be on its way there: run again later, or leave an image out with ${core.map(name => `-${name}`).join(' ')} in images.`);
-    throw new error/* ReleaseError */.K(parts.join(' '));
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .ReleaseError */ .K(parts.join(' '));
 }
 function withTag({ name, tag }, release) {
-    return tag === release ? (0,clean/* clean */.uH)(name, 120) : `${(0,clean/* clean */.uH)(name, 120)}:${(0,clean/* clean */.uH)(tag, 120)}`;
+    return tag === release ? (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(name, 120) : `${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(name, 120)}:${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(tag, 120)}`;
 }
 /**
  * An image that was named has no tag at all where it should be: a misspelt name, or another place.
  * @param from the source and its repository: `mcr.microsoft.com/arcdata`
  */
 function refuseUntagged(name, from) {
-    const names = [...new Set(catalog/* catalogEntries */.u.map(entry => entry.name))];
-    const [meant] = names.includes(name) ? [] : (0,near_miss/* nearMisses */.Bz)(name, names);
+    const names = [...new Set(_catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .catalogEntries */ .u.map(entry => entry.name))];
+    const [meant] = names.includes(name) ? [] : (0,_near_miss_js__WEBPACK_IMPORTED_MODULE_2__/* .nearMisses */ .Bz)(name, names);
     const help = meant === undefined
         ? 'Check images, source-registry and source-repository.'
         : `Did you mean ${meant}?`;
-    return new error/* ReleaseError */.K(`${(0,clean/* clean */.uH)(name, 120)} is named in images, but has no tags at ${(0,clean/* clean */.uH)(from, 300)}. ${help}`);
+    return new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .ReleaseError */ .K(`${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(name, 120)} is named in images, but has no tags at ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(from, 300)}. ${help}`);
 }
 function guess(tag, lost) {
-    const names = (0,catalog/* imageSet */.i)(tag).map(({ name }) => name);
-    const meant = lost.flatMap(({ name }) => (0,near_miss/* nearMisses */.Bz)(name, names).slice(0, 1));
+    const names = (0,_catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .imageSet */ .i)(tag).map(({ name }) => name);
+    const meant = lost.flatMap(({ name }) => (0,_near_miss_js__WEBPACK_IMPORTED_MODULE_2__/* .nearMisses */ .Bz)(name, names).slice(0, 1));
     return meant.length > 0 ? ` Did you mean ${meant.join(', ')}?` : '';
 }
 function warnOfIdle(idle, names, log) {
     // A name of another version is no mistake: one input may serve a range of releases.
-    for (const name of idle.filter(name => catalog/* catalogEntries */.u.every(entry => entry.name !== name))) {
-        const meant = (0,near_miss/* nearMisses */.Bz)(name, names)[0];
-        log.warning(`-${(0,clean/* clean */.uH)(name, 120)} in images takes nothing away: there is no such image.${meant === undefined ? '' : ` Did you mean -${meant}?`}`);
+    for (const name of idle.filter(name => _catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .catalogEntries */ .u.every(entry => entry.name !== name))) {
+        const meant = (0,_near_miss_js__WEBPACK_IMPORTED_MODULE_2__/* .nearMisses */ .Bz)(name, names)[0];
+        log.warning(`-${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(name, 120)} in images takes nothing away: there is no such image.${meant === undefined ? '' : ` Did you mean -${meant}?`}`);
     }
 }
 function warnOfGaps({ tag, selection, staging, log }, images) {
@@ -19639,7 +19770,7 @@ function warnOfGaps({ tag, selection, staging, log }, images) {
         .map(({ name }) => name);
     if (left.length === 0)
         return;
-    const message = `${(0,clean/* clean */.uH)(tag)} is mirrored without ${left.join(', ')}, as images says: Arc does not run from these images alone.`;
+    const message = `${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(tag)} is mirrored without ${left.join(', ')}, as images says: Arc does not run from these images alone.`;
     // Whoever names images one by one knows it; whoever takes one away may not.
     if (staging === true)
         log.info(message);
@@ -19996,19 +20127,23 @@ class Fields {
         this.#value = value;
         this.#where = where;
     }
+    /** A field as it is; undefined where there is none. It counts as asked for. */
     raw(key) {
         this.#known.add(key);
         return Object.hasOwn(this.#value, key) ? this.#value[key] : undefined;
     }
+    /** A text. @throws ReportError when it is none of one clean line */
     text(key) {
         const value = this.raw(key);
         if (typeof value === 'string' && value !== '' && value === (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(value, longestText))
             return value;
         throw this.#fail(key, 'is not a text of one clean line');
     }
+    /** A list of texts. @throws ReportError */
     texts(key) {
         return this.list(key).map((text, i) => new Fields({ [i]: text }, `${this.#where}.${key}`).text(`${i}`));
     }
+    /** A time. @throws ReportError when it is none in UTC, as RFC 3339 writes it */
     time(key) {
         const text = this.text(key);
         if (/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z$/.test(text) &&
@@ -20017,24 +20152,28 @@ class Fields {
         }
         throw this.#fail(key, 'is not a time in UTC such as 2026-05-12T06:00:00Z');
     }
+    /** True or false. @throws ReportError when it is neither */
     flag(key) {
         const value = this.raw(key);
         if (typeof value === 'boolean')
             return value;
         throw this.#fail(key, 'is not true or false');
     }
+    /** A number of bytes. @throws ReportError when it is no whole one from 0 up */
     count(key) {
         const value = this.raw(key);
         if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0)
             return value;
         throw this.#fail(key, 'is not a number of bytes');
     }
+    /** One of these words. @throws ReportError when it is none of them */
     oneOf(key, words) {
         const word = words.find(known => known === this.raw(key));
         if (word !== undefined)
             return word;
         throw this.#fail(key, `is not one of ${words.join(', ')}`);
     }
+    /** A list of whatever. @throws ReportError when it is none */
     list(key) {
         const value = this.raw(key);
         if (Array.isArray(value))
@@ -20760,12 +20899,14 @@ class Pace {
         this.#start = now;
         this.#samples = [{ at: now, done: 0 }];
     }
+    /** So many bytes have arrived. @param now milliseconds */
     moved(bytes, now) {
         if (bytes > 0)
             this.#done = Math.min(this.#total, this.#done + bytes);
         if (this.#done === this.#total)
             this.#end ??= now;
     }
+    /** How far it is, and how fast it has been of late. @param now milliseconds */
     standing(now) {
         const samples = this.#samples;
         samples.push({ at: now, done: this.#done });
@@ -21443,7 +21584,9 @@ function terminalReporter(options) {
     const style = styleFor(tty, env);
     // A terminal that does not know its width says 0.
     const columns = () => Math.max(0, people.columns ?? 0) || 80;
-    const board = new Board(people, tty);
+    // A dumb terminal takes what moves its cursor for text.
+    const redraws = tty && env.TERM !== 'dumb';
+    const board = new Board(people, redraws);
     const print = (lines, screen = people) => {
         if (lines.length > 0)
             board.print(lines, screen);
@@ -21495,12 +21638,12 @@ function terminalReporter(options) {
         },
         progress(bytesToCopy) {
             const show = (standing) => {
-                if (tty)
+                if (redraws)
                     board.pin(barLine(standing, columns(), style));
                 else
                     log.info(standingLine(standing));
             };
-            return startMeter(bytesToCopy, tty ? barEvery : lineEvery, show, standing => {
+            return startMeter(bytesToCopy, redraws ? barEvery : lineEvery, show, standing => {
                 board.unpin();
                 log.info(closingLine(standing));
             });
@@ -21990,8 +22133,8 @@ var registry_error = __nccwpck_require__(3269);
 var tags = __nccwpck_require__(7906);
 // EXTERNAL MODULE: ./src/release/catalog.ts + 1 modules
 var release_catalog = __nccwpck_require__(1799);
-// EXTERNAL MODULE: ./src/release/resolve.ts + 1 modules
-var resolve = __nccwpck_require__(4795);
+// EXTERNAL MODULE: ./src/release/resolve.ts
+var resolve = __nccwpck_require__(3937);
 ;// CONCATENATED MODULE: ./src/run/tag-lists.ts
 
 
@@ -22000,43 +22143,59 @@ var resolve = __nccwpck_require__(4795);
 
 /** The image whose tags are the releases. */
 const tag_lists_anchor = 'arc-controller';
-/** Releases without it are told by another one that each of them has. */
+/** Where it is not, releases are told by another one that each of them has. */
 const substitutes = (0,release_catalog/* imageSet */.i)('').flatMap(({ name, role }) => role === 'core' && name !== tag_lists_anchor ? [name] : []);
 const isImage = (name) => name !== resolve/* chartArtifact */.DZ;
 /** The lists of tags, each asked for once, when it is first needed. */
 function tagLists(registries, settings, signal) {
     const { images } = settings;
-    // The chart has tags of its own.
+    const every = [tag_lists_anchor, ...substitutes];
+    // An image that some releases do not have tells nothing of these. The chart has tags of its own.
     const wanted = images.kind === 'exactly'
-        ? images.names.filter(isImage)
-        : [tag_lists_anchor, ...substitutes].filter(name => !images.remove.includes(name));
-    const leader = wanted.includes(tag_lists_anchor) ? tag_lists_anchor : (wanted[0] ?? tag_lists_anchor);
-    const list = (side) => {
-        const registry = registries[side];
-        let known;
-        const anonymous = registry.credentials.kind === 'anonymous';
-        const list = async () => {
-            try {
-                return await (0,tags/* listTags */.c)(registry, (0,reference/* within */.ux)(settings[side].repository, leader), signal);
-            }
-            catch (error) {
-                // Of a repository that a push is yet to create, some registries say so.
-                if (side === 'source' || anonymous || !(0,registry_error/* isRefusal */.vu)(error))
-                    throw error;
-                registry.log.debug(`no tags are known there: ${error.message}`);
-                return [];
-            }
-        };
-        return () => (known ??= list());
-    };
-    const source = list('source');
-    const target = list('target');
+        ? [...every.filter(name => images.names.includes(name)), ...images.names.filter(isImage)]
+        : every.filter(name => !images.remove.includes(name));
+    const leader = wanted[0] ?? tag_lists_anchor;
+    const list = async (side, name) => await (0,tags/* listTags */.c)(registries[side], (0,reference/* within */.ux)(settings[side].repository, name), signal);
+    const source = lazy(async () => {
+        if (images.kind !== 'exactly' && leader !== tag_lists_anchor) {
+            const tags = await list('source', tag_lists_anchor).catch(noneIfRefused(registries.source.log));
+            if (tags.length > 0)
+                return { name: tag_lists_anchor, tags };
+        }
+        return { name: leader, tags: await list('source', leader) };
+    });
+    let hidden = false;
+    const target = lazy(async () => {
+        const { credentials, log } = registries.target;
+        const listed = list('target', leader);
+        if (credentials.kind === 'anonymous')
+            return await listed;
+        // Some registries say so of a repository that a push is yet to create, some have a right of its own
+        // for lists.
+        return await listed.catch((error) => {
+            hidden = true;
+            return noneIfRefused(log)(error);
+        });
+    });
     const expect = () => {
         // Whoever needs them is told what went wrong; nobody may.
         for (const ask of [source, target])
             ask().catch(() => undefined);
     };
-    return { leader, source, target, expect };
+    return { leader, source, target, hidden: () => hidden, expect };
+}
+/** The same answer for everybody who asks, asked for when the first one does. */
+function lazy(ask) {
+    let known;
+    return () => (known ??= ask());
+}
+function noneIfRefused(log) {
+    return error => {
+        if (!(0,registry_error/* isRefusal */.vu)(error))
+            throw error;
+        log.debug(`no tags are known there: ${error.message}`);
+        return [];
+    };
 }
 
 ;// CONCATENATED MODULE: ./src/run/first-questions.ts
@@ -22066,7 +22225,7 @@ function firstQuestions(registries, settings, around) {
 
 /***/ }),
 
-/***/ 8866:
+/***/ 5726:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -22082,6 +22241,8 @@ __nccwpck_require__.d(__webpack_exports__, {
 var reference = __nccwpck_require__(2148);
 // EXTERNAL MODULE: ./src/oci/clean.ts
 var clean = __nccwpck_require__(4192);
+// EXTERNAL MODULE: ./src/user-pass.ts
+var user_pass = __nccwpck_require__(3352);
 // EXTERNAL MODULE: ./src/process.ts + 2 modules
 var src_process = __nccwpck_require__(1919);
 // EXTERNAL MODULE: ./src/registry/docker-config.ts
@@ -22164,6 +22325,7 @@ async function run(file, server, env, signal) {
 // EXTERNAL MODULE: ./src/registry/error.ts
 var registry_error = __nccwpck_require__(3269);
 ;// CONCATENATED MODULE: ./src/registry/credentials.ts
+
 
 
 
@@ -22282,7 +22444,7 @@ function decodeAuth(auth, config, registry) {
 function masked(found, log) {
     if (found.kind === 'password' && found.password !== '') {
         log.secret(found.password);
-        log.secret(Buffer.from(`${found.username}:${found.password}`, 'utf8').toString('base64'));
+        log.secret((0,user_pass/* userPass */.z)(found));
     }
     if (found.kind === 'identity-token')
         log.secret(found.token);
@@ -22351,6 +22513,7 @@ var redirect = __nccwpck_require__(5231);
 
 
 
+
 /** The most bytes of a token server's answer. */
 const largestToken = 128 * 1024;
 /** A token lives 60 s where nothing is said, and at least so long where less is said. */
@@ -22393,7 +22556,7 @@ async function fetchToken(challenge, scopes, context, signal) {
             realm.searchParams.append('scope', scope);
         if (credentials.kind === 'password') {
             realm.searchParams.set('account', credentials.username);
-            headers.Authorization = basic(credentials);
+            headers.Authorization = `Basic ${(0,user_pass/* userPass */.z)(credentials)}`;
         }
     }
     const answer = await transport.send({
@@ -22406,10 +22569,6 @@ async function fetchToken(challenge, scopes, context, signal) {
         signal
     });
     return await readToken(answer, context, log);
-}
-/** The header of Basic authentication. @see https://www.rfc-editor.org/rfc/rfc7617 */
-function basic({ username, password }) {
-    return `Basic ${Buffer.from(`${username}:${password}`, 'utf8').toString('base64')}`;
 }
 /**
  * The realm decides who gets the password, and whoever answers for the registry decides the realm.
@@ -22443,7 +22602,7 @@ function judgeRealm(text, { origin, credentials, judge }) {
         return realm;
     const host = (0,address/* hostOf */.w4)(realm);
     // Names are judged when they are looked up; for an address nothing is looked up.
-    if (isLiteral(host) && (0,address/* reachOf */.xw)(host) === 'never')
+    if ((0,address/* isAddress */.PW)(realm) && (0,address/* reachOf */.xw)(host) === 'never')
         throw refuse('no registry may send anyone to that address');
     (0,redirect/* judgeLiteral */.zC)(realm, judge);
     if (credentials.kind !== 'anonymous' && !(0,address/* sameOwner */.s0)(host, (0,address/* hostOf */.w4)(origin))) {
@@ -22458,9 +22617,6 @@ function bare(text) {
         return JSON.stringify(text);
     const { protocol, host, pathname } = new URL(text);
     return `${protocol}//${host}${pathname}`;
-}
-function isLiteral(host) {
-    return host.includes(':') || /^[\d.]+$/.test(host);
 }
 async function readToken(answer, context, log) {
     const { transport, credentials, origin } = context;
@@ -22541,6 +22697,7 @@ function dateOf(text = '') {
 
 
 
+
 /**
  * The credentials of one registry, kept to its origin: it learns from challenges what is asked for,
  * and keeps one token per set of repositories, since some registries refuse large ones.
@@ -22562,7 +22719,7 @@ class Authorizer {
         if (this.#challenge === undefined)
             return undefined;
         if (this.#challenge.scheme === 'basic') {
-            return credentials.kind === 'password' ? basic(credentials) : undefined;
+            return credentials.kind === 'password' ? `Basic ${(0,user_pass/* userPass */.z)(credentials)}` : undefined;
         }
         const token = await this.#token(scopesOf(needs), signal);
         return `Bearer ${token.value}`;
@@ -22754,7 +22911,7 @@ var ipaddr = __nccwpck_require__(8280);
 var ipaddr_default = /*#__PURE__*/__nccwpck_require__.n(ipaddr);
 ;// CONCATENATED MODULE: ./src/registry/no-proxy.ts
 
-const ports = { 'http:': 80, 'https:': 443 };
+
 /**
  * Whether NO_PROXY takes a URL out of the proxy's hands. Parted by commas or blanks, in any letter
  * case: `*` for everything; `example.com` for that name and all below it, as curl, docker and the
@@ -22763,8 +22920,8 @@ const ports = { 'http:': 80, 'https:': 443 };
  * networks may end in `:port`.
  */
 function bypasses(url, noProxy) {
-    const host = url.hostname.replace(/^\[|\]$/g, '').toLowerCase();
-    const port = url.port === '' ? ports[url.protocol] : Number(url.port);
+    const host = (0,address/* hostOf */.w4)(url).toLowerCase();
+    const port = (0,address/* portOf */.HM)(url);
     return noProxy
         .toLowerCase()
         .split(/[\s,]+/)
@@ -22851,7 +23008,7 @@ function explain(error, request, names, established) {
     const broken = (error instanceof ProxyUnreached ? error.cause : error);
     const { code = '', message } = broken;
     const place = { host: url.host, method, path: url.pathname, cause: error };
-    const registry = url.port === '' ? `${url.host}:${url.protocol === 'https:' ? 443 : 80}` : url.host;
+    const registry = `${url.hostname}:${(0,address/* portOf */.HM)(url)}`;
     const host = proxy === undefined
         ? registry
         : `the proxy ${proxy.place} (${proxy.variable}), which leads to ${registry},`;
@@ -23342,7 +23499,7 @@ class Registry {
     /** One question through its redirects. Authorization goes to the origin and nowhere else. */
     async #redirected(question, authorization) {
         const { timings } = this.transport;
-        const { method, signal, body, commit, straight } = question;
+        const { method, signal, body, commit, hot } = question;
         let url = question.path instanceof URL ? question.path : new URL(question.path, this.origin);
         for (let hop = 0;; hop++) {
             const home = url.origin === this.origin.origin;
@@ -23363,7 +23520,7 @@ class Registry {
                 answerWithin: commit === true ? timings.commit : timings.answer,
                 ...(judge !== undefined && { judge }),
                 ...(question.fresh !== undefined && { fresh: question.fresh }),
-                ...(straight !== undefined && { straight }),
+                ...(hot !== undefined && { hot }),
                 signal
             });
             this.#met = true;
@@ -23759,7 +23916,7 @@ function whenStuck(socket, waiting, milliseconds, stuck) {
     };
 }
 
-;// CONCATENATED MODULE: ./src/registry/head.ts
+;// CONCATENATED MODULE: ./src/registry/http1-head.ts
 /** Whether it asks, and changes nothing: such a request has no body. */
 function asks(method) {
     return method === 'GET' || method === 'HEAD';
@@ -23869,11 +24026,11 @@ class NodeParser {
     }
 }
 
-;// CONCATENATED MODULE: ./src/registry/wire-body.ts
+;// CONCATENATED MODULE: ./src/registry/http1-body.ts
 
 
 /** A body of known length, straight from its socket. */
-class WireBody {
+class Http1Body {
     #carrier;
     #keep;
     #left;
@@ -24016,7 +24173,7 @@ class WireBody {
     }
 }
 
-;// CONCATENATED MODULE: ./src/registry/wire-exchange.ts
+;// CONCATENATED MODULE: ./src/registry/http1-exchange.ts
 
 
 
@@ -24036,7 +24193,7 @@ class Closed extends Error {
     }
 }
 /** One question and its answer, over a connection that is not known any further. */
-class WireExchange {
+class Http1Exchange {
     head;
     #carrier;
     #method;
@@ -24093,7 +24250,7 @@ class WireExchange {
         // Some send a body where none may be: it is passed over, and its connection with it.
         const astray = parsed.bodiless && rest.length > 0;
         // Maybe before all was sent: then the rest of the request is not wanted, nor its connection.
-        const body = new WireBody(this.#carrier, parsed.length, parsed.keep && !astray && this.#whole);
+        const body = new Http1Body(this.#carrier, parsed.length, parsed.keep && !astray && this.#whole);
         this.#body = body;
         const more = body.take(astray ? Buffer.alloc(0) : rest, () => undefined);
         this.#settle?.resolve({ status: parsed.status, headers: parsed.headers, body });
@@ -24130,7 +24287,7 @@ class WireExchange {
     }
 }
 
-;// CONCATENATED MODULE: ./src/registry/line.ts
+;// CONCATENATED MODULE: ./src/registry/http1-connection.ts
 
 
 
@@ -24142,8 +24299,8 @@ class WireExchange {
  * wait for the event loop where the other side takes them as they come.
  */
 const mostWaiting = 384 * 1024;
-/** One socket: one exchange after the other. */
-class Line {
+/** One connection over a socket of our own: one exchange after the other. */
+class Http1Connection {
     key;
     /** Whether it has carried an answer before. */
     used = false;
@@ -24159,10 +24316,9 @@ class Line {
         this.#keeper = keeper;
         keeper.opened(this);
         const secure = url.protocol === 'https:';
-        const host = (0,address/* hostOf */.w4)(url);
         const options = {
-            host,
-            port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
+            host: (0,address/* hostOf */.w4)(url),
+            port: (0,address/* portOf */.HM)(url),
             lookup,
             noDelay: true,
             highWaterMark: mostWaiting,
@@ -24178,7 +24334,8 @@ class Line {
             ? (0,external_node_tls_namespaceObject.connect)({
                 ...options,
                 ...trust(),
-                servername: /^[\d.]+$|:/.test(host) ? '' : host
+                // An address is no name to ask for.
+                servername: (0,address/* isAddress */.PW)(url) ? '' : (0,address/* hostOf */.w4)(url)
             })
             : (0,external_node_net_.connect)(options);
         this.#socket.once(secure ? 'secureConnect' : 'connect', () => {
@@ -24219,7 +24376,7 @@ class Line {
         });
         const head = `${method} ${url.pathname}${url.search} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
         const follows = body !== undefined && !(body instanceof Uint8Array);
-        const exchange = new WireExchange(this, method, !follows);
+        const exchange = new Http1Exchange(this, method, !follows);
         this.#exchange = exchange;
         // What could end a line early never gets here; should it, nothing is sent.
         if (/[^\t\x20-\x7e\r\n]|\r(?!\n)|(?<!\r)\n/.test(head) ||
@@ -24303,10 +24460,10 @@ class Line {
     }
 }
 
-;// CONCATENATED MODULE: ./src/registry/wire.ts
+;// CONCATENATED MODULE: ./src/registry/http1-pool.ts
 
 /**
- * The straight way for many bytes and many questions: requests over sockets whose bytes land in
+ * HTTP/1.1 of our own, for many bytes and many questions: requests over sockets whose bytes land in
  * buffers that are used again and again. Node's own HTTP client copies each piece of a body into
  * memory of its own, and does much for each request; with gigabytes and hundreds of questions that
  * more than doubles the processor time of the whole mirror and adds three quarters to its memory. Only
@@ -24319,7 +24476,7 @@ const mostKept = 64;
 /** How many idle sockets to one origin are kept. */
 const mostIdle = 64;
 /** The kept sockets of a run. */
-class Wires {
+class Http1Pool {
     #idle = new Map();
     /** All that are open. */
     #open = new Set();
@@ -24331,39 +24488,39 @@ class Wires {
      */
     ask(method, target, headers, body, fresh = false) {
         if (fresh)
-            for (const line of [...(this.#idle.get(target.key) ?? [])])
-                line.destroy();
-        const line = this.#take(target.key) ?? new Line(target, this);
-        return { answer: line.ask(method, target.url, headers, body), line };
+            for (const connection of [...(this.#idle.get(target.key) ?? [])])
+                connection.destroy();
+        const connection = this.#take(target.key) ?? new Http1Connection(target, this);
+        return { answer: connection.ask(method, target.url, headers, body), connection };
     }
     /** Opens so many connections ahead of their first use. One that fails is gone without a word. */
     warm(target, count) {
         for (let i = 0; i < count; i++) {
-            const line = new Line(target, this);
-            line.idle();
-            this.keep(line);
+            const connection = new Http1Connection(target, this);
+            connection.idle();
+            this.keep(connection);
         }
     }
     /** Takes back a socket whose answer has been read to its end. */
-    keep(line) {
-        const idle = this.#idle.get(line.key) ?? [];
+    keep(connection) {
+        const idle = this.#idle.get(connection.key) ?? [];
         if (idle.length >= mostIdle)
-            line.destroy();
+            connection.destroy();
         else
-            idle.push(line);
-        this.#idle.set(line.key, idle);
+            idle.push(connection);
+        this.#idle.set(connection.key, idle);
     }
     /** Forgets a socket that closed. */
-    drop(line) {
-        this.#open.delete(line);
-        const idle = this.#idle.get(line.key);
-        const at = idle?.indexOf(line) ?? -1;
+    drop(connection) {
+        this.#open.delete(connection);
+        const idle = this.#idle.get(connection.key);
+        const at = idle?.indexOf(connection) ?? -1;
         if (at >= 0)
             idle?.splice(at, 1);
     }
     /** Knows of a socket that was opened. */
-    opened(line) {
-        this.#open.add(line);
+    opened(connection) {
+        this.#open.add(connection);
     }
     /** A buffer that nobody uses. */
     buffer() {
@@ -24376,20 +24533,20 @@ class Wires {
     }
     /** Closes all that is open, also where an answer is still under way. */
     close() {
-        for (const line of [...this.#open])
-            line.destroy();
+        for (const connection of [...this.#open])
+            connection.destroy();
         this.#idle.clear();
     }
     #take(key) {
         const idle = this.#idle.get(key);
-        for (let line = idle?.pop(); line !== undefined; line = idle?.pop())
-            if (line.usable)
-                return line;
+        for (let connection = idle?.pop(); connection !== undefined; connection = idle?.pop())
+            if (connection.usable)
+                return connection;
         return undefined;
     }
 }
 
-;// CONCATENATED MODULE: ./src/registry/straight.ts
+;// CONCATENATED MODULE: ./src/registry/http1-client.ts
 
 
 
@@ -24398,47 +24555,47 @@ class Wires {
 
 
 
-/** The straight way of `wire.ts`, under the transport's limits and with its names and trust. */
-class StraightWay {
+/** Requests over connections of our own (`http1-pool.ts`), under the transport's limits and with its names and trust. */
+class Http1Client {
     #agents;
     #names;
     #timings;
-    #wires = new Wires();
+    #pool = new Http1Pool();
     /** Methods of an origin whose answers are not of the plain kind. */
-    #winding = new Set();
+    #leftToNode = new Set();
     constructor(agents, names, timings) {
         this.#agents = agents;
         this.#names = names;
         this.#timings = timings;
     }
     /**
-     * Sends a request the straight way.
-     * @returns undefined where it cannot be gone: through a proxy, or where answers are not plain
+     * Sends a request, if it is of the plain kind.
+     * @returns undefined where Node's client has to: through a proxy, or where answers are not plain
      * @throws RegistryError of the kinds address, certificate, connection, stalled, unsafe; the signal's reason
      */
     async ask(outgoing) {
         const { method, url, judge, headers, body, signal } = outgoing;
-        if (!isStraight(method))
+        if (!isPlain(method))
             return undefined;
         const stream = body === undefined || body instanceof Uint8Array ? undefined : body;
         const kind = `${method} ${url.origin}`;
-        if (this.#winding.has(kind) || !this.#agents.isDirect(url))
+        if (this.#leftToNode.has(kind) || !this.#agents.isDirect(url))
             return undefined;
         const target = this.#target(url, judge, stream !== undefined);
         let { fresh = false } = outgoing;
         for (;;) {
             signal.throwIfAborted();
-            let line;
+            let connection;
             let used = false;
             try {
-                const asked = this.#wires.ask(method, target, headers, body, fresh);
-                ({ line } = asked);
-                ({ used } = line);
-                const given = await this.#within(line, asked.answer, outgoing, stream);
+                const asked = this.#pool.ask(method, target, headers, body, fresh);
+                ({ connection } = asked);
+                ({ used } = connection);
+                const given = await this.#within(connection, asked.answer, outgoing, stream);
                 if (given instanceof external_node_http_.IncomingMessage) {
                     // Errors are seldom, and come as they like.
                     if ((given.statusCode ?? 0) < 400)
-                        this.#winding.add(kind);
+                        this.#leftToNode.add(kind);
                     return messageOf(given, url, signal);
                 }
                 given.body.until(signal);
@@ -24450,7 +24607,7 @@ class StraightWay {
                 const stale = used && (code === 'ECONNRESET' || code === 'EPIPE');
                 // A body that streams cannot be sent twice from here.
                 if (!stale || stream !== undefined)
-                    throw explain(error, outgoing, this.#names, line?.connected === true);
+                    throw explain(error, outgoing, this.#names, connection?.connected === true);
                 // Where one was closed unnoticed, others were, too: what lies between may have forgotten them all.
                 fresh = true;
             }
@@ -24459,11 +24616,11 @@ class StraightWay {
     /** Opens connections to an origin that will be asked for much. */
     warm(url, count, bodies = false) {
         if (this.#agents.isDirect(url))
-            this.#wires.warm(this.#target(url, undefined, bodies), count);
+            this.#pool.warm(this.#target(url, undefined, bodies), count);
     }
     /** Closes what is kept open. */
     close() {
-        this.#wires.close();
+        this.#pool.close();
     }
     #target(url, judge, bodies) {
         return {
@@ -24475,13 +24632,13 @@ class StraightWay {
         };
     }
     /** Waits for an answer, as long as that may take; a body that streams is sent meanwhile. */
-    async #within(line, answer, { method, url, answerWithin, signal }, stream) {
+    async #within(connection, answer, { method, url, answerWithin, signal }, stream) {
         const { connect, idle } = this.#timings;
         let timer;
         let over = false;
         const stalled = (milliseconds, what) => {
             const text = `${url.host}: ${what} within ${Math.round(milliseconds / 100) / 10} s`;
-            line.destroy(new registry_error/* RegistryError */.gl('stalled', text, { host: url.host, method, path: url.pathname }));
+            connection.destroy(new registry_error/* RegistryError */.gl('stalled', text, { host: url.host, method, path: url.pathname }));
         };
         const limit = (milliseconds, what, late) => {
             clearTimeout(timer);
@@ -24499,12 +24656,12 @@ class StraightWay {
         };
         const sending = stream &&
             new Sending(stream, {
-                sink: line.sink,
+                sink: connection.sink,
                 whole: () => {
-                    line.sent(expect);
+                    connection.sent(expect);
                 },
                 broken: error => {
-                    line.destroy(error);
+                    connection.destroy(error);
                 }
             }, signal);
         const next = () => {
@@ -24513,21 +24670,21 @@ class StraightWay {
             else {
                 clearTimeout(timer);
                 if (!over)
-                    endWatch = whenStuck(line.sink, line.sink, idle, () => {
+                    endWatch = whenStuck(connection.sink, connection.sink, idle, () => {
                         stalled(idle, 'it took no more bytes');
                     });
             }
         };
-        if (line.connected)
+        if (connection.connected)
             next();
         else {
             limit(connect, 'no connection came about', () => {
                 this.#names.forget((0,address/* hostOf */.w4)(url));
             });
-            line.whenConnected(next);
+            connection.whenConnected(next);
         }
         const callOff = (0,on_abort/* onAbort */.u)(signal, () => {
-            line.destroy(signal.reason);
+            connection.destroy(signal.reason);
         });
         try {
             return await answer;
@@ -24541,7 +24698,7 @@ class StraightWay {
         }
     }
 }
-function isStraight(method) {
+function isPlain(method) {
     return ['GET', 'HEAD', 'POST', 'PUT', 'PATCH'].includes(method);
 }
 /** What Node's parser has read. */
@@ -24602,21 +24759,21 @@ class Transport {
     clock;
     names;
     #agents;
-    #straight;
+    #http1;
     constructor(options = {}) {
         this.timings = options.timings ?? usualTimings;
         this.clock = options.clock ?? systemClock;
         this.names = new Names(options.resolve);
         this.#agents = new Agents(options);
-        this.#straight = new StraightWay(this.#agents, this.names, this.timings);
+        this.#http1 = new Http1Client(this.#agents, this.names, this.timings);
     }
     /**
      * Sends a request and waits for the head of its answer.
      * @throws RegistryError of the kinds address, certificate, proxy, connection, stalled, unsafe, refused; the signal's reason
      */
     async send(outgoing) {
-        if (outgoing.straight === true) {
-            const answer = await this.#straight.ask(outgoing);
+        if (outgoing.hot === true) {
+            const answer = await this.#http1.ask(outgoing);
             if (answer !== undefined)
                 return answer;
         }
@@ -24639,13 +24796,13 @@ class Transport {
     }
     /** Opens connections to an origin ahead of their use: for questions, and for bodies. */
     warm(url, count) {
-        this.#straight.warm(url, count.questions);
-        this.#straight.warm(url, count.bodies, true);
+        this.#http1.warm(url, count.questions);
+        this.#http1.warm(url, count.bodies, true);
     }
     /** Closes what is kept open. */
     close() {
         this.#agents.close();
-        this.#straight.close();
+        this.#http1.close();
     }
 }
 /** One request on one connection. */
@@ -24799,8 +24956,7 @@ function isShaking(socket) {
 }
 /** Closes what is kept to this host and idle, so that the next request gets a connection of its own. */
 function dropIdle({ freeSockets }, url) {
-    const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : url.port;
-    const place = `${(0,address/* hostOf */.w4)(url)}:${port}:`;
+    const place = `${(0,address/* hostOf */.w4)(url)}:${(0,address/* portOf */.HM)(url)}:`;
     for (const [key, sockets] of Object.entries(freeSockets)) {
         if (key.startsWith(place))
             for (const socket of sockets ?? [])
@@ -24960,12 +25116,14 @@ var reference = __nccwpck_require__(2148);
 var catalog = __nccwpck_require__(9752);
 // EXTERNAL MODULE: ./src/registry/manifests.ts + 1 modules
 var manifests = __nccwpck_require__(7720);
+// EXTERNAL MODULE: ./src/release/bounded.ts
+var bounded = __nccwpck_require__(9596);
 // EXTERNAL MODULE: ./src/release/catalog.ts + 1 modules
 var release_catalog = __nccwpck_require__(1799);
 // EXTERNAL MODULE: ./src/release/channel.ts
 var channel = __nccwpck_require__(2494);
-// EXTERNAL MODULE: ./src/release/resolve.ts + 1 modules
-var resolve = __nccwpck_require__(4795);
+// EXTERNAL MODULE: ./src/release/resolve.ts
+var resolve = __nccwpck_require__(3937);
 // EXTERNAL MODULE: ./src/oci/clean.ts
 var clean = __nccwpck_require__(4192);
 // EXTERNAL MODULE: ./src/release/error.ts
@@ -25119,6 +25277,7 @@ var run_roots = __nccwpck_require__(3979);
 
 
 
+
 /** How long the target's catalogue may take, in milliseconds. */
 const longestHint = 10_000;
 /**
@@ -25131,7 +25290,10 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
     const { tags: requests } = settings;
     const images = (0,run_roots/* wantedImages */.m)(settings);
     const { leader } = lists;
-    const [live, targetTags] = await Promise.all([lists.source(), lists.target()]);
+    const [{ name: leading, tags: live }, targetTags] = await Promise.all([
+        lists.source(),
+        lists.target()
+    ]);
     // A target without this image is most likely empty: then its catalogue, in one question, saves one
     // question for each blob.
     if (targetTags.length === 0) {
@@ -25140,8 +25302,14 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
         const listed = (0,catalog/* listRepositories */.x)(target, `${settings.target.repository}/`, hint, 'once');
         survey?.open(listed.then(found => found && new Set(found), () => undefined));
     }
+    // A target that does not tell its tags is asked for those that it may have.
+    const mayHave = (tag, one) => slots
+        .run(() => (0,manifests/* resolveManifest */.K9)(target, (0,reference/* within */.ux)(settings.target.repository, leader), tag, one))
+        .then(digest => digest !== undefined);
     const complete = requests.some(({ kind }) => kind === 'catch-up')
-        ? await newestComplete(registries, settings, targetTags, around)
+        ? await newestComplete(registries, settings, lists.hidden()
+            ? await (0,bounded/* filterBounded */.y)(live.filter(tag/* isStable */.MQ), slots.limit, signal, mayHave)
+            : targetTags, around)
         : undefined;
     if (live.length === 0 && images.kind === 'exactly' && images.names.includes(leader)) {
         const { name } = registries.source;
@@ -25150,7 +25318,7 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
     const selection = selectReleases({
         requests,
         live,
-        from: `${registries.source.name}/${(0,reference/* within */.ux)(settings.source.repository, leader)}`,
+        from: `${registries.source.name}/${(0,reference/* within */.ux)(settings.source.repository, leading)}`,
         ...(complete !== undefined && { targetComplete: complete })
     });
     for (const note of selection.notes)
@@ -25166,13 +25334,17 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
         log.warning(`${target.name}/${(0,reference/* within */.ux)(settings.target.repository, leader)} has tags that Arc's upgrade check will take for releases: ${odd.slice(0, 5).join(', ')}${odd.length > 5 ? ', …' : ''}`);
     }
     const targetTagOf = (tag) => (tag === onlyTag ? (settings.targetTag ?? tag) : tag);
+    if (onlyTag !== undefined)
+        (0,channel/* refuseOtherRelease */.K5)(onlyTag, targetTagOf(onlyTag));
     const stands = (tag) => targetTags.includes(targetTagOf(tag));
     for (const tag of selection.tags) {
         (0,channel/* refusePreRelease */.J3)({
             sourceRepository: settings.source.repository,
             targetRepository: settings.target.repository,
             tag,
+            targetTag: targetTagOf(tag),
             targetTags,
+            together: selection.tags,
             stands: (0,channel/* isPreReleaseRepository */.z4)(settings.source.repository) &&
                 targetTags.includes(tag) &&
                 (await standsAlike(registries, settings, { leader, tag, slots, signal }))
@@ -25441,8 +25613,8 @@ var reference = __nccwpck_require__(2148);
 var catalog = __nccwpck_require__(1799);
 // EXTERNAL MODULE: ./src/release/error.ts
 var release_error = __nccwpck_require__(5083);
-// EXTERNAL MODULE: ./src/release/resolve.ts + 1 modules
-var resolve = __nccwpck_require__(4795);
+// EXTERNAL MODULE: ./src/release/resolve.ts
+var resolve = __nccwpck_require__(3937);
 ;// CONCATENATED MODULE: ./src/run/roots.ts
 
 
@@ -25490,6 +25662,10 @@ class Roots {
             return error;
         return new mirror_error/* MirrorError */.En(`${error.message} The source refused to tell: ${refusal.message}`, refusal.advice, { cause: error });
     }
+    /**
+     * Whether the source has an image under a tag. One that it refuses to tell of counts as absent.
+     * @throws RegistryError, the signal's reason
+     */
     async has(name, tag) {
         try {
             return (await this.#fetch((0,reference/* within */.ux)(this.#repository, name), tag)) !== undefined;
@@ -25504,6 +25680,10 @@ class Roots {
             return false;
         }
     }
+    /**
+     * An image, down to its layers.
+     * @throws MirrorError when the source does not have it; what `readImage` throws
+     */
     async read(request) {
         const { repository, tag } = request.source;
         const root = await this.#fetch(repository, tag);
@@ -25634,6 +25814,23 @@ function endOf(signal, milliseconds) {
             late.abort(new EndedError('the run is over', ''));
         }
     };
+}
+
+
+/***/ }),
+
+/***/ 3352:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   z: () => (/* binding */ userPass)
+/* harmony export */ });
+/**
+ * `name:password` in base64: what Basic authentication sends, and what docker's config keeps.
+ * @see https://www.rfc-editor.org/rfc/rfc7617#section-2
+ */
+function userPass(login) {
+    return Buffer.from(`${login.username}:${login.password}`, 'utf8').toString('base64');
 }
 
 
