@@ -94,6 +94,28 @@ const rows: readonly Row[] = [
     also: (_, {waited}) => (waited >= 60_000 ? [] : [`it waited ${waited} ms only`]),
     longest: 300_000
   },
+  ...(['POST', 'PATCH'] as const).map((method): Row => ({
+    id: 'at-acr',
+    name: `429 to ${method} of an upload, again and again: chunks would only be more requests`,
+    // No catalogue: then the upload is opened as such, and not by way of a mount.
+    targetOptions: {profile: 'acr', character: {catalog: false}},
+    target: [
+      rule(
+        {kind: 'upload', method, repository: 'mirror/arcdata/arc-controller'},
+        status(429, {headers: {'Retry-After': '1'}}),
+        {times: 12}
+      )
+    ],
+    end: 'complete',
+    also: ({target}) =>
+      most(
+        0,
+        'chunks were sent',
+        asked(target.requests, 'upload', 'PATCH').filter(
+          ({headers}) => headers['content-range'] !== undefined
+        ).length
+      )
+  })),
   {
     id: 'at-ghcr',
     name: 'a chunk above 4 MiB is refused with 416',

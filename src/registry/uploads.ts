@@ -29,7 +29,7 @@ export class Upload {
   #session: Session | undefined;
   /** The cancelling of sessions that were given up. */
   readonly #cancelling: Promise<void>[] = [];
-  /** How often it was broken off by what may pass. */
+  /** How often its bytes were broken off by what may pass. */
   #broken = 0;
   /** Bytes of the last request with a body. */
   #sent = 0;
@@ -94,7 +94,7 @@ export class Upload {
         if (await this.#arrived(error)) return;
         const verdict = this.#judge(error);
         if (verdict === 'passing') {
-          this.#broken++;
+          if (breaks(error)) this.#broken++;
           await registry.recover(patience, error, this.#signal);
         } else if (verdict === 'final' || left[verdict]-- === 0) throw error;
         registry.log.debug(`${error.message}; the upload starts again`);
@@ -320,4 +320,12 @@ export class Upload {
     if (session !== undefined)
       this.#cancelling.push(cancelUpload(this.#registry, this.#repository, session));
   }
+}
+
+/**
+ * Whether something broke that fewer bytes at a time may get through: not where no upload was opened, nor
+ * where there were too many requests, of which chunks would make more.
+ */
+function breaks({method, fault}: RegistryError): boolean {
+  return method !== 'POST' && fault !== 'throttled';
 }
