@@ -276,6 +276,19 @@ const rows: readonly Row[] = [
     end: 'complete'
   },
   {
+    id: 'at-nginx',
+    name: 'requests are taken in whole before they are handed on, and are answered late',
+    network: {timings: {...patientTimings, answer: 500}},
+    target: [rule(patch, {effect: 'delay', ms: 1000}, {times: always})],
+    end: 'complete',
+    also: ({target}) =>
+      most(
+        engine.bytes.length,
+        'bytes of the largest blob were sent',
+        asked(target.requests, 'upload', 'PATCH').reduce((sum, {bytesIn}) => sum + bytesIn, 0)
+      )
+  },
+  {
     id: 'at-cloudflare',
     name: 'nothing above 4 MiB comes through, which it says by a reset',
     target: [

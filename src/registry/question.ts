@@ -16,7 +16,7 @@ export interface Question {
   readonly hot?: boolean;
   /** Not on a kept connection: one has just broken under this body. */
   readonly fresh?: boolean;
-  /** A commit, which may take the registry minutes. */
+  /** A commit, or a whole blob: it may take the registry minutes. */
   readonly commit?: boolean;
   /** `once` where the caller has its own way to go on, such as an upload that is under way. */
   readonly tries?: 'patient' | 'once' | undefined;

@@ -21,7 +21,7 @@ export interface Timings {
   readonly connect: number;
   /** From the request's last byte to the answer's head. */
   readonly answer: number;
-  /** The same for commits: registries move or check gigabytes before they answer. */
+  /** The same for commits and whole blobs: registries move or check gigabytes before they answer. */
   readonly commit: number;
   /** Between two pieces of a body, in either direction. */
   readonly idle: number;

@@ -202,7 +202,11 @@ export class Upload {
   ): Promise<Session> {
     const headers = ranged ? {'Content-Range': `${part.from}-${part.to - 1}`} : {};
     if (ranged) this.#chunked = part.from === 0 ? 'first' : 'later';
-    const answer = await this.#ask('PATCH', session.url, [200, 201, 202, 204], part, {headers});
+    // A proxy that takes a whole blob in before it hands it on answers no sooner than a commit.
+    const answer = await this.#ask('PATCH', session.url, [200, 201, 202, 204], part, {
+      headers,
+      commit: !ranged
+    });
     this.#session = sessionOf(answer, session);
     return this.#session;
   }
