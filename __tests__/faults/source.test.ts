@@ -290,6 +290,18 @@ const rows: readonly Row[] = [
       longest: 300_000
     }
   ]),
+  ...['0', 'Tue, 12 May 2020 00:00:00 GMT'].map((after): Row => ({
+    id: 'S7 spec-429',
+    name: `503 for two minutes, Retry-After ${after}: that is no leave to ask without a pause`,
+    source: [
+      rule(readEngine, status(503, {headers: {'Retry-After': after}}), {
+        times: always,
+        window: {to: 120_000}
+      })
+    ],
+    end: 'complete',
+    also: few(engine.digest, 40)
+  })),
   {
     id: 'S7',
     name: '429 and a day to wait: it says so and ends',

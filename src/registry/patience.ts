@@ -87,11 +87,8 @@ export class Patience {
   #asTold(error: RegistryError, wait: number): number {
     this.#told += wait;
     const late = this.#clock.now() + wait > this.#deadline;
-    if (this.#told <= this.#options.told && !late) {
-      // `Retry-After: 0` in a row would be a busy loop.
-      if (wait < 1000) this.#told += 1000 - wait;
+    if (this.#told <= this.#options.told && !late)
       return wait + Math.random() * Math.min(1000, 100 + wait / 10);
-    }
     throw error.as(
       error.fault,
       `${error.message}; it asked to wait ${duration(wait)}, which is longer than this run may wait`

@@ -205,15 +205,18 @@ function isText(value: unknown): value is string {
 /**
  * `Retry-After` in milliseconds from now: seconds or a date, and nothing else, since registries
  * were seen to send `880.092µs`. A date counts from the answer's own, so that two clocks that differ
- * are no matter; one in the past is no wait at all.
+ * are no matter. Less than a second, or a date in the past, does not say when it will be better: some
+ * front doors answer so for as long as what is behind them is down.
  * @param date the time here, for answers that do not tell theirs
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
  */
 export function retryAfterOf(headers: IncomingHttpHeaders, date: number): {retryAfter?: number} {
   const text = headers['retry-after']?.trim() ?? '';
-  if (/^\d{1,9}$/.test(text)) return {retryAfter: Number(text) * 1000};
   const at = dateOf(text);
-  return at === undefined ? {} : {retryAfter: Math.max(0, at - (dateOf(headers.date) ?? date))};
+  const wait = /^\d{1,9}$/.test(text)
+    ? Number(text) * 1000
+    : (at ?? -Infinity) - (dateOf(headers.date) ?? date);
+  return wait < 1000 ? {} : {retryAfter: wait};
 }
 
 /** A date as headers have it, in milliseconds since 1970. */
