@@ -35,6 +35,11 @@ const withLayer =
     source.store.putManifest('arcdata/arc-dns', {mediaType: image.mediaType, body}, smallTag);
   };
 
+/** What Nexus says where nothing may be deployed a second time. */
+const notAgain = (detail: string) => ({
+  errors: [{code: 'BLOB_UPLOAD_INVALID', message: 'blob upload invalid', detail}]
+});
+
 /** PATCHes break, which makes the client go on in chunks; so often that a second pass meets it too. */
 const breaks = rule(
   {...patch, contentRange: false},
@@ -237,6 +242,47 @@ const rows: readonly Row[] = [
     ],
     end: {refused: ['status 400', 'does not allow updating assets']},
     longest: 60_000
+  },
+  {
+    id: 'at-nexus',
+    name: 'the reason is in the detail alone',
+    targetOptions: {profile: 'nexus'},
+    target: [
+      rule(
+        {...putManifest, tag: smallTag},
+        status(400, {body: notAgain('Repository does not allow updating assets: docker')}),
+        {times: always}
+      )
+    ],
+    end: {
+      refused: ['status 400', 'blob upload invalid: Repository does not allow updating assets']
+    },
+    longest: 60_000
+  },
+  {
+    id: 'at-nexus',
+    name: 'tags are set, the answers are lost, and they must not be set again',
+    targetOptions: {profile: 'nexus'},
+    target: [rule({...putManifest, tag: smallTag}, {effect: 'lose-answer'}, {times: 2})],
+    prepare: ({target}) => {
+      target.rule(
+        rule(
+          putManifest,
+          {
+            effect: 'custom',
+            run: async exchange => {
+              const {repository = '', tag, digest = ''} = exchange.route;
+              if (target.store.manifest(repository, tag ?? digest) === undefined) return false;
+              const text = 'Repository does not allow updating assets: docker';
+              await exchange.answer(400, {}, {json: notAgain(text)});
+              return true;
+            }
+          },
+          {times: always}
+        )
+      );
+    },
+    end: 'complete'
   },
   {
     id: 'at-gar',

@@ -1,5 +1,5 @@
 import {clean} from '../oci/clean.ts';
-import type {Digest} from '../oci/digest.ts';
+import {type Digest, isDigest} from '../oci/digest.ts';
 
 /**
  * What kind of failure it was:
@@ -30,6 +30,7 @@ export type Fault =
  */
 export interface ErrorEntry {
   readonly code: string;
+  /** With the entry's detail where that is a text: some say only there what they mean. */
   readonly message: string;
   /** The digests that the entry's detail names, wherever they stand in it. */
   readonly digests: readonly Digest[];
@@ -159,10 +160,13 @@ export function parseEntries(body: string): readonly ErrorEntry[] {
   if (!Array.isArray(errors)) return [];
   return errors.slice(0, 1000).map((entry: unknown) => {
     const {code, message, detail} = (entry ?? {}) as Record<string, unknown>;
+    const named = [...new Set(JSON.stringify(detail ?? '').match(digests) ?? [])] as Digest[];
+    const said = typeof message === 'string' ? clean(message, 300) : '';
+    const more = typeof detail === 'string' && !isDigest(detail) ? clean(detail, 300) : '';
     return {
       code: typeof code === 'string' ? clean(code, 60) : '',
-      message: typeof message === 'string' ? clean(message, 300) : '',
-      digests: [...new Set(JSON.stringify(detail ?? '').match(digests) ?? [])] as Digest[]
+      message: said.includes(more) ? said : said === '' ? more : `${said}: ${more}`,
+      digests: named
     };
   });
 }

@@ -195,7 +195,9 @@ function mayStandAlready({status, entries}: RegistryError): boolean {
   return (
     status === 400 &&
     entries.some(
-      ({code, message}) => code === 'TAG_INVALID' || /already exists|immutable/i.test(message)
+      ({code, message}) =>
+        code === 'TAG_INVALID' ||
+        /already exists|immutable|not allow updating|cannot be updated/i.test(message)
     )
   );
 }
