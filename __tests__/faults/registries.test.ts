@@ -2,7 +2,7 @@ import {describe, expect, test} from '@jest/globals';
 
 import {EmbeddedRegistry} from '../../src/demo/registry.ts';
 import type {RuleMatch} from '../../src/demo/rules.ts';
-import {digestOf} from '../../src/oci/digest.ts';
+import {type Digest, digestOf} from '../../src/oci/digest.ts';
 import {quirksOf} from '../../src/registry/quirks.ts';
 import {play, release, type Row, type World} from '../support/fault-world.ts';
 import {mirrorRun, patientTimings, smallBounds} from '../support/mirror-run.ts';
@@ -258,6 +258,38 @@ const rows: readonly Row[] = [
       refused: ['status 400', 'blob upload invalid: Repository does not allow updating assets']
     },
     longest: 60_000
+  },
+  {
+    id: 'at-nexus',
+    name: 'what is there must not be written again, and all repositories share their blobs',
+    targetOptions: {profile: 'nexus', character: {mount: 'never'}},
+    prepare: ({target}) => {
+      const {store} = target;
+      target.rule(
+        rule(
+          put,
+          {
+            effect: 'custom',
+            run: async exchange => {
+              const {repository = '', digest = ''} = exchange.route;
+              const holder = store.holderOf(digest as Digest);
+              if (holder === undefined) return false;
+              store.mountBlob(repository, digest as Digest, holder);
+              const text = `docker/v2/-/blobs/${digest} cannot be updated`;
+              await exchange.answer(400, {}, {json: notAgain(text)});
+              return true;
+            }
+          },
+          {times: always}
+        )
+      );
+    },
+    end: 'complete',
+    also: ({target}) => {
+      const refused = asked(target.requests, 'upload', 'PUT').filter(one => one.status === 400);
+      // Each of both shared layers in the two other repositories.
+      return most(4, 'commits were refused', refused.length);
+    }
   },
   {
     id: 'at-nexus',

@@ -104,10 +104,14 @@ export class Upload {
 
   /**
    * A commit whose answer was lost: the blob may be there. A second try of it, or a look at its
-   * upload, then finds that the upload is gone.
+   * upload, then finds that the upload is gone. Or it is refused since the blob is there already, by
+   * another upload: what must not be written twice.
+   * @see https://github.com/sonatype/nexus-public/issues/967
    */
   async #arrived(error: RegistryError): Promise<boolean> {
-    const lost = ['connection', 'stalled', 'server', 'absent'].includes(error.fault);
+    const lost =
+      ['connection', 'stalled', 'server', 'absent'].includes(error.fault) ||
+      (error.fault === 'refused' && error.method === 'PUT');
     if (!lost || error === this.#contentFailure || error.says('NAME_UNKNOWN')) return false;
     const {descriptor} = this.#content;
     try {
