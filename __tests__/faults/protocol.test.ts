@@ -32,6 +32,21 @@ const manifestTypes = [
   mediaTypes.dockerList
 ];
 
+/** A token server that refuses whoever asks for another right than to pull and to push. */
+const withoutDelete = rule(
+  {kind: 'token'},
+  {
+    effect: 'custom',
+    run: async exchange => {
+      if (!exchange.route.query.getAll('scope').some(scope => scope.endsWith(':delete')))
+        return false;
+      await exchange.answer(400, {}, {json: error('NAME_INVALID', 'unable to decode actions')});
+      return true;
+    }
+  },
+  {times: always}
+);
+
 const rows: readonly Row[] = [
   ...(['source', 'target'] as const).flatMap((side): Row[] => [
     {
@@ -162,6 +177,22 @@ const rows: readonly Row[] = [
     end: {refused: ['status 403', 'DENIED', engine.digest]},
     also: ({target}) =>
       asked(target.requests, 'upload', 'DELETE').length > 0 ? [] : ['nothing was cancelled']
+  })),
+  ...(['distribution', 'quay'] as const).map((profile): Row => ({
+    id: 'end-14',
+    name: `uploads are cancelled with the right that it takes at ${profile}`,
+    ...signedIn,
+    targetOptions: {...signedIn.targetOptions, profile},
+    target: [
+      rule({kind: 'upload', method: 'PATCH'}, status(403, {body: error('DENIED')}), {
+        times: always
+      }),
+      // Its token server knows of pull and push alone.
+      ...(profile === 'quay' ? [withoutDelete] : [])
+    ],
+    end: {refused: ['status 403', 'DENIED', engine.digest]},
+    also: ({target}) =>
+      target.store.sessions.map(({repository}) => `an upload of ${repository} stays open`)
   })),
   {
     id: 'end-14',

@@ -3,6 +3,7 @@ import {randomBytes} from 'node:crypto';
 import type {Desk} from './desk.ts';
 import {DemoError} from './error.ts';
 import type {Exchange} from './exchange.ts';
+import type {Character} from './profiles.ts';
 
 /** Who may do what at a registry. */
 export interface AuthOptions {
@@ -30,12 +31,14 @@ interface Token {
 export class Gate {
   readonly #options: AuthOptions | undefined;
   readonly #now: () => number;
+  readonly #character: Character;
   readonly #tokens = new Map<string, Token>();
   readonly #introduced = new Set<string>();
 
-  constructor(options: AuthOptions | undefined, now: () => number) {
+  constructor(options: AuthOptions | undefined, now: () => number, character: Character) {
     this.#options = options;
     this.#now = now;
+    this.#character = character;
   }
 
   /** Makes every token worthless. */
@@ -50,7 +53,7 @@ export class Gate {
   check(exchange: Exchange, {character}: Desk): void {
     if (this.#options === undefined) return;
     const [scheme = '', credentials = ''] = split(exchange.header('Authorization') ?? '');
-    const wanted = scopesOf(exchange);
+    const wanted = scopesOf(exchange, this.#character);
     if (this.#options.kind === 'basic') {
       if (scheme === 'basic' && this.#knows(credentials)) return;
       const reads = exchange.method === 'GET' || exchange.method === 'HEAD';
@@ -70,7 +73,7 @@ export class Gate {
   challenge(exchange: Exchange, error?: string): string | undefined {
     if (this.#options === undefined) return undefined;
     if (this.#options.kind === 'basic') return 'Basic realm="embedded registry"';
-    const scope = challengeScope(exchange);
+    const scope = challengeScope(exchange, this.#character);
     return [
       `Bearer realm="${exchange.origin}/token"`,
       `service="${new URL(exchange.origin).host}"`,
@@ -183,8 +186,8 @@ function split(header: string): readonly string[] {
 }
 
 /** The single rights a request needs, as `repository:name:pull`. */
-function scopesOf(exchange: Exchange): readonly string[] {
-  return challengeScope(exchange)
+function scopesOf(exchange: Exchange, character: Character): readonly string[] {
+  return challengeScope(exchange, character)
     .split(' ')
     .filter(scope => scope !== '')
     .flatMap(scope => {
@@ -194,14 +197,14 @@ function scopesOf(exchange: Exchange): readonly string[] {
     });
 }
 
-function challengeScope({route, method}: Exchange): string {
+function challengeScope({route, method}: Exchange, {cancelRight}: Character): string {
   const {kind, repository, query} = route;
   if (kind === 'catalog') return 'registry:catalog:*';
   if (repository === undefined) return '';
   const reads = method === 'GET' || method === 'HEAD';
   const uploads = kind === 'upload' || kind === 'mount';
-  const actions =
-    uploads || !reads ? (method === 'DELETE' && !uploads ? 'delete' : 'pull,push') : 'pull';
+  const deletes = uploads ? cancelRight : 'delete';
+  const actions = method === 'DELETE' ? deletes : uploads || !reads ? 'pull,push' : 'pull';
   const from = kind === 'mount' ? query.get('from') : null;
   return [
     `repository:${repository}:${actions}`,

@@ -58,6 +58,8 @@ export interface Character {
   readonly anonymousPush: 401 | 403;
   /** `refused`: the first token for a repository that does not exist lacks push; the next has it. */
   readonly firstPush: 'granted' | 'refused';
+  /** The right that the cancelling of an upload takes. */
+  readonly cancelRight: 'pull,push' | 'delete';
   /** Status of POST to the token endpoint, 200 when it works. */
   readonly tokenPost: number;
   /** Seconds. */
@@ -100,6 +102,7 @@ const spec: Character = {
   unknownRepository: 404,
   anonymousPush: 401,
   firstPush: 'granted',
+  cancelRight: 'pull,push',
   tokenPost: 200,
   tokenLifetime: 300,
   standing: []
@@ -112,6 +115,7 @@ const distribution: Character = {
   staleLocations: 'refused',
   resumable: false,
   mountWithoutFrom: 'upload',
+  cancelRight: 'delete',
   accept: 'converted',
   unknownDetail: 'text',
   referrers: 404
@@ -233,6 +237,7 @@ export const profiles = {
   quay: {
     ...distribution,
     firstPush: 'refused',
+    cancelRight: 'pull,push',
     mountWithoutFrom: 400,
     referrers: 400,
     refusedLayers: [

@@ -80,7 +80,7 @@ export class EmbeddedRegistry implements AsyncDisposable {
         }
       }
     );
-    const gate = new Gate(options.auth, listener.now);
+    const gate = new Gate(options.auth, listener.now, character);
     const desk: Desk = {store, character, gate, pageSize: options.pageSize ?? 100, blobHost};
     for (const rule of character.standing) listener.standing.add(rule, listener.now());
     return new EmbeddedRegistry(listener, store, blobHost);

@@ -5,7 +5,7 @@ import {algorithmOf, type Digest} from '../oci/digest.ts';
 import {onAbort} from '../on-abort.ts';
 import type {Need} from './authorizer.ts';
 import {discard} from './body.ts';
-import {RegistryError} from './error.ts';
+import {isRefusal, RegistryError} from './error.ts';
 import type {Question} from './question.ts';
 import {judgeLocation} from './redirect.ts';
 import type {Registry} from './registry.ts';
@@ -139,18 +139,27 @@ export async function cancelUpload(
   repository: string,
   {url}: Session
 ): Promise<void> {
-  try {
-    await registry.ask(
+  const signal = deadline(cancelTime);
+  const ask = (...needs: readonly Need[]) =>
+    registry.ask(
       {
         method: 'DELETE',
         path: url,
-        needs: [{repository, actions: 'pull,push'}],
+        needs,
         expect: [200, 202, 204, 404, 405],
         own: cancelTime,
-        signal: deadline(cancelTime)
+        signal
       },
       discard
     );
+  const push: Need = {repository, actions: 'pull,push'};
+  try {
+    // Whoever may push may not delete for that, and distribution takes this for deleting.
+    await ask(push, {repository, actions: 'delete'}).catch((error: unknown) => {
+      // Some token servers do not want to hear of that right.
+      if (isRefusal(error)) return ask(push);
+      throw error;
+    });
   } catch {
     registry.log.debug(`an upload at ${registry.name}/${repository} could not be cancelled`);
   }
