@@ -33,6 +33,11 @@ describe('V3 how far an address reaches', () => {
     ['255.255.255.255', 'never'],
     ['ff02::1', 'never'],
     ['64:ff9b::a9fe:a9fe', 'never'],
+    ['64:ff9b::a9fe:a902', 'never'],
+    ['64:ff9b::a83f:8110', 'never'],
+    ['64:ff9b::10.0.0.1', 'never'],
+    ['64:ff9b::52.1.2.3', 'public'],
+    ['64:ff9b:1::52.1.2.3', 'never'],
     ['2002:a9fe:a9fe::1', 'never'],
     ['not an address', 'never']
   ])('%s: %s', (address, reach) => {

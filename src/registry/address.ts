@@ -20,8 +20,10 @@ const services: ReadonlySet<string> = new Set([
 /**
  * Judges an IP address: `never` are those that no registry may send us to (link-local with the
  * clouds' metadata services, unspecified, multicast, broadcast), `private` are loopback and
- * the networks of a site. An IPv4 address within IPv6 counts as itself.
+ * the networks of a site. An IPv4 address within IPv6 counts as itself; where a network of IPv6 alone
+ * translates, only a public one does.
  * @see https://www.iana.org/assignments/iana-ipv4-special-registry
+ * @see https://www.rfc-editor.org/rfc/rfc6052#section-3.1
  */
 export function reachOf(address: string): Reach {
   if (!ipaddr.isValid(address)) return 'never';
@@ -35,10 +37,18 @@ export function reachOf(address: string): Reach {
     case 'uniqueLocal':
     case 'carrierGradeNat':
       return 'private';
+    case 'rfc6052':
+      return translated(ip.toByteArray()) === 'public' ? 'public' : 'never';
     default:
       // Link-local, unspecified, multicast, reserved, and the tunnels that hide an IPv4 address.
       return 'never';
   }
+}
+
+/** Behind the well-known prefix of 96 bits stands the IPv4 address; any other prefix is a network's own. */
+function translated(bytes: readonly number[]): Reach {
+  const wellKnown = bytes.slice(4, 12).every(byte => byte === 0);
+  return wellKnown ? reachOf(ipaddr.fromByteArray(bytes.slice(12)).toString()) : 'never';
 }
 
 /**
