@@ -548,6 +548,16 @@ const rows: readonly Row[] = [
     longest: 5000
   })),
   {
+    id: 'V17',
+    name: 'a token that is longer than any header may be',
+    sourceOptions: {auth},
+    inputs: sourceLogin,
+    secrets: [password],
+    source: [rule({kind: 'token'}, {effect: 'token', fields: {token: 'Ab0+/'.repeat(20_000)}})],
+    end: {refused: [/sends a token of 100000 characters/]},
+    longest: 5000
+  },
+  {
     id: 'V10',
     name: 'a manifest of 300 MB is left where the limit is',
     source: [

@@ -23,6 +23,8 @@ export interface Token {
 
 /** The most bytes of a token server's answer. */
 const largestToken = 128 * 1024;
+/** The most characters of a token: no server takes more in its headers. */
+const longestToken = 16 * 1024;
 /** A token lives 60 s where nothing is said, and at least so long where less is said. */
 const shortestLife = 60;
 /** Nothing lives longer than an hour here: asking again is cheap. */
@@ -190,6 +192,11 @@ async function readToken(answer: Answer, context: TokenContext, log: Log): Promi
   // It becomes a header: anything that could end the line would be shown in Node's own error.
   if (!/^[\x21-\x7e]+$/.test(value))
     throw fail('corrupt', 'sends a token with characters that no header may have');
+  if (value.length > longestToken)
+    throw fail(
+      'corrupt',
+      `sends a token of ${value.length} characters; ${longestToken} are the most that are taken`
+    );
   log.secret(value);
   const {expires_in: told} = parsed;
   const life = typeof told === 'number' && Number.isFinite(told) ? told : shortestLife;
