@@ -7,7 +7,14 @@ import {EmbeddedRegistry} from '../../src/demo/registry.ts';
 import type {Effect, Rule, RuleMatch} from '../../src/demo/rules.ts';
 import {digestOf} from '../../src/oci/digest.ts';
 import {mediaTypes} from '../../src/oci/media-type.ts';
-import {putRelease, smallNames, smallRelease, smallTag} from '../support/small-release.ts';
+import {
+  indexOf as indexOfImages,
+  putRelease,
+  type SmallManifest,
+  smallNames,
+  smallRelease,
+  smallTag
+} from '../support/small-release.ts';
 import {Job} from '../support/step.ts';
 
 const MB = 1_000_000;
@@ -39,14 +46,15 @@ interface Ran {
 }
 
 /** A process of its own each time, to a target that has nothing. */
-async function run(): Promise<Ran> {
+async function run(more: readonly string[] = []): Promise<Ran> {
   await using target = await EmbeddedRegistry.start();
   const end = await job.cli([
     '--json',
     ...['--source-registry', source.name, '--source-tag', smallTag],
     ...['--target-registry', target.name, '--target-repository', 'arcdata'],
     ...['--images', smallNames.join(',')],
-    ...['--insecure-registries', `${source.name},${target.name}`]
+    ...['--insecure-registries', `${source.name},${target.name}`],
+    ...more
   ]).end;
   const {peakMemory, outcome} = JSON.parse(end.stdout) as Omit<Ran, 'told'>;
   return {peakMemory, outcome, told: end.stderr};
@@ -72,6 +80,14 @@ function indexOf(count: number, size: number): string {
 }
 
 const dns = smallRelease().images.get('arc-dns');
+
+/** Puts what is below an index, one of each: it may have the same child many times. */
+function putEach({children: [child]}: SmallManifest): void {
+  if (child === undefined) return;
+  putEach(child);
+  for (const {bytes} of child.blobs) source.store.putBlob('arcdata/arc-dns', bytes);
+  source.store.putManifest('arcdata/arc-dns', child);
+}
 
 interface Bomb {
   readonly name: string;
@@ -160,6 +176,26 @@ describe('V10 memory bombs', () => {
     expect(without.outcome).toBe('mirrored');
     expect(without.peakMemory).toBeGreaterThan(30 * MB);
   });
+
+  test.each([[[]], [['--referrers']]])(
+    'an image that is named 64 million times costs next to nothing, asked for with %j',
+    async more => {
+      source.clearRules();
+      const [leaf] = dns?.children ?? [];
+      if (dns === undefined || leaf === undefined) throw new Error('there is no index');
+      const floors = [400, 400, 400].reduce<SmallManifest>(
+        (below, count) =>
+          indexOfImages(mediaTypes.ociIndex, Array<SmallManifest>(count).fill(below)),
+        leaf
+      );
+      putEach(floors);
+      source.store.putManifest('arcdata/arc-dns', floors, smallTag);
+      const end = await run(more);
+      source.store.putManifest('arcdata/arc-dns', dns, smallTag);
+      expect(end.outcome).toBe('mirrored');
+      expect(end.peakMemory - without.peakMemory).toBeLessThan(most);
+    }
+  );
 
   test.each(bombs)('$name costs next to nothing', async ({rules, told}) => {
     source.clearRules();

@@ -14,7 +14,8 @@ export interface SmallBlob {
   readonly bytes: Buffer;
 }
 
-interface SmallManifest {
+/** An image or index, with what is below it. */
+export interface SmallManifest {
   readonly mediaType: string;
   readonly body: Buffer;
   readonly digest: Digest;

@@ -144,7 +144,11 @@ export async function readImage(
   /** What refers to the root and its children, and to that again: a signature may be signed. */
   async function attach(node: Node): Promise<readonly Node[]> {
     const found = new Map<Digest, Node>();
+    // An index may name one child again and again, and that its own.
+    const seen = new Set<Digest>();
     const visit = async ({descriptor, children}: Node, depth: number): Promise<void> => {
+      if (seen.has(descriptor.digest)) return;
+      seen.add(descriptor.digest);
       const listed =
         depth >= deepest
           ? []
@@ -187,6 +191,8 @@ function measure(
   const blobs = new Map<Digest, Descriptor>();
   const platforms: string[] = [];
   const visit = (node: Node, into: Map<Digest, Node>) => {
+    // Within four floors of a thousand, one image can be named a million million times.
+    if (into.has(node.descriptor.digest)) return;
     for (const child of node.children) visit(child, into);
     into.set(node.descriptor.digest, node);
     const {manifest} = node;
