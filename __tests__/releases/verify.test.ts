@@ -315,6 +315,15 @@ describe('what is not as it should be is named', () => {
   });
 });
 
+test('a lock file leads nowhere but to its images', async () => {
+  const file = await writeLock();
+  await rewrite(file, image => ({...image, name: '../../../api/logout?from='}));
+  const end = await job.cli(['verify', '--against', lock, plain()]).end;
+  expect(world.target.requests.filter(({path}) => !path.startsWith('/v2/'))).toEqual([]);
+  expect(end.exitCode).toBe(2);
+  expect(end.stderr).toMatch(/images\[\d+\]\.name is not the name of an image/);
+});
+
 describe('nothing to verify is not success', () => {
   test('where the lock file has none', async () => {
     const file = await writeLock();

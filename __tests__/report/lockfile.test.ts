@@ -145,6 +145,13 @@ describe('reading', () => {
       'releases[0].missing.1 is not a text'
     ],
     ['name', copy => delete image(copy).name, 'releases[0].images[0].name is not a text'],
+    ...['../x', 'a/../b', 'a?b=', 'a#b', 'a%2fb', 'a:pull b', 'A', '/a', 'a//b'].map(
+      (name): [string, (copy: Edited) => void, string] => [
+        `the name ${name}`,
+        copy => (image(copy).name = name),
+        'releases[0].images[0].name is not the name of an image'
+      ]
+    ),
     ['digest', copy => (image(copy).digest = 'sha256:1'), 'images[0].digest is not a digest'],
     ['no digest', copy => delete image(copy).digest, 'source does not end in the image'],
     [

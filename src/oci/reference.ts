@@ -99,6 +99,11 @@ export function parseRepository(text: string): string {
   return name;
 }
 
+/** Whether `text` is spelt as a repository, or a part of one. */
+export function isRepository(text: string): boolean {
+  return repositoryGrammar.test(text);
+}
+
 /**
  * A tag: a letter, digit or underscore, then up to 127 of those, dots and dashes.
  * @throws OciError

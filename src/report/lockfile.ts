@@ -5,7 +5,7 @@ import {basename, dirname, join} from 'node:path';
 import type {Log} from '../log.ts';
 import {clean} from '../oci/clean.ts';
 import {type Digest, isDigest} from '../oci/digest.ts';
-import {formatReference} from '../oci/reference.ts';
+import {formatReference, isRepository} from '../oci/reference.ts';
 import type {
   ImageResult,
   ImageStatus,
@@ -218,7 +218,7 @@ function readImage(value: unknown, where: string): LockedImage {
   const bytes = new Fields(image.raw('bytes'), `${where}.bytes`);
   const throughDocker = readThroughDocker(image.raw('throughDocker'), `${where}.throughDocker`);
   const read: LockedImage = {
-    name: image.text('name'),
+    name: readName(image, where),
     source: image.text('source'),
     target: image.text('target'),
     ...(digest !== undefined && {digest}),
@@ -244,6 +244,13 @@ function readImage(value: unknown, where: string): LockedImage {
   bytes.end();
   image.end();
   return read;
+}
+
+/** A name becomes a part of paths at the target: nothing else may stand there, such as the way to another one. */
+function readName(image: Fields, where: string): string {
+  const name = image.text('name');
+  if (isRepository(name)) return name;
+  throw new ReportError(`${where}.name is not the name of an image`);
 }
 
 function readThroughDocker(value: unknown, where: string): ThroughDocker | undefined {
