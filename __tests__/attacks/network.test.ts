@@ -393,7 +393,7 @@ const rows: readonly Row[] = [
       ['an unknown type', {mediaType: 'application/x'}, 'application/x'],
       ['no type at all', {layers: [], config: {}}, 'application/octet-stream'],
       ['no object', [], mediaTypes.ociManifest],
-      ...[-1, 1.5, 2 ** 53, 1e18, 2 ** 62, '12', null].map(
+      ...[-1, 1.5, 2 ** 53, 1e18, 2 ** 62, '12', null, {toString: 1, valueOf: 1}].map(
         size =>
           [
             `a size of ${JSON.stringify(size)}`,
@@ -401,6 +401,27 @@ const rows: readonly Row[] = [
               layers: [{mediaType: 'x', digest: late.digest, size}],
               config: {mediaType: 'x', digest: late.digest, size: 1}
             },
+            mediaTypes.ociManifest
+          ] as const
+      ),
+      ...(['mediaType', 'config'] as const).map(
+        what =>
+          [
+            `a ${what} as deep as no stack`,
+            `{"schemaVersion":2,"layers":[],"${what}":${'['.repeat(50_000)}${']'.repeat(50_000)}}`,
+            mediaTypes.ociManifest
+          ] as const
+      ),
+      ...(
+        [
+          `{"mediaType":"x","digest":{"toString":1,"valueOf":1},"size":1}`,
+          `{"mediaType":"x","digest":"x","size":${'['.repeat(50_000)}${']'.repeat(50_000)}}`
+        ] as const
+      ).map(
+        descriptor =>
+          [
+            `the descriptor ${descriptor.slice(0, 60)}`,
+            `{"schemaVersion":2,"layers":[],"config":${descriptor}}`,
             mediaTypes.ociManifest
           ] as const
       ),
@@ -420,9 +441,10 @@ const rows: readonly Row[] = [
     id: 'V8',
     name: `a manifest with ${name}`,
     prepare: ({source}) => {
-      const body = JSON.stringify(
-        more instanceof Array ? more : Object.assign({schemaVersion: 2}, more)
-      );
+      const body =
+        typeof more === 'string'
+          ? more
+          : JSON.stringify(more instanceof Array ? more : Object.assign({schemaVersion: 2}, more));
       source.store.putManifest('arcdata/arc-dns', {mediaType, body}, smallTag);
     },
     end: {refused: ['arcdata/arc-dns']},
@@ -470,6 +492,21 @@ const rows: readonly Row[] = [
       );
     },
     end: {refused: [`${late.digest} has two sizes`, 'arcdata/arc-dns']}
+  },
+  {
+    id: 'V10',
+    name: 'an error whose detail is as deep as no stack is told as any other',
+    source: [
+      rule(
+        {kind: 'manifest', repository: 'arcdata/arc-dns'},
+        {
+          effect: 'answer',
+          status: 400,
+          body: `{"errors":[{"code":"TOO_DEEP","detail":${'['.repeat(30_000)}${']'.repeat(30_000)}}]}`
+        }
+      )
+    ],
+    end: {refused: [/answers 400: TOO_DEEP/, 'arcdata/arc-dns']}
   },
   {
     id: 'V8',

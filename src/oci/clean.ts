@@ -20,6 +20,15 @@ export function clean(text: string, limit = longestShown): string {
 }
 
 /**
+ * A value of foreign JSON, to be shown where another one was wanted. What holds others is only named: it
+ * may have a `toString` of its own, or be nested too deeply to be written out.
+ */
+export function cleanValue(value: unknown, limit?: number): string {
+  if (Array.isArray(value)) return 'a list';
+  return typeof value === 'object' && value !== null ? 'an object' : clean(String(value), limit);
+}
+
+/**
  * Breaks both forms of workflow command: `::name::` where a line begins (the runner trims before it
  * looks), and `##[name]` anywhere.
  */

@@ -1,4 +1,4 @@
-import {clean} from './clean.ts';
+import {cleanValue} from './clean.ts';
 import {type Digest, parseDigest} from './digest.ts';
 import {OciError} from './error.ts';
 import type {Platform} from './platform.ts';
@@ -31,7 +31,7 @@ export function parseDescriptor(value: unknown, where: string): Descriptor {
   }
   if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) {
     throw new OciError(
-      `${where} has the size ${clean(String(size), 40)}, which is not a number of bytes`
+      `${where} has the size ${cleanValue(size, 40)}, which is not a number of bytes`
     );
   }
   return {

@@ -1,6 +1,6 @@
 import {createHash, type Hash} from 'node:crypto';
 
-import {clean} from './clean.ts';
+import {cleanValue} from './clean.ts';
 import {OciError} from './error.ts';
 
 /** A content address that has been checked: `sha256:` and 64, or `sha512:` and 128 lower-case hex digits. */
@@ -17,7 +17,7 @@ const grammar = /^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/;
 export function parseDigest(text: unknown): Digest {
   if (isDigest(text)) return text;
   throw new OciError(
-    `${JSON.stringify(clean(String(text), 160))} is not a digest (sha256: and 64 lower-case hex digits, or sha512: and 128)`
+    `${JSON.stringify(cleanValue(text, 160))} is not a digest (sha256: and 64 lower-case hex digits, or sha512: and 128)`
   );
 }
 

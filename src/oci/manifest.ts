@@ -1,4 +1,4 @@
-import {clean} from './clean.ts';
+import {clean, cleanValue} from './clean.ts';
 import {type Descriptor, parseDescriptor} from './descriptor.ts';
 import {OciError} from './error.ts';
 import {
@@ -86,8 +86,9 @@ function typeOf(body: Record<string, unknown>, contentType: string | undefined):
   const header = baseType(contentType);
   const field = body.mediaType;
   if (field !== undefined && !isManifestType(field)) {
+    const shown = typeof field === 'string' ? JSON.stringify(field) : cleanValue(field);
     throw new OciError(
-      `the manifest has the type ${JSON.stringify(clean(JSON.stringify(field), 120))}; known are ${manifestTypes.join(', ')}`
+      `the manifest has the type ${JSON.stringify(clean(shown, 120))}; known are ${manifestTypes.join(', ')}`
     );
   }
   if (isManifestType(header)) {

@@ -160,15 +160,24 @@ export function parseEntries(body: string): readonly ErrorEntry[] {
   if (!Array.isArray(errors)) return [];
   return errors.slice(0, 1000).map((entry: unknown) => {
     const {code, message, detail} = (entry ?? {}) as Record<string, unknown>;
-    const named = [...new Set(JSON.stringify(detail ?? '').match(digests) ?? [])] as Digest[];
     const said = typeof message === 'string' ? clean(message, 300) : '';
     const more = typeof detail === 'string' && !isDigest(detail) ? clean(detail, 300) : '';
     return {
       code: typeof code === 'string' ? clean(code, 60) : '',
       message: said.includes(more) ? said : said === '' ? more : `${said}: ${more}`,
-      digests: named
+      digests: digestsIn(detail)
     };
   });
+}
+
+/** Wherever they stand in it. */
+function digestsIn(detail: unknown): readonly Digest[] {
+  try {
+    return [...new Set(JSON.stringify(detail ?? '').match(digests) ?? [])] as Digest[];
+  } catch {
+    // It is nested too deeply to be written out.
+    return [];
+  }
 }
 
 const digests = /sha256:[0-9a-f]{64}(?![0-9a-f])|sha512:[0-9a-f]{128}(?![0-9a-f])/g;
