@@ -480,6 +480,23 @@ const rows: readonly Row[] = [
   })),
   {
     id: 'V8',
+    name: 'an index that tells another size of its child the second time',
+    prepare: ({source}) => {
+      const child = imageOf('child', 'oci', [late]);
+      const {body} = indexOf(mediaTypes.ociIndex, [child, child]);
+      const index = JSON.parse(body.toString()) as {manifests: {size: number}[]};
+      if (index.manifests[1] !== undefined) index.manifests[1].size++;
+      putImage(source.store, 'arcdata/arc-dns', child);
+      source.store.putManifest(
+        'arcdata/arc-dns',
+        {mediaType: mediaTypes.ociIndex, body: JSON.stringify(index)},
+        smallTag
+      );
+    },
+    end: {refused: [/is not what its index says/, 'arcdata/arc-dns']}
+  },
+  {
+    id: 'V8',
     name: 'a blob of two sizes',
     prepare: ({source}) => {
       const {body} = imageOf('two', 'oci', [late, late]);

@@ -91,9 +91,23 @@ export async function readImage(
     return {descriptor, bytes, manifest, children};
   }
 
-  function descend(child: Descriptor, depth: number): Promise<Node> {
-    const known = nodes.get(child.digest);
-    if (known !== undefined) return known;
+  /** Each descriptor has to be right: one that is looked at is no proof of the next, which clients may take. */
+  async function descend(child: Descriptor, depth: number): Promise<Node> {
+    const node = await (nodes.get(child.digest) ?? fetchNode(child, depth));
+    refuseOther(child, node.descriptor);
+    return node;
+  }
+
+  function refuseOther(child: Descriptor, found: Descriptor): void {
+    if (found.size === child.size && found.mediaType === child.mediaType) return;
+    throw new RegistryError(
+      'corrupt',
+      `${source.name}/${repository}@${child.digest} is not what its index says`,
+      {host: source.name, repository, digest: child.digest}
+    );
+  }
+
+  function fetchNode(child: Descriptor, depth: number): Promise<Node> {
     if (nodes.size >= mostManifests) {
       throw new MirrorError(
         `${source.name}/${repository}:${tag} has more than ${mostManifests} manifests`,
@@ -117,20 +131,7 @@ export async function readImage(
             'The image is broken at the source; try again later, or leave it out with -name in images.'
           );
         }
-        if (
-          found.descriptor.size !== child.size ||
-          found.descriptor.mediaType !== child.mediaType
-        ) {
-          throw new RegistryError(
-            'corrupt',
-            `${source.name}/${repository}@${child.digest} is not what its index says`,
-            {
-              host: source.name,
-              repository,
-              digest: child.digest
-            }
-          );
-        }
+        refuseOther(child, found.descriptor);
         return grow(found, depth);
       });
     // Where a sibling ends the reading, nobody waits for it.
