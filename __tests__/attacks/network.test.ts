@@ -425,6 +425,22 @@ const rows: readonly Row[] = [
             mediaTypes.ociManifest
           ] as const
       ),
+      ...(['Layers', 'layerſ', 'CONFIG', 'Manifests'] as const).map(
+        twin =>
+          [
+            `the key ${twin} beside its own`,
+            {layers: [], config: {mediaType: 'x', digest: late.digest, size: 1}, [twin]: []},
+            mediaTypes.ociManifest
+          ] as const
+      ),
+      [
+        'two digests of its config, one in capitals',
+        {
+          layers: [],
+          config: {mediaType: 'x', digest: late.digest, size: 1, Digest: engine.digest}
+        },
+        mediaTypes.ociManifest
+      ],
       [
         'ten thousand children',
         {

@@ -1,4 +1,4 @@
-import {cleanValue} from './clean.ts';
+import {clean, cleanValue} from './clean.ts';
 import {type Digest, parseDigest} from './digest.ts';
 import {OciError} from './error.ts';
 import type {Platform} from './platform.ts';
@@ -17,6 +17,36 @@ export interface Descriptor {
   readonly artifactType?: string;
 }
 
+/** The fields of a descriptor, by their names in lower case. */
+const fields = byLowerCase(['mediaType', 'digest', 'size', 'urls', 'platform', 'artifactType']);
+
+/** Names by themselves in lower case, for `refuseTwins`. */
+export function byLowerCase(names: readonly string[]): ReadonlyMap<string, string> {
+  return new Map(names.map(name => [name.toLowerCase(), name]));
+}
+
+/**
+ * Refuses a key that is a known one but for its case. Clients written in Go take `Layers` for `layers`,
+ * others do not: they would see another image in the same bytes than the one that is looked at here.
+ * @throws OciError
+ * @see https://pkg.go.dev/encoding/json#Unmarshal
+ */
+export function refuseTwins(
+  value: object,
+  known: ReadonlyMap<string, string>,
+  where: string
+): void {
+  for (const key of Object.keys(value)) {
+    // By way of capitals: to Go, a long s and the sign of the kelvin are an s and a k.
+    const name = known.get(key.toUpperCase().toLowerCase());
+    if (name !== undefined && name !== key) {
+      throw new OciError(
+        `${where} has ${JSON.stringify(clean(key, 40))}, which some clients take for ${name}`
+      );
+    }
+  }
+}
+
 /**
  * The descriptor in `value`, a part of a manifest that `where` names.
  * @throws OciError when a field is missing or malformed
@@ -25,6 +55,7 @@ export function parseDescriptor(value: unknown, where: string): Descriptor {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new OciError(`${where} is not a descriptor`);
   }
+  refuseTwins(value, fields, where);
   const {mediaType, digest, size, urls, platform, artifactType} = value as Record<string, unknown>;
   if (typeof mediaType !== 'string' || mediaType.length > 255) {
     throw new OciError(`${where} has no valid mediaType`);

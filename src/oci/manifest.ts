@@ -1,5 +1,5 @@
 import {clean, cleanValue} from './clean.ts';
-import {type Descriptor, parseDescriptor} from './descriptor.ts';
+import {byLowerCase, type Descriptor, parseDescriptor, refuseTwins} from './descriptor.ts';
 import {OciError} from './error.ts';
 import {
   baseType,
@@ -14,6 +14,12 @@ export const largestManifest = 4 * 1024 * 1024;
 
 /** The most children an index may have; a real one has a dozen. */
 export const mostChildren = 1000;
+
+/** The fields that are read, by their names in lower case. */
+const fields = byLowerCase([
+  ...['schemaVersion', 'mediaType', 'config', 'layers', 'manifests', 'subject', 'fsLayers'],
+  'artifactType'
+]);
 
 /** An image: its config and layers are blobs. */
 export interface ImageManifest {
@@ -77,6 +83,7 @@ function parseObject(bytes: Uint8Array): Record<string, unknown> {
   if (schemaVersion === 1 || 'fsLayers' in body) {
     throw new OciError('the manifest has the retired schema 1, whose digest no registry keeps');
   }
+  refuseTwins(body, fields, 'the manifest');
   if (schemaVersion !== 2) throw new OciError('the manifest has no schemaVersion 2');
   return body as Record<string, unknown>;
 }
