@@ -118,6 +118,29 @@ const rows: readonly Row[] = [
       ];
     }
   },
+  {
+    id: 'V12',
+    name: 'a config is copied, wherever else it may be had',
+    prepare: ({source, sink}) => {
+      const {body, blobs, ...image} = imageOf('far', 'oci', [base]);
+      const manifest = JSON.parse(body.toString()) as {config: object};
+      Object.assign(manifest.config, {urls: [`${sink.url}/config`]});
+      for (const {bytes} of blobs) source.store.putBlob('arcdata/arc-dns', bytes);
+      source.store.putManifest(
+        'arcdata/arc-dns',
+        {...image, body: JSON.stringify(manifest)},
+        smallTag
+      );
+    },
+    end: 'complete',
+    also: world => {
+      const config = imageOf('far', 'oci', [base]).blobs[0]?.digest ?? base.digest;
+      return [
+        ...nothingAtSink(world),
+        ...(world.target.store.blob('mirror/arcdata/arc-dns', config) ? [] : ['it was left out'])
+      ];
+    }
+  },
   realmRow('ftp', () => 'ftp://127.0.0.1/token'),
   realmRow('null', () => 'null://host/v2/token'),
   realmRow('with a user', ({source}) => `http://user@${source.name}/token`),

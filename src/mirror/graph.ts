@@ -1,6 +1,6 @@
-import {type Descriptor, isForeign} from '../oci/descriptor.ts';
+import type {Descriptor} from '../oci/descriptor.ts';
 import type {Digest} from '../oci/digest.ts';
-import type {Manifest} from '../oci/manifest.ts';
+import {blobsOf, type Manifest} from '../oci/manifest.ts';
 import {formatPlatform} from '../oci/platform.ts';
 import {RegistryError} from '../registry/error.ts';
 import type {FetchedManifest} from '../registry/fetched-manifest.ts';
@@ -205,8 +205,7 @@ function measure(
       }
       return;
     }
-    for (const blob of [manifest.config, ...manifest.layers]) {
-      if (isForeign(blob)) continue;
+    for (const blob of blobsOf(manifest)) {
       const known = blobs.get(blob.digest);
       if (known !== undefined && known.size !== blob.size) {
         throw new MirrorError(

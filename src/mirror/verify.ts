@@ -1,6 +1,7 @@
 import {clean} from '../oci/clean.ts';
-import {type Descriptor, isForeign} from '../oci/descriptor.ts';
+import type {Descriptor} from '../oci/descriptor.ts';
 import {algorithmOf, type Digest, digestOf} from '../oci/digest.ts';
+import {blobsOf} from '../oci/manifest.ts';
 import {hasBlob} from '../registry/blobs.ts';
 import {RegistryError} from '../registry/error.ts';
 import type {FetchedManifest} from '../registry/fetched-manifest.ts';
@@ -183,8 +184,7 @@ class Look {
   async manifest({descriptor, manifest}: FetchedManifest, depth: number): Promise<void> {
     this.#count('manifests', descriptor);
     if (manifest.kind === 'image') {
-      const blobs = [manifest.config, ...manifest.layers].filter(blob => !isForeign(blob));
-      await Promise.all(blobs.map(blob => this.#blob(blob)));
+      await Promise.all(blobsOf(manifest).map(blob => this.#blob(blob)));
       return;
     }
     await Promise.all(manifest.manifests.map(child => this.descend(child, depth + 1)));

@@ -1,5 +1,11 @@
 import {clean, cleanValue} from './clean.ts';
-import {byLowerCase, type Descriptor, parseDescriptor, refuseTwins} from './descriptor.ts';
+import {
+  byLowerCase,
+  type Descriptor,
+  isForeign,
+  parseDescriptor,
+  refuseTwins
+} from './descriptor.ts';
 import {OciError} from './error.ts';
 import {
   baseType,
@@ -67,6 +73,14 @@ export function parseManifest(bytes: Uint8Array, contentType: string | undefined
     layers: list(body.layers, 'layers'),
     ...subject
   };
+}
+
+/**
+ * What a registry has to have of an image: its config and its layers, but for foreign ones. A config that
+ * may be had elsewhere too is none: without it nobody can pull the image.
+ */
+export function blobsOf({config, layers}: ImageManifest): readonly Descriptor[] {
+  return [config, ...layers.filter(layer => !isForeign(layer))];
 }
 
 function parseObject(bytes: Uint8Array): Record<string, unknown> {

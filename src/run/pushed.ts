@@ -4,6 +4,7 @@ import type {Image} from '../mirror/graph.ts';
 import type {MirrorOptions} from '../mirror/mirror.ts';
 import type {Moved, ThroughDocker} from '../mirror/result.ts';
 import {isForeign} from '../oci/descriptor.ts';
+import {blobsOf} from '../oci/manifest.ts';
 import {formatPlatform} from '../oci/platform.ts';
 import {hasBlob} from '../registry/blobs.ts';
 import {RegistryError} from '../registry/error.ts';
@@ -38,10 +39,7 @@ export async function blobsThere(
         advice: "Look into the registry's storage and its replicas."
       }
     );
-  const blobs =
-    manifest.kind === 'image'
-      ? [manifest.config, ...manifest.layers].filter(blob => !isForeign(blob))
-      : [...image.blobs.values()];
+  const blobs = manifest.kind === 'image' ? blobsOf(manifest) : [...image.blobs.values()];
   const children =
     manifest.kind === 'image' ? [] : image.manifests.filter(node => node !== image.root);
   await Promise.all([
