@@ -637,6 +637,25 @@ const rows: readonly Row[] = [
       end: {refused: [/was put to sha256:[0-9a-f]{64}, but reads/]}
     }
   ]),
+  ...[true, false].map((verifyReferences): Row => ({
+    id: 'T15',
+    name: `of two blobs that are not kept the source has lost one (references ${verifyReferences ? 'are' : 'are not'} checked)`,
+    targetOptions: {verifyReferences},
+    inputs: {images: 'arc-controller'},
+    network: short,
+    target: [base, engine].map(({digest}) => rule({...put, digest}, {effect: 'vanish'})),
+    source: [
+      rule({kind: 'blob', digest: base.digest}, status(404), {skip: 1, times: always}),
+      rule(
+        {kind: 'blob', digest: engine.digest},
+        {effect: 'cut-download', after: MiB, how: 'stall'},
+        {skip: 1}
+      )
+    ],
+    end: {refused: [base.digest, 'answers 404']},
+    // The other one is on its way when that is found out: it arrives, and is not sent a third time.
+    also: counted({method: 'PATCH', kind: 'upload'}, 2)
+  })),
   ...[1, 3].flatMap((times): Row[] => [
     {
       id: 'T14',

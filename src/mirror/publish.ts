@@ -4,6 +4,7 @@ import {RegistryError} from '../registry/error.ts';
 import {putManifest, resolveManifest} from '../registry/manifests.ts';
 import {recordReferrer} from '../registry/referrers.ts';
 import type {Registry} from '../registry/registry.ts';
+import {all} from './all.ts';
 import type {Node} from './graph.ts';
 import {pair, type Placement, type PlannedImage} from './plan.ts';
 import {below} from './proof.ts';
@@ -54,7 +55,7 @@ export async function commitImage(planned: PlannedImage, context: PublishContext
   const children = missing.filter(node => node !== image.root && !image.attached.includes(node));
   // Children of children come first: the list has them in that order.
   for (const level of levels(children)) {
-    await Promise.all(level.map(node => slots.run(() => heal(planned, node, context))));
+    await all(level.map(node => slots.run(() => heal(planned, node, context))));
   }
   await verifyBelow(planned, context);
   if (missing.includes(image.root)) await slots.run(() => heal(planned, image.root, context));
@@ -129,7 +130,7 @@ async function mend(
   const suspects = planned.placements.filter(
     ({descriptor}) => named.size === 0 || named.has(descriptor.digest)
   );
-  await Promise.all(
+  await all(
     suspects.map(async placement => {
       const has = await hasBlob(target, repository, placement.descriptor, signal);
       if (has !== 'present' || (insist && named.size > 0)) await repair(placement);
@@ -166,7 +167,7 @@ async function verifyBelow(planned: PlannedImage, context: PublishContext): Prom
     ({way, told, descriptor}) =>
       told === true || (way !== 'present' && unchecked.has(descriptor.digest))
   );
-  await Promise.all(
+  await all(
     unseen.map(async placement => {
       const seen = placement.told === true && (await looks.get(placement.descriptor.digest));
       if (seen === 'present' || (await has(placement)) !== 'absent') return;
@@ -198,7 +199,7 @@ async function manifestsThere(
   {target, slots, signal}: PublishContext
 ): Promise<void> {
   const {repository} = image.target;
-  await Promise.all(
+  await all(
     nodes.map(async ({descriptor: {digest}}) => {
       const there = await slots.run(() =>
         resolveManifest(target, repository, digest, signal, true)

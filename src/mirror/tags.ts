@@ -1,6 +1,7 @@
 import type {Digest} from '../oci/digest.ts';
 import {RegistryError} from '../registry/error.ts';
 import {getManifest, putManifest, resolveManifest} from '../registry/manifests.ts';
+import {all} from './all.ts';
 import {ownTime} from './own-time.ts';
 import type {PlannedImage} from './plan.ts';
 import {putHealed, type PutContext} from './publish.ts';
@@ -61,12 +62,6 @@ export async function pushTags(
     throw error;
   }
   return due.length > 0;
-}
-
-/** Waits for all of them, also when one fails: nothing may be under way any more then. */
-async function all(work: readonly Promise<void>[]): Promise<void> {
-  const failed = (await Promise.allSettled(work)).find(result => result.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
 }
 
 /** How often a tag may read as something else, with a wait after each: a replica that lags has caught up by then. */
