@@ -112,6 +112,20 @@ describeOnPosix('a kept login', () => {
     });
   });
 
+  test('of two jobs at once on one machine stays in no config when both have ended', async () => {
+    await using place = await makePlace();
+    await place.program('docker', keepsLogins);
+    await write(place, text);
+    const first = await keep(place, [account('one.example')]);
+    const second = await keep(place, [account('one.example')]);
+    await undo(place, first);
+    expect((await config(place)).auths).not.toHaveProperty(['one.example']);
+    // What it found was a login of the other job's, which has signed out since.
+    await undo(place, second);
+    expect(await readFile(configFile(place), 'utf8')).toBe(text);
+    expect(await readdir(place.temp)).toEqual([]);
+  });
+
   test('may be undone twice, and the second time takes nothing away', async () => {
     await using place = await makePlace();
     await place.program('docker', keepsLogins);

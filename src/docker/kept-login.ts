@@ -109,8 +109,10 @@ export async function undoKeptLogin(
   await signOut(strangers, file, options);
   const now = await read(file);
   if (now !== undefined) {
-    const put = restored(parse(now, file), before, registries);
-    const text = same(put, before) && existed ? backup : JSON.stringify(put, undefined, '\t');
+    const found = parse(now, file);
+    const put = restored(found, before, registries);
+    const unchanged = same(put, found) ? now : JSON.stringify(put, undefined, '\t');
+    const text = same(put, before) && existed ? backup : unchanged;
     if (!existed && empty(put)) await rm(file, {force: true});
     else if (text !== now) await replace(file, text);
   }
@@ -151,12 +153,17 @@ function authsFor(config: Json, registry: RegistryName): readonly string[] {
   return entriesFor(new Map(Object.entries(auths)), registry).map(([key]) => key);
 }
 
-/** `now` with the entries of `registries` as they were before. */
+/**
+ * `now` with the entries of `registries` as they were before. Where somebody has signed out since, nothing
+ * is put back: it may have been the login of another job, which is to be found nowhere any more.
+ */
 function restored(now: Json, before: Json, registries: readonly RegistryName[]): Json {
   const auths = new Map(Object.entries(isRecord(now.auths) ? now.auths : {}));
   const old = isRecord(before.auths) ? before.auths : {};
   for (const registry of registries) {
-    for (const key of authsFor(now, registry)) auths.delete(key);
+    const ours = authsFor(now, registry);
+    if (ours.length === 0) continue;
+    for (const key of ours) auths.delete(key);
     for (const key of authsFor(before, registry)) auths.set(key, old[key]);
   }
   // Where a config has no entry at all, docker chooses a store by itself, and writes that down.
