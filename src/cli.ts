@@ -23,6 +23,8 @@ import {onCancel} from './run/cancel.ts';
 import {undoAtExit} from './run/saved.ts';
 
 const {argv, env, stdin, stdout, stderr} = process;
+/** What is left to be written when a cancelled run has ended, such as to a slow pipe, has so long; in milliseconds. */
+const lastWords = 2_000;
 
 /** What is missing is asked for where the result is not expected: standard output may be a pipe. */
 function terminalOf({json}: Arguments) {
@@ -105,6 +107,8 @@ async function run(told: Arguments): Promise<number> {
       return end(hasFailed(await main(readSettings(known, reporter.log, env), stage)) ? 1 : 0);
     } finally {
       cancel.end();
+      // A name that is still being looked up knows no signal, and would hold up whoever wants to get out.
+      if (cancel.signal.aborted) setTimeout(() => process.exit(), lastWords).unref();
     }
   }
   return 0;

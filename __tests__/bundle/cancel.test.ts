@@ -202,6 +202,22 @@ describe('V15 T20 a run that is ended from outside', () => {
     expect(await job.dockerConfigs()).toEqual([]);
   });
 
+  test('Ctrl-C on a terminal while a name is looked up: whoever resolves names cannot hold it up', async () => {
+    // As getaddrinfo, which asks one server after the other, half a minute or so, and cannot be called off.
+    const slow = `import dns from 'node:dns'; dns.promises.lookup = () => new Promise(() => { process.stdout.write('looking up'); setTimeout(() => {}, 30_000); });`;
+    const run = job.cli(
+      ['--yes', '--target-repository=arcdata', '--target-registry=registry.example'],
+      {variables: {NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(slow)}`}}
+    );
+    await until('a name is looked up', () => run.stdout().includes('looking up'));
+    const asked = performance.now();
+    run.kill('SIGINT');
+    const {exitCode, stderr} = await run.end;
+    expect(performance.now() - asked).toBeLessThan(7000);
+    expect(exitCode).toBe(130);
+    expect(stderr).toContain('the run was cancelled');
+  });
+
   test('registries that do not answer cannot hold up a cancelled run', async () => {
     const step = await halfway();
     target.rule({on: {}, times: 'always', do: {effect: 'stall'}});
