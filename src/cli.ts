@@ -19,12 +19,10 @@ import {helpOn} from './report/help.ts';
 import type {Reporter} from './report/reporter.ts';
 import {terminalReporter} from './report/terminal.ts';
 import {hasFailed} from './report/verdict.ts';
-import {onCancel} from './run/cancel.ts';
+import {exitSoon, onCancel} from './run/cancel.ts';
 import {undoAtExit} from './run/saved.ts';
 
 const {argv, env, stdin, stdout, stderr} = process;
-/** What is left to be written when a cancelled run has ended, such as to a slow pipe, has so long; in milliseconds. */
-const lastWords = 2_000;
 
 /** What is missing is asked for where the result is not expected: standard output may be a pipe. */
 function terminalOf({json}: Arguments) {
@@ -108,7 +106,7 @@ async function run(told: Arguments): Promise<number> {
     } finally {
       cancel.end();
       // A name that is still being looked up knows no signal, and would hold up whoever wants to get out.
-      if (cancel.signal.aborted) setTimeout(() => process.exit(), lastWords).unref();
+      if (cancel.signal.aborted) exitSoon();
     }
   }
   return 0;

@@ -11,12 +11,10 @@ import {helpOn} from './report/help.ts';
 import {messageOf} from './report/lines.ts';
 import {mistakesSummary} from './report/summary.ts';
 import {hasFailed} from './report/verdict.ts';
-import {onCancel} from './run/cancel.ts';
+import {exitSoon, onCancel} from './run/cancel.ts';
 import {savedUndo} from './run/saved.ts';
 
 const {env} = process;
-/** What is left to be written when all is done, such as to a slow pipe, has so long; in milliseconds. */
-const lastWords = 2_000;
 const reporter = actionsReporter(env);
 const {temporary: runnerTemp} = placesOf(env);
 
@@ -54,7 +52,7 @@ if (core.getState('main') === '') {
   } finally {
     cancel.end();
     // A download that nobody waits for any more knows no signal, and would hold the step up.
-    setTimeout(() => process.exit(), lastWords).unref();
+    exitSoon();
   }
 } else {
   await post({runnerTemp, env, log: reporter.log, state: name => core.getState(name)});

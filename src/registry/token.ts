@@ -23,6 +23,8 @@ export interface Token {
 
 /** The most bytes of a token server's answer. */
 const largestToken = 128 * 1024;
+/** So many characters, and a token is masked. */
+const shortestSecret = 8;
 /** The most characters of a token: no server takes more in its headers. */
 const longestToken = 16 * 1024;
 /** A token lives 60 s where nothing is said, and at least so long where less is said. */
@@ -197,7 +199,8 @@ async function readToken(answer: Answer, context: TokenContext, log: Log): Promi
       'corrupt',
       `sends a token of ${value.length} characters; ${longestToken} are the most that are taken`
     );
-  log.secret(value);
+  // One of a few letters is no secret, and hiding it would blot out half the log, and whole outputs.
+  if (value.length >= shortestSecret) log.secret(value);
   const {expires_in: told} = parsed;
   const life = typeof told === 'number' && Number.isFinite(told) ? told : shortestLife;
   const seconds = Math.min(Math.max(life, shortestLife), longestLife);

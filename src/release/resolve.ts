@@ -1,5 +1,6 @@
 import type {Log} from '../log.ts';
 import {clean} from '../oci/clean.ts';
+import {isRepository} from '../oci/reference.ts';
 import {filterBounded} from './bounded.ts';
 import {catalogEntries, imageSet, type ImageRole} from './catalog.ts';
 import {companions} from './companions.ts';
@@ -157,7 +158,8 @@ async function discover(
 ): Promise<readonly Candidate[]> {
   const removed = selection.kind === 'exactly' ? [] : selection.remove;
   const found = await listSiblings(siblings, log, signal);
-  const names = [...new Set(found)].filter(name => /^arc-[a-z0-9][a-z0-9._-]*$/.test(name)).sort();
+  const names = [...new Set(found)].filter(name => /^arc-[^/]+$/.test(name) && isRepository(name));
+  names.sort();
   const listedNames = imageSet(tag).map(({name}) => name);
   warnOfIdle(
     removed.filter(name => !names.includes(name) && !listedNames.includes(name)),

@@ -4,6 +4,9 @@ import {EndedError, type TimeLimit} from './time-limit.ts';
 /** SIGHUP is what a terminal sends when it is closed. */
 const endings = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
+/** What is left to be written when all is done, such as to a slow pipe, has so long; in milliseconds. */
+const lastWords = 2_000;
+
 /**
  * A signal that aborts when the process is asked to end: SIGINT first, on a runner SIGTERM 7.5 s
  * later, and 2.5 s after that the end; or when nobody reads any more what it says. The default of
@@ -30,4 +33,9 @@ export function onCancel(): TimeLimit {
       for (const name of endings) process.off(name, asked);
     }
   };
+}
+
+/** Ends the process a moment from now with the exit code that it has, whatever still keeps it. */
+export function exitSoon(): void {
+  setTimeout(() => process.exit(), lastWords).unref();
 }
