@@ -7,8 +7,8 @@ import type {Descriptor} from '../../src/oci/descriptor.ts';
 import {type Digest, digestOf} from '../../src/oci/digest.ts';
 import {mediaTypes} from '../../src/oci/media-type.ts';
 import {referrersTag} from '../../src/registry/referrers.ts';
-import {mirrorRun} from '../support/mirror-run.ts';
-import {smallNames, smallTag} from '../support/small-release.ts';
+import {type MirrorRun, mirrorRun} from '../support/mirror-run.ts';
+import {imageOf, indexOf, putImage, smallNames, smallTag} from '../support/small-release.ts';
 
 const repository = 'arcdata/arc-controller';
 const there = `mirror/${repository}`;
@@ -44,6 +44,25 @@ function seeded(source: EmbeddedRegistry): Descriptor {
   return {mediaType: stored.mediaType, digest: stored.digest, size: stored.body.length};
 }
 
+/** The image is one of two platforms. */
+const index = indexOf(mediaTypes.ociIndex, [
+  imageOf('amd64', 'oci', []),
+  imageOf('arm64', 'oci', [])
+]);
+
+const descriptorOf = ({mediaType, digest, body}: typeof index): Descriptor => ({
+  ...{mediaType, digest, size: body.length}
+});
+
+/** What a run said. */
+const told = ({reporter}: MirrorRun) => reporter.lines.map(({text}) => text).join('\n');
+
+/** The digests that a list kept by clients has. */
+function listedIn(store: Store, {digest}: Descriptor): readonly Digest[] {
+  const body = store.manifest(there, referrersTag(digest))?.body.toString() ?? '{"manifests":[]}';
+  return (JSON.parse(body) as {manifests: {digest: Digest}[]}).manifests.map(one => one.digest);
+}
+
 describe.each([
   {from: 'spec', to: 'spec'},
   {from: 'distribution', to: 'spec'},
@@ -66,14 +85,42 @@ describe.each([
       source.store.manifest(repository, signature.digest)?.body
     );
     expect(target.store.holes(there, signature.digest)).toEqual([]);
-    const tag = target.store.manifest(there, referrersTag(subject.digest));
-    const listed = tag && (JSON.parse(tag.body.toString()) as {manifests: {digest: Digest}[]});
-    expect(listed?.manifests.map(({digest}) => digest) ?? []).toEqual(
+    expect(listedIn(target.store, subject)).toEqual(
       to === 'distribution' ? [signature.digest] : []
     );
 
     const again = await mirrorRun({source, target, inputs: {referrers: 'true'}});
     expect(again.record.releases[0]?.images.every(({status}) => status === 'present')).toBe(true);
+  });
+});
+
+describe('a signature', () => {
+  it('of one platform, and one of a signature, travel with the image', async () => {
+    await using source = await EmbeddedRegistry.start({profile: 'spec'});
+    await using target = await EmbeddedRegistry.start({profile: 'spec'});
+    seeded(source);
+    putImage(source.store, repository, index, smallTag);
+    const [, child = index] = index.children;
+    const ofPlatform = attach(source.store, descriptorOf(child), 'signed', false);
+    const ofSignature = attach(source.store, ofPlatform, 'signed again', false);
+    const {record} = await mirrorRun({source, target, inputs: {referrers: 'true'}});
+    expect(record.failure).toBeUndefined();
+    for (const {digest} of [ofPlatform, ofSignature])
+      expect(target.store.holes(there, digest)).toEqual([]);
+  });
+
+  it('that cannot be read at the source is not left out: the run fails', async () => {
+    await using source = await EmbeddedRegistry.start({profile: 'spec'});
+    await using target = await EmbeddedRegistry.start({profile: 'spec'});
+    const {digest} = attach(source.store, seeded(source), 'signed', false);
+    source.rule({
+      on: {kind: 'manifest', method: 'GET', digest},
+      times: 'always',
+      do: {effect: 'flip', at: 9}
+    });
+    const {record} = await mirrorRun({source, target, inputs: {referrers: 'true'}});
+    expect(record.failure?.message).toContain(digest);
+    expect(target.store.tagEvents).toEqual([]);
   });
 });
 
@@ -84,6 +131,7 @@ describe('a signature that the target', () => {
     await using source = await EmbeddedRegistry.start({profile: 'spec'});
     await using target = await EmbeddedRegistry.start({profile: 'distribution'});
     const subject = seeded(source);
+    expect((await mirrorRun({source, target})).record.failure).toBeUndefined();
     const signature = attach(source.store, subject, 'signed', false);
     const tag = referrersTag(subject.digest);
     target.rule({
@@ -98,6 +146,41 @@ describe('a signature that the target', () => {
     const again = await mirrorRun({source, target, ...referrers});
     expect(again.record.failure).toBeUndefined();
     expect(target.store.manifest(there, tag)?.body.toString()).toContain(signature.digest);
+  });
+
+  it('gets with another one is listed beside it', async () => {
+    await using source = await EmbeddedRegistry.start({profile: 'spec'});
+    await using target = await EmbeddedRegistry.start({profile: 'distribution'});
+    const subject = seeded(source);
+    const both = ['signed', 'signed again'].map(text => attach(source.store, subject, text, false));
+    expect((await mirrorRun({source, target, ...referrers})).record.failure).toBeUndefined();
+    const listed = listedIn(target.store, subject);
+    expect([...listed].sort()).toEqual(both.map(({digest}) => digest).sort());
+  });
+
+  it('lists already is not listed twice', async () => {
+    await using source = await EmbeddedRegistry.start({profile: 'spec'});
+    await using target = await EmbeddedRegistry.start({profile: 'distribution'});
+    const subject = seeded(source);
+    const signature = attach(source.store, subject, 'signed', false);
+    expect((await mirrorRun({source, target, ...referrers})).record.failure).toBeUndefined();
+    // Without its tag, all of the image is put anew.
+    target.store.deleteTag(there, smallTag);
+    expect((await mirrorRun({source, target, ...referrers})).record.failure).toBeUndefined();
+    expect(listedIn(target.store, subject)).toEqual([signature.digest]);
+  });
+
+  it('lists under a tag that stood for the image itself is not listed among its platforms', async () => {
+    await using source = await EmbeddedRegistry.start({profile: 'spec'});
+    await using target = await EmbeddedRegistry.start({profile: 'distribution'});
+    seeded(source);
+    putImage(source.store, repository, index, smallTag);
+    const subject = descriptorOf(index);
+    const signature = attach(source.store, subject, 'signed', false);
+    putImage(target.store, there, index, referrersTag(subject.digest));
+    const {record} = await mirrorRun({source, target, ...referrers});
+    expect(record.failure).toBeUndefined();
+    expect(listedIn(target.store, subject)).toEqual([signature.digest]);
   });
 
   it('keeps secret counts as there, and its list is asked for once', async () => {
@@ -157,6 +240,67 @@ describe('T29 end-12 a list of referrers', () => {
     const {record} = await mirrorRun({source, target, inputs: {referrers: 'true'}});
     expect(record.failure).toBeUndefined();
     for (const {digest} of both) expect(target.store.manifest(there, digest)).toBeDefined();
+  });
+
+  /** The pages of a list, each with the path of the next one. */
+  function page(source: EmbeddedRegistry, {digest}: Descriptor, i: number, text: string): void {
+    const link = `</v2/${repository}/referrers/${digest}?page=${i}>; rel="next"`;
+    source.rule({
+      on: {kind: 'referrers', digest},
+      do: {
+        effect: 'answer',
+        status: 200,
+        headers: {'Content-Type': mediaTypes.ociIndex, Link: link},
+        body: {json: {schemaVersion: 2, manifests: [], annotations: {text}}}
+      }
+    });
+  }
+
+  it('that breaks off is no list: a signature may be in the rest', async () => {
+    await using source = await EmbeddedRegistry.start({profile: 'spec'});
+    await using target = await EmbeddedRegistry.start({profile: 'spec'});
+    const subject = seeded(source);
+    page(source, subject, 1, '');
+    source.rule({
+      on: {kind: 'referrers', digest: subject.digest},
+      do: {effect: 'answer', status: 404}
+    });
+    const {record} = await mirrorRun({source, target, inputs: {referrers: 'true'}});
+    expect(record.failure?.message).toContain('its list of referrers breaks off');
+    expect(target.store.tagEvents).toEqual([]);
+  });
+
+  it('that goes on and on is read up to its limit, all pages together', async () => {
+    await using source = await EmbeddedRegistry.start({profile: 'spec'});
+    await using target = await EmbeddedRegistry.start({profile: 'spec'});
+    const subject = seeded(source);
+    for (let i = 1; i <= 6; i++) page(source, subject, i, 'x'.repeat(1_500_000));
+    const run = await mirrorRun({source, target, inputs: {referrers: 'true'}});
+    expect(run.record.failure).toBeUndefined();
+    expect(told(run)).toMatch(/does not tell what refers to its images: .* is larger than/);
+    const asked = source.requests.filter(
+      ({kind, path}) => kind === 'referrers' && path.endsWith(subject.digest)
+    );
+    expect(asked).toHaveLength(3);
+  });
+
+  it('that is none fails nothing, and is told', async () => {
+    await using source = await EmbeddedRegistry.start({profile: 'spec'});
+    await using target = await EmbeddedRegistry.start({profile: 'spec'});
+    seeded(source);
+    source.rule({
+      on: {kind: 'referrers'},
+      times: 'always',
+      do: {
+        effect: 'answer',
+        status: 200,
+        headers: {'Content-Type': mediaTypes.ociIndex},
+        body: 'no list'
+      }
+    });
+    const run = await mirrorRun({source, target, inputs: {referrers: 'true'}});
+    expect(run.record.failure).toBeUndefined();
+    expect(told(run)).toContain('does not tell what refers to its images');
   });
 
   it.each([400, 403, 404, 405, 406, 200])(
@@ -243,9 +387,9 @@ describe('a list of referrers that clients keep', () => {
     list(source.store, repository, subject, [
       {mediaType: mediaTypes.ociManifest, digest, size: 500, artifactType: 'x/y'}
     ]);
-    const {record, reporter} = await mirrorRun({source, target, inputs: {referrers: 'true'}});
-    expect(record.failure).toBeUndefined();
-    expect(reporter.lines.map(({text}) => text).join('\n')).toContain(
+    const run = await mirrorRun({source, target, inputs: {referrers: 'true'}});
+    expect(run.record.failure).toBeUndefined();
+    expect(told(run)).toContain(
       `lists ${digest} for ${subject.digest} and does not have it; it is left out`
     );
   });

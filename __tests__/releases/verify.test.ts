@@ -6,6 +6,7 @@ import {afterEach, beforeEach, describe, expect, test} from '@jest/globals';
 import {EmbeddedRegistry} from '../../src/demo/registry.ts';
 import {digestOf} from '../../src/oci/digest.ts';
 import {mediaTypes} from '../../src/oci/media-type.ts';
+import {referrersTag} from '../../src/registry/referrers.ts';
 import {imageSet} from '../../src/release/catalog.ts';
 import type {LockedImage, LockFile} from '../../src/report/lockfile.ts';
 import type {VerifyReport} from '../../src/report/verification.ts';
@@ -275,6 +276,42 @@ describe('what is not as it should be is named', () => {
       expect(bad[0]?.differences[0]?.message).toContain(name);
       expect(report.releases).toEqual([{tag, targetTag: tag, whole: false}]);
     }
+  });
+
+  test('a signature that is only at the source', async () => {
+    const {store} = world.source;
+    const {mediaType, digest, body} = index;
+    const subject = {mediaType, digest, size: body.length};
+    const signature = imageOf('a signature', 'oci', [], {subject});
+    const listed = indexOf(mediaTypes.ociIndex, [signature]);
+    putImage(store, 'arcdata/arc-dns', listed, referrersTag(digest));
+    const args = [...places(), `--source-tag=${tag}`];
+    expect((await verify(args)).exitCode).toBe(0);
+    const {exitCode, report} = await verify([...args, '--referrers']);
+    expect(exitCode).toBe(1);
+    expect(report.images.filter(({whole}) => !whole)).toMatchObject([
+      {name: 'arc-dns', differences: [{kind: 'missing', digest: signature.digest}]}
+    ]);
+  });
+
+  test('a child of another size than its index says', async () => {
+    const file = await writeLock();
+    const [child = index] = index.children;
+    const lying = indexOf(mediaTypes.ociIndex, [
+      {...child, body: Buffer.concat([child.body, Buffer.from(' ')])}
+    ]);
+    await rewrite(file, ({source, target, ...image}) => ({
+      ...image,
+      source: source.replace(/@.*/, `@${lying.digest}`),
+      target: target.replace(/@.*/, `@${lying.digest}`),
+      digest: lying.digest
+    }));
+    putImage(world.target.store, place('arc-sqlmi'), {...lying, children: [child]}, tag);
+    const {exitCode, report} = await byLock();
+    expect(exitCode).toBe(1);
+    expect(report.images.filter(({whole}) => !whole)).toMatchObject([
+      {name: 'arc-sqlmi', differences: [{kind: 'unreadable', digest: child.digest}]}
+    ]);
   });
 
   test('an image that was moved at the source is different there, and not in the lock file', async () => {
