@@ -166,6 +166,23 @@ test.each([true, false])(
   }
 );
 
+test('where only committed layers are mounted, nobody waits for an image that cannot be committed', async () => {
+  const findings = await play({
+    id: 'not committed',
+    name: 'the manifest of the first image is refused',
+    targetOptions: {character: {mount: 'committed'}},
+    target: [
+      rule(
+        {kind: 'manifest', method: 'PUT', repository: 'mirror/arcdata/arc-bootstrapper'},
+        status(403),
+        {times: always}
+      )
+    ],
+    end: {refused: ['arc-bootstrapper', 'status 403']}
+  });
+  expect(findings).toEqual([]);
+});
+
 test('a registry that wants chunks larger than any blob gets it whole', async () => {
   const findings = await play({
     id: 'chunk',

@@ -172,6 +172,21 @@ describe("a registry's word is looked at before a tag is set", () => {
 });
 
 describe('what only saves questions holds nothing up', () => {
+  test('an image that cannot be looked at, with which the registry is put to the proof', async () => {
+    const findings = await play({
+      id: 'proof',
+      name: 'the others go on, and the run ends',
+      prepare: standing,
+      target: [
+        rule({kind: 'blob', method: ['HEAD', 'GET'], digest: common.digest}, status(503), {
+          times: always
+        })
+      ],
+      end: {refused: ['status 503', common.digest]}
+    });
+    expect(findings).toEqual([]);
+  });
+
   test.each([
     ['fails', status(504)],
     ['is refused', status(403)]
@@ -251,6 +266,39 @@ describe('a catalogue that leaves out what is tagged', () => {
         )
       ],
       end: {refused: ['arc-controller']}
+    });
+    expect(findings).toEqual([]);
+  });
+
+  test('nor where it is found out at once, by what another run has staged there', async () => {
+    const findings = await play({
+      id: 'hidden',
+      name: 'the last tag is refused for good',
+      prepare: ({target}) => {
+        for (const [name, image] of previous.images) {
+          if (name === 'arc-controller') continue;
+          putImage(target.store, `mirror/arcdata/${name}`, image, smallTag);
+          putImage(target.store, `mirror/arcdata/${name}`, imageOf(name));
+        }
+      },
+      target: [
+        empty,
+        rule(
+          {kind: 'manifest', method: 'PUT', repository: controller, tag: smallTag},
+          status(403),
+          {times: always}
+        )
+      ],
+      end: {refused: ['arc-controller']},
+      also: ({target}) => {
+        const {store} = target;
+        const tag = store.tag('mirror/arcdata/arc-dns', smallTag);
+        const told = asked(target.requests, 'upload', 'POST').map(({repository}) => repository);
+        return [
+          ...(tag === previous.images.get('arc-dns')?.digest ? [] : ['its tag did not go back']),
+          ...told.filter(name => name !== controller).map(name => `an upload to ${name}`)
+        ];
+      }
     });
     expect(findings).toEqual([]);
   });
