@@ -6,6 +6,7 @@ import {play, release} from '../support/fault-world.ts';
 import {knownAs, prepareFor} from '../support/known.ts';
 import {mirrorRun, smallBounds} from '../support/mirror-run.ts';
 import {judge, snapshotOf} from '../support/oracle.ts';
+import {asked, most} from '../support/rows.ts';
 import {putRelease, smallNames} from '../support/small-release.ts';
 import {VirtualClock} from '../support/virtual-clock.ts';
 
@@ -19,6 +20,12 @@ const profiles = ids.map(id => [id, id.slice('at-'.length) as Profile] as const)
 
 const auth = {kind: 'bearer', username: 'robot', password: 'c"a$n%a ry'} as const;
 const inputs = {'target-username': auth.username, 'target-password': auth.password};
+/** The release's blobs, each once. */
+const blobs = new Set(
+  [...release.images.values()]
+    .flatMap(image => [image, ...image.children])
+    .flatMap(image => image.blobs.map(({digest}) => digest))
+);
 /** What the zot that is meant here is set up with: docker's types are taken as well. */
 const character = {manifestTypes: 'all'} as const;
 
@@ -105,6 +112,9 @@ describe('what a registry wants and does not have', () => {
       name: profile,
       targetOptions: {profile},
       end: {refused: ['NAME_UNKNOWN', 'status 404', 'mirror/arcdata']},
+      // What is not there will not be there a moment later: once for each blob, and in the second pass.
+      also: ({target}) =>
+        most(2 * blobs.size, 'uploads', asked(target.requests, 'upload', 'POST').length),
       longest: 60_000
     });
     expect(findings).toEqual([]);

@@ -210,6 +210,30 @@ const rows: readonly Row[] = [
       target.store.sessions.map(({repository}) => `an upload of ${repository} stays open`)
   },
   {
+    id: 'end-14',
+    name: 'a run does not end before the uploads that it gave up are cancelled',
+    targetOptions: {profile: 'spec'},
+    target: [
+      rule({kind: 'upload', method: 'PATCH'}, status(403, {body: error('DENIED')}), {
+        times: always
+      }),
+      rule(
+        {kind: 'upload', method: 'DELETE'},
+        {
+          effect: 'custom',
+          run: async () => {
+            await new Promise(resolve => setTimeout(resolve, 1000));
+            return false;
+          }
+        },
+        {times: always}
+      )
+    ],
+    end: {refused: ['status 403', 'DENIED', engine.digest]},
+    also: ({target}) =>
+      target.store.sessions.map(({repository}) => `an upload of ${repository} stays open`)
+  },
+  {
     id: 'end-7',
     name: 'manifests go up with their own type',
     end: 'complete',
@@ -290,6 +314,19 @@ const rows: readonly Row[] = [
       const wanted = ['this one ends in May', 'that one too'];
       return shown.join() === wanted.join() ? [] : [`shown were: ${shown.join()}`];
     }
+  },
+  {
+    id: 'spec-warnings',
+    name: 'those of a host that it redirects to are not its own',
+    sourceOptions: {character: {redirectBlobs: true}},
+    prepare: ({source}) => {
+      source.blobHost?.rule(
+        rule({}, {effect: 'headers', set: {Warning: '299 - "call us"'}}, {times: always})
+      );
+    },
+    end: 'complete',
+    also: (_, {reporter}) =>
+      reporter.lines.filter(({text}) => text.includes('call us')).map(({text}) => text)
   },
   {
     id: 'spec-proxying',

@@ -439,6 +439,16 @@ const rows: readonly Row[] = [
   },
   {
     id: 'S11',
+    name: 'a blob that all images need and the source does not have is asked for once a pass',
+    prepare: ({source}) => {
+      for (const name of release.images.keys())
+        source.store.deleteBlob(`arcdata/${name}`, base.digest);
+    },
+    end: {refused: [base.digest, 'status 404']},
+    also: few(base.digest, 2)
+  },
+  {
+    id: 'S11',
     name: 'an image that the source refuses to show',
     source: [
       rule(

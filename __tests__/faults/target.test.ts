@@ -9,6 +9,7 @@ import {shortTimings} from '../support/mirror-run.ts';
 import {
   account,
   always,
+  asked,
   bare401,
   error,
   most as atMost,
@@ -571,6 +572,16 @@ const rows: readonly Row[] = [
     ],
     end: 'complete'
   })),
+  {
+    id: 'T13',
+    name: 'a mount needs a token for the repository that it is from, too',
+    ...signedIn,
+    end: 'complete',
+    also: ({target}) => {
+      const commits = asked(target.requests, 'upload', 'PUT').map(({query}) => query);
+      return atMost(0, 'blobs went up twice', commits.length - new Set(commits).size);
+    }
+  },
   ...(['any', 'committed', 'never'] as const).map((mount): Row => ({
     id: 'T13',
     name: `mounts work: ${mount}`,
