@@ -19,11 +19,12 @@ import {Names} from '../../src/registry/names.ts';
 import {BlobReader} from '../../src/registry/reader.ts';
 import {ping} from '../../src/registry/ping.ts';
 import {Registry} from '../../src/registry/registry.ts';
+import {cancelUpload, openUpload} from '../../src/registry/sessions.ts';
 import {listTags} from '../../src/registry/tags.ts';
 import {Transport} from '../../src/registry/transport.ts';
 import {mirrorRun} from '../support/mirror-run.ts';
 import {freePort} from '../support/program.ts';
-import {putImage, smallRelease, smallTag} from '../support/small-release.ts';
+import {putImage, putRelease, smallRelease, smallTag} from '../support/small-release.ts';
 import {account, always, rule, status} from '../support/rows.ts';
 import {until} from '../support/step.ts';
 import {VirtualClock} from '../support/virtual-clock.ts';
@@ -272,6 +273,66 @@ describe('a registry', () => {
     expect(seen.closed).toBe(1);
     transport.close();
   });
+});
+
+test('a blob of which not even the first byte is there is none', async () => {
+  await using server = new Script((socket, request) => {
+    const answer = request.startsWith('HEAD')
+      ? '405 Not Allowed\r\nContent-Length: 0\r\n\r\n'
+      : '416 Not Satisfiable\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n';
+    socket.write(`HTTP/1.1 ${answer}`);
+  });
+  const {host} = await server.listen();
+  const transport = new Transport();
+  const bytes = Buffer.from('0123456789');
+  const blob = {digest: digestOf(bytes), size: bytes.length};
+  const registry = client(host as RegistryName, transport);
+  expect(await hasBlob(registry, repository, blob, signal)).toBe('absent');
+  transport.close();
+});
+
+test('the cancelling of an upload is waited for no longer than a moment', async () => {
+  await using world = await open();
+  const {server, registry} = world;
+  server.rule(rule({kind: 'upload', method: 'DELETE'}, {effect: 'stall'}, {times: always}));
+  const session = await openUpload(registry, repository, digestOf('a blob'), signal);
+  const began = performance.now();
+  await cancelUpload(registry, repository, session);
+  expect(performance.now() - began).toBeLessThan(10_000);
+});
+
+test.each([
+  ['503', status(503)],
+  ['429 and Retry-After', status(429, {headers: {'Retry-After': '120'}})]
+] as const)('what lies beyond the end of the run is not waited for: %s', async (code, effect) => {
+  await using source = await EmbeddedRegistry.start();
+  await using target = await EmbeddedRegistry.start();
+  putRelease(source.store, 'arcdata', smallRelease());
+  source.rule(rule({kind: 'manifest'}, effect, {times: always}));
+  const {record, slept} = await mirrorRun({source, target, inputs: {timeout: '1'}});
+  expect(record.failure?.message).toContain(code.slice(0, 3));
+  expect(slept).toBeLessThan(60_000);
+});
+
+test('a registry that is asked too much gets less at once', async () => {
+  await using world = await open();
+  const {server, transport} = {...world, transport: new Transport({clock: world.clock})};
+  let pressed = 0;
+  const registry = new Registry({
+    name: server.name,
+    plainHttp: true,
+    credentials: {kind: 'anonymous', from: 'a test'},
+    transport,
+    log: silent,
+    actions: 'pull',
+    onPressure: () => pressed++
+  });
+  server.rule(rule({kind: 'tags'}, status(429)));
+  server.rule(rule({kind: 'tags'}, status(503)));
+  server.rule(rule({kind: 'tags'}, {effect: 'drop'}));
+  expect(await listTags(registry, repository, signal)).toEqual([smallTag]);
+  expect(pressed).toBe(2);
+  transport.close();
 });
 
 describe('the advice at the greeting', () => {
