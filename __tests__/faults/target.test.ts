@@ -578,7 +578,9 @@ const rows: readonly Row[] = [
     ...signedIn,
     end: 'complete',
     also: ({target}) => {
-      const commits = asked(target.requests, 'upload', 'PUT').map(({query}) => query);
+      const commits = asked(target.requests, 'upload', 'PUT').map(({query}) =>
+        new URLSearchParams(query).get('digest')
+      );
       return atMost(0, 'blobs went up twice', commits.length - new Set(commits).size);
     }
   },
