@@ -136,6 +136,30 @@ describe('T25 registries that cannot be reached', () => {
     expect(asked).toBe(4);
   });
 
+  test('a private registry that DNS does not know at first may send us to its own network', async () => {
+    const clock = new VirtualClock();
+    await using source = await EmbeddedRegistry.start({
+      ...{now: clock.now, character: {redirectBlobs: true}}
+    });
+    await using target = await EmbeddedRegistry.start({now: clock.now});
+    putRelease(source.store, 'arcdata', release);
+    const port = source.name.split(':')[1] ?? '';
+    let asked = 0;
+    const run = await mirrorRun({
+      ...{source, target, clock},
+      names: {source: `late.test:${port}`},
+      network: {
+        resolve: () =>
+          ++asked < 4
+            ? Promise.reject(Object.assign(new Error('no'), {code: 'EAI_AGAIN'}))
+            : Promise.resolve([{address: '127.0.0.1', family: 4}])
+      }
+    });
+    const before = {tags: new Map(), events: 0};
+    expect(judge({run, source, target, before, expected: 'complete'})).toEqual([]);
+    expect(source.blobHost?.requests.length).toBeGreaterThan(0);
+  });
+
   test.each([
     ['for another host', ['DNS:another.example'], 1, 'ERR_TLS_CERT_ALTNAME_INVALID'],
     ['that has expired', undefined, -1, 'CERT_HAS_EXPIRED']

@@ -20,6 +20,7 @@ const systemResolve: Resolve = host => dns.lookup(host, {all: true, order: 'verb
 export class Names {
   readonly #resolve: Resolve;
   readonly #known = new Map<string, Promise<readonly LookupAddress[]>>();
+  readonly #found = new Map<string, readonly string[]>();
 
   constructor(resolve: Resolve = systemResolve) {
     this.#resolve = resolve;
@@ -31,12 +32,26 @@ export class Names {
     if (family !== 0) return Promise.resolve([{address: host, family}]);
     const known = this.#known.get(host);
     if (known !== undefined) return known;
-    const asked = this.#resolve(host).catch((error: unknown) => {
-      this.#known.delete(host);
-      throw error;
-    });
+    const asked = this.#resolve(host).then(
+      all => {
+        this.#found.set(
+          host,
+          all.map(({address}) => address)
+        );
+        return all;
+      },
+      (error: unknown) => {
+        this.#known.delete(host);
+        throw error;
+      }
+    );
     this.#known.set(host, asked);
     return asked;
+  }
+
+  /** The addresses of a host that were found last; none where nobody has asked, or all in vain. */
+  found(host: string): readonly string[] {
+    return isIP(host) === 0 ? (this.#found.get(host) ?? []) : [host];
   }
 
   /** Forgets a host whose address could not be reached. */

@@ -66,7 +66,6 @@ export class Registry {
   readonly #told = new Set<string>();
   /** Since when there have only been failures, by method. */
   readonly #failing = new Map<string, {since: number; last: number}>();
-  #own: readonly string[] = [];
   #located: Promise<void> | undefined;
   #met = false;
 
@@ -79,7 +78,7 @@ export class Registry {
     this.quirks = options.quirks ?? quirksOf(name);
     this.origin = new URL(`${plainHttp ? 'http' : 'https'}://${this.quirks.api ?? name}`);
     this.#gate = new Gate(transport.clock);
-    this.#judge = judgeAddress(name, () => this.#own);
+    this.#judge = judgeAddress(name, () => transport.names.found(hostOf(this.origin)));
     this.#authorizer = new Authorizer({
       origin: this.origin,
       transport,
@@ -142,8 +141,6 @@ export class Registry {
         // The body's own source failed, and has told where: nothing is to be said of this registry.
         if (streams(question) && error.repository !== undefined) throw error;
         const failure = this.#placed(error, question);
-        // Its name could not be resolved: where it can be later, its addresses are still to be learned.
-        if (failure.fault === 'address') this.#located = undefined;
         if (failure.fault === 'throttled' || failure.fault === 'server')
           this.#options.onPressure?.();
         if (question.tries === 'once') throw failure;
@@ -200,10 +197,10 @@ export class Registry {
   /** Learns the registry's own addresses, by which the ones that it names are judged. */
   async #locate(): Promise<void> {
     try {
-      const found = await this.transport.names.addresses(hostOf(this.origin));
-      this.#own = found.map(({address}) => address);
+      await this.transport.names.addresses(hostOf(this.origin));
     } catch {
-      // Behind a proxy, names need not resolve here. Then only public addresses are believed.
+      // Behind a proxy, names need not resolve here: then only public addresses are believed. Else
+      // whoever connects to it has to find them first.
     }
   }
 
