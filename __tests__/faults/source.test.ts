@@ -92,6 +92,15 @@ const rows: readonly Row[] = [
   ]),
   {
     id: 'S1',
+    name: 'every download ends after a quarter of a megabyte: what gets on is waited for anew',
+    source: [
+      rule(readEngine, {effect: 'cut-download', after: 270_000, how: 'end'}, {times: always})
+    ],
+    end: 'complete',
+    also: resumed(0)
+  },
+  {
+    id: 'S1',
     name: 'another part comes than was asked for',
     source: [
       rule(readEngine, {effect: 'cut-download', after: 1_000_000}),
@@ -302,6 +311,19 @@ const rows: readonly Row[] = [
     end: 'complete',
     also: few(engine.digest, 40)
   })),
+  {
+    id: 'S7',
+    name: '429 and Retry-After 0 for good: no endless loop',
+    source: [
+      rule(
+        {...readManifest, repository: 'arcdata/arc-dns'},
+        status(429, {headers: {'Retry-After': '0'}}),
+        {times: always}
+      )
+    ],
+    end: {refused: ['arcdata/arc-dns', 'status 429']},
+    longest: 700_000
+  },
   {
     id: 'S7',
     name: '429 and a day to wait: it says so and ends',
@@ -622,6 +644,26 @@ const rows: readonly Row[] = [
       return asked <= limit ? [] : [`${asked} tokens were asked for`];
     }
   })),
+  {
+    id: 'S15',
+    name: 'the token server asks for a pause, and gets it',
+    sourceOptions: {auth: account},
+    inputs: sourceLogin,
+    source: [rule({kind: 'token'}, status(429, {headers: {'Retry-After': '90'}}))],
+    secrets: [account.password],
+    end: 'complete',
+    also: (_, {slept}) => (slept >= 90_000 ? [] : [`it waited ${slept} ms only`])
+  },
+  {
+    id: 'S15',
+    name: 'the token server refuses the account with 403, which is told as that',
+    sourceOptions: {auth: account},
+    inputs: sourceLogin,
+    source: [rule({kind: 'token'}, status(403), {times: always})],
+    secrets: [account.password],
+    end: {refused: ['refuses the user name or password (403)', 'source-username']},
+    longest: 10_000
+  },
   {
     id: 'S15',
     name: 'the token server never gives a token',

@@ -1087,6 +1087,19 @@ const damages: readonly Row[] = [
     target: [rule({...putManifest, tag: smallTag}, {effect: 'lose-answer'}, {times: 2})],
     end: 'complete'
   },
+  ...[405, 412, 423].map((code): Row => ({
+    id: 'T23',
+    name: `immutable tags, whose first answers are lost, refused with ${code}`,
+    target: [
+      rule({...putManifest, tag: smallTag}, {effect: 'lose-answer'}, {times: 2}),
+      rule(
+        {...putManifest, tag: smallTag},
+        {effect: 'immutable', same: 'refused', status: code},
+        {times: always}
+      )
+    ],
+    end: 'complete'
+  })),
   ...[400, 409].map((code): Row => ({
     id: 'T23',
     name: `an immutable tag with another digest (${code})`,

@@ -291,6 +291,32 @@ test('a blob of which not even the first byte is there is none', async () => {
   transport.close();
 });
 
+test('a blob of which a packed length is told may be there', async () => {
+  await using world = await open();
+  const {server, registry} = world;
+  const [blob] = image?.blobs ?? [];
+  if (blob === undefined) throw new Error('no blob');
+  const set = {'Content-Encoding': 'gzip', 'Content-Length': '7'};
+  server.rule(rule({kind: 'blob', method: 'HEAD'}, {effect: 'headers', set}));
+  const asked = {digest: blob.digest, size: blob.bytes.length};
+  expect(await hasBlob(registry, repository, asked, signal)).toBe('present');
+});
+
+test('a registry that always warns of something else is shown no more than twenty times', async () => {
+  await using world = await open();
+  const {server, clock} = world;
+  const warnings: string[] = [];
+  const log: Log = {...silent, warning: text => void warnings.push(text)};
+  const transport = new Transport({clock});
+  const registry = client(server.name, transport, undefined, log);
+  for (let i = 0; i < 30; i++) {
+    server.rule(rule({kind: 'tags'}, {effect: 'headers', set: {Warning: `299 - "no. ${i}"`}}));
+    await listTags(registry, repository, signal);
+  }
+  expect(warnings).toHaveLength(20);
+  transport.close();
+});
+
 test('the cancelling of an upload is waited for no longer than a moment', async () => {
   await using world = await open();
   const {server, registry} = world;
