@@ -1,8 +1,11 @@
 import {describe, expect, test} from '@jest/globals';
 
+import {EmbeddedRegistry} from '../../src/demo/registry.ts';
 import type {Rule} from '../../src/demo/rules.ts';
+import {EndedError} from '../../src/run/time-limit.ts';
 import {quirksOf} from '../../src/registry/quirks.ts';
 import {play, previous, release} from '../support/fault-world.ts';
+import {mirrorRun} from '../support/mirror-run.ts';
 import {tellOf} from '../support/oracle.ts';
 import {always, error, most, rule, status} from '../support/rows.ts';
 import {earlierTag, putRelease, smallTag} from '../support/small-release.ts';
@@ -75,6 +78,34 @@ describe('tags go back to what they stood for', () => {
     });
     expect(findings).toEqual([]);
   });
+});
+
+test('tags go back when the run is cancelled while they are set', async () => {
+  await using source = await EmbeddedRegistry.start();
+  await using target = await EmbeddedRegistry.start();
+  putRelease(source.store, 'arcdata', release);
+  putRelease(target.store, 'mirror/arcdata', previous);
+  const cancelled = new AbortController();
+  target.rule(
+    rule(
+      {...tagOf('arc-controller'), method: 'PUT'},
+      {
+        effect: 'custom',
+        run: async exchange => {
+          cancelled.abort(new EndedError('the run was cancelled', 'Run again.'));
+          await exchange.answer(403, {}, error('DENIED'));
+          return true;
+        }
+      }
+    )
+  );
+  const {record} = await mirrorRun({source, target, signal: cancelled.signal});
+  expect(record.failure?.message).toContain('the run was cancelled');
+  const {store} = target;
+  // It had moved before, and stands again where it stood.
+  expect(store.tagEvents.filter(({tag}) => tag === smallTag).length).toBeGreaterThan(3);
+  for (const [name, {digest}] of previous.images)
+    expect(store.tag(`mirror/arcdata/${name}`, smallTag)).toBe(digest);
 });
 
 test('a tag that was taken, and then reads as absent, is told as one that stays', async () => {

@@ -2,6 +2,7 @@ import {describe, expect, test} from '@jest/globals';
 
 import type {RuleMatch} from '../../src/demo/rules.ts';
 import type {Digest} from '../../src/oci/digest.ts';
+import {usualTimings} from '../../src/registry/transport.ts';
 import {play, previous, release, type World} from '../support/fault-world.ts';
 import {always, asked, most, nothingAtSink, rule, status} from '../support/rows.ts';
 import {earlierTag, putImage, smallTag} from '../support/small-release.ts';
@@ -201,6 +202,19 @@ describe('what only saves questions holds nothing up', () => {
     });
     expect(findings).toEqual([]);
   });
+});
+
+test('a catalogue of the target that is never sent to its end is waited for ten seconds', async () => {
+  const findings = await play({
+    id: 'catalogue',
+    name: 'the rest goes on then',
+    // What stops would be waited for a minute, and so it is where it matters.
+    network: {timings: usualTimings},
+    target: [rule({kind: 'catalog'}, {effect: 'stall'}, {times: always})],
+    end: 'complete',
+    longest: 30_000
+  });
+  expect(findings).toEqual([]);
 });
 
 describe('V6 the next page of a list', () => {

@@ -1,11 +1,12 @@
 import {describe, expect, test} from '@jest/globals';
 
 import type {RequestRecord} from '../../src/demo/record.ts';
-import type {EmbeddedRegistry} from '../../src/demo/registry.ts';
+import {EmbeddedRegistry} from '../../src/demo/registry.ts';
 import type {Effect, Rule} from '../../src/demo/rules.ts';
 import {mediaTypes} from '../../src/oci/media-type.ts';
 import {play, previous, release, type Row, type World} from '../support/fault-world.ts';
-import {putImage} from '../support/small-release.ts';
+import {mirrorRun} from '../support/mirror-run.ts';
+import {putImage, putRelease, smallRelease, smallTag} from '../support/small-release.ts';
 import {until} from '../support/step.ts';
 
 const lastMonth = 'v1.45.0_2026-04-14';
@@ -181,6 +182,31 @@ describe('what is missing is asked by offering manifests', () => {
   ] satisfies [string, Effect][])('a registry that %s is looked through', async (_name, effect) => {
     const offered: Rule = {on: {kind: 'manifest', method: 'PUT'}, do: effect, times: 2};
     expect(await play(row({target: [offered]}))).toEqual([]);
+  });
+
+  test('nothing is offered before it is known that all releases are whole at the source', async () => {
+    await using source = await EmbeddedRegistry.start();
+    await using target = await EmbeddedRegistry.start();
+    putRelease(source.store, 'arcdata', previous, lastMonth);
+    putRelease(source.store, 'arcdata', release);
+    // Which is heard when all else is known.
+    source.store.deleteTag('arcdata/arc-dns', smallTag);
+    source.rule({
+      on: {kind: 'manifest', repository: 'arcdata/arc-dns', tag: smallTag},
+      do: {
+        effect: 'custom',
+        run: async () => {
+          await new Promise(resolve => setTimeout(resolve, 2000));
+          return false;
+        }
+      }
+    });
+    putRelease(target.store, 'mirror/arcdata', smallRelease(0), 'v1.44.0_2026-03-10');
+    const inputs = {'source-tag': `${lastMonth}\n${smallTag}`};
+    const {record} = await mirrorRun({source, target, inputs});
+    expect(record.failure?.message).toContain('arc-dns');
+    const writes = target.requests.filter(({method}) => method !== 'GET' && method !== 'HEAD');
+    expect(writes).toEqual([]);
   });
 
   test('a dry run offers nothing, and looks', async () => {

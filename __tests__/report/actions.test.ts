@@ -121,6 +121,14 @@ describe('finish', () => {
     expect(withOwn.commands.at(-1)?.data).toBe(
       '1 more image failed; the job summary and the output images name them.'
     );
+    // The last cause hit another image, too.
+    const others = images(11)
+      .slice(-1)
+      .map(one => ({...one, name: 'arc-other'}));
+    const step = await finish(
+      aRecord([aRelease(tag, 'failed', {images: [...images(11), ...others]})])
+    );
+    expect(step.commands.at(-1)?.data).toContain('3 more images failed');
   });
 
   test('annotates a cause once, whatever it hit', async () => {
@@ -205,6 +213,22 @@ describe('finish', () => {
     // What was done is told all the same.
     expect(step.outputs.release).toBe(tag);
     expect(step.summary).toContain(`${tag} is whole at`);
+  });
+
+  test('a lock file that cannot be written does not hide why the run failed', async () => {
+    let told: RunRecord | undefined;
+    const failure = {message: 'r.example answers 403', kind: 'RegistryError'};
+    const step = await speak(async reporter => {
+      told = await reporter.finish({
+        ...aRecord([aRelease(tag, 'failed')], {failure}),
+        ...{lockFile: home, lockFileAsked: true}
+      });
+    });
+    expect(told?.failure?.message).toBe(failure.message);
+    expect(step.commands.map(({name, data}) => [name, data])).toContainEqual([
+      'warning',
+      expect.stringMatching(/^The lock file could not be written/)
+    ]);
   });
 
   test('the mistakes of inputs stand in the summary, as text', () => {

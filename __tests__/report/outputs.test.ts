@@ -69,6 +69,13 @@ describe('the outputs', () => {
     expect(nothing.get('matrix')).toBe('{"include":[]}');
   });
 
+  test('of several releases the newest gives the references, and any of them may have changed', () => {
+    const older = aRelease('v1.45.0_2026-04-14', 'copied');
+    const found = outputs(aRecord([older, aRelease(tag, 'present')]), parts);
+    expect(found.get('arc-controller')).toContain(`:${tag}@sha256:`);
+    expect(found.get('changed')).toBe('true');
+  });
+
   test('of several releases the newest that is whole gives the references', () => {
     const older = aRelease('v1.45.0_2026-04-14', 'present');
     const failed = aRelease(tag, 'failed');
