@@ -104,6 +104,19 @@ describe('the redactor', () => {
     );
   });
 
+  test('knows the tokens of a long run, which all begin alike', () => {
+    const redactor = new Redactor();
+    const tokens = Array.from(
+      {length: 100},
+      (_, i) => `eyJhbGciOiJSUzI1NiJ9.${i}.${'x'.repeat(1500)}`
+    );
+    for (const token of tokens) {
+      redactor.add(token);
+      expect(redactor.redact(`a line that eyJhbGci has nothing to do with it`)).not.toContain(mask);
+    }
+    expect(redactor.redact(tokens.join(' and '))).toBe(tokens.map(() => mask).join(' and '));
+  });
+
   test('works before Markdown is escaped', () => {
     const redactor = new Redactor();
     redactor.add('a|b<c>d');
