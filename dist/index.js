@@ -36082,8 +36082,10 @@ async function undoKeptLogin(state, options) {
     await signOut(strangers, file, options);
     const now = await read(file);
     if (now !== undefined) {
-        const put = restored(parse(now, file), before, registries);
-        const text = same(put, before) && existed ? backup : JSON.stringify(put, undefined, '\t');
+        const found = parse(now, file);
+        const put = restored(found, before, registries);
+        const unchanged = same(put, found) ? now : JSON.stringify(put, undefined, '\t');
+        const text = same(put, before) && existed ? backup : unchanged;
         if (!existed && empty(put))
             await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rm)(file, { force: true });
         else if (text !== now)
@@ -36119,12 +36121,18 @@ function authsFor(config, registry) {
     const auths = (0,_registry_docker_config_js__WEBPACK_IMPORTED_MODULE_4__/* .isRecord */ .u4)(config.auths) ? config.auths : {};
     return (0,_registry_docker_config_js__WEBPACK_IMPORTED_MODULE_4__/* .entriesFor */ .aB)(new Map(Object.entries(auths)), registry).map(([key]) => key);
 }
-/** `now` with the entries of `registries` as they were before. */
+/**
+ * `now` with the entries of `registries` as they were before. Where somebody has signed out since, nothing
+ * is put back: it may have been the login of another job, which is to be found nowhere any more.
+ */
 function restored(now, before, registries) {
     const auths = new Map(Object.entries((0,_registry_docker_config_js__WEBPACK_IMPORTED_MODULE_4__/* .isRecord */ .u4)(now.auths) ? now.auths : {}));
     const old = (0,_registry_docker_config_js__WEBPACK_IMPORTED_MODULE_4__/* .isRecord */ .u4)(before.auths) ? before.auths : {};
     for (const registry of registries) {
-        for (const key of authsFor(now, registry))
+        const ours = authsFor(now, registry);
+        if (ours.length === 0)
+            continue;
+        for (const key of ours)
             auths.delete(key);
         for (const key of authsFor(before, registry))
             auths.set(key, old[key]);
@@ -36471,7 +36479,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _inputs_environment_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(120);
 /* harmony import */ var _inputs_error_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1551);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(1118);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(9189);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(6365);
 /* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(6661);
 /* harmony import */ var _report_actions_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(8093);
 /* harmony import */ var _report_help_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(9491);
@@ -36495,8 +36503,6 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 
 
 const { env } = process;
-/** What is left to be written when all is done, such as to a slow pipe, has so long; in milliseconds. */
-const lastWords = 2_000;
 const reporter = (0,_report_actions_js__WEBPACK_IMPORTED_MODULE_7__/* .actionsReporter */ .t)(env);
 const { temporary: runnerTemp } = (0,_inputs_environment_js__WEBPACK_IMPORTED_MODULE_2__/* .placesOf */ .ek)(env);
 async function tellInSummary(text) {
@@ -36538,7 +36544,7 @@ if (_actions_core__WEBPACK_IMPORTED_MODULE_0__/* .getState */ .Gu('main') === ''
     finally {
         cancel.end();
         // A download that nobody waits for any more knows no signal, and would hold the step up.
-        setTimeout(() => process.exit(), lastWords).unref();
+        (0,_run_cancel_js__WEBPACK_IMPORTED_MODULE_10__/* .exitSoon */ .C)();
     }
 }
 else {
@@ -37939,7 +37945,7 @@ function isInputName(text) {
 
 /***/ }),
 
-/***/ 9189:
+/***/ 6365:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -38115,6 +38121,27 @@ var oci_error = __nccwpck_require__(1887);
 
 
 
+/** The fields of a descriptor, by their names in lower case. */
+const fields = byLowerCase(['mediaType', 'digest', 'size', 'urls', 'platform', 'artifactType']);
+/** Names by themselves in lower case, for `refuseTwins`. */
+function byLowerCase(names) {
+    return new Map(names.map(name => [name.toLowerCase(), name]));
+}
+/**
+ * Refuses a key that is a known one but for its case. Clients written in Go take `Layers` for `layers`,
+ * others do not: they would see another image in the same bytes than the one that is looked at here.
+ * @throws OciError
+ * @see https://pkg.go.dev/encoding/json#Unmarshal
+ */
+function refuseTwins(value, known, where) {
+    for (const key of Object.keys(value)) {
+        // By way of capitals: to Go, a long s and the sign of the kelvin are an s and a k.
+        const name = known.get(key.toUpperCase().toLowerCase());
+        if (name !== undefined && name !== key) {
+            throw new oci_error/* OciError */.M(`${where} has ${JSON.stringify((0,clean/* clean */.uH)(key, 40))}, which some clients take for ${name}`);
+        }
+    }
+}
 /**
  * The descriptor in `value`, a part of a manifest that `where` names.
  * @throws OciError when a field is missing or malformed
@@ -38123,12 +38150,13 @@ function parseDescriptor(value, where) {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
         throw new oci_error/* OciError */.M(`${where} is not a descriptor`);
     }
+    refuseTwins(value, fields, where);
     const { mediaType, digest, size, urls, platform, artifactType } = value;
     if (typeof mediaType !== 'string' || mediaType.length > 255) {
         throw new oci_error/* OciError */.M(`${where} has no valid mediaType`);
     }
     if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) {
-        throw new oci_error/* OciError */.M(`${where} has the size ${(0,clean/* clean */.uH)(String(size), 40)}, which is not a number of bytes`);
+        throw new oci_error/* OciError */.M(`${where} has the size ${(0,clean/* cleanValue */.XY)(size, 40)}, which is not a number of bytes`);
     }
     return {
         mediaType,
@@ -38188,6 +38216,11 @@ function baseType(header) {
 const largestManifest = 4 * 1024 * 1024;
 /** The most children an index may have; a real one has a dozen. */
 const mostChildren = 1000;
+/** The fields that are read, by their names in lower case. */
+const manifest_fields = byLowerCase([
+    ...['schemaVersion', 'mediaType', 'config', 'layers', 'manifests', 'subject', 'fsLayers'],
+    'artifactType'
+]);
 /**
  * Reads a manifest, strictly: a body that could be taken for both kinds, or whose own `mediaType`
  * is not what `Content-Type` says, is refused, so that no two clients can see different images in
@@ -38216,6 +38249,13 @@ function parseManifest(bytes, contentType) {
         ...subject
     };
 }
+/**
+ * What a registry has to have of an image: its config and its layers, but for foreign ones. A config that
+ * may be had elsewhere too is none: without it nobody can pull the image.
+ */
+function blobsOf({ config, layers }) {
+    return [config, ...layers.filter(layer => !isForeign(layer))];
+}
 function parseObject(bytes) {
     let body;
     try {
@@ -38231,6 +38271,7 @@ function parseObject(bytes) {
     if (schemaVersion === 1 || 'fsLayers' in body) {
         throw new oci_error/* OciError */.M('the manifest has the retired schema 1, whose digest no registry keeps');
     }
+    refuseTwins(body, manifest_fields, 'the manifest');
     if (schemaVersion !== 2)
         throw new oci_error/* OciError */.M('the manifest has no schemaVersion 2');
     return body;
@@ -38240,7 +38281,8 @@ function typeOf(body, contentType) {
     const header = baseType(contentType);
     const field = body.mediaType;
     if (field !== undefined && !isManifestType(field)) {
-        throw new oci_error/* OciError */.M(`the manifest has the type ${JSON.stringify((0,clean/* clean */.uH)(JSON.stringify(field), 120))}; known are ${manifestTypes.join(', ')}`);
+        const shown = typeof field === 'string' ? JSON.stringify(field) : (0,clean/* cleanValue */.XY)(field);
+        throw new oci_error/* OciError */.M(`the manifest has the type ${JSON.stringify((0,clean/* clean */.uH)(shown, 120))}; known are ${manifestTypes.join(', ')}`);
     }
     if (isManifestType(header)) {
         if (field !== undefined && field !== header) {
@@ -38598,7 +38640,8 @@ function mayStandAlready({ status, entries }) {
     if (status === 409 || status === 412 || status === 405 || status === 423)
         return true;
     return (status === 400 &&
-        entries.some(({ code, message }) => code === 'TAG_INVALID' || /already exists|immutable/i.test(message)));
+        entries.some(({ code, message }) => code === 'TAG_INVALID' ||
+            /already exists|immutable|not allow updating|cannot be updated/i.test(message)));
 }
 function manifests_about(registry, method, repository, reference, signal) {
     return {
@@ -38963,6 +39006,17 @@ function entryOf({ descriptor, bytes }) {
     };
 }
 
+;// CONCATENATED MODULE: ./src/mirror/all.ts
+/**
+ * Waits for all of them, also when one fails: nothing may be under way any more then.
+ * @throws what the first one in the list that failed did
+ */
+async function all_all(work) {
+    const failed = (await Promise.allSettled(work)).find(result => result.status === 'rejected');
+    if (failed !== undefined)
+        throw failed.reason;
+}
+
 ;// CONCATENATED MODULE: ./src/mirror/offer.ts
 
 
@@ -39156,6 +39210,7 @@ async function proveChecks(target, images, landed, signal) {
 
 
 
+
 /** How often a registry may say that something is missing which it has taken. */
 const mostHeals = 5;
 /**
@@ -39173,7 +39228,7 @@ async function commitImage(planned, context) {
     const children = missing.filter(node => node !== image.root && !image.attached.includes(node));
     // Children of children come first: the list has them in that order.
     for (const level of levels(children)) {
-        await Promise.all(level.map(node => slots.run(() => heal(planned, node, context))));
+        await all_all(level.map(node => slots.run(() => heal(planned, node, context))));
     }
     await verifyBelow(planned, context);
     if (missing.includes(image.root))
@@ -39232,7 +39287,7 @@ async function putHealed(planned, node, reference, context) {
 async function mend(planned, named, { target, signal, repair }, insist) {
     const { repository } = planned.image.target;
     const suspects = planned.placements.filter(({ descriptor }) => named.size === 0 || named.has(descriptor.digest));
-    await Promise.all(suspects.map(async (placement) => {
+    await all_all(suspects.map(async (placement) => {
         const has = await hasBlob(target, repository, placement.descriptor, signal);
         if (has !== 'present' || (insist && named.size > 0))
             await repair(placement);
@@ -39258,7 +39313,7 @@ async function verifyBelow(planned, context) {
         .flatMap(({ manifest }) => below(manifest)));
     const has = (placement) => slots.run(() => hasBlob(target, repository, placement.descriptor, signal));
     const unseen = planned.placements.filter(({ way, told, descriptor }) => told === true || (way !== 'present' && unchecked.has(descriptor.digest)));
-    await Promise.all(unseen.map(async (placement) => {
+    await all_all(unseen.map(async (placement) => {
         const seen = placement.told === true && (await looks.get(placement.descriptor.digest));
         if (seen === 'present' || (await has(placement)) !== 'absent')
             return;
@@ -39277,7 +39332,7 @@ async function verifyBelow(planned, context) {
 /** @throws RegistryError when one of these manifests, which the target took, is not there */
 async function manifestsThere({ image }, nodes, { target, slots, signal }) {
     const { repository } = image.target;
-    await Promise.all(nodes.map(async ({ descriptor: { digest } }) => {
+    await all_all(nodes.map(async ({ descriptor: { digest } }) => {
         const there = await slots.run(() => resolveManifest(target, repository, digest, signal, true));
         if (there === digest)
             return;
@@ -39361,6 +39416,7 @@ function ownTime(run, { usual, cancelled }) {
 
 
 
+
 /**
  * Moves the tags of a release, all images of which are committed: the last ones in the order given,
  * the others before them; then each is read back. When one fails, tags that had stood for something
@@ -39390,7 +39446,7 @@ async function pushTags(images, last, context) {
     try {
         let before = [];
         for (const wave of [others, ...ranked.map(planned => [planned])]) {
-            const pushing = tags_all(wave.map(planned => context.slots.run(() => push(planned))));
+            const pushing = all_all(wave.map(planned => context.slots.run(() => push(planned))));
             // Behind what is put now, so that no tag waits for the reading of another.
             for (const planned of before)
                 read(planned);
@@ -39399,7 +39455,7 @@ async function pushTags(images, last, context) {
         }
         for (const planned of before)
             read(planned);
-        await tags_all(reading);
+        await all_all(reading);
     }
     catch (error) {
         await Promise.allSettled(reading);
@@ -39409,12 +39465,6 @@ async function pushTags(images, last, context) {
         throw error;
     }
     return due.length > 0;
-}
-/** Waits for all of them, also when one fails: nothing may be under way any more then. */
-async function tags_all(work) {
-    const failed = (await Promise.allSettled(work)).find(result => result.status === 'rejected');
-    if (failed !== undefined)
-        throw failed.reason;
 }
 /** How often a tag may read as something else, with a wait after each: a replica that lags has caught up by then. */
 const mostStale = 4;
@@ -39580,12 +39630,8 @@ class Patience {
     #asTold(error, wait) {
         this.#told += wait;
         const late = this.#clock.now() + wait > this.#deadline;
-        if (this.#told <= this.#options.told && !late) {
-            // `Retry-After: 0` in a row would be a busy loop.
-            if (wait < 1000)
-                this.#told += 1000 - wait;
+        if (this.#told <= this.#options.told && !late)
             return wait + Math.random() * Math.min(1000, 100 + wait / 10);
-        }
         throw error.as(error.fault, `${error.message}; it asked to wait ${duration(wait)}, which is longer than this run may wait`);
     }
 }
@@ -39920,8 +39966,10 @@ const services = new Set([
 /**
  * Judges an IP address: `never` are those that no registry may send us to (link-local with the
  * clouds' metadata services, unspecified, multicast, broadcast), `private` are loopback and
- * the networks of a site. An IPv4 address within IPv6 counts as itself.
+ * the networks of a site. An IPv4 address within IPv6 counts as itself; where a network of IPv6 alone
+ * translates, only a public one does.
  * @see https://www.iana.org/assignments/iana-ipv4-special-registry
+ * @see https://www.rfc-editor.org/rfc/rfc6052#section-3.1
  */
 function reachOf(address) {
     if (!ipaddr_default().isValid(address))
@@ -39937,10 +39985,17 @@ function reachOf(address) {
         case 'uniqueLocal':
         case 'carrierGradeNat':
             return 'private';
+        case 'rfc6052':
+            return translated(ip.toByteArray()) === 'public' ? 'public' : 'never';
         default:
             // Link-local, unspecified, multicast, reserved, and the tunnels that hide an IPv4 address.
             return 'never';
     }
+}
+/** Behind the well-known prefix of 96 bits stands the IPv4 address; any other prefix is a network's own. */
+function translated(bytes) {
+    const wellKnown = bytes.slice(4, 12).every(byte => byte === 0);
+    return wellKnown ? reachOf(ipaddr_default().fromByteArray(bytes.slice(12)).toString()) : 'never';
 }
 /**
  * Domains below which hosts belong to customers, where the public suffix list does not say so: of
@@ -40169,15 +40224,24 @@ function lateOf(signal) {
 const cancelTime = 2000;
 /** Tells the registry that an upload will not go on. Best effort: some registries cannot. */
 async function cancelUpload(registry, repository, { url }) {
+    const signal = (0,deadline/* deadline */.n)(cancelTime);
+    const ask = (...needs) => registry.ask({
+        method: 'DELETE',
+        path: url,
+        needs,
+        expect: [200, 202, 204, 404, 405],
+        own: cancelTime,
+        signal
+    }, discard);
+    const push = { repository, actions: 'pull,push' };
     try {
-        await registry.ask({
-            method: 'DELETE',
-            path: url,
-            needs: [{ repository, actions: 'pull,push' }],
-            expect: [200, 202, 204, 404, 405],
-            own: cancelTime,
-            signal: (0,deadline/* deadline */.n)(cancelTime)
-        }, discard);
+        // Whoever may push may not delete for that, and distribution takes this for deleting.
+        await ask(push, { repository, actions: 'delete' }).catch((error) => {
+            // Some token servers do not want to hear of that right.
+            if ((0,registry_error/* isRefusal */.vu)(error))
+                return ask(push);
+            throw error;
+        });
     }
     catch {
         registry.log.debug(`an upload at ${registry.name}/${repository} could not be cancelled`);
@@ -40222,7 +40286,7 @@ class Upload {
     #session;
     /** The cancelling of sessions that were given up. */
     #cancelling = [];
-    /** How often it was broken off by what may pass. */
+    /** How often its bytes were broken off by what may pass. */
     #broken = 0;
     /** Bytes of the last request with a body. */
     #sent = 0;
@@ -40276,7 +40340,8 @@ class Upload {
                     return;
                 const verdict = this.#judge(error);
                 if (verdict === 'passing') {
-                    this.#broken++;
+                    if (breaks(error))
+                        this.#broken++;
                     await registry.recover(patience, error, this.#signal);
                 }
                 else if (verdict === 'final' || left[verdict]-- === 0)
@@ -40287,10 +40352,13 @@ class Upload {
     }
     /**
      * A commit whose answer was lost: the blob may be there. A second try of it, or a look at its
-     * upload, then finds that the upload is gone.
+     * upload, then finds that the upload is gone. Or it is refused since the blob is there already, by
+     * another upload: what must not be written twice.
+     * @see https://github.com/sonatype/nexus-public/issues/967
      */
     async #arrived(error) {
-        const lost = ['connection', 'stalled', 'server', 'absent'].includes(error.fault);
+        const lost = ['connection', 'stalled', 'server', 'absent'].includes(error.fault) ||
+            (error.fault === 'refused' && error.method === 'PUT');
         if (!lost || error === this.#contentFailure || error.says('NAME_UNKNOWN'))
             return false;
         const { descriptor } = this.#content;
@@ -40375,7 +40443,11 @@ class Upload {
         const headers = ranged ? { 'Content-Range': `${part.from}-${part.to - 1}` } : {};
         if (ranged)
             this.#chunked = part.from === 0 ? 'first' : 'later';
-        const answer = await this.#ask('PATCH', session.url, [200, 201, 202, 204], part, { headers });
+        // A proxy that takes a whole blob in before it hands it on answers no sooner than a commit.
+        const answer = await this.#ask('PATCH', session.url, [200, 201, 202, 204], part, {
+            headers,
+            commit: !ranged
+        });
         this.#session = sessionOf(answer, session);
         return this.#session;
     }
@@ -40484,6 +40556,13 @@ class Upload {
         if (session !== undefined)
             this.#cancelling.push(cancelUpload(this.#registry, this.#repository, session));
     }
+}
+/**
+ * Whether something broke that fewer bytes at a time may get through: not where no upload was opened, nor
+ * where there were too many requests, of which chunks would make more.
+ */
+function breaks({ method, fault }) {
+    return method !== 'POST' && fault !== 'throttled';
 }
 
 ;// CONCATENATED MODULE: ./src/mirror/deferred.ts
@@ -41586,6 +41665,7 @@ function formatPlatform({ os, architecture, variant }) {
 
 
 
+
 /** The digest of an image's config: what it names is the same content, however its layers are packed. */
 function contentOf({ manifest }) {
     return manifest.kind === 'image' ? manifest.config.digest : undefined;
@@ -41603,9 +41683,7 @@ async function blobsThere(image, { manifest }, { target, lanes }, signal) {
         digest,
         advice: "Look into the registry's storage and its replicas."
     });
-    const blobs = manifest.kind === 'image'
-        ? [manifest.config, ...manifest.layers].filter(blob => !isForeign(blob))
-        : [...image.blobs.values()];
+    const blobs = manifest.kind === 'image' ? blobsOf(manifest) : [...image.blobs.values()];
     const children = manifest.kind === 'image' ? [] : image.manifests.filter(node => node !== image.root);
     await Promise.all([
         ...blobs.map(async (blob) => {
@@ -42133,10 +42211,18 @@ async function readImage(source, request, fetched, { slots, signal, referrers })
         const children = await Promise.all(manifest.manifests.map(child => descend(child, depth + 1)));
         return { descriptor, bytes, manifest, children };
     }
-    function descend(child, depth) {
-        const known = nodes.get(child.digest);
-        if (known !== undefined)
-            return known;
+    /** Each descriptor has to be right: one that is looked at is no proof of the next, which clients may take. */
+    async function descend(child, depth) {
+        const node = await (nodes.get(child.digest) ?? fetchNode(child, depth));
+        refuseOther(child, node.descriptor);
+        return node;
+    }
+    function refuseOther(child, found) {
+        if (found.size === child.size && found.mediaType === child.mediaType)
+            return;
+        throw new registry_error/* RegistryError */.gl('corrupt', `${source.name}/${repository}@${child.digest} is not what its index says`, { host: source.name, repository, digest: child.digest });
+    }
+    function fetchNode(child, depth) {
         if (nodes.size >= mostManifests) {
             throw new mirror_error/* MirrorError */.En(`${source.name}/${repository}:${tag} has more than ${mostManifests} manifests`, odd);
         }
@@ -42151,14 +42237,7 @@ async function readImage(source, request, fetched, { slots, signal, referrers })
                 gone.add(child.digest);
                 throw new mirror_error/* MirrorError */.En(`${source.name}/${repository}:${tag} names the child ${child.digest}, which the source does not have`, 'The image is broken at the source; try again later, or leave it out with -name in images.');
             }
-            if (found.descriptor.size !== child.size ||
-                found.descriptor.mediaType !== child.mediaType) {
-                throw new registry_error/* RegistryError */.gl('corrupt', `${source.name}/${repository}@${child.digest} is not what its index says`, {
-                    host: source.name,
-                    repository,
-                    digest: child.digest
-                });
-            }
+            refuseOther(child, found.descriptor);
             return grow(found, depth);
         });
         // Where a sibling ends the reading, nobody waits for it.
@@ -42170,7 +42249,12 @@ async function readImage(source, request, fetched, { slots, signal, referrers })
     /** What refers to the root and its children, and to that again: a signature may be signed. */
     async function attach(node) {
         const found = new Map();
+        // An index may name one child again and again, and that its own.
+        const seen = new Set();
         const visit = async ({ descriptor, children }, depth) => {
+            if (seen.has(descriptor.digest))
+                return;
+            seen.add(descriptor.digest);
             const listed = depth >= deepest
                 ? []
                 : ((await slots.run(() => listReferrers(source, repository, descriptor.digest, signal))) ?? []);
@@ -42200,6 +42284,9 @@ function measure(request, root, attached, registry) {
     const blobs = new Map();
     const platforms = [];
     const visit = (node, into) => {
+        // Within four floors of a thousand, one image can be named a million million times.
+        if (into.has(node.descriptor.digest))
+            return;
         for (const child of node.children)
             visit(child, into);
         into.set(node.descriptor.digest, node);
@@ -42213,9 +42300,7 @@ function measure(request, root, attached, registry) {
             }
             return;
         }
-        for (const blob of [manifest.config, ...manifest.layers]) {
-            if (isForeign(blob))
-                continue;
+        for (const blob of blobsOf(manifest)) {
             const known = blobs.get(blob.digest);
             if (known !== undefined && known.size !== blob.size) {
                 throw new mirror_error/* MirrorError */.En(`${registry}/${request.source.repository}: ${blob.digest} has two sizes`);
@@ -43034,6 +43119,10 @@ function parseChallenges(header) {
 
 /** The most bytes of a token server's answer. */
 const largestToken = 128 * 1024;
+/** So many characters, and a token is masked. */
+const shortestSecret = 8;
+/** The most characters of a token: no server takes more in its headers. */
+const longestToken = 16 * 1024;
 /** A token lives 60 s where nothing is said, and at least so long where less is said. */
 const shortestLife = 60;
 /** Nothing lives longer than an hour here: asking again is cheap. */
@@ -43179,7 +43268,11 @@ async function readToken(answer, context, log) {
     // It becomes a header: anything that could end the line would be shown in Node's own error.
     if (!/^[\x21-\x7e]+$/.test(value))
         throw fail('corrupt', 'sends a token with characters that no header may have');
-    log.secret(value);
+    if (value.length > longestToken)
+        throw fail('corrupt', `sends a token of ${value.length} characters; ${longestToken} are the most that are taken`);
+    // One of a few letters is no secret, and hiding it would blot out half the log, and whole outputs.
+    if (value.length >= shortestSecret)
+        log.secret(value);
     const { expires_in: told } = parsed;
     const life = typeof told === 'number' && Number.isFinite(told) ? told : shortestLife;
     const seconds = Math.min(Math.max(life, shortestLife), longestLife);
@@ -43192,16 +43285,18 @@ function isText(value) {
 /**
  * `Retry-After` in milliseconds from now: seconds or a date, and nothing else, since registries
  * were seen to send `880.092µs`. A date counts from the answer's own, so that two clocks that differ
- * are no matter; one in the past is no wait at all.
+ * are no matter. Less than a second, or a date in the past, does not say when it will be better: some
+ * front doors answer so for as long as what is behind them is down.
  * @param date the time here, for answers that do not tell theirs
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
  */
 function retryAfterOf(headers, date) {
     const text = headers['retry-after']?.trim() ?? '';
-    if (/^\d{1,9}$/.test(text))
-        return { retryAfter: Number(text) * 1000 };
     const at = dateOf(text);
-    return at === undefined ? {} : { retryAfter: Math.max(0, at - (dateOf(headers.date) ?? date)) };
+    const wait = /^\d{1,9}$/.test(text)
+        ? Number(text) * 1000
+        : (at ?? -Infinity) - (dateOf(headers.date) ?? date);
+    return wait < 1000 ? {} : { retryAfter: wait };
 }
 /** A date as headers have it, in milliseconds since 1970. */
 function dateOf(text = '') {
@@ -43839,7 +43934,6 @@ class Registry {
     #told = new Set();
     /** Since when there have only been failures, by method. */
     #failing = new Map();
-    #own = [];
     #located;
     #met = false;
     constructor(options) {
@@ -43851,7 +43945,7 @@ class Registry {
         this.quirks = options.quirks ?? quirksOf(name);
         this.origin = new URL(`${plainHttp ? 'http' : 'https'}://${this.quirks.api ?? name}`);
         this.#gate = new Gate(transport.clock);
-        this.#judge = judgeAddress(name, () => this.#own);
+        this.#judge = judgeAddress(name, () => transport.names.found(hostOf(this.origin)));
         this.#authorizer = new Authorizer({
             origin: this.origin,
             transport,
@@ -43911,9 +44005,6 @@ class Registry {
                 if (streams(question) && error.repository !== undefined)
                     throw error;
                 const failure = this.#placed(error, question);
-                // Its name could not be resolved: where it can be later, its addresses are still to be learned.
-                if (failure.fault === 'address')
-                    this.#located = undefined;
                 if (failure.fault === 'throttled' || failure.fault === 'server')
                     this.#options.onPressure?.();
                 if (question.tries === 'once')
@@ -43970,11 +44061,11 @@ class Registry {
     /** Learns the registry's own addresses, by which the ones that it names are judged. */
     async #locate() {
         try {
-            const found = await this.transport.names.addresses(hostOf(this.origin));
-            this.#own = found.map(({ address }) => address);
+            await this.transport.names.addresses(hostOf(this.origin));
         }
         catch {
-            // Behind a proxy, names need not resolve here. Then only public addresses are believed.
+            // Behind a proxy, names need not resolve here: then only public addresses are believed. Else
+            // whoever connects to it has to find them first.
         }
     }
     /**
@@ -44287,6 +44378,7 @@ const systemResolve = host => external_node_dns_.promises.lookup(host, { all: tr
 class Names {
     #resolve;
     #known = new Map();
+    #found = new Map();
     constructor(resolve = systemResolve) {
         this.#resolve = resolve;
     }
@@ -44298,12 +44390,19 @@ class Names {
         const known = this.#known.get(host);
         if (known !== undefined)
             return known;
-        const asked = this.#resolve(host).catch((error) => {
+        const asked = this.#resolve(host).then(all => {
+            this.#found.set(host, all.map(({ address }) => address));
+            return all;
+        }, (error) => {
             this.#known.delete(host);
             throw error;
         });
         this.#known.set(host, asked);
         return asked;
+    }
+    /** The addresses of a host that were found last; none where nobody has asked, or all in vain. */
+    found(host) {
+        return (0,external_node_net_.isIP)(host) === 0 ? (this.#found.get(host) ?? []) : [host];
     }
     /** Forgets a host whose address could not be reached. */
     forget(host) {
@@ -46475,6 +46574,7 @@ function some(names) {
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   XY: () => (/* binding */ cleanValue),
 /* harmony export */   uH: () => (/* binding */ clean)
 /* harmony export */ });
 /* unused harmony exports longestShown, disarm */
@@ -46495,6 +46595,15 @@ const longestShown = 500;
 function clean(text, limit = longestShown) {
     const line = disarm(text.replace(/\r\n?|\n|\t/g, ' ').replace(unseen, '?')).trim();
     return line.length > limit ? `${line.slice(0, limit - 1)}…` : line;
+}
+/**
+ * A value of foreign JSON, to be shown where another one was wanted. What holds others is only named: it
+ * may have a `toString` of its own, or be nested too deeply to be written out.
+ */
+function cleanValue(value, limit) {
+    if (Array.isArray(value))
+        return 'a list';
+    return typeof value === 'object' && value !== null ? 'an object' : clean(String(value), limit);
 }
 /**
  * Breaks both forms of workflow command: `::name::` where a line begins (the runner trims before it
@@ -46536,7 +46645,7 @@ const grammar = /^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/;
 function parseDigest(text) {
     if (isDigest(text))
         return text;
-    throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .OciError */ .M(`${JSON.stringify((0,_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(String(text), 160))} is not a digest (sha256: and 64 lower-case hex digits, or sha512: and 128)`);
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .OciError */ .M(`${JSON.stringify((0,_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .cleanValue */ .XY)(text, 160))} is not a digest (sha256: and 64 lower-case hex digits, or sha512: and 128)`);
 }
 /** Whether `text` is a digest in canonical spelling. */
 function isDigest(text) {
@@ -46607,6 +46716,7 @@ class OciError extends Error {
 /* harmony export */   FH: () => (/* binding */ formatReference),
 /* harmony export */   SU: () => (/* binding */ parseRepository),
 /* harmony export */   YG: () => (/* binding */ longestName),
+/* harmony export */   Z6: () => (/* binding */ isRepository),
 /* harmony export */   l5: () => (/* binding */ parseRegistry),
 /* harmony export */   ux: () => (/* binding */ within)
 /* harmony export */ });
@@ -46689,6 +46799,10 @@ function parseRepository(text) {
     if (/^[0-9a-f]{64}$/.test(name))
         throw fail('64 hex digits would be taken for an image id');
     return name;
+}
+/** Whether `text` is spelt as a repository, or a part of one. */
+function isRepository(text) {
+    return repositoryGrammar.test(text);
 }
 /**
  * A tag: a letter, digit or underscore, then up to 127 of those, dots and dashes.
@@ -47151,7 +47265,9 @@ function isRecord(value) {
 /* harmony export */   gl: () => (/* binding */ RegistryError),
 /* harmony export */   vu: () => (/* binding */ isRefusal)
 /* harmony export */ });
-/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4192);
+/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4192);
+/* harmony import */ var _oci_digest_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8825);
+
 
 /** A failure at a registry, as data: what, where, how often tried, and what to do. All text is clean. */
 class RegistryError extends Error {
@@ -47161,7 +47277,7 @@ class RegistryError extends Error {
     attempts = 1;
     #facts;
     constructor(fault, message, facts) {
-        super((0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_0__/* .clean */ .uH)(message, 1000), facts.cause === undefined ? undefined : { cause: facts.cause });
+        super((0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(message, 1000), facts.cause === undefined ? undefined : { cause: facts.cause });
         this.fault = fault;
         this.#facts = facts;
     }
@@ -47247,12 +47363,24 @@ function parseEntries(body) {
         return [];
     return errors.slice(0, 1000).map((entry) => {
         const { code, message, detail } = (entry ?? {});
+        const said = typeof message === 'string' ? (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(message, 300) : '';
+        const more = typeof detail === 'string' && !(0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_0__/* .isDigest */ .Bc)(detail) ? (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(detail, 300) : '';
         return {
-            code: typeof code === 'string' ? (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_0__/* .clean */ .uH)(code, 60) : '',
-            message: typeof message === 'string' ? (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_0__/* .clean */ .uH)(message, 300) : '',
-            digests: [...new Set(JSON.stringify(detail ?? '').match(digests) ?? [])]
+            code: typeof code === 'string' ? (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(code, 60) : '',
+            message: said.includes(more) ? said : said === '' ? more : `${said}: ${more}`,
+            digests: digestsIn(detail)
         };
     });
+}
+/** Wherever they stand in it. */
+function digestsIn(detail) {
+    try {
+        return [...new Set(JSON.stringify(detail ?? '').match(digests) ?? [])];
+    }
+    catch {
+        // It is nested too deeply to be written out.
+        return [];
+    }
 }
 const digests = /sha256:[0-9a-f]{64}(?![0-9a-f])|sha512:[0-9a-f]{128}(?![0-9a-f])/g;
 
@@ -47634,12 +47762,14 @@ function at(row, index) {
 /* harmony export */   iB: () => (/* binding */ refuseUntagged)
 /* harmony export */ });
 /* unused harmony export mostSiblings */
-/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(4192);
-/* harmony import */ var _bounded_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(9596);
-/* harmony import */ var _catalog_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4180);
-/* harmony import */ var _companions_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(5610);
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(5083);
-/* harmony import */ var _near_miss_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(9156);
+/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(4192);
+/* harmony import */ var _oci_reference_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2148);
+/* harmony import */ var _bounded_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(9596);
+/* harmony import */ var _catalog_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4180);
+/* harmony import */ var _companions_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(5610);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(5083);
+/* harmony import */ var _near_miss_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(9156);
+
 
 
 
@@ -47666,7 +47796,7 @@ async function resolveImages(options) {
         ];
     if (known.length === 0)
         throw nothingLeft(tag);
-    const carry = (images) => (0,_bounded_js__WEBPACK_IMPORTED_MODULE_3__/* .filterBounded */ .y)(images, concurrency, signal, (image, one) => has(image.name, image.tag, one));
+    const carry = (images) => (0,_bounded_js__WEBPACK_IMPORTED_MODULE_4__/* .filterBounded */ .y)(images, concurrency, signal, (image, one) => has(image.name, image.tag, one));
     // The list of siblings comes while the known ones are asked for; when one fails, the other has
     // ended before that is told.
     const [listedOnes, unlisted] = await settled([
@@ -47684,9 +47814,9 @@ async function resolveImages(options) {
     warnOfGaps(options, there);
     const missing = absent.filter(({ role }) => role !== 'unlisted').map(({ name }) => name);
     if (missing.length > 0)
-        log.notice(`${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(tag)} comes without ${missing.join(', ')}: the source does not have them.`);
+        log.notice(`${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(tag)} comes without ${missing.join(', ')}: the source does not have them.`);
     for (const { name } of there.filter(({ role }) => role === 'unlisted'))
-        log.notice(`${name} is in no list but carries ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(tag)}: it is mirrored too.`);
+        log.notice(`${name} is in no list but carries ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(tag)}: it is mirrored too.`);
     return { tag, images: there.map(({ name, role, tag }) => ({ name, role, tag })), missing };
 }
 /**
@@ -47700,28 +47830,29 @@ async function settled([one, other]) {
     return [await one, await other];
 }
 function nothingLeft(tag) {
-    return new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .ReleaseError */ .K(`The input images leaves nothing of ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(tag)} to mirror. Take out a line that begins with -, or name the images that are wanted.`);
+    return new _error_js__WEBPACK_IMPORTED_MODULE_6__/* .ReleaseError */ .K(`The input images leaves nothing of ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(tag)} to mirror. Take out a line that begins with -, or name the images that are wanted.`);
 }
 function listed(tag) {
-    return (0,_catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .imageSet */ .i)(tag).map(image => ({ ...image, tag, required: image.role === 'core' }));
+    return (0,_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .imageSet */ .i)(tag).map(image => ({ ...image, tag, required: image.role === 'core' }));
 }
 function named(tag, names) {
-    const roles = new Map((0,_catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .imageSet */ .i)(tag).map(({ name, role }) => [name, role]));
+    const roles = new Map((0,_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .imageSet */ .i)(tag).map(({ name, role }) => [name, role]));
     return [...new Set(names)].map(name => name === chartArtifact
         ? { name, role: 'chart', tag: chartTag(tag), required: true }
         : { name, role: roles.get(name) ?? 'asked-for', tag, required: true });
 }
 function chartTag(tag) {
-    const chart = (0,_companions_js__WEBPACK_IMPORTED_MODULE_1__/* .companions */ .a)(tag)?.chart;
+    const chart = (0,_companions_js__WEBPACK_IMPORTED_MODULE_2__/* .companions */ .a)(tag)?.chart;
     if (chart !== undefined)
         return chart;
-    throw new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .ReleaseError */ .K(`Which version of ${chartArtifact} belongs to ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(tag)} is not known. Leave out chart.`);
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_6__/* .ReleaseError */ .K(`Which version of ${chartArtifact} belongs to ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(tag)} is not known. Leave out chart.`);
 }
 async function discover({ tag, selection, siblings, log, signal }, known) {
     const removed = selection.kind === 'exactly' ? [] : selection.remove;
     const found = await listSiblings(siblings, log, signal);
-    const names = [...new Set(found)].filter(name => /^arc-[a-z0-9][a-z0-9._-]*$/.test(name)).sort();
-    const listedNames = (0,_catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .imageSet */ .i)(tag).map(({ name }) => name);
+    const names = [...new Set(found)].filter(name => /^arc-[^/]+$/.test(name) && (0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_0__/* .isRepository */ .Z6)(name));
+    names.sort();
+    const listedNames = (0,_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .imageSet */ .i)(tag).map(({ name }) => name);
     warnOfIdle(removed.filter(name => !names.includes(name) && !listedNames.includes(name)), [...names, ...listedNames], log);
     const unlisted = names.filter(name => !removed.includes(name) && known.every(other => other.name !== name));
     if (unlisted.length > mostSiblings)
@@ -47740,7 +47871,7 @@ async function listSiblings(siblings, log, signal) {
     }
     catch (error) {
         signal.throwIfAborted();
-        log.warning(`The source's repositories cannot be listed, so images that are in no list are not looked for: ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(error.message)}`);
+        log.warning(`The source's repositories cannot be listed, so images that are in no list are not looked for: ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(error.message)}`);
         return [];
     }
 }
@@ -47753,10 +47884,10 @@ function refuseIncomplete(tag, absent, looking) {
     const other = lost.filter(image => image.role !== 'core' && image !== chart);
     const parts = [];
     if (core.length > 0)
-        parts.push(`${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(tag)} is not whole at the source: ${core.join(', ')} ${are(core)} missing, and Arc does not run without ${core.length > 1 ? 'them' : 'it'}.`);
+        parts.push(`${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(tag)} is not whole at the source: ${core.join(', ')} ${are(core)} missing, and Arc does not run without ${core.length > 1 ? 'them' : 'it'}.`);
     if (other.length > 0) {
         const names = other.map(image => withTag(image, tag));
-        parts.push(`${names.join(', ')} ${are(names)} named in images but ${are(names)} not at the source under ${other.every(image => image.tag === tag) ? (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(tag) : 'that tag'}.${guess(tag, other)}`);
+        parts.push(`${names.join(', ')} ${are(names)} named in images but ${are(names)} not at the source under ${other.every(image => image.tag === tag) ? (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(tag) : 'that tag'}.${guess(tag, other)}`);
     }
     if (chart !== undefined)
         parts.push(`The chart ${withTag(chart, tag)} is not at the source. Leave out chart, or mirror from where it is.`);
@@ -47764,33 +47895,33 @@ function refuseIncomplete(tag, absent, looking) {
         parts.push('Nothing was moved.');
     if (core.length > 0)
         parts.push(`The release may still be on its way there: run again later, or leave an image out with ${core.map(name => `-${name}`).join(' ')} in images.`);
-    throw new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .ReleaseError */ .K(parts.join(' '));
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_6__/* .ReleaseError */ .K(parts.join(' '));
 }
 function withTag({ name, tag }, release) {
-    return tag === release ? (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(name, 120) : `${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(name, 120)}:${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(tag, 120)}`;
+    return tag === release ? (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(name, 120) : `${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(name, 120)}:${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(tag, 120)}`;
 }
 /**
  * An image that was named has no tag at all where it should be: a misspelt name, or another place.
  * @param from the source and its repository: `mcr.microsoft.com/arcdata`
  */
 function refuseUntagged(name, from) {
-    const names = [...new Set(_catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .catalogEntries */ .u.map(entry => entry.name))];
-    const [meant] = names.includes(name) ? [] : (0,_near_miss_js__WEBPACK_IMPORTED_MODULE_2__/* .nearMisses */ .Bz)(name, names);
+    const names = [...new Set(_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .catalogEntries */ .u.map(entry => entry.name))];
+    const [meant] = names.includes(name) ? [] : (0,_near_miss_js__WEBPACK_IMPORTED_MODULE_3__/* .nearMisses */ .Bz)(name, names);
     const help = meant === undefined
         ? 'Check images, source-registry and source-repository.'
         : `Did you mean ${meant}?`;
-    return new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .ReleaseError */ .K(`${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(name, 120)} is named in images, but has no tags at ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(from, 300)}. ${help}`);
+    return new _error_js__WEBPACK_IMPORTED_MODULE_6__/* .ReleaseError */ .K(`${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(name, 120)} is named in images, but has no tags at ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(from, 300)}. ${help}`);
 }
 function guess(tag, lost) {
-    const names = (0,_catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .imageSet */ .i)(tag).map(({ name }) => name);
-    const meant = lost.flatMap(({ name }) => (0,_near_miss_js__WEBPACK_IMPORTED_MODULE_2__/* .nearMisses */ .Bz)(name, names).slice(0, 1));
+    const names = (0,_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .imageSet */ .i)(tag).map(({ name }) => name);
+    const meant = lost.flatMap(({ name }) => (0,_near_miss_js__WEBPACK_IMPORTED_MODULE_3__/* .nearMisses */ .Bz)(name, names).slice(0, 1));
     return meant.length > 0 ? ` Did you mean ${meant.join(', ')}?` : '';
 }
 function warnOfIdle(idle, names, log) {
     // A name of another version is no mistake: one input may serve a range of releases.
-    for (const name of idle.filter(name => _catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .catalogEntries */ .u.every(entry => entry.name !== name))) {
-        const meant = (0,_near_miss_js__WEBPACK_IMPORTED_MODULE_2__/* .nearMisses */ .Bz)(name, names)[0];
-        log.warning(`-${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(name, 120)} in images takes nothing away: there is no such image.${meant === undefined ? '' : ` Did you mean -${meant}?`}`);
+    for (const name of idle.filter(name => _catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .catalogEntries */ .u.every(entry => entry.name !== name))) {
+        const meant = (0,_near_miss_js__WEBPACK_IMPORTED_MODULE_3__/* .nearMisses */ .Bz)(name, names)[0];
+        log.warning(`-${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(name, 120)} in images takes nothing away: there is no such image.${meant === undefined ? '' : ` Did you mean -${meant}?`}`);
     }
 }
 function warnOfGaps({ tag, selection, staging, log }, images) {
@@ -47799,7 +47930,7 @@ function warnOfGaps({ tag, selection, staging, log }, images) {
         .map(({ name }) => name);
     if (left.length === 0)
         return;
-    const message = `${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(tag)} is mirrored without ${left.join(', ')}, as images says: Arc does not run from these images alone.`;
+    const message = `${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(tag)} is mirrored without ${left.join(', ')}, as images says: Arc does not run from these images alone.`;
     // Whoever names images one by one knows it; whoever takes one away may not.
     if (staging === true)
         log.info(message);
@@ -48544,7 +48675,7 @@ function readImage(value, where) {
     const bytes = new Fields(image.raw('bytes'), `${where}.bytes`);
     const throughDocker = readThroughDocker(image.raw('throughDocker'), `${where}.throughDocker`);
     const read = {
-        name: image.text('name'),
+        name: readName(image, where),
         source: image.text('source'),
         target: image.text('target'),
         ...(digest !== undefined && { digest }),
@@ -48570,6 +48701,13 @@ function readImage(value, where) {
     bytes.end();
     image.end();
     return read;
+}
+/** A name becomes a part of paths at the target: nothing else may stand there, such as the way to another one. */
+function readName(image, where) {
+    const name = image.text('name');
+    if (isRepository(name))
+        return name;
+    throw new ReportError(`${where}.name is not the name of an image`);
 }
 function readThroughDocker(value, where) {
     if (value === undefined)
@@ -48802,28 +48940,50 @@ const shortestRedacted = 4;
  * URI-encoded, JSON-escaped, HTML-escaped, and cleaned for show.
  */
 class Redactor {
-    #forms = new Set();
-    #pattern;
+    /**
+     * The forms by their first letters. A run has hundreds of tokens of some kilobytes each: a regular
+     * expression of all of them would take a second to make, anew for each token; and one that cannot be
+     * built is told in full, with every secret in it.
+     */
+    #forms = new Map();
     /** Adds a secret. An empty or very short one is not looked for. */
     add(secret) {
         for (const line of [secret, ...secret.split(/[\r\n]+/)]) {
             if (line.trim().length < shortestRedacted)
                 continue;
-            for (const form of formsOf(line))
-                this.#forms.add(form);
+            for (const form of formsOf(line)) {
+                const start = form.slice(0, shortestRedacted);
+                const known = this.#forms.get(start);
+                if (known === undefined)
+                    this.#forms.set(start, new Set([form]));
+                else
+                    known.add(form);
+            }
         }
-        this.#pattern = undefined;
     }
-    /** The text without any secret. */
+    /** The text without any secret. It never throws: the error could tell what it knows. */
     redact(text) {
         if (this.#forms.size === 0)
             return text;
-        // The longest first: a secret that holds another one goes as a whole.
-        this.#pattern ??= new RegExp([...this.#forms]
-            .sort((a, b) => b.length - a.length)
-            .map(form => form.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'))
-            .join('|'), 'g');
-        return text.replace(this.#pattern, mask);
+        let safe = '';
+        let done = 0;
+        for (let at = 0; at + shortestRedacted <= text.length;) {
+            const length = this.#lengthAt(text, at);
+            if (length > 0) {
+                safe += text.slice(done, at) + mask;
+                done = at + length;
+            }
+            at += Math.max(1, length);
+        }
+        return safe + text.slice(done);
+    }
+    /** How long the secret is that begins there, 0 where none does. The longest: one that holds another goes as a whole. */
+    #lengthAt(text, at) {
+        let longest = 0;
+        for (const form of this.#forms.get(text.slice(at, at + shortestRedacted)) ?? [])
+            if (form.length > longest && text.startsWith(form, at))
+                longest = form.length;
+        return longest;
     }
 }
 function formsOf(secret) {
@@ -49961,6 +50121,7 @@ function failureHeadline(record) {
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
+  C: () => (/* binding */ exitSoon),
   A: () => (/* binding */ onCancel)
 });
 
@@ -50007,6 +50168,8 @@ var time_limit = __nccwpck_require__(306);
 
 /** SIGHUP is what a terminal sends when it is closed. */
 const endings = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+/** What is left to be written when all is done, such as to a slow pipe, has so long; in milliseconds. */
+const lastWords = 2_000;
 /**
  * A signal that aborts when the process is asked to end: SIGINT first, on a runner SIGTERM 7.5 s
  * later, and 2.5 s after that the end; or when nobody reads any more what it says. The default of
@@ -50034,6 +50197,10 @@ function onCancel() {
                 process.off(name, asked);
         }
     };
+}
+/** Ends the process a moment from now with the exit code that it has, whatever still keeps it. */
+function exitSoon() {
+    setTimeout(() => process.exit(), lastWords).unref();
 }
 
 
