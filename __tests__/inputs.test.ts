@@ -44,7 +44,9 @@ beforeAll(async () => {
     write('cut.pem', certificate.replace(/9rMoq[^]*GVAt\+/, 'AAAA')),
     write('large.pem', 'x'.repeat(1024 * 1024 + 1)),
     symlink('ca.pem', join(workspace, 'link.pem')),
-    symlink('loop.pem', join(workspace, 'loop.pem'))
+    symlink('loop.pem', join(workspace, 'loop.pem')),
+    symlink('folder', join(workspace, 'near')),
+    symlink(home, join(workspace, 'away'))
   ]);
   execFileSync('mkfifo', [join(workspace, 'pipe')]);
 });
@@ -773,7 +775,9 @@ describe('in-file lock-file', () => {
   it.each([
     ['mirror.json', 'mirror.json'],
     ['folder/mirror.json', 'folder/mirror.json'],
-    ['ca.pem', 'ca.pem']
+    ['ca.pem', 'ca.pem'],
+    ['near/mirror.json', 'near/mirror.json'],
+    ['..mirror.json', '..mirror.json']
   ])('%s lies in the workspace', (file, path) => {
     expect(settings({'lock-file': file}).lockFile).toBe(join(workspace, path));
   });
@@ -786,6 +790,7 @@ describe('in-file lock-file', () => {
     ['ca.pem/mirror.json', 'no folder'],
     ['loop.pem', 'cannot be looked at (ELOOP)'],
     ['../mirror.json', 'leads out of the workspace'],
+    ['away/mirror.json', 'leads out of the workspace'],
     ['a\nb', 'line break']
   ])('%j is refused: %s', (file, rule) => {
     expect(mistake('lock-file', file)).toContain(rule);

@@ -1,5 +1,5 @@
-import {statSync} from 'node:fs';
-import {dirname, isAbsolute, join, relative, resolve} from 'node:path';
+import {realpathSync, statSync} from 'node:fs';
+import {dirname, isAbsolute, join, relative, resolve, sep} from 'node:path';
 
 import {shown} from './checks.ts';
 import {Refusal} from './error.ts';
@@ -26,13 +26,16 @@ export function readPath(text: string, {base, confined}: Places): string {
     );
   }
   const path = resolve(base, text);
-  const inside = relative(base, path);
-  if (confined && !isAbsolute(text) && (inside.startsWith('..') || isAbsolute(inside))) {
-    throw new Refusal(
-      `${shown(text)} leads out of the workspace; write a path within it, or an absolute one`
-    );
-  }
+  if (confined && !isAbsolute(text)) refuseOutside(path, base, shown(text));
   return path;
+}
+
+function refuseOutside(path: string, base: string, named: string): void {
+  const inside = relative(base, path);
+  if (inside !== '..' && !inside.startsWith(`..${sep}`) && !isAbsolute(inside)) return;
+  throw new Refusal(
+    `${named} leads out of the workspace; write a path within it, or an absolute one`
+  );
 }
 
 /**
@@ -51,6 +54,9 @@ export function readLockFile(text: string, places: Places): string {
     throw new Refusal(`${named} lies in a folder that does not exist; make it in an earlier step`);
   }
   if (folder !== 'folder') throw new Refusal(`${named} lies below something that is no folder`);
+  // A folder may be a link, which a checkout brings along: nothing is written where that leads.
+  if (text !== '' && places.confined && !isAbsolute(text))
+    refuseOutside(realpathSync(dirname(path)), realpathSync(places.base), named);
   const kind = kindOf(path, named);
   if (kind !== 'file' && kind !== 'nothing') {
     throw new Refusal(
