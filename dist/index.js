@@ -36879,11 +36879,15 @@ function readPath(text, { base, confined }) {
         throw new inputs_error/* Refusal */.P(`${shown(text)} holds a line break or another control character; a path is wanted`);
     }
     const path = (0,external_node_path_.resolve)(base, text);
-    const inside = (0,external_node_path_.relative)(base, path);
-    if (confined && !(0,external_node_path_.isAbsolute)(text) && (inside.startsWith('..') || (0,external_node_path_.isAbsolute)(inside))) {
-        throw new inputs_error/* Refusal */.P(`${shown(text)} leads out of the workspace; write a path within it, or an absolute one`);
-    }
+    if (confined && !(0,external_node_path_.isAbsolute)(text))
+        refuseOutside(path, base, shown(text));
     return path;
+}
+function refuseOutside(path, base, named) {
+    const inside = (0,external_node_path_.relative)(base, path);
+    if (inside !== '..' && !inside.startsWith(`..${external_node_path_.sep}`) && !(0,external_node_path_.isAbsolute)(inside))
+        return;
+    throw new inputs_error/* Refusal */.P(`${named} leads out of the workspace; write a path within it, or an absolute one`);
 }
 /**
  * The path of the lock file: its folder is there, and nothing but a file is at its place.
@@ -36901,6 +36905,9 @@ function readLockFile(text, places) {
     }
     if (folder !== 'folder')
         throw new inputs_error/* Refusal */.P(`${named} lies below something that is no folder`);
+    // A folder may be a link, which a checkout brings along: nothing is written where that leads.
+    if (text !== '' && places.confined && !(0,external_node_path_.isAbsolute)(text))
+        refuseOutside((0,external_node_fs_.realpathSync)((0,external_node_path_.dirname)(path)), (0,external_node_fs_.realpathSync)(places.base), named);
     const kind = kindOf(path, named);
     if (kind !== 'file' && kind !== 'nothing') {
         throw new inputs_error/* Refusal */.P(`${named} is not a file but a ${kind}; write the path of a file, such as mirror.lock.json`);
