@@ -374,9 +374,10 @@ fs.writeFileSync(file, JSON.stringify(held));`;
     await run(docker, ['-H', daemon.host, 'image', 'rm', pull.at(-1) ?? '']);
   }, 120_000);
 
+  /** A line each, sorted: docker has those of one second in any order. */
   async function images(): Promise<string> {
     const format = ['--format', '{{.Repository}} {{.Tag}} {{.Digest}} {{.ID}}'];
     const all = ['-H', daemon.host, 'images', '--all', '--digests', ...format];
-    return (await run('docker', all)).stdout.trim();
+    return (await run('docker', all)).stdout.trim().split('\n').sort().join('\n');
   }
 });
