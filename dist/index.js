@@ -36614,6 +36614,10 @@ function combine(...all) {
 
 /** The most bytes that one input may hold. */
 const mostBytes = 64 * 1024;
+/** The items of a list that was given on one line, with commas between them, a line each. */
+function splitCommas(text) {
+    return text.replaceAll(',', '\n');
+}
 /** The most lines that a list may hold, empty ones and comments included. */
 const mostLines = 1000;
 /**

@@ -114,26 +114,31 @@ describe('T25 registries that cannot be reached', () => {
     expect(run.waited).toBeGreaterThan(2000);
   });
 
+  /** A name that is found when it is looked up for the fourth time. */
+  const lateName = () => {
+    let asked = 0;
+    const resolve = () =>
+      ++asked < 4
+        ? Promise.reject(Object.assign(new Error('no'), {code: 'EAI_AGAIN'}))
+        : Promise.resolve([{address: '127.0.0.1', family: 4}]);
+    return {network: {resolve}, asked: () => asked};
+  };
+
   test('a name that DNS does not know at first', async () => {
     const clock = new VirtualClock();
     await using source = await EmbeddedRegistry.start({now: clock.now});
     await using target = await EmbeddedRegistry.start({now: clock.now});
     putRelease(source.store, 'arcdata', release);
     const port = target.name.split(':')[1] ?? '';
-    let asked = 0;
+    const late = lateName();
     const run = await mirrorRun({
       ...{source, target, clock},
       names: {target: `late.test:${port}`},
-      network: {
-        resolve: () =>
-          ++asked < 4
-            ? Promise.reject(Object.assign(new Error('no'), {code: 'EAI_AGAIN'}))
-            : Promise.resolve([{address: '127.0.0.1', family: 4}])
-      }
+      network: late.network
     });
     const before = {tags: new Map(), events: 0};
     expect(judge({run, source, target, before, expected: 'complete'})).toEqual([]);
-    expect(asked).toBe(4);
+    expect(late.asked()).toBe(4);
   });
 
   test('a private registry that DNS does not know at first may send us to its own network', async () => {
@@ -144,16 +149,11 @@ describe('T25 registries that cannot be reached', () => {
     await using target = await EmbeddedRegistry.start({now: clock.now});
     putRelease(source.store, 'arcdata', release);
     const port = source.name.split(':')[1] ?? '';
-    let asked = 0;
+    const late = lateName();
     const run = await mirrorRun({
       ...{source, target, clock},
       names: {source: `late.test:${port}`},
-      network: {
-        resolve: () =>
-          ++asked < 4
-            ? Promise.reject(Object.assign(new Error('no'), {code: 'EAI_AGAIN'}))
-            : Promise.resolve([{address: '127.0.0.1', family: 4}])
-      }
+      network: late.network
     });
     const before = {tags: new Map(), events: 0};
     expect(judge({run, source, target, before, expected: 'complete'})).toEqual([]);

@@ -3,7 +3,7 @@ import {describe, expect, test} from '@jest/globals';
 import type {RuleMatch} from '../../src/demo/rules.ts';
 import type {Digest} from '../../src/oci/digest.ts';
 import {usualTimings} from '../../src/registry/transport.ts';
-import {play, previous, release, type World} from '../support/fault-world.ts';
+import {play, previous, release, type Row, type World} from '../support/fault-world.ts';
 import {always, asked, most, nothingAtSink, rule, status} from '../support/rows.ts';
 import {earlierTag, putImage, smallTag} from '../support/small-release.ts';
 import {until} from '../support/step.ts';
@@ -261,33 +261,34 @@ describe('a catalogue that leaves out what is tagged', () => {
     {times: always}
   );
 
+  const lastRefused: Row = {
+    id: 'hidden',
+    name: 'the last tag is refused for good',
+    target: [
+      empty,
+      rule({kind: 'manifest', method: 'PUT', repository: controller, tag: smallTag}, status(403), {
+        times: always
+      })
+    ],
+    end: {refused: ['arc-controller']}
+  };
+
   test('does not keep the tags of before from being put back', async () => {
     const findings = await play({
-      id: 'hidden',
-      name: 'the last tag is refused for good',
+      ...lastRefused,
       prepare: ({target}) => {
         // Half of a release, as others leave it: where the controller stands, no catalogue is asked for.
         for (const [name, image] of previous.images)
           if (name !== 'arc-controller')
             putImage(target.store, `mirror/arcdata/${name}`, image, smallTag);
-      },
-      target: [
-        empty,
-        rule(
-          {kind: 'manifest', method: 'PUT', repository: controller, tag: smallTag},
-          status(403),
-          {times: always}
-        )
-      ],
-      end: {refused: ['arc-controller']}
+      }
     });
     expect(findings).toEqual([]);
   });
 
   test('nor where it is found out at once, by what another run has staged there', async () => {
     const findings = await play({
-      id: 'hidden',
-      name: 'the last tag is refused for good',
+      ...lastRefused,
       prepare: ({target}) => {
         for (const [name, image] of previous.images) {
           if (name === 'arc-controller') continue;
@@ -295,15 +296,6 @@ describe('a catalogue that leaves out what is tagged', () => {
           putImage(target.store, `mirror/arcdata/${name}`, imageOf(name));
         }
       },
-      target: [
-        empty,
-        rule(
-          {kind: 'manifest', method: 'PUT', repository: controller, tag: smallTag},
-          status(403),
-          {times: always}
-        )
-      ],
-      end: {refused: ['arc-controller']},
       also: ({target}) => {
         const {store} = target;
         const tag = store.tag('mirror/arcdata/arc-dns', smallTag);

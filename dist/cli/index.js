@@ -5322,11 +5322,13 @@ __webpack_async_result__();
 /* harmony export */ });
 /* harmony import */ var node_util__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7975);
 /* harmony import */ var node_util__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_util__WEBPACK_IMPORTED_MODULE_0__);
-/* harmony import */ var _inputs_nearest_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3915);
-/* harmony import */ var _inputs_table_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(5541);
-/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(4192);
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(2836);
-/* harmony import */ var _misplaced_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(1736);
+/* harmony import */ var _inputs_lines_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(5010);
+/* harmony import */ var _inputs_nearest_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3915);
+/* harmony import */ var _inputs_table_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(5541);
+/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(4192);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(2836);
+/* harmony import */ var _misplaced_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(1736);
+
 
 
 
@@ -5359,7 +5361,7 @@ function parseArguments(argv) {
         strict: false,
         tokens: true,
         options: Object.fromEntries([
-            ..._inputs_table_js__WEBPACK_IMPORTED_MODULE_2__/* .inputTable */ .Fu.map(({ name, form }) => [
+            ..._inputs_table_js__WEBPACK_IMPORTED_MODULE_3__/* .inputTable */ .Fu.map(({ name, form }) => [
                 name,
                 { type: form === 'boolean' ? 'boolean' : 'string' }
             ]),
@@ -5398,12 +5400,12 @@ class ArgumentReader {
                 this.#mistakes.add(`--${name} takes no value`);
             this.#flags.add(name);
         }
-        else if ((0,_inputs_table_js__WEBPACK_IMPORTED_MODULE_2__/* .isInputName */ .wp)(name)) {
+        else if ((0,_inputs_table_js__WEBPACK_IMPORTED_MODULE_3__/* .isInputName */ .wp)(name)) {
             this.#input(name, value, inlineValue === true);
         }
         else if (negated !== undefined &&
-            (0,_inputs_table_js__WEBPACK_IMPORTED_MODULE_2__/* .isInputName */ .wp)(negated) &&
-            (0,_inputs_table_js__WEBPACK_IMPORTED_MODULE_2__/* .inputRow */ .bd)(negated).form === 'boolean' &&
+            (0,_inputs_table_js__WEBPACK_IMPORTED_MODULE_3__/* .isInputName */ .wp)(negated) &&
+            (0,_inputs_table_js__WEBPACK_IMPORTED_MODULE_3__/* .inputRow */ .bd)(negated).form === 'boolean' &&
             value === undefined) {
             this.#set(negated, 'false');
         }
@@ -5422,11 +5424,11 @@ class ArgumentReader {
             against: this.#against !== undefined,
             passwordsOnStdin: stdin
         };
-        for (const mistake of (0,_misplaced_js__WEBPACK_IMPORTED_MODULE_4__/* .misplaced */ .j)(command, this.#given, beside))
+        for (const mistake of (0,_misplaced_js__WEBPACK_IMPORTED_MODULE_5__/* .misplaced */ .j)(command, this.#given, beside))
             this.#mistakes.add(mistake);
         if (this.#mistakes.size > 0) {
             const takesInputs = command === 'mirror' || command === 'verify';
-            throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .ArgumentsError */ .XA([...this.#mistakes], {
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_4__/* .ArgumentsError */ .XA([...this.#mistakes], {
                 ...(takesInputs && { given: this.#given }),
                 ...(command === 'verify' && this.#against !== undefined && { against: this.#against })
             });
@@ -5441,7 +5443,7 @@ class ArgumentReader {
         };
     }
     #input(name, value, inline) {
-        const { form, variable } = (0,_inputs_table_js__WEBPACK_IMPORTED_MODULE_2__/* .inputRow */ .bd)(name);
+        const { form, variable } = (0,_inputs_table_js__WEBPACK_IMPORTED_MODULE_3__/* .inputRow */ .bd)(name);
         if (form === 'secret') {
             // Whoever can list the processes of this machine can read its arguments.
             this.#mistakes.add(`--${name} is not taken, since other users of this machine could read it; set ${variable ?? ''}, use --${name}-stdin, or leave it out and be asked`);
@@ -5453,7 +5455,7 @@ class ArgumentReader {
             this.#mistakes.add(`--${name} needs a value, such as --${name}=…`);
         }
         else {
-            this.#set(name, form === 'list' ? value.replaceAll(',', '\n') : value);
+            this.#set(name, form === 'list' ? (0,_inputs_lines_js__WEBPACK_IMPORTED_MODULE_1__/* .splitCommas */ .F3)(value) : value);
         }
     }
     #compare(value, inline) {
@@ -5466,7 +5468,7 @@ class ArgumentReader {
     }
     #set(name, value) {
         const before = this.#given.get(name);
-        const { form } = (0,_inputs_table_js__WEBPACK_IMPORTED_MODULE_2__/* .inputRow */ .bd)(name);
+        const { form } = (0,_inputs_table_js__WEBPACK_IMPORTED_MODULE_3__/* .inputRow */ .bd)(name);
         if (before !== undefined && form !== 'list' && before.value !== value) {
             this.#mistakes.add(`--${name} is given twice, with different values`);
         }
@@ -5477,9 +5479,9 @@ class ArgumentReader {
         this.#strange = true;
         // -phunter2 may be a password in docker's manner, so only the first letter is shown.
         const short = !written.startsWith('--');
-        const flag = short ? written.slice(0, 2) : `--${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(name, 60)}`;
-        const known = [..._inputs_table_js__WEBPACK_IMPORTED_MODULE_2__/* .inputTable */ .Fu.map(row => row.name), ...own];
-        this.#mistakes.add(`${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(flag)} is not known${short ? '' : (0,_inputs_nearest_js__WEBPACK_IMPORTED_MODULE_1__/* .didYouMean */ .a)(name, known, '--')} (--help lists all flags)`);
+        const flag = short ? written.slice(0, 2) : `--${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_6__/* .clean */ .uH)(name, 60)}`;
+        const known = [..._inputs_table_js__WEBPACK_IMPORTED_MODULE_3__/* .inputTable */ .Fu.map(row => row.name), ...own];
+        this.#mistakes.add(`${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_6__/* .clean */ .uH)(flag)} is not known${short ? '' : (0,_inputs_nearest_js__WEBPACK_IMPORTED_MODULE_2__/* .didYouMean */ .a)(name, known, '--')} (--help lists all flags)`);
     }
     #command() {
         const [first, ...more] = this.#words;
@@ -5495,8 +5497,8 @@ class ArgumentReader {
             return command ?? 'mirror';
         if (command === undefined) {
             // Shown only where it looks like a command: it may as well be a password gone astray.
-            const meant = (0,_inputs_nearest_js__WEBPACK_IMPORTED_MODULE_1__/* .didYouMean */ .a)(first, commands);
-            const word = meant === '' ? 'a word on the command line' : JSON.stringify((0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(first, 60));
+            const meant = (0,_inputs_nearest_js__WEBPACK_IMPORTED_MODULE_2__/* .didYouMean */ .a)(first, commands);
+            const word = meant === '' ? 'a word on the command line' : JSON.stringify((0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_6__/* .clean */ .uH)(first, 60));
             this.#mistakes.add(`${word} is no command${meant === '' ? '; known' : `${meant} Known`} are ${commands.join(', ')}; a boolean takes its value with =, such as --publish=false`);
         }
         else if (more.length > 0 && command !== 'help') {
@@ -5593,7 +5595,7 @@ class Gate {
      * Lets a request through.
      * @throws DemoError 401 with a challenge, or 403 where the registry answers so
      */
-    check(exchange, { character }) {
+    check(exchange) {
         if (this.#options === undefined)
             return;
         const [scheme = '', credentials = ''] = split(exchange.header('Authorization') ?? '');
@@ -5611,7 +5613,7 @@ class Gate {
             throw this.#unauthorized(exchange);
         if (wanted.every(scope => token.grants.has(scope)))
             return;
-        if (token.anonymous && character.anonymousPush === 403) {
+        if (token.anonymous && this.#character.anonymousPush === 403) {
             throw new DemoError(403, 'DENIED', 'permission_denied: the token does not match the scopes');
         }
         throw this.#unauthorized(exchange, 'insufficient_scope');
@@ -5635,7 +5637,7 @@ class Gate {
         if (this.#options?.kind !== 'bearer') {
             throw new DemoError(404, 'UNSUPPORTED', 'this registry gives no tokens');
         }
-        const form = await this.#form(exchange, desk);
+        const form = await this.#form(exchange);
         const known = form === undefined ? this.#basic(exchange) : this.#granted(form);
         if (known === false || (known === undefined && this.#options.anonymousPull !== true)) {
             throw new DemoError(401, 'UNAUTHORIZED', 'incorrect username or password', {
@@ -5643,7 +5645,7 @@ class Gate {
             });
         }
         const scopes = (form ?? exchange.route.query).getAll('scope').flatMap(text => text.split(' '));
-        const lifetime = this.#options.tokenLifetime ?? desk.character.tokenLifetime;
+        const lifetime = this.#options.tokenLifetime ?? this.#character.tokenLifetime;
         const token = this.#issue(scopes, known === undefined, lifetime, desk);
         const fields = {
             ...(form === undefined && { token }),
@@ -5683,17 +5685,17 @@ class Gate {
         this.#tokens.set(token, { grants, until: this.#now() + lifetime * 1000, anonymous });
         return token;
     }
-    #pushable(name, { character, store }) {
-        return character.firstPush === 'granted' || store.has(name) || this.#introduced.has(name);
+    #pushable(name, { store }) {
+        return this.#character.firstPush === 'granted' || store.has(name) || this.#introduced.has(name);
     }
-    async #form(exchange, { character }) {
+    async #form(exchange) {
         if (exchange.method === 'GET')
             return undefined;
         const body = await exchange.receiveAll(64 * 1024);
         if (exchange.method !== 'POST')
             throw new DemoError(405, 'UNSUPPORTED', 'GET or POST');
-        if (character.tokenPost !== 200) {
-            throw new DemoError(character.tokenPost, 'UNSUPPORTED', 'tokens are not given by POST');
+        if (this.#character.tokenPost !== 200) {
+            throw new DemoError(this.#character.tokenPost, 'UNSUPPORTED', 'tokens are not given by POST');
         }
         return new URLSearchParams(body.toString('utf8'));
     }
@@ -8112,7 +8114,7 @@ async function dispatch(desk, exchange) {
         await exchange.answer(404, {}, '404 page not found\n');
         return;
     }
-    desk.gate.check(exchange, desk);
+    desk.gate.check(exchange);
     checkNames(desk, exchange);
     switch (kind) {
         case 'ping':
@@ -10578,7 +10580,7 @@ async function ask({ name, text, offer, optional = false }, given, context) {
 }
 /** An answer is one line: the items of a list are parted by commas, as in a flag. */
 function listed(name, answer) {
-    return (0,table/* inputRow */.bd)(name).form === 'list' ? answer.replaceAll(',', '\n') : answer;
+    return (0,table/* inputRow */.bd)(name).form === 'list' ? (0,lines/* splitCommas */.F3)(answer) : answer;
 }
 /** True, or the rule that an answer breaks. */
 function rule(name, answer, given) {
@@ -12330,6 +12332,7 @@ function combine(...all) {
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   F3: () => (/* binding */ splitCommas),
 /* harmony export */   Se: () => (/* binding */ readLines),
 /* harmony export */   j$: () => (/* binding */ mostBytes)
 /* harmony export */ });
@@ -12338,6 +12341,10 @@ function combine(...all) {
 
 /** The most bytes that one input may hold. */
 const mostBytes = 64 * 1024;
+/** The items of a list that was given on one line, with commas between them, a line each. */
+function splitCommas(text) {
+    return text.replaceAll(',', '\n');
+}
 /** The most lines that a list may hold, empty ones and comments included. */
 const mostLines = 1000;
 /**

@@ -1,6 +1,7 @@
 import {parseArgs} from 'node:util';
 
 import type {Given, GivenValue} from '../inputs/given.ts';
+import {splitCommas} from '../inputs/lines.ts';
 import {didYouMean} from '../inputs/nearest.ts';
 import {type InputName, inputRow, inputTable, isInputName} from '../inputs/table.ts';
 import {clean} from '../oci/clean.ts';
@@ -156,7 +157,7 @@ class ArgumentReader {
     } else if (value === undefined || (!inline && looksLikeFlag(name, value))) {
       this.#mistakes.add(`--${name} needs a value, such as --${name}=…`);
     } else {
-      this.#set(name, form === 'list' ? value.replaceAll(',', '\n') : value);
+      this.#set(name, form === 'list' ? splitCommas(value) : value);
     }
   }
 

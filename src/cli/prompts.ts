@@ -10,7 +10,7 @@ import {
   readUsername
 } from '../inputs/endpoint.ts';
 import {type Given, type GivenValue, isGiven} from '../inputs/given.ts';
-import {readLines} from '../inputs/lines.ts';
+import {readLines, splitCommas} from '../inputs/lines.ts';
 import {readPassword} from '../inputs/secret.ts';
 import {type InputName, inputRow} from '../inputs/table.ts';
 import {parseTagRequest} from '../release/request.ts';
@@ -119,7 +119,7 @@ async function ask(
 
 /** An answer is one line: the items of a list are parted by commas, as in a flag. */
 function listed(name: InputName, answer: string): string {
-  return inputRow(name).form === 'list' ? answer.replaceAll(',', '\n') : answer;
+  return inputRow(name).form === 'list' ? splitCommas(answer) : answer;
 }
 
 /** True, or the rule that an answer breaks. */

@@ -50,7 +50,7 @@ export class Gate {
    * Lets a request through.
    * @throws DemoError 401 with a challenge, or 403 where the registry answers so
    */
-  check(exchange: Exchange, {character}: Desk): void {
+  check(exchange: Exchange): void {
     if (this.#options === undefined) return;
     const [scheme = '', credentials = ''] = split(exchange.header('Authorization') ?? '');
     const wanted = scopesOf(exchange, this.#character);
@@ -63,7 +63,7 @@ export class Gate {
     const token = scheme === 'bearer' ? this.#tokens.get(credentials) : undefined;
     if (token === undefined || token.until <= this.#now()) throw this.#unauthorized(exchange);
     if (wanted.every(scope => token.grants.has(scope))) return;
-    if (token.anonymous && character.anonymousPush === 403) {
+    if (token.anonymous && this.#character.anonymousPush === 403) {
       throw new DemoError(403, 'DENIED', 'permission_denied: the token does not match the scopes');
     }
     throw this.#unauthorized(exchange, 'insufficient_scope');
@@ -87,7 +87,7 @@ export class Gate {
     if (this.#options?.kind !== 'bearer') {
       throw new DemoError(404, 'UNSUPPORTED', 'this registry gives no tokens');
     }
-    const form = await this.#form(exchange, desk);
+    const form = await this.#form(exchange);
     const known = form === undefined ? this.#basic(exchange) : this.#granted(form);
     if (known === false || (known === undefined && this.#options.anonymousPull !== true)) {
       throw new DemoError(401, 'UNAUTHORIZED', 'incorrect username or password', {
@@ -95,7 +95,7 @@ export class Gate {
       });
     }
     const scopes = (form ?? exchange.route.query).getAll('scope').flatMap(text => text.split(' '));
-    const lifetime = this.#options.tokenLifetime ?? desk.character.tokenLifetime;
+    const lifetime = this.#options.tokenLifetime ?? this.#character.tokenLifetime;
     const token = this.#issue(scopes, known === undefined, lifetime, desk);
     const fields: Record<string, unknown> = {
       ...(form === undefined && {token}),
@@ -134,16 +134,16 @@ export class Gate {
     return token;
   }
 
-  #pushable(name: string, {character, store}: Desk): boolean {
-    return character.firstPush === 'granted' || store.has(name) || this.#introduced.has(name);
+  #pushable(name: string, {store}: Desk): boolean {
+    return this.#character.firstPush === 'granted' || store.has(name) || this.#introduced.has(name);
   }
 
-  async #form(exchange: Exchange, {character}: Desk): Promise<URLSearchParams | undefined> {
+  async #form(exchange: Exchange): Promise<URLSearchParams | undefined> {
     if (exchange.method === 'GET') return undefined;
     const body = await exchange.receiveAll(64 * 1024);
     if (exchange.method !== 'POST') throw new DemoError(405, 'UNSUPPORTED', 'GET or POST');
-    if (character.tokenPost !== 200) {
-      throw new DemoError(character.tokenPost, 'UNSUPPORTED', 'tokens are not given by POST');
+    if (this.#character.tokenPost !== 200) {
+      throw new DemoError(this.#character.tokenPost, 'UNSUPPORTED', 'tokens are not given by POST');
     }
     return new URLSearchParams(body.toString('utf8'));
   }

@@ -146,7 +146,7 @@ async function dispatch(desk: Desk, exchange: Exchange): Promise<void> {
     await exchange.answer(404, {}, '404 page not found\n');
     return;
   }
-  desk.gate.check(exchange, desk);
+  desk.gate.check(exchange);
   checkNames(desk, exchange);
   switch (kind) {
     case 'ping':

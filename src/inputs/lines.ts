@@ -3,6 +3,11 @@ import {Refusal} from './error.ts';
 /** The most bytes that one input may hold. */
 export const mostBytes = 64 * 1024;
 
+/** The items of a list that was given on one line, with commas between them, a line each. */
+export function splitCommas(text: string): string {
+  return text.replaceAll(',', '\n');
+}
+
 /** The most lines that a list may hold, empty ones and comments included. */
 export const mostLines = 1000;
 
