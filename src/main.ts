@@ -69,7 +69,7 @@ export async function main(settings: Settings, stage: Stage): Promise<RunRecord>
         asked: questions.early ? questions.lists : undefined
       });
       // Behind the first questions: many connections opened at once must not hold them up.
-      target.warm({questions: 32, bodies: 0});
+      target.warm({questions: 64, bodies: 0});
       await greeting;
       return await signInDocker(settings, registries, {...stage, log, signal});
     });

@@ -16484,7 +16484,7 @@ async function main(settings, stage) {
                     asked: questions.early ? questions.lists : undefined
                 });
                 // Behind the first questions: many connections opened at once must not hold them up.
-                target.warm({ questions: 32, bodies: 0 });
+                target.warm({ questions: 64, bodies: 0 });
                 await greeting;
                 return await signInDocker(settings, registries, { ...stage, log, signal });
             }), true);
@@ -16822,15 +16822,20 @@ const smallBlob = 1024 * 1024;
  */
 function openLanes(concurrency = 24) {
     // Two to sixteen large ones at once were measured on a link with 40 ms: below four the link is not
-    // full, above eight nothing is gained, and each one costs the registries memory.
-    const large = Math.max(1, Math.floor(concurrency / 3));
+    // full, above eight nothing is gained, and each one costs the registries memory. Where the line is wider
+    // than the machine, all of them share the processor: with eight, the largest layer of a release was
+    // still on its way when all else was there; with six they ended together, 7 % sooner.
+    const large = Math.max(1, Math.floor(concurrency / 4));
     const small = Math.max(0, concurrency - large);
     return {
         large: new _slots_js__WEBPACK_IMPORTED_MODULE_0__/* .Slots */ .W(large, large),
         small: new _slots_js__WEBPACK_IMPORTED_MODULE_0__/* .Slots */ .W(small, small),
-        // A question takes a registry two milliseconds and the line tens of them: this many are under way
-        // before the registry is what is waited for.
-        control: new _slots_js__WEBPACK_IMPORTED_MODULE_0__/* .Slots */ .W(64, 96),
+        // A question takes a registry one or two milliseconds and the line tens of them: this many are under
+        // way before the registry is what is waited for. It does not begin with fewer and grow: each one more
+        // would be a connection more, which costs two or three round trips, for the last few of 250 questions.
+        // Measured with 40 ms, in seconds for these: 0.71 with 32, 0.59 with 48, 0.56 with 64, 0.53 with 80,
+        // 0.54 with 96.
+        control: new _slots_js__WEBPACK_IMPORTED_MODULE_0__/* .Slots */ .W(80, 80),
         // As many as a release has images, with the children of those that are indexes.
         reading: new _slots_js__WEBPACK_IMPORTED_MODULE_0__/* .Slots */ .W(32, 64)
     };
@@ -23180,6 +23185,12 @@ const unreachable = {
     EADDRNOTAVAIL: 'its address cannot be used from here',
     ETIMEDOUT: 'no connection came about'
 };
+/** What took longer than it may. @param what such as "it did not answer" @param milliseconds how long it may take */
+function stalled({ url, method }, what, milliseconds) {
+    const seconds = Math.round(milliseconds / 100) / 10;
+    const place = { host: url.host, method, path: url.pathname };
+    return new registry_error/* RegistryError */.gl('stalled', `${url.host}: ${what} within ${seconds} s`, place);
+}
 /**
  * What an error of Node's network code means, in words that name the host, and what to do.
  * Errors that are understood already pass through.
@@ -24488,6 +24499,10 @@ class Http1Exchange {
  * wait for the event loop where the other side takes them as they come.
  */
 const mostWaiting = 384 * 1024;
+/** No connection came about in time. */
+class Late extends Error {
+    name = 'Late';
+}
 /** One connection over a socket of our own: one exchange after the other. */
 class Http1Connection {
     key;
@@ -24497,10 +24512,10 @@ class Http1Connection {
     #keeper;
     #exchange;
     #buffer = Buffer.alloc(0);
-    #connected = false;
-    #whenConnected = [];
+    #timer;
     #endSending = () => undefined;
-    constructor({ url, lookup, trust, key }, keeper) {
+    constructor(target, keeper) {
+        const { url, lookup, trust, key, connectWithin } = target;
         this.key = key;
         this.#keeper = keeper;
         keeper.opened(this);
@@ -24527,10 +24542,12 @@ class Http1Connection {
                 servername: (0,address/* isAddress */.PW)(url) ? '' : (0,address/* hostOf */.w4)(url)
             })
             : (0,external_node_net_.connect)(options);
+        this.#timer = setTimeout(() => {
+            this.destroy(new Late());
+        }, connectWithin);
         this.#socket.once(secure ? 'secureConnect' : 'connect', () => {
-            this.#connected = true;
-            for (const connected of this.#whenConnected.splice(0))
-                connected();
+            clearTimeout(this.#timer);
+            keeper.connected(this);
         });
         this.#socket.on('error', error => {
             this.#end(error);
@@ -24542,14 +24559,6 @@ class Http1Connection {
     /** Whether it can carry another exchange. */
     get usable() {
         return !this.#socket.destroyed && this.#exchange === undefined;
-    }
-    /** Whether the connection stands, TLS included. */
-    get connected() {
-        return this.#connected;
-    }
-    /** Calls back when it does. */
-    whenConnected(connected) {
-        this.#whenConnected.push(connected);
     }
     /**
      * Sends a request; the answer comes when its head is there: as a message of Node's own where it is
@@ -24571,6 +24580,10 @@ class Http1Connection {
         if (/[^\t\x20-\x7e\r\n]|\r(?!\n)|(?<!\r)\n/.test(head) ||
             head.split('\r\n').length !== lines.length + 3) {
             this.destroy(new Error('a header holds what no header may hold'));
+        }
+        else if (this.#socket.destroyed) {
+            // Since it was taken: nobody would tell.
+            exchange.fail(new Closed());
         }
         else {
             if (follows)
@@ -24614,7 +24627,6 @@ class Http1Connection {
         }
         // Also one whose last body was held up has to hear that the other side closes it.
         this.#socket.resume();
-        this.idle();
         this.#keeper.keep(this);
     }
     /** Kept for later, but not worth staying alive for. */
@@ -24635,14 +24647,14 @@ class Http1Connection {
         if (exchange === undefined) {
             // Nothing was asked: whatever this is, it is no answer.
             release();
-            this.#keeper.drop(this);
-            this.#socket.destroy();
+            this.destroy();
             return false;
         }
         return exchange.take(buffer.subarray(0, bytes), release);
     }
     #end(error) {
-        this.#keeper.drop(this);
+        clearTimeout(this.#timer);
+        this.#keeper.drop(this, error);
         const exchange = this.#exchange;
         this.#exchange = undefined;
         exchange?.fail(error);
@@ -24650,6 +24662,7 @@ class Http1Connection {
 }
 
 ;// CONCATENATED MODULE: ./src/registry/http1-pool.ts
+
 
 /**
  * HTTP/1.1 of our own, for many bytes and many questions: requests over sockets whose bytes land in
@@ -24662,50 +24675,88 @@ class Http1Connection {
 const bufferSize = 128 * 1024;
 /** So many buffers are kept for later. */
 const mostKept = 64;
-/** How many idle sockets to one origin are kept. */
-const mostIdle = 64;
+/** How many idle sockets to one origin are kept: more than there are questions at once (`openLanes`). */
+const mostIdle = 96;
 /** The kept sockets of a run. */
 class Http1Pool {
-    #idle = new Map();
-    /** All that are open. */
+    #places = new Map();
+    /** All that are open, or about to be. */
     #open = new Set();
+    /** Those about to be; with the one request that each is opened for, where nobody else may have it. */
+    #opening = new Map();
     #buffers = [];
     /**
-     * Sends a request on a kept socket, or on a fresh one; a body that is not at hand is still to be
-     * written to it.
-     * @param fresh whether what is kept there is closed instead
+     * A connection that stands and that nobody uses. Where there is none, one is opened; whichever is there
+     * first then counts, that one or one that is given back meanwhile: opening takes two or three round trips,
+     * and many answers only one.
+     * @param fresh whether it has to be one that has carried nothing; what is kept there is closed
+     * @throws why none came about; the signal's reason
      */
-    ask(method, target, headers, body, fresh = false) {
+    async take(target, fresh, signal) {
+        const place = this.#place(target.key);
         if (fresh)
-            for (const connection of [...(this.#idle.get(target.key) ?? [])])
+            for (const connection of [...place.idle])
                 connection.destroy();
-        const connection = this.#take(target.key) ?? new Http1Connection(target, this);
-        return { answer: connection.ask(method, target.url, headers, body), connection };
+        for (let kept = place.idle.pop(); kept !== undefined; kept = place.idle.pop())
+            if (kept.usable)
+                return kept;
+        let callOff = () => undefined;
+        try {
+            return await new Promise((resolve, reject) => {
+                const waiting = { resolve, reject };
+                const own = fresh ? new Http1Connection(target, this) : undefined;
+                if (own !== undefined)
+                    this.#opening.set(own, waiting);
+                else if (place.waiting.push(waiting) > place.opening)
+                    this.#add(target);
+                callOff = (0,on_abort/* onAbort */.u)(signal, () => {
+                    const at = place.waiting.indexOf(waiting);
+                    if (at >= 0)
+                        place.waiting.splice(at, 1);
+                    own?.destroy();
+                    reject(signal.reason);
+                });
+            });
+        }
+        finally {
+            callOff();
+        }
     }
     /** Opens so many connections ahead of their first use. One that fails is gone without a word. */
     warm(target, count) {
-        for (let i = 0; i < count; i++) {
-            const connection = new Http1Connection(target, this);
-            connection.idle();
-            this.keep(connection);
-        }
+        for (let i = 0; i < count; i++)
+            this.#add(target);
+    }
+    /** Takes one that stands by now: for who opened it, for whoever waits, or to be kept. */
+    connected(connection) {
+        const waiting = this.#opening.get(connection);
+        if (waiting === undefined)
+            this.#place(connection.key).opening--;
+        this.#opening.delete(connection);
+        if (waiting === undefined)
+            this.#offer(connection, 'unshift');
+        else
+            waiting.resolve(connection);
     }
     /** Takes back a socket whose answer has been read to its end. */
     keep(connection) {
-        const idle = this.#idle.get(connection.key) ?? [];
-        if (idle.length >= mostIdle)
-            connection.destroy();
-        else
-            idle.push(connection);
-        this.#idle.set(connection.key, idle);
+        this.#offer(connection, 'push');
     }
-    /** Forgets a socket that closed. */
-    drop(connection) {
+    /** Forgets a socket that closed, and tells those who waited for it and have no other to wait for. */
+    drop(connection, error) {
         this.#open.delete(connection);
-        const idle = this.#idle.get(connection.key);
-        const at = idle?.indexOf(connection) ?? -1;
+        const place = this.#place(connection.key);
+        const at = place.idle.indexOf(connection);
         if (at >= 0)
-            idle?.splice(at, 1);
+            place.idle.splice(at, 1);
+        if (!this.#opening.has(connection))
+            return;
+        const waiting = this.#opening.get(connection);
+        this.#opening.delete(connection);
+        if (waiting !== undefined)
+            waiting.reject(error);
+        else if (place.waiting.length > --place.opening)
+            place.waiting.shift()?.reject(error);
     }
     /** Knows of a socket that was opened. */
     opened(connection) {
@@ -24724,14 +24775,31 @@ class Http1Pool {
     close() {
         for (const connection of [...this.#open])
             connection.destroy();
-        this.#idle.clear();
+        this.#places.clear();
     }
-    #take(key) {
-        const idle = this.#idle.get(key);
-        for (let connection = idle?.pop(); connection !== undefined; connection = idle?.pop())
-            if (connection.usable)
-                return connection;
-        return undefined;
+    #add(target) {
+        this.#place(target.key).opening++;
+        this.#opening.set(new Http1Connection(target, this), undefined);
+    }
+    /** Gives a connection to who waits longest, or keeps it. */
+    #offer(connection, end) {
+        const { idle, waiting } = this.#place(connection.key);
+        const first = waiting.shift();
+        if (first !== undefined) {
+            first.resolve(connection);
+        }
+        else if (idle.length >= mostIdle) {
+            connection.destroy();
+        }
+        else {
+            connection.idle();
+            idle[end](connection);
+        }
+    }
+    #place(key) {
+        const place = this.#places.get(key) ?? { idle: [], waiting: [], opening: 0 };
+        this.#places.set(key, place);
+        return place;
     }
 }
 
@@ -24777,10 +24845,10 @@ class Http1Client {
             let connection;
             let used = false;
             try {
-                const asked = this.#pool.ask(method, target, headers, body, fresh);
-                ({ connection } = asked);
+                connection = await this.#pool.take(target, fresh, signal);
                 ({ used } = connection);
-                const given = await this.#within(connection, asked.answer, outgoing, stream);
+                const answer = connection.ask(method, url, headers, body);
+                const given = await this.#within(connection, answer, outgoing, stream);
                 if (given instanceof external_node_http_.IncomingMessage) {
                     // Errors are seldom, and come as they like.
                     if ((given.statusCode ?? 0) < 400)
@@ -24792,11 +24860,15 @@ class Http1Client {
             }
             catch (error) {
                 signal.throwIfAborted();
+                if (error instanceof Late) {
+                    this.#names.forget((0,address/* hostOf */.w4)(url));
+                    throw stalled(outgoing, 'no connection came about', this.#timings.connect);
+                }
                 const { code } = error;
                 const stale = used && (code === 'ECONNRESET' || code === 'EPIPE');
                 // A body that streams cannot be sent twice from here.
                 if (!stale || stream !== undefined)
-                    throw explain(error, outgoing, this.#names, connection?.connected === true);
+                    throw explain(error, outgoing, this.#names, connection !== undefined);
                 // Where one was closed unnoticed, others were, too: what lies between may have forgotten them all.
                 fresh = true;
             }
@@ -24817,35 +24889,33 @@ class Http1Client {
             lookup: this.#names.lookup(judge),
             trust: () => this.#agents.trust(),
             // A connection that carried a body is the quickest one for the next.
-            key: `${url.origin} ${judge?.registry ?? ''} ${bodies ? 'bodies' : ''}`
+            key: `${url.origin} ${judge?.registry ?? ''} ${bodies ? 'bodies' : ''}`,
+            connectWithin: this.#timings.connect
         };
     }
     /** Waits for an answer, as long as that may take; a body that streams is sent meanwhile. */
-    async #within(connection, answer, { method, url, answerWithin, signal }, stream) {
-        const { connect, idle } = this.#timings;
+    async #within(connection, answer, outgoing, stream) {
+        const { answerWithin, signal } = outgoing;
+        const { idle } = this.#timings;
         let timer;
         let over = false;
-        const stalled = (milliseconds, what) => {
-            const text = `${url.host}: ${what} within ${Math.round(milliseconds / 100) / 10} s`;
-            connection.destroy(new registry_error/* RegistryError */.gl('stalled', text, { host: url.host, method, path: url.pathname }));
-        };
-        const limit = (milliseconds, what, late) => {
-            clearTimeout(timer);
-            if (over)
-                return;
-            timer = setTimeout(() => {
-                late?.();
-                stalled(milliseconds, what);
-            }, milliseconds);
-        };
         let endWatch = () => undefined;
         const expect = () => {
             endWatch();
-            limit(answerWithin, 'it did not answer');
+            if (over)
+                return;
+            timer = setTimeout(() => {
+                connection.destroy(stalled(outgoing, 'it did not answer', answerWithin));
+            }, answerWithin);
         };
-        const sending = stream &&
-            new Sending(stream, {
-                sink: connection.sink,
+        let sending;
+        if (stream === undefined) {
+            expect();
+        }
+        else {
+            const { sink } = connection;
+            sending = new Sending(stream, {
+                sink,
                 whole: () => {
                     connection.sent(expect);
                 },
@@ -24853,24 +24923,9 @@ class Http1Client {
                     connection.destroy(error);
                 }
             }, signal);
-        const next = () => {
-            if (sending === undefined)
-                expect();
-            else {
-                clearTimeout(timer);
-                if (!over)
-                    endWatch = whenStuck(connection.sink, connection.sink, idle, () => {
-                        stalled(idle, 'it took no more bytes');
-                    });
-            }
-        };
-        if (connection.connected)
-            next();
-        else {
-            limit(connect, 'no connection came about', () => {
-                this.#names.forget((0,address/* hostOf */.w4)(url));
+            endWatch = whenStuck(sink, sink, idle, () => {
+                connection.destroy(stalled(outgoing, 'it took no more bytes', idle));
             });
-            connection.whenConnected(next);
         }
         const callOff = (0,on_abort/* onAbort */.u)(signal, () => {
             connection.destroy(signal.reason);
@@ -24919,7 +24974,6 @@ function answerOf({ status, headers, body }, url) {
 }
 
 ;// CONCATENATED MODULE: ./src/registry/transport.ts
-
 
 
 
@@ -25131,10 +25185,7 @@ class Exchange {
         }, milliseconds);
     }
     #stalled(what, milliseconds) {
-        const { method, url } = this.#outgoing;
-        const seconds = Math.round(milliseconds / 100) / 10;
-        const place = { host: url.host, method, path: url.pathname };
-        const error = new registry_error/* RegistryError */.gl('stalled', `${url.host}: ${what} within ${seconds} s`, place);
+        const error = stalled(this.#outgoing, what, milliseconds);
         this.#request?.destroy(error);
         this.#reject(error);
     }

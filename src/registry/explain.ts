@@ -14,6 +14,17 @@ const unreachable: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'no connection came about'
 };
 
+/** What took longer than it may. @param what such as "it did not answer" @param milliseconds how long it may take */
+export function stalled(
+  {url, method}: {readonly url: URL; readonly method: string},
+  what: string,
+  milliseconds: number
+): RegistryError {
+  const seconds = Math.round(milliseconds / 100) / 10;
+  const place = {host: url.host, method, path: url.pathname};
+  return new RegistryError('stalled', `${url.host}: ${what} within ${seconds} s`, place);
+}
+
 /**
  * What an error of Node's network code means, in words that name the host, and what to do.
  * Errors that are understood already pass through.

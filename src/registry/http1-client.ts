@@ -3,10 +3,9 @@ import {IncomingMessage} from 'node:http';
 import {onAbort} from '../on-abort.ts';
 import {hostOf} from './address.ts';
 import type {Agents} from './agents.ts';
-import {RegistryError} from './error.ts';
-import {explain} from './explain.ts';
+import {explain, stalled} from './explain.ts';
 import type {Http1Method} from './http1-head.ts';
-import type {Http1Connection, Http1Target} from './http1-connection.ts';
+import {type Http1Connection, type Http1Target, Late} from './http1-connection.ts';
 import type {Judge, Names} from './names.ts';
 import {piecesOf} from './pieces.ts';
 import {Sending, whenStuck} from './sending.ts';
@@ -47,10 +46,10 @@ export class Http1Client {
       let connection: Http1Connection | undefined;
       let used = false;
       try {
-        const asked = this.#pool.ask(method, target, headers, body, fresh);
-        ({connection} = asked);
+        connection = await this.#pool.take(target, fresh, signal);
         ({used} = connection);
-        const given = await this.#within(connection, asked.answer, outgoing, stream);
+        const answer = connection.ask(method, url, headers, body);
+        const given = await this.#within(connection, answer, outgoing, stream);
         if (given instanceof IncomingMessage) {
           // Errors are seldom, and come as they like.
           if ((given.statusCode ?? 0) < 400) this.#leftToNode.add(kind);
@@ -60,11 +59,15 @@ export class Http1Client {
         return answerOf(given, url);
       } catch (error) {
         signal.throwIfAborted();
+        if (error instanceof Late) {
+          this.#names.forget(hostOf(url));
+          throw stalled(outgoing, 'no connection came about', this.#timings.connect);
+        }
         const {code} = error as NodeJS.ErrnoException;
         const stale = used && (code === 'ECONNRESET' || code === 'EPIPE');
         // A body that streams cannot be sent twice from here.
         if (!stale || stream !== undefined)
-          throw explain(error, outgoing, this.#names, connection?.connected === true);
+          throw explain(error, outgoing, this.#names, connection !== undefined);
         // Where one was closed unnoticed, others were, too: what lies between may have forgotten them all.
         fresh = true;
       }
@@ -87,7 +90,8 @@ export class Http1Client {
       lookup: this.#names.lookup(judge),
       trust: () => this.#agents.trust(),
       // A connection that carried a body is the quickest one for the next.
-      key: `${url.origin} ${judge?.registry ?? ''} ${bodies ? 'bodies' : ''}`
+      key: `${url.origin} ${judge?.registry ?? ''} ${bodies ? 'bodies' : ''}`,
+      connectWithin: this.#timings.connect
     };
   }
 
@@ -95,37 +99,30 @@ export class Http1Client {
   async #within(
     connection: Http1Connection,
     answer: Promise<Http1Answer | IncomingMessage>,
-    {method, url, answerWithin, signal}: Outgoing,
+    outgoing: Outgoing,
     stream: BodyStream | undefined
   ): Promise<Http1Answer | IncomingMessage> {
-    const {connect, idle} = this.#timings;
+    const {answerWithin, signal} = outgoing;
+    const {idle} = this.#timings;
     let timer: NodeJS.Timeout | undefined;
     let over = false;
-    const stalled = (milliseconds: number, what: string) => {
-      const text = `${url.host}: ${what} within ${Math.round(milliseconds / 100) / 10} s`;
-      connection.destroy(
-        new RegistryError('stalled', text, {host: url.host, method, path: url.pathname})
-      );
-    };
-    const limit = (milliseconds: number, what: string, late?: () => void) => {
-      clearTimeout(timer);
-      if (over) return;
-      timer = setTimeout(() => {
-        late?.();
-        stalled(milliseconds, what);
-      }, milliseconds);
-    };
     let endWatch: () => void = () => undefined;
     const expect = () => {
       endWatch();
-      limit(answerWithin, 'it did not answer');
+      if (over) return;
+      timer = setTimeout(() => {
+        connection.destroy(stalled(outgoing, 'it did not answer', answerWithin));
+      }, answerWithin);
     };
-    const sending =
-      stream &&
-      new Sending(
+    let sending: Sending | undefined;
+    if (stream === undefined) {
+      expect();
+    } else {
+      const {sink} = connection;
+      sending = new Sending(
         stream,
         {
-          sink: connection.sink,
+          sink,
           whole: () => {
             connection.sent(expect);
           },
@@ -135,22 +132,9 @@ export class Http1Client {
         },
         signal
       );
-    const next = () => {
-      if (sending === undefined) expect();
-      else {
-        clearTimeout(timer);
-        if (!over)
-          endWatch = whenStuck(connection.sink, connection.sink, idle, () => {
-            stalled(idle, 'it took no more bytes');
-          });
-      }
-    };
-    if (connection.connected) next();
-    else {
-      limit(connect, 'no connection came about', () => {
-        this.#names.forget(hostOf(url));
+      endWatch = whenStuck(sink, sink, idle, () => {
+        connection.destroy(stalled(outgoing, 'it took no more bytes', idle));
       });
-      connection.whenConnected(next);
     }
     const callOff = onAbort(signal, () => {
       connection.destroy(signal.reason as Error);

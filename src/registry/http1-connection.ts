@@ -23,16 +23,25 @@ export interface Http1Target {
   readonly trust: () => Trust;
   /** Connections are shared only among equals; it begins with the URL's origin. */
   readonly key: string;
+  /** How long it may take to connect, TLS included, in milliseconds. */
+  readonly connectWithin: number;
+}
+
+/** No connection came about in time. */
+export class Late extends Error {
+  override readonly name = 'Late' as const;
 }
 
 /** Where connections are kept, and the buffers that they read into. */
 export interface ConnectionKeeper {
   /** Knows of a connection that was opened. */
   opened(connection: Http1Connection): void;
+  /** Takes one that stands by now. */
+  connected(connection: Http1Connection): void;
   /** Takes back one whose answer has been read to its end. */
   keep(connection: Http1Connection): void;
   /** Forgets one that closed. */
-  drop(connection: Http1Connection): void;
+  drop(connection: Http1Connection, error: Error): void;
   /** A buffer that nobody uses. */
   buffer(): Buffer;
   /** Takes a buffer back. */
@@ -48,11 +57,11 @@ export class Http1Connection implements Carrier {
   readonly #keeper: ConnectionKeeper;
   #exchange: Http1Exchange | undefined;
   #buffer: Buffer = Buffer.alloc(0);
-  #connected = false;
-  readonly #whenConnected: (() => void)[] = [];
+  readonly #timer: NodeJS.Timeout;
   #endSending: () => void = () => undefined;
 
-  constructor({url, lookup, trust, key}: Http1Target, keeper: ConnectionKeeper) {
+  constructor(target: Http1Target, keeper: ConnectionKeeper) {
+    const {url, lookup, trust, key, connectWithin} = target;
     this.key = key;
     this.#keeper = keeper;
     keeper.opened(this);
@@ -79,9 +88,12 @@ export class Http1Connection implements Carrier {
           servername: isAddress(url) ? '' : hostOf(url)
         })
       : connectPlain(options);
+    this.#timer = setTimeout(() => {
+      this.destroy(new Late());
+    }, connectWithin);
     this.#socket.once(secure ? 'secureConnect' : 'connect', () => {
-      this.#connected = true;
-      for (const connected of this.#whenConnected.splice(0)) connected();
+      clearTimeout(this.#timer);
+      keeper.connected(this);
     });
     this.#socket.on('error', error => {
       this.#end(error);
@@ -94,16 +106,6 @@ export class Http1Connection implements Carrier {
   /** Whether it can carry another exchange. */
   get usable(): boolean {
     return !this.#socket.destroyed && this.#exchange === undefined;
-  }
-
-  /** Whether the connection stands, TLS included. */
-  get connected(): boolean {
-    return this.#connected;
-  }
-
-  /** Calls back when it does. */
-  whenConnected(connected: () => void): void {
-    this.#whenConnected.push(connected);
   }
 
   /**
@@ -133,6 +135,9 @@ export class Http1Connection implements Carrier {
       head.split('\r\n').length !== lines.length + 3
     ) {
       this.destroy(new Error('a header holds what no header may hold'));
+    } else if (this.#socket.destroyed) {
+      // Since it was taken: nobody would tell.
+      exchange.fail(new Closed());
     } else {
       if (follows) this.#endSending = readBeforeWriting(this.#socket);
       this.#socket.cork();
@@ -176,7 +181,6 @@ export class Http1Connection implements Carrier {
     }
     // Also one whose last body was held up has to hear that the other side closes it.
     this.#socket.resume();
-    this.idle();
     this.#keeper.keep(this);
   }
 
@@ -200,15 +204,15 @@ export class Http1Connection implements Carrier {
     if (exchange === undefined) {
       // Nothing was asked: whatever this is, it is no answer.
       release();
-      this.#keeper.drop(this);
-      this.#socket.destroy();
+      this.destroy();
       return false;
     }
     return exchange.take(buffer.subarray(0, bytes), release);
   }
 
   #end(error: Error): void {
-    this.#keeper.drop(this);
+    clearTimeout(this.#timer);
+    this.#keeper.drop(this, error);
     const exchange = this.#exchange;
     this.#exchange = undefined;
     exchange?.fail(error);

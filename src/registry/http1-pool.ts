@@ -1,8 +1,5 @@
-import type {IncomingMessage} from 'node:http';
-
-import type {Http1Method} from './http1-head.ts';
+import {onAbort} from '../on-abort.ts';
 import {Http1Connection, type ConnectionKeeper, type Http1Target} from './http1-connection.ts';
-import type {Http1Answer} from './http1-exchange.ts';
 
 /**
  * HTTP/1.1 of our own, for many bytes and many questions: requests over sockets whose bytes land in
@@ -16,64 +13,94 @@ import type {Http1Answer} from './http1-exchange.ts';
 const bufferSize = 128 * 1024;
 /** So many buffers are kept for later. */
 const mostKept = 64;
-/** How many idle sockets to one origin are kept. */
-const mostIdle = 64;
+/** How many idle sockets to one origin are kept: more than there are questions at once (`openLanes`). */
+const mostIdle = 96;
 
-/** A request that has been sent, and the way to give it up. */
-export interface Http1Request {
-  readonly answer: Promise<Http1Answer | IncomingMessage>;
-  /** The socket, for its events. */
-  readonly connection: Http1Connection;
+/** A request that waits for a connection. */
+interface Waiting {
+  readonly resolve: (connection: Http1Connection) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** What leads to one origin. There are never more waiting than connections being opened. */
+interface Place {
+  /** The last one of them was used last. */
+  readonly idle: Http1Connection[];
+  readonly waiting: Waiting[];
+  /** How many are being opened for whoever waits. */
+  opening: number;
 }
 
 /** The kept sockets of a run. */
 export class Http1Pool implements ConnectionKeeper {
-  readonly #idle = new Map<string, Http1Connection[]>();
-  /** All that are open. */
+  readonly #places = new Map<string, Place>();
+  /** All that are open, or about to be. */
   readonly #open = new Set<Http1Connection>();
+  /** Those about to be; with the one request that each is opened for, where nobody else may have it. */
+  readonly #opening = new Map<Http1Connection, Waiting | undefined>();
   readonly #buffers: Buffer[] = [];
 
   /**
-   * Sends a request on a kept socket, or on a fresh one; a body that is not at hand is still to be
-   * written to it.
-   * @param fresh whether what is kept there is closed instead
+   * A connection that stands and that nobody uses. Where there is none, one is opened; whichever is there
+   * first then counts, that one or one that is given back meanwhile: opening takes two or three round trips,
+   * and many answers only one.
+   * @param fresh whether it has to be one that has carried nothing; what is kept there is closed
+   * @throws why none came about; the signal's reason
    */
-  ask(
-    method: Http1Method,
-    target: Http1Target,
-    headers: Readonly<Record<string, string>>,
-    body?: Uint8Array | {readonly length: number},
-    fresh = false
-  ): Http1Request {
-    if (fresh)
-      for (const connection of [...(this.#idle.get(target.key) ?? [])]) connection.destroy();
-    const connection = this.#take(target.key) ?? new Http1Connection(target, this);
-    return {answer: connection.ask(method, target.url, headers, body), connection};
+  async take(target: Http1Target, fresh: boolean, signal: AbortSignal): Promise<Http1Connection> {
+    const place = this.#place(target.key);
+    if (fresh) for (const connection of [...place.idle]) connection.destroy();
+    for (let kept = place.idle.pop(); kept !== undefined; kept = place.idle.pop())
+      if (kept.usable) return kept;
+    let callOff: () => void = () => undefined;
+    try {
+      return await new Promise((resolve, reject) => {
+        const waiting = {resolve, reject};
+        const own = fresh ? new Http1Connection(target, this) : undefined;
+        if (own !== undefined) this.#opening.set(own, waiting);
+        else if (place.waiting.push(waiting) > place.opening) this.#add(target);
+        callOff = onAbort(signal, () => {
+          const at = place.waiting.indexOf(waiting);
+          if (at >= 0) place.waiting.splice(at, 1);
+          own?.destroy();
+          reject(signal.reason as Error);
+        });
+      });
+    } finally {
+      callOff();
+    }
   }
 
   /** Opens so many connections ahead of their first use. One that fails is gone without a word. */
   warm(target: Http1Target, count: number): void {
-    for (let i = 0; i < count; i++) {
-      const connection = new Http1Connection(target, this);
-      connection.idle();
-      this.keep(connection);
-    }
+    for (let i = 0; i < count; i++) this.#add(target);
+  }
+
+  /** Takes one that stands by now: for who opened it, for whoever waits, or to be kept. */
+  connected(connection: Http1Connection): void {
+    const waiting = this.#opening.get(connection);
+    if (waiting === undefined) this.#place(connection.key).opening--;
+    this.#opening.delete(connection);
+    if (waiting === undefined) this.#offer(connection, 'unshift');
+    else waiting.resolve(connection);
   }
 
   /** Takes back a socket whose answer has been read to its end. */
   keep(connection: Http1Connection): void {
-    const idle = this.#idle.get(connection.key) ?? [];
-    if (idle.length >= mostIdle) connection.destroy();
-    else idle.push(connection);
-    this.#idle.set(connection.key, idle);
+    this.#offer(connection, 'push');
   }
 
-  /** Forgets a socket that closed. */
-  drop(connection: Http1Connection): void {
+  /** Forgets a socket that closed, and tells those who waited for it and have no other to wait for. */
+  drop(connection: Http1Connection, error: Error): void {
     this.#open.delete(connection);
-    const idle = this.#idle.get(connection.key);
-    const at = idle?.indexOf(connection) ?? -1;
-    if (at >= 0) idle?.splice(at, 1);
+    const place = this.#place(connection.key);
+    const at = place.idle.indexOf(connection);
+    if (at >= 0) place.idle.splice(at, 1);
+    if (!this.#opening.has(connection)) return;
+    const waiting = this.#opening.get(connection);
+    this.#opening.delete(connection);
+    if (waiting !== undefined) waiting.reject(error);
+    else if (place.waiting.length > --place.opening) place.waiting.shift()?.reject(error);
   }
 
   /** Knows of a socket that was opened. */
@@ -94,13 +121,31 @@ export class Http1Pool implements ConnectionKeeper {
   /** Closes all that is open, also where an answer is still under way. */
   close(): void {
     for (const connection of [...this.#open]) connection.destroy();
-    this.#idle.clear();
+    this.#places.clear();
   }
 
-  #take(key: string): Http1Connection | undefined {
-    const idle = this.#idle.get(key);
-    for (let connection = idle?.pop(); connection !== undefined; connection = idle?.pop())
-      if (connection.usable) return connection;
-    return undefined;
+  #add(target: Http1Target): void {
+    this.#place(target.key).opening++;
+    this.#opening.set(new Http1Connection(target, this), undefined);
+  }
+
+  /** Gives a connection to who waits longest, or keeps it. */
+  #offer(connection: Http1Connection, end: 'push' | 'unshift'): void {
+    const {idle, waiting} = this.#place(connection.key);
+    const first = waiting.shift();
+    if (first !== undefined) {
+      first.resolve(connection);
+    } else if (idle.length >= mostIdle) {
+      connection.destroy();
+    } else {
+      connection.idle();
+      idle[end](connection);
+    }
+  }
+
+  #place(key: string): Place {
+    const place = this.#places.get(key) ?? {idle: [], waiting: [], opening: 0};
+    this.#places.set(key, place);
+    return place;
   }
 }

@@ -7,8 +7,7 @@ import {onAbort} from '../on-abort.ts';
 import {hostOf, portOf} from './address.ts';
 import {Agents, type AgentsOptions} from './agents.ts';
 import {type Clock, systemClock} from './clock.ts';
-import {RegistryError} from './error.ts';
-import {explain, proxyRefusal} from './explain.ts';
+import {explain, proxyRefusal, stalled} from './explain.ts';
 import {type Judge, Names, type Resolve} from './names.ts';
 import {type Pieces, piecesOf} from './pieces.ts';
 import {readBeforeWriting} from './read-first.ts';
@@ -279,10 +278,7 @@ class Exchange {
   }
 
   #stalled(what: string, milliseconds: number): void {
-    const {method, url} = this.#outgoing;
-    const seconds = Math.round(milliseconds / 100) / 10;
-    const place = {host: url.host, method, path: url.pathname};
-    const error = new RegistryError('stalled', `${url.host}: ${what} within ${seconds} s`, place);
+    const error = stalled(this.#outgoing, what, milliseconds);
     this.#request?.destroy(error);
     this.#reject(error);
   }
