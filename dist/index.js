@@ -40674,6 +40674,8 @@ class Transfer {
     #commits = new Map();
     /** Mounts have been refused for blobs that were certainly there. */
     #mountsRefused = false;
+    /** Whether such a blob is seen in other repositories all the same; undefined while that was not tried. */
+    #seenEverywhere;
     constructor(context) {
         this.#context = context;
     }
@@ -40837,8 +40839,9 @@ class Transfer {
     }
     /**
      * Takes a blob over from its home, once it is there. Where that is refused although it is there,
-     * the home's manifests may have to be committed first; where that does not help either, the blob
-     * travels once more, in the upload that the registry opened.
+     * the home's manifests may have to be committed first. Where that does not help either, the registry may
+     * keep all blobs in one place, and have it here as well; else the blob travels once more, in the upload
+     * that the registry opened.
      */
     async #mount(placement) {
         const { target, lanes, signal } = this.#context;
@@ -40849,6 +40852,14 @@ class Transfer {
         const again = async (session) => lanes.large.run(() => this.#copy(placement, session));
         if ('error' in home)
             throw home.error;
+        const seen = async () => {
+            if (this.#seenEverywhere === false)
+                return false;
+            const has = await lanes.control.run(() => hasBlob(target, targetRepository, descriptor, signal));
+            return (this.#seenEverywhere = has === 'present');
+        };
+        if (this.#seenEverywhere === true && (await seen()))
+            return 'mounted';
         // Only what came with this release waits for a commit: its home is an earlier image of it, so that
         // no two images can wait for each other. What an earlier release brought is committed.
         const committed = async () => {
@@ -40869,6 +40880,11 @@ class Transfer {
                 return 'mounted';
         }
         this.#mountsRefused = true;
+        if (await seen()) {
+            if (answer !== undefined)
+                await cancelUpload(target, targetRepository, answer);
+            return 'mounted';
+        }
         return await again(answer);
     }
 }
@@ -45928,11 +45944,11 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
     ]);
     // A target without this image is most likely empty: then its catalogue, in one question, saves one
     // question for each blob.
-    if (targetTags.length === 0) {
+    if (survey !== undefined && targetTags.length === 0) {
         // It only saves questions: whatever goes wrong with it must not hold up the rest.
         const hint = (0,deadline/* deadline */.n)(longestHint, signal);
         const listed = listRepositories(target, `${settings.target.repository}/`, hint, 'once');
-        survey?.open(listed.then(found => found && new Set(found), () => undefined));
+        survey.open(listed.then(found => found && new Set(found), () => undefined));
     }
     // A target that does not tell its tags is asked for those that it may have.
     const mayHave = (tag, one) => slots

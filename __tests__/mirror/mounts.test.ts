@@ -66,3 +66,35 @@ test.each<[string, Layers, 'committed' | 'never', boolean]>([
   },
   20_000
 );
+
+// So do the in-memory registry of go-containerregistry, and others that keep one store for all names.
+test.each([
+  ['keeps all blobs in one place', 'registry', 1],
+  ['keeps them apart', 'repository', 3]
+] as const)('a target that mounts nothing and %s', async (_, blobsIn, times) => {
+  await using source = await EmbeddedRegistry.start();
+  await using target = await EmbeddedRegistry.start({character: {mount: 'never', blobsIn}});
+  const names = ['arc-bootstrapper', 'arc-controller', 'arc-sqlmi'];
+  const base = layer('base');
+  const second = layer('second base');
+  for (const name of names) {
+    const image = imageOf(name, 'oci', [base, second, layer(name)]);
+    putImage(source.store, `arcdata/${name}`, image, smallTag);
+  }
+  const {record} = await mirrorRun({
+    ...{source, target},
+    inputs: {'source-tag': smallTag, images: names.join('\n')}
+  });
+  expect(record.failure).toBeUndefined();
+  for (const shared of [base, second]) {
+    const read = source.requests.filter(
+      ({method, path}) => method === 'GET' && path.endsWith(`/blobs/${shared.digest}`)
+    );
+    expect(read).toHaveLength(times);
+  }
+  const {images} = record.releases[0] ?? {images: []};
+  const mounted = images.reduce((sum, {bytes}) => sum + bytes.mounted, 0);
+  expect(mounted).toBe((3 - times) * (base.bytes.length + second.bytes.length));
+  // What was opened in vain is cancelled.
+  expect(target.store.sessions).toEqual([]);
+});

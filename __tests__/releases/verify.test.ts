@@ -376,6 +376,23 @@ describe('nothing to verify is not success', () => {
     expect(report.failure?.message).toContain('arc-sqlmi is missing');
   });
 
+  test('where the release is nowhere, and the target is slow to tell what it has', async () => {
+    await using empty = await EmbeddedRegistry.start();
+    empty.rule({
+      name: 'slow catalogue',
+      on: {kind: 'catalog'},
+      times: 'always',
+      do: {effect: 'delay', ms: 5000}
+    });
+    const args = places({source: world.source, target: empty});
+    const {exitCode, report, stderr} = await verify([...args, '--source-tag=v1.99.0_2030-01-01']);
+    expect({exitCode, outcome: report.outcome}).toEqual({exitCode: 1, outcome: 'failed'});
+    expect(report.failure?.message).toContain('v1.99.0_2030-01-01 does not exist');
+    expect(stderr).not.toMatch(/\n\s+at /);
+    // It is for those who bring something.
+    expect(empty.requests.map(({kind}) => kind)).not.toContain('catalog');
+  });
+
   test('where the target lets nobody in', async () => {
     await writeLock();
     const auth = {kind: 'basic', username: 'me', password: 'sesame open 7'} as const;

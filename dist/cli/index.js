@@ -7041,6 +7041,7 @@ const spec = {
     uploadStatus: true,
     patchStatus: 202,
     patchRange: 'total',
+    blobsIn: 'repository',
     mount: 'any',
     mountWithoutFrom: 'search',
     mountFromUnknown: 'upload',
@@ -7502,7 +7503,7 @@ function freshState() {
 
 /**
  * What a registry holds: blobs, manifests, tags and open upload sessions. A blob is seen in a
- * repository only when it was put or mounted there, as in the real ones. Nothing is checked on
+ * repository only when it was put or mounted there, as in most real ones. Nothing is checked on
  * seeding, so that half images can be made. Several servers may share a store.
  */
 class Store {
@@ -7511,8 +7512,10 @@ class Store {
     #sessions = new Map();
     #tagEvents = [];
     #discardOver;
-    constructor({ discardOver = Infinity } = {}) {
+    #blobsInOnePlace;
+    constructor({ discardOver = Infinity, blobsInOnePlace = false } = {}) {
         this.#discardOver = discardOver;
+        this.#blobsInOnePlace = blobsInOnePlace;
     }
     /** Every setting of a tag so far, in order, seeding included. */
     get tagEvents() {
@@ -7549,9 +7552,11 @@ class Store {
     holderOf(digest) {
         return [...this.#repositories].find(([, { blobs }]) => blobs.has(digest))?.[0];
     }
-    /** The blob, when this repository has it. */
+    /** The blob, when it is seen in this repository. */
     blob(repository, digest) {
-        const has = this.#repositories.get(repository)?.blobs.has(digest) === true;
+        const has = this.#blobsInOnePlace
+            ? this.holderOf(digest) !== undefined
+            : this.#repositories.get(repository)?.blobs.has(digest) === true;
         return has ? this.#contents.get(digest) : undefined;
     }
     /** The bytes of a blob, all at once: for looking at small ones. */
@@ -8039,12 +8044,13 @@ class EmbeddedRegistry {
     }
     /** Starts a registry; dispose of it to stop it. */
     static async start(options = {}) {
-        const { store = new Store(), verifyReferences } = options;
+        const { verifyReferences } = options;
         const character = {
             ...profiles[options.profile ?? 'distribution'],
             ...options.character,
             ...(verifyReferences !== undefined && { verifyReferences })
         };
+        const store = options.store ?? new Store({ blobsInOnePlace: character.blobsIn === 'registry' });
         const blobHost = character.redirectBlobs
             ? await BlobHost.start({ ...shared(options), store })
             : undefined;
@@ -13996,6 +14002,8 @@ class Transfer {
     #commits = new Map();
     /** Mounts have been refused for blobs that were certainly there. */
     #mountsRefused = false;
+    /** Whether such a blob is seen in other repositories all the same; undefined while that was not tried. */
+    #seenEverywhere;
     constructor(context) {
         this.#context = context;
     }
@@ -14159,8 +14167,9 @@ class Transfer {
     }
     /**
      * Takes a blob over from its home, once it is there. Where that is refused although it is there,
-     * the home's manifests may have to be committed first; where that does not help either, the blob
-     * travels once more, in the upload that the registry opened.
+     * the home's manifests may have to be committed first. Where that does not help either, the registry may
+     * keep all blobs in one place, and have it here as well; else the blob travels once more, in the upload
+     * that the registry opened.
      */
     async #mount(placement) {
         const { target, lanes, signal } = this.#context;
@@ -14171,6 +14180,14 @@ class Transfer {
         const again = async (session) => lanes.large.run(() => this.#copy(placement, session));
         if ('error' in home)
             throw home.error;
+        const seen = async () => {
+            if (this.#seenEverywhere === false)
+                return false;
+            const has = await lanes.control.run(() => (0,registry_blobs/* hasBlob */.is)(target, targetRepository, descriptor, signal));
+            return (this.#seenEverywhere = has === 'present');
+        };
+        if (this.#seenEverywhere === true && (await seen()))
+            return 'mounted';
         // Only what came with this release waits for a commit: its home is an earlier image of it, so that
         // no two images can wait for each other. What an earlier release brought is committed.
         const committed = async () => {
@@ -14191,6 +14208,11 @@ class Transfer {
                 return 'mounted';
         }
         this.#mountsRefused = true;
+        if (await seen()) {
+            if (answer !== undefined)
+                await cancelUpload(target, targetRepository, answer);
+            return 'mounted';
+        }
         return await again(answer);
     }
 }
@@ -25536,11 +25558,11 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
     ]);
     // A target without this image is most likely empty: then its catalogue, in one question, saves one
     // question for each blob.
-    if (targetTags.length === 0) {
+    if (survey !== undefined && targetTags.length === 0) {
         // It only saves questions: whatever goes wrong with it must not hold up the rest.
         const hint = (0,deadline/* deadline */.n)(longestHint, signal);
         const listed = (0,catalog/* listRepositories */.x)(target, `${settings.target.repository}/`, hint, 'once');
-        survey?.open(listed.then(found => found && new Set(found), () => undefined));
+        survey.open(listed.then(found => found && new Set(found), () => undefined));
     }
     // A target that does not tell its tags is asked for those that it may have.
     const mayHave = (tag, one) => slots

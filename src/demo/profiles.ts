@@ -20,6 +20,8 @@ export interface Character {
   readonly patchStatus: 202 | 201;
   /** What Range says after a PATCH: all so far, the first chunk for ever, or the chunk alone. */
   readonly patchRange: 'total' | 'first' | 'chunk';
+  /** Where a blob is seen: in the repositories that it was put or mounted to, or in all. */
+  readonly blobsIn: 'repository' | 'registry';
   /** `committed`: only blobs that a manifest of the other repository names. */
   readonly mount: 'any' | 'committed' | 'never';
   /** Search everywhere, open an upload, or refuse with this status. */
@@ -81,6 +83,7 @@ const spec: Character = {
   uploadStatus: true,
   patchStatus: 202,
   patchRange: 'total',
+  blobsIn: 'repository',
   mount: 'any',
   mountWithoutFrom: 'search',
   mountFromUnknown: 'upload',

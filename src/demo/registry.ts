@@ -59,12 +59,13 @@ export class EmbeddedRegistry implements AsyncDisposable {
 
   /** Starts a registry; dispose of it to stop it. */
   static async start(options: EmbeddedOptions = {}): Promise<EmbeddedRegistry> {
-    const {store = new Store(), verifyReferences} = options;
+    const {verifyReferences} = options;
     const character: Character = {
       ...profiles[options.profile ?? 'distribution'],
       ...options.character,
       ...(verifyReferences !== undefined && {verifyReferences})
     };
+    const store = options.store ?? new Store({blobsInOnePlace: character.blobsIn === 'registry'});
     const blobHost = character.redirectBlobs
       ? await BlobHost.start({...shared(options), store})
       : undefined;

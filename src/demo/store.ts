@@ -15,6 +15,8 @@ import {Session, type SessionSnapshot} from './session.ts';
 export interface StoreOptions {
   /** Uploads of more bytes than this keep their digest and size only; default: all is kept. */
   readonly discardOver?: number;
+  /** Whether a blob is seen in all repositories, wherever it was put. */
+  readonly blobsInOnePlace?: boolean;
 }
 
 /** A manifest as it was put. */
@@ -48,7 +50,7 @@ interface Repository {
 
 /**
  * What a registry holds: blobs, manifests, tags and open upload sessions. A blob is seen in a
- * repository only when it was put or mounted there, as in the real ones. Nothing is checked on
+ * repository only when it was put or mounted there, as in most real ones. Nothing is checked on
  * seeding, so that half images can be made. Several servers may share a store.
  */
 export class Store {
@@ -57,9 +59,11 @@ export class Store {
   readonly #sessions = new Map<string, Session>();
   readonly #tagEvents: TagEvent[] = [];
   readonly #discardOver: number;
+  readonly #blobsInOnePlace: boolean;
 
-  constructor({discardOver = Infinity}: StoreOptions = {}) {
+  constructor({discardOver = Infinity, blobsInOnePlace = false}: StoreOptions = {}) {
     this.#discardOver = discardOver;
+    this.#blobsInOnePlace = blobsInOnePlace;
   }
 
   /** Every setting of a tag so far, in order, seeding included. */
@@ -101,9 +105,11 @@ export class Store {
     return [...this.#repositories].find(([, {blobs}]) => blobs.has(digest))?.[0];
   }
 
-  /** The blob, when this repository has it. */
+  /** The blob, when it is seen in this repository. */
   blob(repository: string, digest: string): Content | undefined {
-    const has = this.#repositories.get(repository)?.blobs.has(digest as Digest) === true;
+    const has = this.#blobsInOnePlace
+      ? this.holderOf(digest as Digest) !== undefined
+      : this.#repositories.get(repository)?.blobs.has(digest as Digest) === true;
     return has ? this.#contents.get(digest as Digest) : undefined;
   }
 

@@ -50,6 +50,8 @@ export class Transfer {
   readonly #commits = new Map<string, Promise<void>>();
   /** Mounts have been refused for blobs that were certainly there. */
   #mountsRefused = false;
+  /** Whether such a blob is seen in other repositories all the same; undefined while that was not tried. */
+  #seenEverywhere: boolean | undefined;
 
   constructor(context: TransferContext) {
     this.#context = context;
@@ -235,8 +237,9 @@ export class Transfer {
 
   /**
    * Takes a blob over from its home, once it is there. Where that is refused although it is there,
-   * the home's manifests may have to be committed first; where that does not help either, the blob
-   * travels once more, in the upload that the registry opened.
+   * the home's manifests may have to be committed first. Where that does not help either, the registry may
+   * keep all blobs in one place, and have it here as well; else the blob travels once more, in the upload
+   * that the registry opened.
    */
   async #mount(placement: Placement): Promise<keyof Moved> {
     const {target, lanes, signal} = this.#context;
@@ -248,6 +251,14 @@ export class Transfer {
     const again = async (session: Session | undefined) =>
       lanes.large.run(() => this.#copy(placement, session));
     if ('error' in home) throw home.error;
+    const seen = async () => {
+      if (this.#seenEverywhere === false) return false;
+      const has = await lanes.control.run(() =>
+        hasBlob(target, targetRepository, descriptor, signal)
+      );
+      return (this.#seenEverywhere = has === 'present');
+    };
+    if (this.#seenEverywhere === true && (await seen())) return 'mounted';
     // Only what came with this release waits for a commit: its home is an earlier image of it, so that
     // no two images can wait for each other. What an earlier release brought is committed.
     const committed = async () => {
@@ -264,6 +275,10 @@ export class Transfer {
       if (answer === 'mounted') return 'mounted';
     }
     this.#mountsRefused = true;
+    if (await seen()) {
+      if (answer !== undefined) await cancelUpload(target, targetRepository, answer);
+      return 'mounted';
+    }
     return await again(answer);
   }
 }

@@ -76,11 +76,11 @@ export async function chooseReleases(
   ]);
   // A target without this image is most likely empty: then its catalogue, in one question, saves one
   // question for each blob.
-  if (targetTags.length === 0) {
+  if (survey !== undefined && targetTags.length === 0) {
     // It only saves questions: whatever goes wrong with it must not hold up the rest.
     const hint = deadline(longestHint, signal);
     const listed = listRepositories(target, `${settings.target.repository}/`, hint, 'once');
-    survey?.open(
+    survey.open(
       listed.then(
         found => found && new Set(found),
         () => undefined
