@@ -1,3 +1,4 @@
+import {randomBytes} from 'node:crypto';
 import {once} from 'node:events';
 import {createServer as createHttpServer} from 'node:http';
 import {type AddressInfo, createServer, type Socket} from 'node:net';
@@ -6,6 +7,7 @@ import {gzipSync} from 'node:zlib';
 
 import {describe, expect, test} from '@jest/globals';
 
+import type {Exchange} from '../../src/demo/exchange.ts';
 import {type EmbeddedOptions, EmbeddedRegistry} from '../../src/demo/registry.ts';
 import {type Log, silent} from '../../src/log.ts';
 import {deferred} from '../../src/mirror/deferred.ts';
@@ -205,6 +207,35 @@ describe('a registry', () => {
     await reader.pump(0, 1000, sink, signal);
     expect(performance.now() - began).toBeLessThan(5000);
     expect(came).toBe(1000);
+  });
+
+  test('that refuses ranges is read from the start again, past what is known', async () => {
+    await using world = await open();
+    const {server, registry} = world;
+    const bytes = randomBytes(300_000);
+    server.store.putBlob(repository, bytes);
+    server.rule(rule({kind: 'blob'}, {effect: 'cut-download', after: 100_000, how: 'end'}));
+    const refuse = async (exchange: Exchange) => {
+      if (exchange.header('Range') === undefined) return false;
+      await exchange.answer(416);
+      return true;
+    };
+    server.rule(rule({kind: 'blob'}, {effect: 'custom', run: refuse}, {times: always}));
+    const descriptor = {
+      mediaType: 'application/octet-stream',
+      digest: digestOf(bytes),
+      size: bytes.length
+    };
+    const sink = new PassThrough();
+    const written = sink.toArray();
+    const reader = new BlobReader(registry, repository, descriptor, () => undefined);
+    await reader.pump(0, bytes.length, sink, signal);
+    sink.end();
+    expect(Buffer.concat((await written) as Buffer[]).equals(bytes)).toBe(true);
+    const reads = server.requests.filter(({kind}) => kind === 'blob');
+    expect(reads.map(({status}) => status)).toEqual([200, 416, 200]);
+    // In full: some take no range without its end.
+    expect(reads[1]?.headers.range).toMatch(/^bytes=\d+-299999$/);
   });
 
   test('that sends more in a packed blob than was asked for does not keep the connection', async () => {

@@ -78,7 +78,8 @@ export interface OpenBlob {
 }
 
 /**
- * Opens a blob for reading from `offset` up to, not including, `end`; in bytes.
+ * Opens a blob for reading from `offset` up to, not including, `end`; in bytes. Where the registry refuses
+ * the range, the blob comes from its start.
  * @throws RegistryError; corrupt when what is offered cannot be that blob
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-14.4
  */
@@ -90,42 +91,45 @@ export async function openBlob(
   signal: AbortSignal,
   tries: Question['tries'] = 'patient'
 ): Promise<OpenBlob> {
-  const part = offset > 0 || end < size;
-  return await registry.ask(
-    {
-      ...about(registry, 'GET', repository, digest, signal),
-      expect: part ? [200, 206] : [200],
-      tries,
-      ...(part && {headers: {Range: `bytes=${offset}-${end === size ? '' : end - 1}`}})
-    },
-    answer => {
-      const {status, headers} = answer;
-      const fail = (text: string) => {
-        answer.body.destroy();
-        return new RegistryError('corrupt', `${registry.name}/${repository}@${digest}: ${text}`, {
-          host: registry.name,
-          repository,
-          digest
-        });
-      };
-      if (status === 206) {
-        const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers['content-range'] ?? '');
-        if (range === null || Number(range[1]) !== offset) {
-          throw fail(
-            `bytes from ${offset} on were asked for, ${clean(headers['content-range'] ?? 'nothing said', 60)} was sent`
-          );
-        }
-        return {answer, skip: 0};
+  const question = {...about(registry, 'GET', repository, digest, signal), tries};
+  const opened = (answer: Answer): OpenBlob => {
+    const {status, headers} = answer;
+    const fail = (text: string) => {
+      answer.body.destroy();
+      return new RegistryError('corrupt', `${registry.name}/${repository}@${digest}: ${text}`, {
+        host: registry.name,
+        repository,
+        digest
+      });
+    };
+    if (status === 206) {
+      const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers['content-range'] ?? '');
+      if (range === null || Number(range[1]) !== offset) {
+        throw fail(
+          `bytes from ${offset} on were asked for, ${clean(headers['content-range'] ?? 'nothing said', 60)} was sent`
+        );
       }
-      const length = headers['content-length'];
-      // Of what comes packed it is the packed length, which says nothing of the blob.
-      const packed = headers['content-encoding'] === 'gzip';
-      if (!packed && length !== undefined && Number(length) !== size) {
-        throw fail(`it has ${size} bytes by its manifest, ${clean(length, 30)} by the registry`);
-      }
-      return {answer, skip: offset};
+      return {answer, skip: 0};
     }
-  );
+    const length = headers['content-length'];
+    // Of what comes packed it is the packed length, which says nothing of the blob.
+    const packed = headers['content-encoding'] === 'gzip';
+    if (!packed && length !== undefined && Number(length) !== size) {
+      throw fail(`it has ${size} bytes by its manifest, ${clean(length, 30)} by the registry`);
+    }
+    return {answer, skip: offset};
+  };
+  if (offset > 0 || end < size) {
+    // With its end, since some take no other.
+    const headers = {Range: `bytes=${offset}-${end - 1}`};
+    const found = await registry.ask({...question, expect: [200, 206, 416], headers}, answer => {
+      if (answer.status !== 416) return opened(answer);
+      answer.body.destroy();
+      return undefined;
+    });
+    if (found !== undefined) return found;
+  }
+  return await registry.ask({...question, expect: [200]}, opened);
 }
 
 function about(
