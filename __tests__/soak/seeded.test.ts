@@ -158,9 +158,11 @@ async function soak(seed: number): Promise<string[]> {
     ...{now: clock.now, profile: sourceProfile},
     auth: {...auth, kind, anonymousPull: true}
   });
+  // Beside what the profiles are: mounts nothing, and shows every blob in all repositories.
+  const onePlace = seed % 8 === 0 && ({mount: 'never', blobsIn: 'registry'} as const);
   await using target = await EmbeddedRegistry.start({
     ...{now: clock.now, profile},
-    character: {manifestTypes: 'all'},
+    character: {manifestTypes: 'all', ...onePlace},
     verifyReferences: random.fraction() < 0.5,
     ...(signIn && {auth: {...auth, kind}})
   });
@@ -212,7 +214,7 @@ async function soak(seed: number): Promise<string[]> {
     findings.push(...found.map(finding => `${phase}: ${finding}`));
     if (found.length > 0 && failed) findings.push(tellOf(run));
   }
-  const setting = `${sourceProfile} to ${profile}, ${standing}, ${two ? 'two' : 'one'}${cancel === undefined ? '' : `, cancelled at ${cancel}`}`;
+  const setting = `${sourceProfile} to ${profile}${onePlace ? ' with blobs in one place' : ''}, ${standing}, ${two ? 'two' : 'one'}${cancel === undefined ? '' : `, cancelled at ${cancel}`}`;
   return findings.length === 0
     ? []
     : [`seed ${seed}, ${setting}: ${JSON.stringify(faults)}`, ...findings];
