@@ -38078,18 +38078,14 @@ function judge({ status, headers }, digest, size) {
         : 'present';
 }
 /**
- * Opens a blob for reading from `offset` up to, not including, `end`; in bytes.
+ * Opens a blob for reading from `offset` up to, not including, `end`; in bytes. Where the registry refuses
+ * the range, the blob comes from its start.
  * @throws RegistryError; corrupt when what is offered cannot be that blob
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-14.4
  */
 async function openBlob(registry, repository, { digest, size }, { offset, end }, signal, tries = 'patient') {
-    const part = offset > 0 || end < size;
-    return await registry.ask({
-        ...about(registry, 'GET', repository, digest, signal),
-        expect: part ? [200, 206] : [200],
-        tries,
-        ...(part && { headers: { Range: `bytes=${offset}-${end === size ? '' : end - 1}` } })
-    }, answer => {
+    const question = { ...about(registry, 'GET', repository, digest, signal), tries };
+    const opened = (answer) => {
         const { status, headers } = answer;
         const fail = (text) => {
             answer.body.destroy();
@@ -38113,7 +38109,20 @@ async function openBlob(registry, repository, { digest, size }, { offset, end },
             throw fail(`it has ${size} bytes by its manifest, ${(0,clean/* clean */.uH)(length, 30)} by the registry`);
         }
         return { answer, skip: offset };
-    });
+    };
+    if (offset > 0 || end < size) {
+        // With its end, since some take no other.
+        const headers = { Range: `bytes=${offset}-${end - 1}` };
+        const found = await registry.ask({ ...question, expect: [200, 206, 416], headers }, answer => {
+            if (answer.status !== 416)
+                return opened(answer);
+            answer.body.destroy();
+            return undefined;
+        });
+        if (found !== undefined)
+            return found;
+    }
+    return await registry.ask({ ...question, expect: [200] }, opened);
 }
 function about(registry, method, repository, digest, signal) {
     return {
