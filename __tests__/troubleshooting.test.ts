@@ -138,6 +138,7 @@ describe('every class of error', () => {
     DemoError: 'an answer of the embedded registry',
     HelperError: 'becomes a RegistryError, or a warning',
     Closed: 'becomes a RegistryError',
+    Late: 'becomes a RegistryError',
     Interruption: 'the embedded registry breaks off on purpose',
     ProcessError: 'becomes a DockerError or a HelperError',
     Refusal: 'becomes a problem of an InputError',
