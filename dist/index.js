@@ -36479,7 +36479,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _inputs_environment_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(120);
 /* harmony import */ var _inputs_error_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1551);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(1118);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(6365);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(5295);
 /* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(6661);
 /* harmony import */ var _report_actions_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(8093);
 /* harmony import */ var _report_help_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(9491);
@@ -37956,7 +37956,7 @@ function isInputName(text) {
 
 /***/ }),
 
-/***/ 6365:
+/***/ 5295:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -40595,6 +40595,63 @@ function deferred() {
     return { promise, resolve };
 }
 
+;// CONCATENATED MODULE: ./src/mirror/mounts.ts
+
+
+/** Takes blobs over from other repositories of the target, and learns in a run how far that goes there. */
+class Mounts {
+    #context;
+    /** Refused for blobs that were certainly there. */
+    #refused = false;
+    /** Whether such a blob is seen in other repositories all the same; undefined while that was not tried. */
+    #seenEverywhere;
+    constructor(context) {
+        this.#context = context;
+    }
+    /**
+     * Takes a blob over from its home, which has it. Where that is refused all the same, the home's manifests
+     * may have to be committed first; or the registry keeps all blobs in one place, and has it here as well.
+     * @param committed waits until the home's manifests are, as far as there is something to wait for
+     * @returns the upload that the registry opened in its place, if any, where the blob has to travel once more
+     * @throws RegistryError, the signal's reason
+     */
+    async take(placement, committed) {
+        const { target, slots, signal } = this.#context;
+        const { from = '', targetRepository, descriptor } = placement;
+        const mount = () => slots.run(() => mountBlob(target, targetRepository, descriptor.digest, from, signal));
+        if (this.#seenEverywhere === true && (await this.#isSeen(placement)))
+            return 'mounted';
+        const { mountsCommittedOnly } = target.quirks;
+        if (mountsCommittedOnly && !this.#refused)
+            await committed();
+        let answer = await mount();
+        if (answer === 'mounted')
+            return 'mounted';
+        if (!this.#refused && !mountsCommittedOnly) {
+            await committed();
+            if (answer !== undefined)
+                await cancelUpload(target, targetRepository, answer);
+            answer = await mount();
+            if (answer === 'mounted')
+                return 'mounted';
+        }
+        this.#refused = true;
+        if (!(await this.#isSeen(placement)))
+            return answer;
+        if (answer !== undefined)
+            await cancelUpload(target, targetRepository, answer);
+        return 'mounted';
+    }
+    /** Whether a blob is seen in a repository to which it was not put. One that is not tells for all. */
+    async #isSeen({ targetRepository, descriptor }) {
+        if (this.#seenEverywhere === false)
+            return false;
+        const { target, slots, signal } = this.#context;
+        const has = await slots.run(() => hasBlob(target, targetRepository, descriptor, signal));
+        return (this.#seenEverywhere = has === 'present');
+    }
+}
+
 ;// CONCATENATED MODULE: ./src/mirror/schedule.ts
 
 /** Up to here a blob is small, in bytes: its round trips take longer than its bytes on most links. */
@@ -40618,7 +40675,7 @@ function openLanes(concurrency = 24) {
         // way before the registry is what is waited for. It does not begin with fewer and grow: each one more
         // would be a connection more, which costs two or three round trips, for the last few of 250 questions.
         // Measured with 40 ms, in seconds for these: 0.71 with 32, 0.59 with 48, 0.56 with 64, 0.53 with 80,
-        // 0.54 with 96.
+        // 0.54 with 96; as many connections, but at most 64, were opened ahead (`main.ts`).
         control: new Slots(80, 80),
         // As many as a release has images, with the children of those that are indexes.
         reading: new Slots(32, 64)
@@ -40667,6 +40724,7 @@ async function largestFirst(tasks, sizeOf, { large, small }, run) {
 
 
 
+
 /**
  * Brings blobs to where they are needed, each unique one once, and hands over every image whose
  * blobs are all in place. It lives as long as the run: what one release brought is there for the next.
@@ -40681,12 +40739,11 @@ class Transfer {
     #outcomes = new Map();
     /** Resolves when the manifests of the first image of a repository are committed, or cannot be. */
     #commits = new Map();
-    /** Mounts have been refused for blobs that were certainly there. */
-    #mountsRefused = false;
-    /** Whether such a blob is seen in other repositories all the same; undefined while that was not tried. */
-    #seenEverywhere;
+    #mounts;
     constructor(context) {
         this.#context = context;
+        const { target, lanes, signal } = context;
+        this.#mounts = new Mounts({ target, slots: lanes.control, signal });
     }
     /**
      * Brings all blobs of these images in place; what failed is tried once more when the rest is done.
@@ -40846,55 +40903,23 @@ class Transfer {
         }
         return 'copied';
     }
-    /**
-     * Takes a blob over from its home, once it is there. Where that is refused although it is there,
-     * the home's manifests may have to be committed first. Where that does not help either, the registry may
-     * keep all blobs in one place, and have it here as well; else the blob travels once more, in the upload
-     * that the registry opened.
-     */
+    /** Takes a blob over from its home, once it is there; where that cannot be, it travels once more. */
     async #mount(placement) {
-        const { target, lanes, signal } = this.#context;
-        const { from = '', targetRepository, descriptor } = placement;
-        const home = await (this.#outcomes.get(pair(from, descriptor.digest)) ??
-            Promise.resolve({ way: 'present' }));
-        const take = () => lanes.control.run(() => mountBlob(target, targetRepository, descriptor.digest, from, signal));
-        const again = async (session) => lanes.large.run(() => this.#copy(placement, session));
-        if ('error' in home)
+        const { from = '', descriptor } = placement;
+        const key = pair(from, descriptor.digest);
+        const home = await this.#outcomes.get(key);
+        if (home !== undefined && 'error' in home)
             throw home.error;
-        const seen = async () => {
-            if (this.#seenEverywhere === false)
-                return false;
-            const has = await lanes.control.run(() => hasBlob(target, targetRepository, descriptor, signal));
-            return (this.#seenEverywhere = has === 'present');
-        };
-        if (this.#seenEverywhere === true && (await seen()))
-            return 'mounted';
         // Only what came with this release waits for a commit: its home is an earlier image of it, so that
         // no two images can wait for each other. What an earlier release brought is committed.
         const committed = async () => {
-            if (placement.fresh === true && this.#begun.has(pair(from, descriptor.digest)))
+            if (placement.fresh === true && this.#begun.has(key))
                 await this.#commits.get(from);
         };
-        if (target.quirks.mountsCommittedOnly && !this.#mountsRefused)
-            await committed();
-        let answer = await take();
+        const answer = await this.#mounts.take(placement, committed);
         if (answer === 'mounted')
             return 'mounted';
-        if (!this.#mountsRefused && !target.quirks.mountsCommittedOnly) {
-            await committed();
-            if (answer !== undefined)
-                await cancelUpload(target, targetRepository, answer);
-            answer = await take();
-            if (answer === 'mounted')
-                return 'mounted';
-        }
-        this.#mountsRefused = true;
-        if (await seen()) {
-            if (answer !== undefined)
-                await cancelUpload(target, targetRepository, answer);
-            return 'mounted';
-        }
-        return await again(answer);
+        return await this.#context.lanes.large.run(() => this.#copy(placement, answer));
     }
 }
 /** Errors after which nothing else at that registry will go well either. */
@@ -45162,8 +45187,8 @@ class Http1Pool {
                     const at = place.waiting.indexOf(waiting);
                     if (at >= 0)
                         place.waiting.splice(at, 1);
-                    own?.destroy();
                     reject(signal.reason);
+                    own?.destroy();
                 });
             });
         }
@@ -45179,13 +45204,14 @@ class Http1Pool {
     /** Takes one that stands by now: for who opened it, for whoever waits, or to be kept. */
     connected(connection) {
         const waiting = this.#opening.get(connection);
-        if (waiting === undefined)
-            this.#place(connection.key).opening--;
         this.#opening.delete(connection);
-        if (waiting === undefined)
-            this.#offer(connection, 'unshift');
-        else
+        if (waiting !== undefined) {
             waiting.resolve(connection);
+        }
+        else {
+            this.#place(connection.key).opening--;
+            this.#offer(connection, 'unshift');
+        }
     }
     /** Takes back a socket whose answer has been read to its end. */
     keep(connection) {

@@ -67,7 +67,7 @@ test.each<[string, Layers, 'committed' | 'never', boolean]>([
   20_000
 );
 
-// So do the in-memory registry of go-containerregistry, and others that keep one store for all names.
+// The first is what the in-memory registry of go-containerregistry does.
 test.each([
   ['keeps all blobs in one place', 'registry', 1],
   ['keeps them apart', 'repository', 3]

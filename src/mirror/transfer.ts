@@ -3,9 +3,10 @@ import {hasBlob} from '../registry/blobs.ts';
 import {RegistryError} from '../registry/error.ts';
 import {BlobReader} from '../registry/reader.ts';
 import type {Registry} from '../registry/registry.ts';
-import {cancelUpload, mountBlob, type Session} from '../registry/sessions.ts';
+import {mountBlob, type Session} from '../registry/sessions.ts';
 import {Upload} from '../registry/uploads.ts';
 import {deferred} from './deferred.ts';
+import {Mounts} from './mounts.ts';
 import {pair, type Placement, type PlannedImage} from './plan.ts';
 import type {Moved} from './result.ts';
 import {type Lanes, largestFirst} from './schedule.ts';
@@ -48,13 +49,12 @@ export class Transfer {
   readonly #outcomes = new Map<string, Promise<Outcome>>();
   /** Resolves when the manifests of the first image of a repository are committed, or cannot be. */
   readonly #commits = new Map<string, Promise<void>>();
-  /** Mounts have been refused for blobs that were certainly there. */
-  #mountsRefused = false;
-  /** Whether such a blob is seen in other repositories all the same; undefined while that was not tried. */
-  #seenEverywhere: boolean | undefined;
+  readonly #mounts: Mounts;
 
   constructor(context: TransferContext) {
     this.#context = context;
+    const {target, lanes, signal} = context;
+    this.#mounts = new Mounts({target, slots: lanes.control, signal});
   }
 
   /**
@@ -235,51 +235,20 @@ export class Transfer {
     return 'copied';
   }
 
-  /**
-   * Takes a blob over from its home, once it is there. Where that is refused although it is there,
-   * the home's manifests may have to be committed first. Where that does not help either, the registry may
-   * keep all blobs in one place, and have it here as well; else the blob travels once more, in the upload
-   * that the registry opened.
-   */
+  /** Takes a blob over from its home, once it is there; where that cannot be, it travels once more. */
   async #mount(placement: Placement): Promise<keyof Moved> {
-    const {target, lanes, signal} = this.#context;
-    const {from = '', targetRepository, descriptor} = placement;
-    const home = await (this.#outcomes.get(pair(from, descriptor.digest)) ??
-      Promise.resolve({way: 'present'} as const));
-    const take = () =>
-      lanes.control.run(() => mountBlob(target, targetRepository, descriptor.digest, from, signal));
-    const again = async (session: Session | undefined) =>
-      lanes.large.run(() => this.#copy(placement, session));
-    if ('error' in home) throw home.error;
-    const seen = async () => {
-      if (this.#seenEverywhere === false) return false;
-      const has = await lanes.control.run(() =>
-        hasBlob(target, targetRepository, descriptor, signal)
-      );
-      return (this.#seenEverywhere = has === 'present');
-    };
-    if (this.#seenEverywhere === true && (await seen())) return 'mounted';
+    const {from = '', descriptor} = placement;
+    const key = pair(from, descriptor.digest);
+    const home = await this.#outcomes.get(key);
+    if (home !== undefined && 'error' in home) throw home.error;
     // Only what came with this release waits for a commit: its home is an earlier image of it, so that
     // no two images can wait for each other. What an earlier release brought is committed.
     const committed = async () => {
-      if (placement.fresh === true && this.#begun.has(pair(from, descriptor.digest)))
-        await this.#commits.get(from);
+      if (placement.fresh === true && this.#begun.has(key)) await this.#commits.get(from);
     };
-    if (target.quirks.mountsCommittedOnly && !this.#mountsRefused) await committed();
-    let answer = await take();
+    const answer = await this.#mounts.take(placement, committed);
     if (answer === 'mounted') return 'mounted';
-    if (!this.#mountsRefused && !target.quirks.mountsCommittedOnly) {
-      await committed();
-      if (answer !== undefined) await cancelUpload(target, targetRepository, answer);
-      answer = await take();
-      if (answer === 'mounted') return 'mounted';
-    }
-    this.#mountsRefused = true;
-    if (await seen()) {
-      if (answer !== undefined) await cancelUpload(target, targetRepository, answer);
-      return 'mounted';
-    }
-    return await again(answer);
+    return await this.#context.lanes.large.run(() => this.#copy(placement, answer));
   }
 }
 

@@ -62,8 +62,8 @@ export class Http1Pool implements ConnectionKeeper {
         callOff = onAbort(signal, () => {
           const at = place.waiting.indexOf(waiting);
           if (at >= 0) place.waiting.splice(at, 1);
-          own?.destroy();
           reject(signal.reason as Error);
+          own?.destroy();
         });
       });
     } finally {
@@ -79,10 +79,13 @@ export class Http1Pool implements ConnectionKeeper {
   /** Takes one that stands by now: for who opened it, for whoever waits, or to be kept. */
   connected(connection: Http1Connection): void {
     const waiting = this.#opening.get(connection);
-    if (waiting === undefined) this.#place(connection.key).opening--;
     this.#opening.delete(connection);
-    if (waiting === undefined) this.#offer(connection, 'unshift');
-    else waiting.resolve(connection);
+    if (waiting !== undefined) {
+      waiting.resolve(connection);
+    } else {
+      this.#place(connection.key).opening--;
+      this.#offer(connection, 'unshift');
+    }
   }
 
   /** Takes back a socket whose answer has been read to its end. */
