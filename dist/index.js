@@ -39049,7 +39049,7 @@ async function all_all(work) {
  */
 async function offer(target, repository, node, signal) {
     try {
-        await putManifest(target, repository, node.descriptor.digest, node, signal, 'once');
+        await putManifest(target, repository, node.descriptor.digest, node, signal, 'own');
         return new Set();
     }
     catch (error) {
@@ -39591,6 +39591,13 @@ function isPassing(error) {
     // A proxy that wants another account will want it the next time too.
     return passing.has(error.fault) && !(error.fault === 'proxy' && error.status === 407);
 }
+/**
+ * The same for whoever has another way to go on with (`Question.tries`): what was too much has been asked
+ * again as long as that made sense, and another way would be more of it.
+ */
+function isBroken(error) {
+    return isPassing(error) && error.fault !== 'throttled';
+}
 /** The patience of one request: it decides whether and when to try again. */
 class Patience {
     #options;
@@ -39780,7 +39787,7 @@ class BlobReader {
             catch (error) {
                 signal.throwIfAborted();
                 at = cursor.at;
-                if (!(error instanceof registry_error/* RegistryError */.gl) || !isPassing(error) || sink.destroyed)
+                if (!(error instanceof registry_error/* RegistryError */.gl) || !isBroken(error) || sink.destroyed)
                     throw error;
                 if (at - earned >= progress) {
                     patience = this.#registry.patience();
@@ -39791,9 +39798,9 @@ class BlobReader {
         }
     }
     #open(offset, end, signal) {
-        // Once: what breaks before the answer and what breaks after it share the one patience of `pump`.
+        // What breaks before the answer and what breaks after it share the one patience of `pump`.
         const part = { offset, end };
-        return openBlob(this.#registry, this.#repository, this.descriptor, part, signal, 'once');
+        return openBlob(this.#registry, this.#repository, this.descriptor, part, signal, 'own');
     }
     #take(at, to, signal) {
         const ahead = this.#ahead;
@@ -40331,8 +40338,8 @@ class Upload {
         const left = { corrupt: uploads_mostCorrupt, refused: mostRefused, lost: mostLost, large: mostHalvings };
         for (;;) {
             try {
-                // Once: this loop is the patience.
-                this.#session ??= await openUpload(registry, this.#repository, descriptor.digest, this.#signal, 'once');
+                // This loop is the patience.
+                this.#session ??= await openUpload(registry, this.#repository, descriptor.digest, this.#signal, 'own');
                 this.#signal.throwIfAborted();
                 await this.#send(this.#session);
                 this.#session = undefined;
@@ -40348,7 +40355,8 @@ class Upload {
                     return;
                 const verdict = this.#judge(error);
                 if (verdict === 'passing') {
-                    if (breaks(error))
+                    // Fewer bytes at a time may get through what broke; where no upload was opened, none were sent.
+                    if (error.method !== 'POST')
                         this.#broken++;
                     await registry.recover(patience, error, this.#signal);
                 }
@@ -40371,7 +40379,7 @@ class Upload {
             return false;
         const { descriptor } = this.#content;
         try {
-            const has = await hasBlob(this.#registry, this.#repository, descriptor, this.#signal, 'once');
+            const has = await hasBlob(this.#registry, this.#repository, descriptor, this.#signal, 'own');
             return has === 'present';
         }
         catch (failure) {
@@ -40400,7 +40408,7 @@ class Upload {
             learned.tooLarge = Math.min(learned.tooLarge ?? Infinity, this.#sent);
             return 'large';
         }
-        if (isPassing(error))
+        if (isBroken(error))
             return 'passing';
         if (error.fault === 'unauthorized')
             return 'refused';
@@ -40551,7 +40559,7 @@ class Upload {
             ...more,
             headers: { ...(body && { 'Content-Type': 'application/octet-stream' }), ...more.headers },
             ...(body && { body, fresh: this.#broken > 0 }),
-            tries: 'once',
+            tries: 'own',
             hot: true,
             digest: descriptor.digest,
             signal: this.#signal
@@ -40564,13 +40572,6 @@ class Upload {
         if (session !== undefined)
             this.#cancelling.push(cancelUpload(this.#registry, this.#repository, session));
     }
-}
-/**
- * Whether something broke that fewer bytes at a time may get through: not where no upload was opened, nor
- * where there were too many requests, of which chunks would make more.
- */
-function breaks({ method, fault }) {
-    return method !== 'POST' && fault !== 'throttled';
 }
 
 ;// CONCATENATED MODULE: ./src/mirror/deferred.ts
@@ -40624,11 +40625,16 @@ class Mounts {
                 return 'mounted';
         }
         this.#refused = true;
-        if (!(await this.#isSeen(placement)))
-            return answer;
-        if (answer !== undefined)
-            await cancelUpload(target, targetRepository, answer);
-        return 'mounted';
+        let wanted = false;
+        try {
+            wanted = !(await this.#isSeen(placement));
+        }
+        finally {
+            // Also where the look ends in a failure: nobody else knows of this upload.
+            if (!wanted && answer !== undefined)
+                await cancelUpload(target, targetRepository, answer);
+        }
+        return wanted ? answer : 'mounted';
     }
     /** Whether a blob is seen in a repository to which it was not put. One that is not tells for all. */
     async #isSeen({ targetRepository, descriptor }) {
@@ -41840,7 +41846,7 @@ async function removeTag(registry, repository, tag, signal) {
             path: registry.quirks.untag?.(repository, tag) ?? `/v2/${repository}/manifests/${tag}`,
             needs: [{ repository, actions: 'delete' }],
             expect: [200, 202, 204, 404],
-            tries: 'once',
+            tries: 'own',
             signal
         }, discard);
         return (await resolveManifest(registry, repository, tag, signal)) === undefined;
@@ -43996,6 +44002,8 @@ class Registry {
     #failing = new Map();
     #located;
     #met = false;
+    /** How often it was found overloaded. */
+    #eased = 0;
     constructor(options) {
         const { name, plainHttp, transport, log, credentials } = options;
         this.#options = options;
@@ -44038,6 +44046,7 @@ class Registry {
         for (;;) {
             await unlessAborted((this.#located ??= this.#locate()), question.signal);
             await this.#gate.pass(question.signal);
+            const eased = this.#eased;
             try {
                 const answer = await this.#signedIn(question);
                 this.#heed(answer);
@@ -44065,9 +44074,14 @@ class Registry {
                 if (streams(question) && error.repository !== undefined)
                     throw error;
                 const failure = this.#placed(error, question);
-                if (failure.fault === 'throttled' || failure.fault === 'server')
+                // What was under way when less began to be asked tells nothing of how little is little enough.
+                if ((failure.fault === 'throttled' || failure.fault === 'server') &&
+                    eased === this.#eased) {
+                    this.#eased++;
                     this.#options.onPressure?.();
-                if (question.tries === 'once')
+                }
+                const { tries = 'patient' } = question;
+                if (tries === 'once' || (tries === 'own' && failure.fault !== 'throttled'))
                     throw failure;
                 await this.recover(patient, failure, question.signal);
             }

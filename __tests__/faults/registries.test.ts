@@ -99,9 +99,9 @@ const rows: readonly Row[] = [
     also: (_, {waited}) => (waited >= 60_000 ? [] : [`it waited ${waited} ms only`]),
     longest: 300_000
   },
-  ...(['POST', 'PATCH'] as const).map((method): Row => ({
+  ...(['POST', 'PATCH', 'PUT'] as const).map((method): Row => ({
     id: 'at-acr',
-    name: `429 to ${method} of an upload, again and again: chunks would only be more requests`,
+    name: `429 to ${method} of an upload, again and again: chunks or a new one would only be more requests`,
     // No catalogue: then the upload is opened as such, and not by way of a mount.
     targetOptions: {profile: 'acr', character: {catalog: false}},
     target: [
@@ -112,14 +112,16 @@ const rows: readonly Row[] = [
       )
     ],
     end: 'complete',
-    also: ({target}) =>
-      most(
+    also: ({target}) => [
+      ...most(
         0,
         'chunks were sent',
         asked(target.requests, 'upload', 'PATCH').filter(
           ({headers}) => headers['content-range'] !== undefined
         ).length
-      )
+      ),
+      ...most(0, 'uploads were given up', asked(target.requests, 'upload', 'DELETE').length)
+    ]
   })),
   {
     id: 'at-ghcr',

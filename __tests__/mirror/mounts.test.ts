@@ -98,3 +98,34 @@ test.each([
   // What was opened in vain is cancelled.
   expect(target.store.sessions).toEqual([]);
 });
+
+test('what was opened in place of a mount is cancelled where the run ends during the look behind it', async () => {
+  await using source = await EmbeddedRegistry.start();
+  await using target = await EmbeddedRegistry.start({
+    character: {mount: 'never', blobsIn: 'registry'}
+  });
+  const names = ['arc-controller', 'arc-sqlmi'];
+  const base = layer('base');
+  for (const name of names)
+    putImage(source.store, `arcdata/${name}`, imageOf(name, 'oci', [base, layer(name)]), smallTag);
+  const cancel = new AbortController();
+  let opened = 0;
+  target.rule({
+    on: {kind: 'blob', repository: 'mirror/arcdata/arc-sqlmi', digest: base.digest},
+    do: {
+      effect: 'custom',
+      run: () => {
+        opened = target.store.sessions.length;
+        cancel.abort(new Error('the run was cancelled'));
+        return false;
+      }
+    }
+  });
+  const {record} = await mirrorRun({
+    ...{source, target, signal: cancel.signal},
+    inputs: {'source-tag': smallTag, images: names.join('\n')}
+  });
+  expect(record.failure?.message).toContain('cancelled');
+  expect(opened).toBe(1);
+  expect(target.store.sessions).toEqual([]);
+});

@@ -209,6 +209,19 @@ describe('what is missing is asked by offering manifests', () => {
     expect(await play(row({target: [offered]}))).toEqual([]);
   });
 
+  test('what was too much is offered again, and not looked through for it', async () => {
+    const offered: Rule = {
+      on: {kind: 'manifest', method: 'PUT'},
+      do: {effect: 'answer', status: 429},
+      times: 2
+    };
+    const also = ({target}: World) => {
+      expect(looks(target).filter(({repository}) => repository?.endsWith('arc-dns'))).toEqual([]);
+      return [];
+    };
+    expect(await play(row({target: [offered], also}))).toEqual([]);
+  });
+
   test('nothing is offered before it is known that all releases are whole at the source', async () => {
     await using source = await EmbeddedRegistry.start();
     await using target = await EmbeddedRegistry.start();

@@ -9,6 +9,7 @@ import {describe, expect, test} from '@jest/globals';
 
 import type {Exchange} from '../../src/demo/exchange.ts';
 import {type EmbeddedOptions, EmbeddedRegistry} from '../../src/demo/registry.ts';
+import type {Rule, RuleMatch} from '../../src/demo/rules.ts';
 import {type Log, silent} from '../../src/log.ts';
 import {deferred} from '../../src/mirror/deferred.ts';
 import {digestOf} from '../../src/oci/digest.ts';
@@ -376,25 +377,52 @@ test.each([
   expect(slept).toBeLessThan(60_000);
 });
 
-test('a registry that is asked too much gets less at once', async () => {
-  await using world = await open();
-  const {server, transport} = {...world, transport: new Transport({clock: world.clock})};
-  let pressed = 0;
-  const registry = new Registry({
-    name: server.name,
-    plainHttp: true,
-    credentials: {kind: 'anonymous', from: 'a test'},
-    transport,
-    log: silent,
-    actions: 'pull',
-    onPressure: () => pressed++
+describe('a registry that is asked too much', () => {
+  async function pressed(ask: (registry: Registry) => Promise<void>, rules: readonly Rule[]) {
+    await using world = await open();
+    const {server, clock} = world;
+    const transport = new Transport({clock});
+    let count = 0;
+    const registry = new Registry({
+      name: server.name,
+      plainHttp: true,
+      credentials: {kind: 'anonymous', from: 'a test'},
+      transport,
+      log: silent,
+      actions: 'pull',
+      onPressure: () => count++
+    });
+    for (const one of rules) server.rule(one);
+    await ask(registry);
+    transport.close();
+    return count;
+  }
+
+  test('gets less at once, each time that it says so', async () => {
+    const tags: RuleMatch = {kind: 'tags'};
+    const rules = [rule(tags, status(429)), rule(tags, status(503)), rule(tags, {effect: 'drop'})];
+    const ask = async (registry: Registry) => {
+      expect(await listTags(registry, repository, signal)).toEqual([smallTag]);
+    };
+    expect(await pressed(ask, rules)).toBe(2);
   });
-  server.rule(rule({kind: 'tags'}, status(429)));
-  server.rule(rule({kind: 'tags'}, status(503)));
-  server.rule(rule({kind: 'tags'}, {effect: 'drop'}));
-  expect(await listTags(registry, repository, signal)).toEqual([smallTag]);
-  expect(pressed).toBe(2);
-  transport.close();
+
+  test('gets less once for all that was under way when it said so', async () => {
+    let come = 0;
+    // All are there before the first one hears of it.
+    const run = async (exchange: Exchange) => {
+      come++;
+      await until('all eight have come', () => come >= 8);
+      await exchange.answer(429);
+      return true;
+    };
+    const ask = async (registry: Registry) => {
+      const lists = Array.from({length: 8}, () => listTags(registry, repository, signal));
+      expect(await Promise.all(lists)).toEqual(lists.map(() => [smallTag]));
+    };
+    const all = rule({kind: 'tags'}, {effect: 'custom', run}, {times: 8});
+    expect(await pressed(ask, [all])).toBe(1);
+  });
 });
 
 describe('the advice at the greeting', () => {

@@ -12830,7 +12830,7 @@ var oci_descriptor = __nccwpck_require__(7592);
  */
 async function offer(target, repository, node, signal) {
     try {
-        await (0,registry_manifests/* putManifest */.RV)(target, repository, node.descriptor.digest, node, signal, 'once');
+        await (0,registry_manifests/* putManifest */.RV)(target, repository, node.descriptor.digest, node, signal, 'own');
         return new Set();
     }
     catch (error) {
@@ -13344,7 +13344,7 @@ class BlobReader {
             catch (error) {
                 signal.throwIfAborted();
                 at = cursor.at;
-                if (!(error instanceof registry_error/* RegistryError */.gl) || !(0,registry_patience/* isPassing */.WG)(error) || sink.destroyed)
+                if (!(error instanceof registry_error/* RegistryError */.gl) || !(0,registry_patience/* isBroken */.Qr)(error) || sink.destroyed)
                     throw error;
                 if (at - earned >= progress) {
                     patience = this.#registry.patience();
@@ -13355,9 +13355,9 @@ class BlobReader {
         }
     }
     #open(offset, end, signal) {
-        // Once: what breaks before the answer and what breaks after it share the one patience of `pump`.
+        // What breaks before the answer and what breaks after it share the one patience of `pump`.
         const part = { offset, end };
-        return (0,registry_blobs/* openBlob */.Ym)(this.#registry, this.#repository, this.descriptor, part, signal, 'once');
+        return (0,registry_blobs/* openBlob */.Ym)(this.#registry, this.#repository, this.descriptor, part, signal, 'own');
     }
     #take(at, to, signal) {
         const ahead = this.#ahead;
@@ -13711,8 +13711,8 @@ class Upload {
         const left = { corrupt: mostCorrupt, refused: mostRefused, lost: mostLost, large: mostHalvings };
         for (;;) {
             try {
-                // Once: this loop is the patience.
-                this.#session ??= await openUpload(registry, this.#repository, descriptor.digest, this.#signal, 'once');
+                // This loop is the patience.
+                this.#session ??= await openUpload(registry, this.#repository, descriptor.digest, this.#signal, 'own');
                 this.#signal.throwIfAborted();
                 await this.#send(this.#session);
                 this.#session = undefined;
@@ -13728,7 +13728,8 @@ class Upload {
                     return;
                 const verdict = this.#judge(error);
                 if (verdict === 'passing') {
-                    if (breaks(error))
+                    // Fewer bytes at a time may get through what broke; where no upload was opened, none were sent.
+                    if (error.method !== 'POST')
                         this.#broken++;
                     await registry.recover(patience, error, this.#signal);
                 }
@@ -13751,7 +13752,7 @@ class Upload {
             return false;
         const { descriptor } = this.#content;
         try {
-            const has = await (0,registry_blobs/* hasBlob */.is)(this.#registry, this.#repository, descriptor, this.#signal, 'once');
+            const has = await (0,registry_blobs/* hasBlob */.is)(this.#registry, this.#repository, descriptor, this.#signal, 'own');
             return has === 'present';
         }
         catch (failure) {
@@ -13780,7 +13781,7 @@ class Upload {
             learned.tooLarge = Math.min(learned.tooLarge ?? Infinity, this.#sent);
             return 'large';
         }
-        if ((0,registry_patience/* isPassing */.WG)(error))
+        if ((0,registry_patience/* isBroken */.Qr)(error))
             return 'passing';
         if (error.fault === 'unauthorized')
             return 'refused';
@@ -13931,7 +13932,7 @@ class Upload {
             ...more,
             headers: { ...(body && { 'Content-Type': 'application/octet-stream' }), ...more.headers },
             ...(body && { body, fresh: this.#broken > 0 }),
-            tries: 'once',
+            tries: 'own',
             hot: true,
             digest: descriptor.digest,
             signal: this.#signal
@@ -13944,13 +13945,6 @@ class Upload {
         if (session !== undefined)
             this.#cancelling.push(cancelUpload(this.#registry, this.#repository, session));
     }
-}
-/**
- * Whether something broke that fewer bytes at a time may get through: not where no upload was opened, nor
- * where there were too many requests, of which chunks would make more.
- */
-function breaks({ method, fault }) {
-    return method !== 'POST' && fault !== 'throttled';
 }
 
 ;// CONCATENATED MODULE: ./src/mirror/deferred.ts
@@ -14004,11 +13998,16 @@ class Mounts {
                 return 'mounted';
         }
         this.#refused = true;
-        if (!(await this.#isSeen(placement)))
-            return answer;
-        if (answer !== undefined)
-            await cancelUpload(target, targetRepository, answer);
-        return 'mounted';
+        let wanted = false;
+        try {
+            wanted = !(await this.#isSeen(placement));
+        }
+        finally {
+            // Also where the look ends in a failure: nobody else knows of this upload.
+            if (!wanted && answer !== undefined)
+                await cancelUpload(target, targetRepository, answer);
+        }
+        return wanted ? answer : 'mounted';
     }
     /** Whether a blob is seen in a repository to which it was not put. One that is not tells for all. */
     async #isSeen({ targetRepository, descriptor }) {
@@ -18848,6 +18847,7 @@ function unsafe(registry, { pathname }, text) {
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Qr: () => (/* binding */ isBroken),
 /* harmony export */   UG: () => (/* binding */ usualPatience),
 /* harmony export */   WG: () => (/* binding */ isPassing),
 /* harmony export */   i3: () => (/* binding */ Patience),
@@ -18875,6 +18875,13 @@ const passing = new Set([
 function isPassing(error) {
     // A proxy that wants another account will want it the next time too.
     return passing.has(error.fault) && !(error.fault === 'proxy' && error.status === 407);
+}
+/**
+ * The same for whoever has another way to go on with (`Question.tries`): what was too much has been asked
+ * again as long as that made sense, and another way would be more of it.
+ */
+function isBroken(error) {
+    return isPassing(error) && error.fault !== 'throttled';
 }
 /** The patience of one request: it decides whether and when to try again. */
 class Patience {
@@ -19298,7 +19305,7 @@ async function removeTag(registry, repository, tag, signal) {
             path: registry.quirks.untag?.(repository, tag) ?? `/v2/${repository}/manifests/${tag}`,
             needs: [{ repository, actions: 'delete' }],
             expect: [200, 202, 204, 404],
-            tries: 'once',
+            tries: 'own',
             signal
         }, _body_js__WEBPACK_IMPORTED_MODULE_0__/* .discard */ .vf);
         return (await (0,_manifests_js__WEBPACK_IMPORTED_MODULE_2__/* .resolveManifest */ .K9)(registry, repository, tag, signal)) === undefined;
@@ -23570,6 +23577,8 @@ class Registry {
     #failing = new Map();
     #located;
     #met = false;
+    /** How often it was found overloaded. */
+    #eased = 0;
     constructor(options) {
         const { name, plainHttp, transport, log, credentials } = options;
         this.#options = options;
@@ -23612,6 +23621,7 @@ class Registry {
         for (;;) {
             await unlessAborted((this.#located ??= this.#locate()), question.signal);
             await this.#gate.pass(question.signal);
+            const eased = this.#eased;
             try {
                 const answer = await this.#signedIn(question);
                 this.#heed(answer);
@@ -23639,9 +23649,14 @@ class Registry {
                 if (streams(question) && error.repository !== undefined)
                     throw error;
                 const failure = this.#placed(error, question);
-                if (failure.fault === 'throttled' || failure.fault === 'server')
+                // What was under way when less began to be asked tells nothing of how little is little enough.
+                if ((failure.fault === 'throttled' || failure.fault === 'server') &&
+                    eased === this.#eased) {
+                    this.#eased++;
                     this.#options.onPressure?.();
-                if (question.tries === 'once')
+                }
+                const { tries = 'patient' } = question;
+                if (tries === 'once' || (tries === 'own' && failure.fault !== 'throttled'))
                     throw failure;
                 await this.recover(patient, failure, question.signal);
             }

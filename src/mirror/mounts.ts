@@ -50,9 +50,14 @@ export class Mounts {
       if (answer === 'mounted') return 'mounted';
     }
     this.#refused = true;
-    if (!(await this.#isSeen(placement))) return answer;
-    if (answer !== undefined) await cancelUpload(target, targetRepository, answer);
-    return 'mounted';
+    let wanted = false;
+    try {
+      wanted = !(await this.#isSeen(placement));
+    } finally {
+      // Also where the look ends in a failure: nobody else knows of this upload.
+      if (!wanted && answer !== undefined) await cancelUpload(target, targetRepository, answer);
+    }
+    return wanted ? answer : 'mounted';
   }
 
   /** Whether a blob is seen in a repository to which it was not put. One that is not tells for all. */

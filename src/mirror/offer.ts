@@ -19,7 +19,7 @@ export async function offer(
   signal: AbortSignal
 ): Promise<ReadonlySet<Digest> | undefined> {
   try {
-    await putManifest(target, repository, node.descriptor.digest, node, signal, 'once');
+    await putManifest(target, repository, node.descriptor.digest, node, signal, 'own');
     return new Set();
   } catch (error) {
     signal.throwIfAborted();

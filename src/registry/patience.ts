@@ -40,6 +40,14 @@ export function isPassing(error: RegistryError): boolean {
   return passing.has(error.fault) && !(error.fault === 'proxy' && error.status === 407);
 }
 
+/**
+ * The same for whoever has another way to go on with (`Question.tries`): what was too much has been asked
+ * again as long as that made sense, and another way would be more of it.
+ */
+export function isBroken(error: RegistryError): boolean {
+  return isPassing(error) && error.fault !== 'throttled';
+}
+
 /** The patience of one request: it decides whether and when to try again. */
 export class Patience {
   readonly #options: PatienceOptions;

@@ -18,8 +18,12 @@ export interface Question {
   readonly fresh?: boolean;
   /** A commit, or a whole blob: it may take the registry minutes. */
   readonly commit?: boolean;
-  /** `once` where the caller has its own way to go on, such as an upload that is under way. */
-  readonly tries?: 'patient' | 'once' | undefined;
+  /**
+   * `own` where the caller has its own way to go on, such as an upload that is under way: then only what
+   * was too much is asked again from here, since it has not been looked at. `once` where the answer only helps.
+   * @see https://www.rfc-editor.org/rfc/rfc6585#section-4
+   */
+  readonly tries?: 'patient' | 'own' | 'once' | undefined;
   /** Where there is another way, how long of our own accord this one is tried again, in milliseconds. */
   readonly own?: number;
   /** For messages. */

@@ -6,7 +6,7 @@ import {algorithmOf, Hasher} from '../oci/digest.ts';
 import {onAbort} from '../on-abort.ts';
 import {type OpenBlob, openBlob} from './blobs.ts';
 import {RegistryError} from './error.ts';
-import {isPassing} from './patience.ts';
+import {isBroken} from './patience.ts';
 import {type Pieces, piecesOf} from './pieces.ts';
 import type {Registry} from './registry.ts';
 import type {Answer} from './transport.ts';
@@ -89,7 +89,7 @@ export class BlobReader implements BlobContent {
       } catch (error) {
         signal.throwIfAborted();
         at = cursor.at;
-        if (!(error instanceof RegistryError) || !isPassing(error) || sink.destroyed) throw error;
+        if (!(error instanceof RegistryError) || !isBroken(error) || sink.destroyed) throw error;
         if (at - earned >= progress) {
           patience = this.#registry.patience();
           earned = at;
@@ -100,9 +100,9 @@ export class BlobReader implements BlobContent {
   }
 
   #open(offset: number, end: number, signal: AbortSignal): Promise<OpenBlob> {
-    // Once: what breaks before the answer and what breaks after it share the one patience of `pump`.
+    // What breaks before the answer and what breaks after it share the one patience of `pump`.
     const part = {offset, end};
-    return openBlob(this.#registry, this.#repository, this.descriptor, part, signal, 'once');
+    return openBlob(this.#registry, this.#repository, this.descriptor, part, signal, 'own');
   }
 
   #take(at: number, to: number, signal: AbortSignal): Promise<OpenBlob> {

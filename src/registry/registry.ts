@@ -68,6 +68,8 @@ export class Registry {
   readonly #failing = new Map<string, {since: number; last: number}>();
   #located: Promise<void> | undefined;
   #met = false;
+  /** How often it was found overloaded. */
+  #eased = 0;
 
   constructor(options: RegistryOptions) {
     const {name, plainHttp, transport, log, credentials} = options;
@@ -115,6 +117,7 @@ export class Registry {
     for (;;) {
       await unlessAborted((this.#located ??= this.#locate()), question.signal);
       await this.#gate.pass(question.signal);
+      const eased = this.#eased;
       try {
         const answer = await this.#signedIn(question);
         this.#heed(answer);
@@ -141,9 +144,16 @@ export class Registry {
         // The body's own source failed, and has told where: nothing is to be said of this registry.
         if (streams(question) && error.repository !== undefined) throw error;
         const failure = this.#placed(error, question);
-        if (failure.fault === 'throttled' || failure.fault === 'server')
+        // What was under way when less began to be asked tells nothing of how little is little enough.
+        if (
+          (failure.fault === 'throttled' || failure.fault === 'server') &&
+          eased === this.#eased
+        ) {
+          this.#eased++;
           this.#options.onPressure?.();
-        if (question.tries === 'once') throw failure;
+        }
+        const {tries = 'patient'} = question;
+        if (tries === 'once' || (tries === 'own' && failure.fault !== 'throttled')) throw failure;
         await this.recover(patient, failure, question.signal);
       }
     }

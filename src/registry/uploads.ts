@@ -2,7 +2,7 @@ import {algorithmOf, type Digest, isDigest} from '../oci/digest.ts';
 import {hasBlob} from './blobs.ts';
 import {discard} from './body.ts';
 import {RegistryError} from './error.ts';
-import {isPassing} from './patience.ts';
+import {isBroken} from './patience.ts';
 import type {Question} from './question.ts';
 import type {BlobContent} from './reader.ts';
 import type {Registry} from './registry.ts';
@@ -74,13 +74,13 @@ export class Upload {
     const left = {corrupt: mostCorrupt, refused: mostRefused, lost: mostLost, large: mostHalvings};
     for (;;) {
       try {
-        // Once: this loop is the patience.
+        // This loop is the patience.
         this.#session ??= await openUpload(
           registry,
           this.#repository,
           descriptor.digest,
           this.#signal,
-          'once'
+          'own'
         );
         this.#signal.throwIfAborted();
         await this.#send(this.#session);
@@ -94,7 +94,8 @@ export class Upload {
         if (await this.#arrived(error)) return;
         const verdict = this.#judge(error);
         if (verdict === 'passing') {
-          if (breaks(error)) this.#broken++;
+          // Fewer bytes at a time may get through what broke; where no upload was opened, none were sent.
+          if (error.method !== 'POST') this.#broken++;
           await registry.recover(patience, error, this.#signal);
         } else if (verdict === 'final' || left[verdict]-- === 0) throw error;
         registry.log.debug(`${error.message}; the upload starts again`);
@@ -115,7 +116,7 @@ export class Upload {
     if (!lost || error === this.#contentFailure || error.says('NAME_UNKNOWN')) return false;
     const {descriptor} = this.#content;
     try {
-      const has = await hasBlob(this.#registry, this.#repository, descriptor, this.#signal, 'once');
+      const has = await hasBlob(this.#registry, this.#repository, descriptor, this.#signal, 'own');
       return has === 'present';
     } catch (failure) {
       this.#signal.throwIfAborted();
@@ -139,7 +140,7 @@ export class Upload {
       learned.tooLarge = Math.min(learned.tooLarge ?? Infinity, this.#sent);
       return 'large';
     }
-    if (isPassing(error)) return 'passing';
+    if (isBroken(error)) return 'passing';
     if (error.fault === 'unauthorized') return 'refused';
     if (error.says('NAME_UNKNOWN', 'NAME_INVALID')) return 'final';
     const lost =
@@ -312,7 +313,7 @@ export class Upload {
         ...more,
         headers: {...(body && {'Content-Type': 'application/octet-stream'}), ...more.headers},
         ...(body && {body, fresh: this.#broken > 0}),
-        tries: 'once',
+        tries: 'own',
         hot: true,
         digest: descriptor.digest,
         signal: this.#signal
@@ -328,12 +329,4 @@ export class Upload {
     if (session !== undefined)
       this.#cancelling.push(cancelUpload(this.#registry, this.#repository, session));
   }
-}
-
-/**
- * Whether something broke that fewer bytes at a time may get through: not where no upload was opened, nor
- * where there were too many requests, of which chunks would make more.
- */
-function breaks({method, fault}: RegistryError): boolean {
-  return method !== 'POST' && fault !== 'throttled';
 }
