@@ -22,6 +22,30 @@ const names = ['arc-controller', 'arc-dns'];
 const longest = 100_000;
 const MiB = 1024 * 1024;
 
+/** What limits requests: so many a second, and as many at once after a pause. The rest is 429. */
+function limitedTo(rate: number): Rule {
+  let left = rate;
+  let last = performance.now();
+  return {
+    on: {},
+    times: 'always',
+    do: {
+      effect: 'custom',
+      run: async exchange => {
+        const now = performance.now();
+        left = Math.min(rate, left + ((now - last) / 1000) * rate);
+        last = now;
+        if (left >= 1) {
+          left--;
+          return false;
+        }
+        await exchange.answerAsRuled({effect: 'answer', status: 429}, undefined);
+        return true;
+      }
+    }
+  };
+}
+
 interface World {
   readonly source: EmbeddedRegistry;
   readonly target: EmbeddedRegistry;
@@ -65,6 +89,12 @@ const cases: readonly Case[] = [
         do: {effect: 'answer', status: 429, headers: {'Retry-After': '5'}}
       }
     ]
+  },
+  {
+    name: 'five requests a second at the target, 429 beyond',
+    prepare: ({target}) => {
+      target.rule(limitedTo(5));
+    }
   },
   {name: 'a reset in mid-upload', target: [{on: send, do: {effect: 'cut-upload', after: 10_000}}]},
   {
@@ -234,7 +264,9 @@ async function judge(one: Case, tool: Tool): Promise<string> {
 
 const present = tools.filter(({name}) => name === 'arcdata-mirror' || onPath(name));
 const rows = [['fault', ...present.map(({name}) => name)]];
+const wanted = process.argv.slice(2);
 for (const one of cases) {
+  if (wanted.length > 0 && !wanted.some(words => one.name.includes(words))) continue;
   const row = [one.name];
   for (const tool of present) row.push(await judge(one, tool));
   rows.push(row);

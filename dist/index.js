@@ -39592,10 +39592,11 @@ function isPassing(error) {
     return passing.has(error.fault) && !(error.fault === 'proxy' && error.status === 407);
 }
 /**
- * The same for whoever has another way to go on with (`Question.tries`): what was too much has been asked
- * again as long as that made sense, and another way would be more of it.
+ * Whether something broke that may hold another time: for whoever has a way of their own to go on
+ * (`Question.tries`). What was too much has been asked again for as long as that made sense by then, and
+ * another way would be more of it.
  */
-function isBroken(error) {
+function isBreak(error) {
     return isPassing(error) && error.fault !== 'throttled';
 }
 /** The patience of one request: it decides whether and when to try again. */
@@ -39787,7 +39788,7 @@ class BlobReader {
             catch (error) {
                 signal.throwIfAborted();
                 at = cursor.at;
-                if (!(error instanceof registry_error/* RegistryError */.gl) || !isBroken(error) || sink.destroyed)
+                if (!(error instanceof registry_error/* RegistryError */.gl) || !isBreak(error) || sink.destroyed)
                     throw error;
                 if (at - earned >= progress) {
                     patience = this.#registry.patience();
@@ -40408,7 +40409,7 @@ class Upload {
             learned.tooLarge = Math.min(learned.tooLarge ?? Infinity, this.#sent);
             return 'large';
         }
-        if (isBroken(error))
+        if (isBreak(error))
             return 'passing';
         if (error.fault === 'unauthorized')
             return 'refused';
@@ -40675,9 +40676,9 @@ function openLanes(concurrency = 24) {
         reading: new Slots(32, 64)
     };
 }
-/** Takes the pressure off a host that asked for it. */
-function ease(lanes) {
-    for (const slots of Object.values(lanes))
+/** Takes the pressure off a host that asked for it; what only the other one is asked goes on as it was. */
+function ease({ large, small, control, reading }, side) {
+    for (const slots of [large, small, side === 'source' ? reading : control])
         slots.halve();
 }
 /**
@@ -45750,7 +45751,9 @@ function registries_opener(settings, around) {
             actions: side === 'source' || readOnly ? 'pull' : 'pull,push',
             // The public source answers from behind a front door that blocks hosted runners now and then.
             blocksAtTimes: side === 'source',
-            onPressure,
+            onPressure: () => {
+                onPressure(side);
+            },
             ...(patience && { patience }),
             ...(quirks && { quirks: quirks(registry) })
         });
@@ -46479,8 +46482,8 @@ async function main(settings, stage) {
                 log,
                 signal,
                 network: stage.network,
-                onPressure: () => {
-                    ease(lanes);
+                onPressure: side => {
+                    ease(lanes, side);
                 }
             }), false);
             const { source, target } = registries;

@@ -54,8 +54,8 @@ export async function main(settings: Settings, stage: Stage): Promise<RunRecord>
       log,
       signal,
       network: stage.network,
-      onPressure: () => {
-        ease(lanes);
+      onPressure: side => {
+        ease(lanes, side);
       }
     });
     const {source, target} = registries;

@@ -1,6 +1,6 @@
 import {describe, expect, test} from '@jest/globals';
 
-import {largestFirst, openLanes} from '../../src/mirror/schedule.ts';
+import {ease, largestFirst, openLanes} from '../../src/mirror/schedule.ts';
 
 const MiB = 1024 * 1024;
 
@@ -56,5 +56,24 @@ describe('the order of transfers', () => {
       const order = await begun(sizes, concurrency);
       expect([...order].sort((a, b) => a - b)).toEqual([...sizes].sort((a, b) => a - b));
     }
+  });
+});
+
+test.each(['source', 'target'] as const)('an overloaded %s is asked half as much at once', side => {
+  const lanes = openLanes();
+  const limits = () => ({
+    large: lanes.large.limit,
+    small: lanes.small.limit,
+    control: lanes.control.limit,
+    reading: lanes.reading.limit
+  });
+  const {large, small, control, reading} = limits();
+  ease(lanes, side);
+  expect(limits()).toEqual({
+    large: large / 2,
+    small: small / 2,
+    // Nothing but questions to the target, and what is read at the source.
+    control: side === 'target' ? control / 2 : control,
+    reading: side === 'source' ? reading / 2 : reading
   });
 });

@@ -10960,8 +10960,8 @@ async function verify(settings, stage, against) {
     const lanes = (0,schedule/* openLanes */.Ge)(settings.concurrency);
     const around = {
         ...{ env, log, signal, network, readOnly: true },
-        onPressure: () => {
-            (0,schedule/* ease */.Rl)(lanes);
+        onPressure: (side) => {
+            (0,schedule/* ease */.Rl)(lanes, side);
         }
     };
     const releases = [];
@@ -13344,7 +13344,7 @@ class BlobReader {
             catch (error) {
                 signal.throwIfAborted();
                 at = cursor.at;
-                if (!(error instanceof registry_error/* RegistryError */.gl) || !(0,registry_patience/* isBroken */.Qr)(error) || sink.destroyed)
+                if (!(error instanceof registry_error/* RegistryError */.gl) || !(0,registry_patience/* isBreak */.kn)(error) || sink.destroyed)
                     throw error;
                 if (at - earned >= progress) {
                     patience = this.#registry.patience();
@@ -13781,7 +13781,7 @@ class Upload {
             learned.tooLarge = Math.min(learned.tooLarge ?? Infinity, this.#sent);
             return 'large';
         }
-        if ((0,registry_patience/* isBroken */.Qr)(error))
+        if ((0,registry_patience/* isBreak */.kn)(error))
             return 'passing';
         if (error.fault === 'unauthorized')
             return 'refused';
@@ -16504,8 +16504,8 @@ async function main(settings, stage) {
                 log,
                 signal,
                 network: stage.network,
-                onPressure: () => {
-                    (0,schedule/* ease */.Rl)(lanes);
+                onPressure: side => {
+                    (0,schedule/* ease */.Rl)(lanes, side);
                 }
             }), false);
             const { source, target } = registries;
@@ -16874,9 +16874,9 @@ function openLanes(concurrency = 24) {
         reading: new _slots_js__WEBPACK_IMPORTED_MODULE_0__/* .Slots */ .W(32, 64)
     };
 }
-/** Takes the pressure off a host that asked for it. */
-function ease(lanes) {
-    for (const slots of Object.values(lanes))
+/** Takes the pressure off a host that asked for it; what only the other one is asked goes on as it was. */
+function ease({ large, small, control, reading }, side) {
+    for (const slots of [large, small, side === 'source' ? reading : control])
         slots.halve();
 }
 /**
@@ -18847,11 +18847,11 @@ function unsafe(registry, { pathname }, text) {
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   Qr: () => (/* binding */ isBroken),
 /* harmony export */   UG: () => (/* binding */ usualPatience),
 /* harmony export */   WG: () => (/* binding */ isPassing),
 /* harmony export */   i3: () => (/* binding */ Patience),
-/* harmony export */   iD: () => (/* binding */ Gate)
+/* harmony export */   iD: () => (/* binding */ Gate),
+/* harmony export */   kn: () => (/* binding */ isBreak)
 /* harmony export */ });
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3269);
 
@@ -18877,10 +18877,11 @@ function isPassing(error) {
     return passing.has(error.fault) && !(error.fault === 'proxy' && error.status === 407);
 }
 /**
- * The same for whoever has another way to go on with (`Question.tries`): what was too much has been asked
- * again as long as that made sense, and another way would be more of it.
+ * Whether something broke that may hold another time: for whoever has a way of their own to go on
+ * (`Question.tries`). What was too much has been asked again for as long as that made sense by then, and
+ * another way would be more of it.
  */
-function isBroken(error) {
+function isBreak(error) {
     return isPassing(error) && error.fault !== 'throttled';
 }
 /** The patience of one request: it decides whether and when to try again. */
@@ -25333,7 +25334,9 @@ function registries_opener(settings, around) {
             actions: side === 'source' || readOnly ? 'pull' : 'pull,push',
             // The public source answers from behind a front door that blocks hosted runners now and then.
             blocksAtTimes: side === 'source',
-            onPressure,
+            onPressure: () => {
+                onPressure(side);
+            },
             ...(patience && { patience }),
             ...(quirks && { quirks: quirks(registry) })
         });

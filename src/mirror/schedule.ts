@@ -39,9 +39,9 @@ export function openLanes(concurrency = 24): Lanes {
   };
 }
 
-/** Takes the pressure off a host that asked for it. */
-export function ease(lanes: Lanes): void {
-  for (const slots of Object.values(lanes) as Slots[]) slots.halve();
+/** Takes the pressure off a host that asked for it; what only the other one is asked goes on as it was. */
+export function ease({large, small, control, reading}: Lanes, side: 'source' | 'target'): void {
+  for (const slots of [large, small, side === 'source' ? reading : control]) slots.halve();
 }
 
 /**

@@ -41,10 +41,11 @@ export function isPassing(error: RegistryError): boolean {
 }
 
 /**
- * The same for whoever has another way to go on with (`Question.tries`): what was too much has been asked
- * again as long as that made sense, and another way would be more of it.
+ * Whether something broke that may hold another time: for whoever has a way of their own to go on
+ * (`Question.tries`). What was too much has been asked again for as long as that made sense by then, and
+ * another way would be more of it.
  */
-export function isBroken(error: RegistryError): boolean {
+export function isBreak(error: RegistryError): boolean {
   return isPassing(error) && error.fault !== 'throttled';
 }
 

@@ -6,7 +6,7 @@ import {algorithmOf, Hasher} from '../oci/digest.ts';
 import {onAbort} from '../on-abort.ts';
 import {type OpenBlob, openBlob} from './blobs.ts';
 import {RegistryError} from './error.ts';
-import {isBroken} from './patience.ts';
+import {isBreak} from './patience.ts';
 import {type Pieces, piecesOf} from './pieces.ts';
 import type {Registry} from './registry.ts';
 import type {Answer} from './transport.ts';
@@ -89,7 +89,7 @@ export class BlobReader implements BlobContent {
       } catch (error) {
         signal.throwIfAborted();
         at = cursor.at;
-        if (!(error instanceof RegistryError) || !isBroken(error) || sink.destroyed) throw error;
+        if (!(error instanceof RegistryError) || !isBreak(error) || sink.destroyed) throw error;
         if (at - earned >= progress) {
           patience = this.#registry.patience();
           earned = at;

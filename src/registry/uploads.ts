@@ -2,7 +2,7 @@ import {algorithmOf, type Digest, isDigest} from '../oci/digest.ts';
 import {hasBlob} from './blobs.ts';
 import {discard} from './body.ts';
 import {RegistryError} from './error.ts';
-import {isBroken} from './patience.ts';
+import {isBreak} from './patience.ts';
 import type {Question} from './question.ts';
 import type {BlobContent} from './reader.ts';
 import type {Registry} from './registry.ts';
@@ -140,7 +140,7 @@ export class Upload {
       learned.tooLarge = Math.min(learned.tooLarge ?? Infinity, this.#sent);
       return 'large';
     }
-    if (isBroken(error)) return 'passing';
+    if (isBreak(error)) return 'passing';
     if (error.fault === 'unauthorized') return 'refused';
     if (error.says('NAME_UNKNOWN', 'NAME_INVALID')) return 'final';
     const lost =

@@ -29,7 +29,7 @@ export interface Surroundings {
   readonly log: Log;
   readonly signal: AbortSignal;
   /** Told when a registry says that it is asked for too much at once. */
-  readonly onPressure: () => void;
+  readonly onPressure: (side: 'source' | 'target') => void;
   readonly network?: Network | undefined;
   /** Whether the target is only looked at: then the right to push is not asked for. */
   readonly readOnly?: boolean;
@@ -99,7 +99,9 @@ function opener(settings: Settings, around: Surroundings) {
       actions: side === 'source' || readOnly ? 'pull' : 'pull,push',
       // The public source answers from behind a front door that blocks hosted runners now and then.
       blocksAtTimes: side === 'source',
-      onPressure,
+      onPressure: () => {
+        onPressure(side);
+      },
       ...(patience && {patience}),
       ...(quirks && {quirks: quirks(registry)})
     });

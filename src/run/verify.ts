@@ -56,8 +56,8 @@ export async function verify(
   const lanes = openLanes(settings.concurrency);
   const around = {
     ...{env, log, signal, network, readOnly: true},
-    onPressure: () => {
-      ease(lanes);
+    onPressure: (side: 'source' | 'target') => {
+      ease(lanes, side);
     }
   };
   const releases: VerifiedRelease[] = [];
