@@ -120,31 +120,6 @@ describe('what is missing is asked by offering manifests', () => {
     expect(await play(row({targetOptions: {verifyReferences: false}, also}))).toEqual([]);
   });
 
-  test('the first of each type is offered while its own blobs are still looked at', async () => {
-    let meanwhile: readonly string[] = [];
-    const prepare = (world: World) => {
-      standing(world);
-      const {target} = world;
-      target.rule({
-        on: {kind: 'blob', method: 'HEAD'},
-        times: 'always',
-        do: {
-          effect: 'custom',
-          run: async () => {
-            await until('two manifests are offered', () => byDigest(target).length >= 2);
-            if (meanwhile.length === 0) meanwhile = repositories(byDigest(target));
-            return false;
-          }
-        }
-      });
-    };
-    const also = () => {
-      expect(meanwhile).toEqual(expect.arrayContaining(['arc-bootstrapper', 'arc-controller']));
-      return [];
-    };
-    expect(await play(row({prepare, also}))).toEqual([]);
-  });
-
   test('the others are offered while the blobs of the first are still looked at', async () => {
     const offered = (target: EmbeddedRegistry) =>
       byDigest(target, 400).filter(({repository}) => repository?.endsWith('arc-dns'));

@@ -12853,14 +12853,14 @@ function namesEachKind({ manifest }, said) {
     return (said.has(manifest.config.digest) &&
         (layers.length === 0 || layers.some(({ digest }) => said.has(digest))));
 }
-/** So many manifests of a type are tried that settle nothing, since too little below them is missing. */
+/** So many manifests of a type are tried that settle nothing, since all below them is there. */
 const mostVain = 3;
 /**
  * Asks what is missing of images by offering their manifests: one question an image instead of one a
- * blob. First the registry has to prove itself, for each type of manifest: one is offered while its blobs
- * are looked at, and of several that are missing the registry must name just those. One that takes a
- * manifest with holes is offered no second one of that type; from one that has named several, the
- * others are heard while the first is still looked at.
+ * blob. First the registry has to prove itself, for each type of manifest: the blobs of one are looked
+ * at, it is offered when at least two are missing, and the registry must name just those. One that
+ * takes a manifest with holes is offered no second one of that type; from one that has named several,
+ * the others are heard while the first is still looked at.
  */
 class Offers {
     #target;
@@ -12903,8 +12903,8 @@ class Offers {
         return this.#slots.run(() => offer(this.#target, repository, node, this.#signal));
     }
     #try(node, repository, looks, proof) {
-        // Beside the looks, not behind them: a manifest of which nothing is missing is put a moment later anyway.
-        const offered = this.#offer(repository, node);
+        // Of one, it may be the first that it met; with none missing, the manifest would be put for nothing.
+        const offered = twoMissing([...looks.values()]).then(two => two ? this.#offer(repository, node) : undefined);
         return {
             promising: offered.then(said => said !== undefined && said.size > 1 && namesEachKind(node, said), () => false),
             missing: this.#prove(node, looks, offered, proof)
@@ -12918,7 +12918,6 @@ class Offers {
             const said = await offered;
             const { checks, lax } = this.#target.learned;
             const { mediaType } = node.descriptor;
-            // Of one, it may be the first that it met.
             if (missing.size < 2)
                 proof.vain++;
             else if (said?.size !== missing.size || ![...missing].every(digest => said.has(digest))) {
@@ -12937,6 +12936,19 @@ class Offers {
             proof.underWay = undefined;
         }
     }
+}
+/** Whether at least two are missing, as soon as that is known. @throws what a look throws */
+function twoMissing(looks) {
+    let missing = 0;
+    return new Promise((resolve, reject) => {
+        const counted = looks.map(async (look) => {
+            if (!(await look) && ++missing === 2)
+                resolve(true);
+        });
+        Promise.all(counted).then(() => {
+            resolve(missing > 1);
+        }, reject);
+    });
 }
 
 ;// CONCATENATED MODULE: ./src/mirror/proof.ts

@@ -42,7 +42,7 @@ export function namesEachKind({manifest}: Node, said: ReadonlySet<Digest>): bool
   );
 }
 
-/** So many manifests of a type are tried that settle nothing, since too little below them is missing. */
+/** So many manifests of a type are tried that settle nothing, since all below them is there. */
 const mostVain = 3;
 
 /** What is known of a registry's word on manifests of one type. */
@@ -66,10 +66,10 @@ interface Trial {
 
 /**
  * Asks what is missing of images by offering their manifests: one question an image instead of one a
- * blob. First the registry has to prove itself, for each type of manifest: one is offered while its blobs
- * are looked at, and of several that are missing the registry must name just those. One that takes a
- * manifest with holes is offered no second one of that type; from one that has named several, the
- * others are heard while the first is still looked at.
+ * blob. First the registry has to prove itself, for each type of manifest: the blobs of one are looked
+ * at, it is offered when at least two are missing, and the registry must name just those. One that
+ * takes a manifest with holes is offered no second one of that type; from one that has named several,
+ * the others are heard while the first is still looked at.
  */
 export class Offers {
   readonly #target: Registry;
@@ -117,8 +117,10 @@ export class Offers {
   }
 
   #try(node: Node, repository: string, looks: Looks, proof: Proof): Trial {
-    // Beside the looks, not behind them: a manifest of which nothing is missing is put a moment later anyway.
-    const offered = this.#offer(repository, node);
+    // Of one, it may be the first that it met; with none missing, the manifest would be put for nothing.
+    const offered = twoMissing([...looks.values()]).then(two =>
+      two ? this.#offer(repository, node) : undefined
+    );
     return {
       promising: offered.then(
         said => said !== undefined && said.size > 1 && namesEachKind(node, said),
@@ -143,7 +145,6 @@ export class Offers {
       const said = await offered;
       const {checks, lax} = this.#target.learned;
       const {mediaType} = node.descriptor;
-      // Of one, it may be the first that it met.
       if (missing.size < 2) proof.vain++;
       else if (said?.size !== missing.size || ![...missing].every(digest => said.has(digest))) {
         proof.refuted = true;
@@ -156,4 +157,17 @@ export class Offers {
       proof.underWay = undefined;
     }
   }
+}
+
+/** Whether at least two are missing, as soon as that is known. @throws what a look throws */
+function twoMissing(looks: readonly Promise<boolean>[]): Promise<boolean> {
+  let missing = 0;
+  return new Promise((resolve, reject) => {
+    const counted = looks.map(async look => {
+      if (!(await look) && ++missing === 2) resolve(true);
+    });
+    Promise.all(counted).then(() => {
+      resolve(missing > 1);
+    }, reject);
+  });
 }
