@@ -39049,7 +39049,7 @@ async function all_all(work) {
  */
 async function offer(target, repository, node, signal) {
     try {
-        await putManifest(target, repository, node.descriptor.digest, node, signal, 'own');
+        await putManifest(target, repository, node.descriptor.digest, node, signal, 'if-throttled');
         return new Set();
     }
     catch (error) {
@@ -39813,7 +39813,7 @@ class BlobReader {
     #open(offset, end, signal) {
         // What breaks before the answer and what breaks after it share the one patience of `pump`.
         const part = { offset, end };
-        return openBlob(this.#registry, this.#repository, this.descriptor, part, signal, 'own');
+        return openBlob(this.#registry, this.#repository, this.descriptor, part, signal, 'if-throttled');
     }
     #take(at, to, signal) {
         const ahead = this.#ahead;
@@ -40352,7 +40352,7 @@ class Upload {
         for (;;) {
             try {
                 // This loop is the patience.
-                this.#session ??= await openUpload(registry, this.#repository, descriptor.digest, this.#signal, 'own');
+                this.#session ??= await openUpload(registry, this.#repository, descriptor.digest, this.#signal, 'if-throttled');
                 this.#signal.throwIfAborted();
                 await this.#send(this.#session);
                 this.#session = undefined;
@@ -40392,7 +40392,7 @@ class Upload {
             return false;
         const { descriptor } = this.#content;
         try {
-            const has = await hasBlob(this.#registry, this.#repository, descriptor, this.#signal, 'own');
+            const has = await hasBlob(this.#registry, this.#repository, descriptor, this.#signal, 'if-throttled');
             return has === 'present';
         }
         catch (failure) {
@@ -40572,7 +40572,7 @@ class Upload {
             ...more,
             headers: { ...(body && { 'Content-Type': 'application/octet-stream' }), ...more.headers },
             ...(body && { body, fresh: this.#broken > 0 }),
-            tries: 'own',
+            tries: 'if-throttled',
             hot: true,
             digest: descriptor.digest,
             signal: this.#signal
@@ -41859,7 +41859,7 @@ async function removeTag(registry, repository, tag, signal) {
             path: registry.quirks.untag?.(repository, tag) ?? `/v2/${repository}/manifests/${tag}`,
             needs: [{ repository, actions: 'delete' }],
             expect: [200, 202, 204, 404],
-            tries: 'own',
+            tries: 'if-throttled',
             signal
         }, discard);
         return (await resolveManifest(registry, repository, tag, signal)) === undefined;
@@ -43795,7 +43795,7 @@ function proxyRefusal(status, { url, method }) {
 const versionHeader = 'docker-distribution-api-version';
 /** Where every registry answers, whatever is in it. */
 const greeting = '/v2/';
-/** Whether the body is written as it comes, so that it cannot be sent a second time from here. */
+/** Whether the body is written as it comes, so that sending it once more means reading it once more. */
 function streams({ body }) {
     return body !== undefined && !(body instanceof Uint8Array);
 }
@@ -44094,7 +44094,7 @@ class Registry {
                     this.#options.onPressure?.();
                 }
                 const { tries = 'patient' } = question;
-                if (tries === 'once' || (tries === 'own' && failure.fault !== 'throttled'))
+                if (tries === 'once' || (tries === 'if-throttled' && failure.fault !== 'throttled'))
                     throw failure;
                 await this.recover(patient, failure, question.signal);
             }
@@ -44178,8 +44178,8 @@ class Registry {
             if (answer.status !== 401 || answer.url.origin !== this.origin.origin)
                 return answer;
             const again = this.#authorizer.challenged(answer.headers['www-authenticate'], needs, authorization);
-            // A body that streams cannot be sent a second time from here: its owner begins anew, and the
-            // next request finds the new token.
+            // Of a body that streams, nobody knows how much was taken in when the token was refused: its owner
+            // begins anew, and the next request finds the new token.
             if (!again || refused >= 1 || streams(question))
                 return answer;
             await readError(answer.body, this.transport.timings.idle);

@@ -19,7 +19,7 @@ export async function offer(
   signal: AbortSignal
 ): Promise<ReadonlySet<Digest> | undefined> {
   try {
-    await putManifest(target, repository, node.descriptor.digest, node, signal, 'own');
+    await putManifest(target, repository, node.descriptor.digest, node, signal, 'if-throttled');
     return new Set();
   } catch (error) {
     signal.throwIfAborted();

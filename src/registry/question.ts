@@ -19,11 +19,12 @@ export interface Question {
   /** A commit, or a whole blob: it may take the registry minutes. */
   readonly commit?: boolean;
   /**
-   * `own` where the caller has its own way to go on, such as an upload that is under way: then only what
-   * was too much is asked again from here, since it has not been looked at. `once` where the answer only helps.
+   * `if-throttled` where the caller has its own way to go on, such as an upload that is under way: then only
+   * what was too much is asked again from here, since it has not been looked at. `once` where the answer
+   * only helps.
    * @see https://www.rfc-editor.org/rfc/rfc6585#section-4
    */
-  readonly tries?: 'patient' | 'own' | 'once' | undefined;
+  readonly tries?: 'patient' | 'if-throttled' | 'once' | undefined;
   /** Where there is another way, how long of our own accord this one is tried again, in milliseconds. */
   readonly own?: number;
   /** For messages. */
@@ -37,7 +38,7 @@ export const versionHeader = 'docker-distribution-api-version';
 /** Where every registry answers, whatever is in it. */
 export const greeting = '/v2/';
 
-/** Whether the body is written as it comes, so that it cannot be sent a second time from here. */
+/** Whether the body is written as it comes, so that sending it once more means reading it once more. */
 export function streams({body}: Question): boolean {
   return body !== undefined && !(body instanceof Uint8Array);
 }

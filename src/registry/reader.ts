@@ -102,7 +102,14 @@ export class BlobReader implements BlobContent {
   #open(offset: number, end: number, signal: AbortSignal): Promise<OpenBlob> {
     // What breaks before the answer and what breaks after it share the one patience of `pump`.
     const part = {offset, end};
-    return openBlob(this.#registry, this.#repository, this.descriptor, part, signal, 'own');
+    return openBlob(
+      this.#registry,
+      this.#repository,
+      this.descriptor,
+      part,
+      signal,
+      'if-throttled'
+    );
   }
 
   #take(at: number, to: number, signal: AbortSignal): Promise<OpenBlob> {

@@ -153,7 +153,8 @@ export class Registry {
           this.#options.onPressure?.();
         }
         const {tries = 'patient'} = question;
-        if (tries === 'once' || (tries === 'own' && failure.fault !== 'throttled')) throw failure;
+        if (tries === 'once' || (tries === 'if-throttled' && failure.fault !== 'throttled'))
+          throw failure;
         await this.recover(patient, failure, question.signal);
       }
     }
@@ -241,8 +242,8 @@ export class Registry {
         needs,
         authorization
       );
-      // A body that streams cannot be sent a second time from here: its owner begins anew, and the
-      // next request finds the new token.
+      // Of a body that streams, nobody knows how much was taken in when the token was refused: its owner
+      // begins anew, and the next request finds the new token.
       if (!again || refused >= 1 || streams(question)) return answer;
       await readError(answer.body, this.transport.timings.idle);
     }

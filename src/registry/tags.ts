@@ -44,7 +44,7 @@ export async function removeTag(
         path: registry.quirks.untag?.(repository, tag) ?? `/v2/${repository}/manifests/${tag}`,
         needs: [{repository, actions: 'delete'}],
         expect: [200, 202, 204, 404],
-        tries: 'own',
+        tries: 'if-throttled',
         signal
       },
       discard

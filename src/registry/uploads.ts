@@ -80,7 +80,7 @@ export class Upload {
           this.#repository,
           descriptor.digest,
           this.#signal,
-          'own'
+          'if-throttled'
         );
         this.#signal.throwIfAborted();
         await this.#send(this.#session);
@@ -116,7 +116,13 @@ export class Upload {
     if (!lost || error === this.#contentFailure || error.says('NAME_UNKNOWN')) return false;
     const {descriptor} = this.#content;
     try {
-      const has = await hasBlob(this.#registry, this.#repository, descriptor, this.#signal, 'own');
+      const has = await hasBlob(
+        this.#registry,
+        this.#repository,
+        descriptor,
+        this.#signal,
+        'if-throttled'
+      );
       return has === 'present';
     } catch (failure) {
       this.#signal.throwIfAborted();
@@ -313,7 +319,7 @@ export class Upload {
         ...more,
         headers: {...(body && {'Content-Type': 'application/octet-stream'}), ...more.headers},
         ...(body && {body, fresh: this.#broken > 0}),
-        tries: 'own',
+        tries: 'if-throttled',
         hot: true,
         digest: descriptor.digest,
         signal: this.#signal
