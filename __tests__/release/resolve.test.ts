@@ -11,6 +11,7 @@ import {
 import {everyTag, stableReleases, trueSets} from './history.ts';
 
 const newest = 'v1.46.0_2026-05-12';
+const from = 'source.example/arcdata';
 const newestSet = trueSets.get(newest) ?? [];
 const ownSet: ImageSelection = {kind: 'release-set', add: [], remove: []};
 
@@ -77,7 +78,9 @@ interface Asking {
 function resolve(source: Source, asking: Asking = {}) {
   const {tag = newest, selection = ownSet, alone = false, log = listener(), looking} = asking;
   return resolveImages({
+    from,
     tag,
+    from,
     selection,
     has: source.has,
     ...(!alone && {siblings: source.siblings}),
@@ -163,7 +166,7 @@ describe('a release that is not whole at the source', () => {
     const failed = resolve(holding(held));
     await expect(failed).rejects.toThrow(ReleaseError);
     await expect(failed).rejects.toThrow(
-      `${newest} is not whole at the source: arc-controller-db, arc-sqlmi are missing, and Arc does not run without them. Nothing was moved.`
+      `${newest} is not whole at ${from}: arc-controller-db, arc-sqlmi are missing, and Arc does not run without them. Nothing was moved.`
     );
     await expect(failed).rejects.toThrow('leave an image out with -arc-controller-db -arc-sqlmi');
   });
@@ -184,7 +187,7 @@ describe('the input images', () => {
     const failed = resolve(history(), {selection: change(['arc-sqlmj'])});
     await expect(failed).rejects.toThrow(ReleaseError);
     await expect(failed).rejects.toThrow(
-      `arc-sqlmj is named in images but is not at the source under ${newest}. Did you mean arc-sqlmi? Nothing was moved.`
+      `arc-sqlmj is named in images but is not at ${from} under ${newest}. Did you mean arc-sqlmi? Nothing was moved.`
     );
   });
 
@@ -270,7 +273,7 @@ describe('the input images', () => {
     expect(log.notices[0]).toMatch(/is mirrored without arc-bootstrapper, arc-controller,/);
     await expect(
       resolve(source, {selection: {kind: 'exactly', names: ['arc-sqlmi', 'nothing']}})
-    ).rejects.toThrow(`nothing is named in images but is not at the source under ${newest}.`);
+    ).rejects.toThrow(`nothing is named in images but is not at ${from} under ${newest}.`);
   });
 
   test('a set of nothing is refused', async () => {
@@ -303,7 +306,7 @@ describe('the chart artifact', () => {
 
   test('is refused where it is not, or where its version is not known', async () => {
     await expect(resolve(history(), {selection: change([chartArtifact])})).rejects.toThrow(
-      `The chart ${chartArtifact}:1.46.0 is not at the source. Leave out chart`
+      `The chart ${chartArtifact}:1.46.0 is not at ${from}. Leave out chart`
     );
     await expect(
       resolve(history(), {tag: 'public-preview-jun-2021', selection: change([chartArtifact])})
@@ -322,6 +325,7 @@ describe('asking', () => {
     const source = history();
     let ended = 0;
     const failed = resolveImages({
+      from,
       tag: newest,
       selection: ownSet,
       has: async (name, tag, signal) => {
@@ -346,6 +350,7 @@ describe('asking', () => {
     controller.abort(new ReleaseError('enough'));
     const source = history();
     const options = {
+      from,
       tag: newest,
       selection: ownSet,
       has: source.has,
@@ -363,6 +368,7 @@ describe('asking', () => {
     const log = listener();
     const source = history();
     const set = await resolveImages({
+      from,
       tag: newest,
       selection: ownSet,
       has: source.has,
@@ -382,6 +388,7 @@ describe('asking', () => {
     const source = history();
     const many = Array.from({length: 5000}, (_, at) => `arc-${at}`);
     await resolveImages({
+      from,
       tag: newest,
       selection: ownSet,
       has: source.has,

@@ -177,7 +177,7 @@ test.each(['latest', 'catch-up'])(
     for (const images of [`${dropped}\narc-sqlmi`, `arc-sqlmi\n${dropped}`]) {
       const {record} = await world.mirror(request, {images});
       expect(record.failure?.message).toBe(
-        `${dropped} is named in images but is not at the source under ${newest}. Nothing was moved.`
+        `${dropped} is named in images but is not at ${world.source.name}/arcdata under ${newest}. Nothing was moved.`
       );
     }
     expect(world.writes()).toEqual([]);

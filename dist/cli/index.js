@@ -19856,7 +19856,7 @@ async function resolveImages(options) {
     const asked = [...known, ...unlisted].sort(byName);
     const there = [...listedOnes, ...others].sort(byName);
     const absent = asked.filter(image => !there.includes(image));
-    refuseIncomplete(tag, absent, options.looking === true);
+    refuseIncomplete(options, absent);
     if (there.length === 0)
         throw nothingLeft(tag);
     warnOfGaps(options, there);
@@ -19923,23 +19923,24 @@ async function listSiblings(siblings, log, signal) {
         return [];
     }
 }
-function refuseIncomplete(tag, absent, looking) {
+function refuseIncomplete({ tag, from, looking }, absent) {
     const lost = absent.filter(({ required }) => required);
     if (lost.length === 0)
         return;
     const core = lost.filter(({ role }) => role === 'core').map(({ name }) => name);
     const chart = lost.find(({ role }) => role === 'chart');
     const other = lost.filter(image => image.role !== 'core' && image !== chart);
+    const source = (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(from, 300);
     const parts = [];
     if (core.length > 0)
-        parts.push(`${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(tag)} is not whole at the source: ${core.join(', ')} ${are(core)} missing, and Arc does not run without ${core.length > 1 ? 'them' : 'it'}.`);
+        parts.push(`${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(tag)} is not whole at ${source}: ${core.join(', ')} ${are(core)} missing, and Arc does not run without ${core.length > 1 ? 'them' : 'it'}.`);
     if (other.length > 0) {
         const names = other.map(image => withTag(image, tag));
-        parts.push(`${names.join(', ')} ${are(names)} named in images but ${are(names)} not at the source under ${other.every(image => image.tag === tag) ? (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(tag) : 'that tag'}.${guess(tag, other)}`);
+        parts.push(`${names.join(', ')} ${are(names)} named in images but ${are(names)} not at ${source} under ${other.every(image => image.tag === tag) ? (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(tag) : 'that tag'}.${guess(tag, other)}`);
     }
     if (chart !== undefined)
-        parts.push(`The chart ${withTag(chart, tag)} is not at the source. Leave out chart, or mirror from where it is.`);
-    if (!looking)
+        parts.push(`The chart ${withTag(chart, tag)} is not at ${source}. Leave out chart, or mirror from where it is.`);
+    if (looking !== true)
         parts.push('Nothing was moved.');
     if (core.length > 0)
         parts.push(`The release may still be on its way there: run again later, or leave an image out with ${core.map(name => `-${name}`).join(' ')} in images.`);
@@ -25605,6 +25606,7 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
     const { tags: requests } = settings;
     const images = (0,run_roots/* wantedImages */.m)(settings);
     const { leader } = lists;
+    const place = `${registries.source.name}/${settings.source.repository}`;
     const [{ name: leading, tags: live }, targetTags] = await Promise.all([
         lists.source(),
         lists.target()
@@ -25627,8 +25629,7 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
             : targetTags, around)
         : undefined;
     if (live.length === 0 && images.kind === 'exactly' && images.names.includes(leader)) {
-        const { name } = registries.source;
-        throw (0,resolve/* refuseUntagged */.iB)(leader, `${name}/${settings.source.repository}`);
+        throw (0,resolve/* refuseUntagged */.iB)(leader, place);
     }
     const selection = selectReleases({
         requests,
@@ -25688,6 +25689,7 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
         };
         const set = await (0,resolve/* resolveImages */.Be)({
             tag,
+            from: place,
             selection: images,
             staging: !settings.publish,
             looking: around.looking === true,
@@ -26009,10 +26011,11 @@ class Roots {
     async read(request) {
         const { repository, tag } = request.source;
         const root = await this.#fetch(repository, tag);
+        const { source } = this.#registries;
         if (root === undefined)
-            throw new mirror_error/* MirrorError */.En(`${repository}:${tag} does not exist at the source`);
+            throw new mirror_error/* MirrorError */.En(`${source.name}/${repository}:${tag} does not exist`);
         const { slots, signal } = this.#around;
-        return readImage(this.#registries.source, request, root, {
+        return readImage(source, request, root, {
             slots,
             signal,
             referrers: this.#referrers

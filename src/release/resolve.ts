@@ -48,6 +48,8 @@ export type ImageSelection =
 /** What a set is found out with. */
 export interface ResolveOptions {
   readonly tag: string;
+  /** The source and its repository, for messages: `mcr.microsoft.com/arcdata`. */
+  readonly from: string;
   readonly selection: ImageSelection;
   /** Whether nothing is published: then a set with gaps misleads nobody. */
   readonly staging?: boolean;
@@ -97,7 +99,7 @@ export async function resolveImages(options: ResolveOptions): Promise<ReleaseSet
   const asked = [...known, ...unlisted].sort(byName);
   const there = [...listedOnes, ...others].sort(byName);
   const absent = asked.filter(image => !there.includes(image));
-  refuseIncomplete(tag, absent, options.looking === true);
+  refuseIncomplete(options, absent);
   if (there.length === 0) throw nothingLeft(tag);
   warnOfGaps(options, there);
   const missing = absent.filter(({role}) => role !== 'unlisted').map(({name}) => name);
@@ -198,28 +200,32 @@ async function listSiblings(
   }
 }
 
-function refuseIncomplete(tag: string, absent: readonly Candidate[], looking: boolean): void {
+function refuseIncomplete(
+  {tag, from, looking}: ResolveOptions,
+  absent: readonly Candidate[]
+): void {
   const lost = absent.filter(({required}) => required);
   if (lost.length === 0) return;
   const core = lost.filter(({role}) => role === 'core').map(({name}) => name);
   const chart = lost.find(({role}) => role === 'chart');
   const other = lost.filter(image => image.role !== 'core' && image !== chart);
+  const source = clean(from, 300);
   const parts: string[] = [];
   if (core.length > 0)
     parts.push(
-      `${clean(tag)} is not whole at the source: ${core.join(', ')} ${are(core)} missing, and Arc does not run without ${core.length > 1 ? 'them' : 'it'}.`
+      `${clean(tag)} is not whole at ${source}: ${core.join(', ')} ${are(core)} missing, and Arc does not run without ${core.length > 1 ? 'them' : 'it'}.`
     );
   if (other.length > 0) {
     const names = other.map(image => withTag(image, tag));
     parts.push(
-      `${names.join(', ')} ${are(names)} named in images but ${are(names)} not at the source under ${other.every(image => image.tag === tag) ? clean(tag) : 'that tag'}.${guess(tag, other)}`
+      `${names.join(', ')} ${are(names)} named in images but ${are(names)} not at ${source} under ${other.every(image => image.tag === tag) ? clean(tag) : 'that tag'}.${guess(tag, other)}`
     );
   }
   if (chart !== undefined)
     parts.push(
-      `The chart ${withTag(chart, tag)} is not at the source. Leave out chart, or mirror from where it is.`
+      `The chart ${withTag(chart, tag)} is not at ${source}. Leave out chart, or mirror from where it is.`
     );
-  if (!looking) parts.push('Nothing was moved.');
+  if (looking !== true) parts.push('Nothing was moved.');
   if (core.length > 0)
     parts.push(
       `The release may still be on its way there: run again later, or leave an image out with ${core.map(name => `-${name}`).join(' ')} in images.`

@@ -70,6 +70,7 @@ export async function chooseReleases(
   const {tags: requests} = settings;
   const images = wantedImages(settings);
   const {leader} = lists;
+  const place = `${registries.source.name}/${settings.source.repository}`;
   const [{name: leading, tags: live}, targetTags] = await Promise.all([
     lists.source(),
     lists.target()
@@ -103,8 +104,7 @@ export async function chooseReleases(
       )
     : undefined;
   if (live.length === 0 && images.kind === 'exactly' && images.names.includes(leader)) {
-    const {name} = registries.source;
-    throw refuseUntagged(leader, `${name}/${settings.source.repository}`);
+    throw refuseUntagged(leader, place);
   }
   const selection = selectReleases({
     requests,
@@ -170,6 +170,7 @@ export async function chooseReleases(
     };
     const set = await resolveImages({
       tag,
+      from: place,
       selection: images,
       staging: !settings.publish,
       looking: around.looking === true,

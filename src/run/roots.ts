@@ -87,10 +87,11 @@ export class Roots {
   async read(request: ImageRequest): Promise<Image> {
     const {repository, tag} = request.source;
     const root = await this.#fetch(repository, tag);
+    const {source} = this.#registries;
     if (root === undefined)
-      throw new MirrorError(`${repository}:${tag} does not exist at the source`);
+      throw new MirrorError(`${source.name}/${repository}:${tag} does not exist`);
     const {slots, signal} = this.#around;
-    return readImage(this.#registries.source, request, root, {
+    return readImage(source, request, root, {
       slots,
       signal,
       referrers: this.#referrers
