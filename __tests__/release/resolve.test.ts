@@ -78,7 +78,6 @@ interface Asking {
 function resolve(source: Source, asking: Asking = {}) {
   const {tag = newest, selection = ownSet, alone = false, log = listener(), looking} = asking;
   return resolveImages({
-    from,
     tag,
     from,
     selection,
