@@ -244,13 +244,20 @@ function outputFindings({run, target, before}: Case, failed: boolean): string[] 
 
 /**
  * Uploads that stay open although they could have been cancelled. They could not where no good address
- * of them has reached the client; and where the registry was asked to drop one and has not, it is the
- * registry's doing.
+ * of them has reached the client; and where the registry was asked to drop one and has not, or for leave
+ * to ask that and gave none, it is the registry's doing.
  */
 export function openUploads({store, requests}: EmbeddedRegistry): string[] {
   const asked = requests.filter(({method}) => method === 'DELETE').map(({path}) => path);
+  const leave = (repository: string) =>
+    requests.filter(({query}) =>
+      new URLSearchParams(query).getAll('scope').includes(`repository:${repository}:delete`)
+    );
+  const withheld = (repository: string) =>
+    leave(repository).length > 0 && leave(repository).every(({status}) => status !== 200);
   return store.sessions
     .filter(({id, known}) => known && !asked.some(path => path.includes(id)))
+    .filter(({repository}) => !withheld(repository))
     .map(({repository, offset}) => `an upload of ${repository} stays open at ${offset}`);
 }
 
