@@ -158,6 +158,30 @@ describe.each([
     transport.close();
   });
 
+  it('are all given up where one of them is silent', async () => {
+    let unheard = 0;
+    const known = new WeakSet<Socket>();
+    await using server = new Script((socket, _, n) => {
+      if (n <= 12) known.add(socket);
+      // As what lies between does, which has forgotten them and says so to nobody.
+      else if (known.has(socket)) {
+        unheard++;
+        return;
+      }
+      setTimeout(() => socket.write(plain('here')), n <= 12 ? 50 : 0);
+    });
+    const url = await server.listen();
+    const transport = new Transport();
+    await Promise.all(Array.from({length: 12}, () => read(send(transport, url))));
+    expect(server.connections).toBe(12);
+    await expect(send(transport, url, {answerWithin: 50})).rejects.toMatchObject({
+      fault: 'stalled'
+    });
+    expect(await read(send(transport, url))).toBe('here');
+    expect({unheard, connections: server.connections}).toEqual({unheard: 1, connections: 13});
+    transport.close();
+  });
+
   it('are closed where the answer says so', async () => {
     await using server = new Script((socket, _, n) =>
       socket.write(plain(`answer ${n}`, 'Connection: close\r\n'))

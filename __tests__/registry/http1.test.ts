@@ -61,6 +61,20 @@ describe('connections of our own', () => {
     transport.close();
   });
 
+  it('hears of an end that comes between the taking of a connection and its use', async () => {
+    await using server = new Script((socket, _, n) => n === 1 && socket.write(plain('here')));
+    const url = await server.listen();
+    const transport = new Transport();
+    expect(await read(await ask(transport, url))).toBe('here');
+    const controller = new AbortController();
+    queueMicrotask(() => {
+      controller.abort(new Error('cancelled'));
+    });
+    await expect(ask(transport, url, 'GET', controller.signal)).rejects.toThrow('cancelled');
+    expect(server.requests).toHaveLength(1);
+    transport.close();
+  });
+
   it('reads a header of many spaces at once', async () => {
     await using server = new Script(socket =>
       socket.write(plain('spaces', `X-Odd: a${' '.repeat(60_000)}b\r\n`))

@@ -3,6 +3,7 @@ import {IncomingMessage} from 'node:http';
 import {onAbort} from '../on-abort.ts';
 import {hostOf} from './address.ts';
 import type {Agents} from './agents.ts';
+import {RegistryError} from './error.ts';
 import {explain, stalled} from './explain.ts';
 import type {Http1Method} from './http1-head.ts';
 import {type Http1Connection, type Http1Target, Late} from './http1-connection.ts';
@@ -47,6 +48,9 @@ export class Http1Client {
       let used = false;
       try {
         connection = await this.#pool.take(target, fresh, signal);
+        // In the moment between its taking and here, nothing listened.
+        if (signal.aborted) connection.destroy();
+        signal.throwIfAborted();
         ({used} = connection);
         const answer = connection.ask(method, url, headers, body);
         const given = await this.#within(connection, answer, outgoing, stream);
@@ -63,6 +67,9 @@ export class Http1Client {
           this.#names.forget(hostOf(url));
           throw stalled(outgoing, 'no connection came about', this.#timings.connect);
         }
+        // Where one is silent, what lies between may have forgotten all that are kept: the next try gets another.
+        if (error instanceof RegistryError && error.fault === 'stalled')
+          this.#pool.forget(target.key);
         const {code} = error as NodeJS.ErrnoException;
         const stale = used && (code === 'ECONNRESET' || code === 'EPIPE');
         // A body that streams cannot be sent twice from here.

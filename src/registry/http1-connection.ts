@@ -15,6 +15,13 @@ import {Closed, type Http1Answer, Http1Exchange} from './http1-exchange.ts';
  */
 const mostWaiting = 384 * 1024;
 
+/**
+ * When the system asks whether the other side is still there, in milliseconds without a byte. What lies
+ * between may forget a connection without a word while a large layer travels over another one; those
+ * that do were seen to wait some minutes.
+ */
+const keepAlive = 30_000;
+
 /** What a connection is made with. */
 export interface Http1Target {
   readonly url: URL;
@@ -71,6 +78,8 @@ export class Http1Connection implements Carrier {
       port: portOf(url),
       lookup,
       noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: keepAlive,
       highWaterMark: mostWaiting,
       onread: {
         buffer: () => {

@@ -49,7 +49,7 @@ export class Http1Pool implements ConnectionKeeper {
    */
   async take(target: Http1Target, fresh: boolean, signal: AbortSignal): Promise<Http1Connection> {
     const place = this.#place(target.key);
-    if (fresh) for (const connection of [...place.idle]) connection.destroy();
+    if (fresh) this.forget(target.key);
     for (let kept = place.idle.pop(); kept !== undefined; kept = place.idle.pop())
       if (kept.usable) return kept;
     let callOff: () => void = () => undefined;
@@ -69,6 +69,11 @@ export class Http1Pool implements ConnectionKeeper {
     } finally {
       callOff();
     }
+  }
+
+  /** Closes what is kept there and not in use. */
+  forget(key: string): void {
+    for (const connection of [...this.#place(key).idle]) connection.destroy();
   }
 
   /** Opens so many connections ahead of their first use. One that fails is gone without a word. */

@@ -7,6 +7,7 @@ import {onAbort} from '../on-abort.ts';
 import {hostOf, portOf} from './address.ts';
 import {Agents, type AgentsOptions} from './agents.ts';
 import {type Clock, systemClock} from './clock.ts';
+import {RegistryError} from './error.ts';
 import {explain, proxyRefusal, stalled} from './explain.ts';
 import {type Judge, Names, type Resolve} from './names.ts';
 import {type Pieces, piecesOf} from './pieces.ts';
@@ -113,6 +114,9 @@ export class Transport {
         return await attempt.run(this.#agents);
       } catch (error) {
         outgoing.signal.throwIfAborted();
+        // Where one is silent, what lies between may have forgotten all that are kept.
+        if (error instanceof RegistryError && error.fault === 'stalled')
+          dropIdle(this.#agents.for(outgoing.url, outgoing.judge), outgoing.url);
         // The other side closed a kept connection before it saw the request: not a failure of the
         // registry, so a fresh one is taken. A body that streams cannot be sent twice from here.
         const replayable = outgoing.body === undefined || outgoing.body instanceof Uint8Array;
