@@ -8,7 +8,15 @@ import {play, previous, release} from '../support/fault-world.ts';
 import {mirrorRun} from '../support/mirror-run.ts';
 import {tellOf} from '../support/oracle.ts';
 import {always, error, most, rule, status} from '../support/rows.ts';
-import {earlierTag, putRelease, smallTag} from '../support/small-release.ts';
+import {
+  earlierTag,
+  imageOf,
+  putImage,
+  putRelease,
+  smallNames,
+  smallRelease,
+  smallTag
+} from '../support/small-release.ts';
 
 const tagOf = (name: string) => ({
   kind: 'manifest' as const,
@@ -228,4 +236,33 @@ test('a registry that wants chunks larger than any blob gets it whole', async ()
     end: 'complete'
   });
   expect(findings).toEqual([]);
+});
+
+test('a release that fails takes no tag back that an earlier one of the run has set', async () => {
+  const anew = 'v1.46.0_2026-05-19';
+  const chart = 'arcdataservices-extension';
+  await using source = await EmbeddedRegistry.start();
+  await using target = await EmbeddedRegistry.start();
+  const {common} = smallRelease(1);
+  // Two releases of one version have one chart.
+  putRelease(source.store, 'arcdata', smallRelease(1), smallTag);
+  putRelease(source.store, 'arcdata', smallRelease(2), anew);
+  putImage(source.store, `arcdata/${chart}`, imageOf('chart', 'oci', [common]), '1.46.0');
+  putImage(target.store, `mirror/arcdata/${chart}`, imageOf('old', 'oci', [common]), '1.46.0');
+  target.rule(
+    rule({...tagOf('arc-controller'), tag: anew, method: 'PUT'}, status(403), {times: always})
+  );
+  const inputs = {
+    'source-tag': `${smallTag}\n${anew}`,
+    chart: 'true',
+    images: smallNames.join('\n')
+  };
+  const {record} = await mirrorRun({source, target, inputs});
+  expect(record.releases.map(({tag, published}) => [tag, published])).toEqual([
+    [smallTag, true],
+    [anew, false]
+  ]);
+  expect(target.store.tag(`mirror/arcdata/${chart}`, '1.46.0')).toBe(
+    source.store.tag(`arcdata/${chart}`, '1.46.0')
+  );
 });

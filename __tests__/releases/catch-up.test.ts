@@ -115,6 +115,31 @@ test('a release of which a core tag is missing does not count as complete', asyn
   expect([world.imagesOf(newest), world.broken(newest)]).toEqual([namesOf(newest), []]);
 });
 
+test('what comes to the source after the rest of its release is brought, too', async () => {
+  const {store} = world.source;
+  for (const name of ['arc-dns', 'arc-sb-plugin']) store.deleteTag(`arcdata/${name}`, newest);
+  const {record} = await world.mirror('1.46');
+  expect(record.releases).toMatchObject([{published: true}]);
+  expect((await world.mirror('catch-up')).record).toMatchObject({releases: []});
+  putReleases(store, 'arcdata', sets);
+  expect((await world.mirror('catch-up')).record.releases).toMatchObject([
+    {tag: newest, published: true}
+  ]);
+  expect([world.imagesOf(newest), world.broken(newest)]).toEqual([namesOf(newest), []]);
+  expect((await world.mirror('catch-up')).record).toMatchObject({releases: []});
+});
+
+test('an image that is wanted beside the release is missed, too, where the source has it', async () => {
+  const [added, inputs] = ['arc-monitor-kafka', {images: '+arc-monitor-kafka'}];
+  expect((await world.mirror('1.46')).record.failure).toBeUndefined();
+  putReleases(world.source.store, 'arcdata', [[newest, [...namesOf(newest), added]]]);
+  expect((await world.mirror('catch-up', inputs)).record.releases).toMatchObject([
+    {tag: newest, published: true}
+  ]);
+  expect(world.imagesOf(newest)).toContain(added);
+  expect((await world.mirror('catch-up', inputs)).record).toMatchObject({releases: []});
+});
+
 test('a failure in the third of five stops the later ones, and says which are in', async () => {
   const [one, two = '', three = '', four = '', five = ''] = [first, ...later];
   expect(world.source.store.deleteBlob('arcdata/arc-sqlmi', ownLayer('arc-sqlmi', three))).toBe(

@@ -40,6 +40,8 @@ export class Mirror {
   readonly #options: MirrorOptions;
   readonly #transfer: Transfer;
   readonly #landed = new Set<string>();
+  /** What tags were set to, by `repository:tag`: releases of one version share that of their chart. */
+  readonly #tags = new Map<string, Digest>();
   /** Where all had arrived: images whose tags were moved, and could not be put back. */
   #left: readonly string[] | undefined;
   readonly #stop = new AbortController();
@@ -90,7 +92,7 @@ export class Mirror {
     }
     this.#left = [];
     try {
-      const known = await this.#recall(brought);
+      const known = this.#afterOthers(await this.#recall(brought));
       const planned = known.map(one => one.planned);
       const changed = await pushTags(planned, last, {
         ...context,
@@ -98,6 +100,10 @@ export class Mirror {
           this.#left = names;
         }
       });
+      for (const {image} of planned) {
+        const {repository, tag} = image.target;
+        this.#tags.set(`${repository}:${tag}`, image.root.descriptor.digest);
+      }
       return this.#result(release, known, {published: true, changed});
     } catch (error) {
       const changed = this.#left.length > 0;
@@ -156,6 +162,19 @@ export class Mirror {
         return {...one, planned: {...one.planned, standing: {...standing, tagged}}};
       })
     );
+  }
+
+  /**
+   * What a tag stands for since an earlier release of this run has set it. The plan is older: by its word,
+   * a release that fails would take back what that one has published.
+   */
+  #afterOthers(brought: readonly Brought[]): readonly Brought[] {
+    return brought.map(one => {
+      const {image, standing} = one.planned;
+      const tagged = this.#tags.get(`${image.target.repository}:${image.target.tag}`);
+      if (tagged === undefined) return one;
+      return {...one, planned: {...one.planned, standing: {...standing, tagged}}};
+    });
   }
 
   /** Why a release did not come to where it should; undefined when it did. */

@@ -17,7 +17,12 @@ import {
   refuseOtherRelease,
   refusePreRelease
 } from '../release/channel.ts';
-import {chartArtifact, refuseUntagged, resolveImages} from '../release/resolve.ts';
+import {
+  chartArtifact,
+  type ImageSelection,
+  refuseUntagged,
+  resolveImages
+} from '../release/resolve.ts';
 import {selectReleases} from '../release/select.ts';
 import {compareTags, isStable} from '../release/tag.ts';
 import type {Registries} from './registries.ts';
@@ -95,7 +100,7 @@ export async function chooseReleases(
       .then(digest => digest !== undefined);
   const complete = requests.some(({kind}) => kind === 'catch-up')
     ? await newestComplete(
-        registries,
+        {target, roots},
         settings,
         lists.hidden()
           ? await filterBounded(live.filter(isStable), slots.limit, signal, mayHave)
@@ -227,32 +232,44 @@ async function standsAlike(
 }
 
 /**
- * The newest release at the target of which all images carry the tag that have to be there: those that
- * were named one by one, else the core ones that were not taken out.
+ * The newest release at the target of which all images carry the tag: those that were named one by one;
+ * else the core ones, and of all others those that the source has. A source is filled image by image, and
+ * what comes there after a release was mirrored is not to be left out for good.
  */
 async function newestComplete(
-  {target}: Registries,
+  {target, roots}: Pick<Registries, 'target'> & Pick<FirstQuestions, 'roots'>,
   settings: Settings,
   targetTags: readonly string[],
   {slots, signal}: Surroundings
 ): Promise<string | undefined> {
   const {images} = settings;
-  const due = (tag: string) =>
-    images.kind === 'exactly'
-      ? images.names.filter(name => name !== chartArtifact)
-      : imageSet(tag).flatMap(({name, role}) =>
-          role === 'core' && !images.remove.includes(name) ? [name] : []
-        );
+  const carries = async (name: string, tag: string) => {
+    const repository = within(settings.target.repository, name);
+    return (await slots.run(() => resolveManifest(target, repository, tag, signal))) !== undefined;
+  };
+  const all = async (names: readonly string[], test: (name: string) => Promise<boolean>) =>
+    (await Promise.all(names.map(test))).every(Boolean);
   const newestFirst = targetTags.filter(isStable).sort((one, other) => compareTags(other, one));
   for (const tag of newestFirst) {
-    const there = await Promise.all(
-      due(tag).map(name =>
-        slots.run(() =>
-          resolveManifest(target, within(settings.target.repository, name), tag, signal)
-        )
-      )
-    );
-    if (there.every(digest => digest !== undefined)) return tag;
+    const {required, others} = due(images, tag);
+    const there = (name: string) => carries(name, tag);
+    const asFarAsThere = async (name: string) =>
+      (await there(name)) || !(await roots.has(name, tag));
+    if ((await all(required, there)) && (await all(others, asFarAsThere))) return tag;
   }
   return undefined;
+}
+
+/** The images of a release, without its chart: those that have to be there, and those that may. */
+function due(
+  images: ImageSelection,
+  tag: string
+): {readonly required: readonly string[]; readonly others: readonly string[]} {
+  if (images.kind === 'exactly')
+    return {required: images.names.filter(name => name !== chartArtifact), others: []};
+  const listed = imageSet(tag).filter(({name}) => !images.remove.includes(name));
+  const names = (core: boolean) =>
+    listed.flatMap(({name, role}) => ((role === 'core') === core ? [name] : []));
+  const added = images.add.filter(name => name !== chartArtifact);
+  return {required: names(true), others: [...names(false), ...added]};
 }
