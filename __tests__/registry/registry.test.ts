@@ -15,6 +15,7 @@ import {deferred} from '../../src/mirror/deferred.ts';
 import {digestOf} from '../../src/oci/digest.ts';
 import {type RegistryName} from '../../src/oci/reference.ts';
 import {hasBlob, openBlob} from '../../src/registry/blobs.ts';
+import {listRepositories} from '../../src/registry/catalog.ts';
 import {explain, explainFor} from '../../src/registry/explain.ts';
 import {RegistryError} from '../../src/registry/error.ts';
 import {getManifest, putManifest} from '../../src/registry/manifests.ts';
@@ -183,6 +184,40 @@ describe('a registry', () => {
     await expect(first).rejects.toThrow('given up');
     given.resolve(undefined);
     expect(await second).toBe('present');
+  });
+
+  test('that asks for Basic at its catalogue alone is given the password there', async () => {
+    await using world = await open({auth: {...account, kind: 'bearer'}});
+    const {server, registry} = world;
+    const kinds: string[] = [];
+    const basicOnly = async (exchange: Exchange) => {
+      const [kind = 'none'] = exchange.request.headers.authorization?.split(' ') ?? [];
+      kinds.push(kind);
+      const body = JSON.stringify({repositories: [repository]});
+      const refusal = {status: 401, headers: {'WWW-Authenticate': 'Basic realm="all"'}};
+      const answer = kind === 'Basic' ? {status: 200, body} : refusal;
+      await exchange.answerAsRuled({effect: 'answer', ...answer}, undefined);
+      return true;
+    };
+    server.rule(rule({kind: 'catalog'}, {effect: 'custom', run: basicOnly}, {times: always}));
+    await getManifest(registry, repository, smallTag, signal);
+    expect(await listRepositories(registry, '', signal)).toEqual([repository]);
+    expect(kinds).toEqual(['Bearer', 'Basic']);
+    // What wants a token still gets one.
+    expect(await getManifest(registry, repository, smallTag, signal)).toBeDefined();
+  });
+
+  test('that asks for Basic where it refuses a token gets another token from who has no password', async () => {
+    await using world = await open({auth: {...account, kind: 'bearer', anonymousPull: true}});
+    const {server} = world;
+    const transport = new Transport();
+    const registry = client(server.name, transport);
+    await getManifest(registry, repository, smallTag, signal);
+    const headers = {'WWW-Authenticate': 'Basic realm="all"'};
+    server.rule(rule({kind: 'manifest'}, status(401, {headers})));
+    expect(await getManifest(registry, repository, smallTag, signal)).toBeDefined();
+    expect(server.requests.filter(({kind}) => kind === 'token')).toHaveLength(2);
+    transport.close();
   });
 
   test('that sends more than was asked for is read no further', async () => {

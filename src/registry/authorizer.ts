@@ -70,8 +70,14 @@ export class Authorizer {
         }
       );
     }
+    // Harbor asks for Basic wherever a token is refused, and of its catalogue in any case: where there is
+    // no password, only another token may do.
+    // https://github.com/goharbor/harbor/blob/main/src/server/middleware/v2auth/auth.go
+    const another = chosen.scheme === 'basic' && this.#challenge?.scheme === 'bearer';
+    if (another && credentials.kind !== 'password') return this.#forget(needs, refused);
     this.#challenge = chosen;
-    if (chosen.scheme === 'basic') return refused === undefined && credentials.kind === 'password';
+    if (chosen.scheme === 'basic')
+      return credentials.kind === 'password' && refused?.startsWith('Basic ') !== true;
     return this.#forget(needs, refused);
   }
 
