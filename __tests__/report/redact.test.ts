@@ -90,6 +90,24 @@ describe('the redactor', () => {
     expect(redactor.redact('first-secret second-secret')).toBe(`${mask} ${mask}`);
   });
 
+  test('knows the first part of a secret where a text was cut short', () => {
+    const redactor = new Redactor();
+    const secret = 'S3cr3t-abcdefghijklmnop';
+    redactor.add(secret);
+    const forms = [secret, Buffer.from(`me:${secret}`).toString('base64')];
+    for (const form of forms) {
+      for (let limit = 12; limit < form.length + 12; limit++) {
+        const shown = redactor.redact(clean(`it said: ${form} and more`, limit));
+        const left = [...shown.matchAll(/[\w+/-]{5,}/g)].map(([word]) => word);
+        // Of `me:` in base64, four signs are not the secret's.
+        expect([limit, left.filter(word => form.slice(5).includes(word))]).toEqual([limit, []]);
+      }
+    }
+    expect(redactor.redact('S3cr3 is no secret… S3cr3 neither…')).toBe(
+      'S3cr3 is no secret… S3cr3 neither…'
+    );
+  });
+
   // As one regular expression they could not be built, and the error told all of them.
   test('knows secrets of any length and number', () => {
     const redactor = new Redactor();

@@ -1,4 +1,4 @@
-import {clean} from '../oci/clean.ts';
+import {clean, ellipsis} from '../oci/clean.ts';
 
 /** What stands where a secret stood. */
 export const mask = '***';
@@ -9,7 +9,8 @@ export const shortestRedacted = 4;
 /**
  * Knows every secret of a run and takes them out of what is written, in all the forms in which they
  * travel: plain, base64 (also in the middle of something longer, as in `base64(user:password)`),
- * URI-encoded, JSON-escaped, HTML-escaped, and cleaned for show.
+ * URI-encoded, JSON-escaped, HTML-escaped, and cleaned for show; also the first part of one, where the
+ * text was cut short for show.
  */
 export class Redactor {
   /**
@@ -51,10 +52,18 @@ export class Redactor {
   /** How long the secret is that begins there, 0 where none does. The longest: one that holds another goes as a whole. */
   #lengthAt(text: string, at: number): number {
     let longest = 0;
-    for (const form of this.#forms.get(text.slice(at, at + shortestRedacted)) ?? [])
-      if (form.length > longest && text.startsWith(form, at)) longest = form.length;
+    for (const form of this.#forms.get(text.slice(at, at + shortestRedacted)) ?? []) {
+      const length = text.startsWith(form, at) ? form.length : cutAt(text, at, form);
+      longest = Math.max(longest, length);
+    }
     return longest;
   }
+}
+
+/** How much of a secret stands there before the text is cut short, 0 where something else does. */
+function cutAt(text: string, at: number, form: string): number {
+  const cut = text.slice(at, at + form.length).indexOf(ellipsis);
+  return cut >= shortestRedacted && form.startsWith(text.slice(at, at + cut)) ? cut : 0;
 }
 
 function formsOf(secret: string): string[] {
