@@ -788,6 +788,9 @@ describe('in-file lock-file', () => {
     ['/dev/null', 'device or pipe'],
     ['nowhere/mirror.json', 'folder that does not exist'],
     ['ca.pem/mirror.json', 'no folder'],
+    ...(process.platform === 'linux'
+      ? ([['/proc/mirror.json', 'cannot be written to']] as const)
+      : []),
     ['loop.pem', 'cannot be looked at (ELOOP)'],
     ['../mirror.json', 'leads out of the workspace'],
     ['away/mirror.json', 'leads out of the workspace'],

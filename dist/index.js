@@ -36515,8 +36515,21 @@ async function tellInSummary(text) {
         reporter.log.warning(`The job summary could not be written: ${(0,_report_lines_js__WEBPACK_IMPORTED_MODULE_12__/* .messageOf */ .bD)(error)}`);
     }
 }
-if (_actions_core__WEBPACK_IMPORTED_MODULE_0__/* .getState */ .Gu('main') === '') {
-    _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .saveState */ .LZ('main', 'begun');
+/** Tells the post part that there is something to look after. Where that cannot be kept, nothing begins. */
+function begin() {
+    try {
+        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .saveState */ .LZ('main', 'begun');
+        return true;
+    }
+    catch (error) {
+        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .setFailed */ .C1(`What the step has to undo later cannot be kept: ${(0,_report_lines_js__WEBPACK_IMPORTED_MODULE_12__/* .messageOf */ .bD)(error)}. Nothing was moved. Make room where the runner keeps its files.`);
+        return false;
+    }
+}
+if (_actions_core__WEBPACK_IMPORTED_MODULE_0__/* .getState */ .Gu('main') !== '') {
+    await (0,_post_js__WEBPACK_IMPORTED_MODULE_6__/* .post */ .b)({ runnerTemp, env, log: reporter.log, state: name => _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .getState */ .Gu(name) });
+}
+else if (begin()) {
     const cancel = (0,_run_cancel_js__WEBPACK_IMPORTED_MODULE_10__/* .onCancel */ .A)();
     try {
         const settings = (0,_inputs_js__WEBPACK_IMPORTED_MODULE_4__/* .readInputs */ .Ko)(env, reporter.log);
@@ -36546,9 +36559,6 @@ if (_actions_core__WEBPACK_IMPORTED_MODULE_0__/* .getState */ .Gu('main') === ''
         // A download that nobody waits for any more knows no signal, and would hold the step up.
         (0,_run_cancel_js__WEBPACK_IMPORTED_MODULE_10__/* .exitSoon */ .C)();
     }
-}
-else {
-    await (0,_post_js__WEBPACK_IMPORTED_MODULE_6__/* .post */ .b)({ runnerTemp, env, log: reporter.log, state: name => _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .getState */ .Gu(name) });
 }
 
 __webpack_async_result__();
@@ -36873,6 +36883,7 @@ var external_node_path_ = __nccwpck_require__(6760);
 
 
 
+
 /**
  * An absolute path of what was given.
  * @throws Refusal
@@ -36894,7 +36905,8 @@ function refuseOutside(path, base, named) {
     throw new inputs_error/* Refusal */.P(`${named} leads out of the workspace; write a path within it, or an absolute one`);
 }
 /**
- * The path of the lock file: its folder is there, and nothing but a file is at its place.
+ * The path of the lock file: its folder is there and, where it was asked for, takes a file; nothing but a
+ * file is at its place.
  * @param text - empty for a file in the temporary folder
  * @throws Refusal
  */
@@ -36916,7 +36928,21 @@ function readLockFile(text, places) {
     if (kind !== 'file' && kind !== 'nothing') {
         throw new inputs_error/* Refusal */.P(`${named} is not a file but a ${kind}; write the path of a file, such as mirror.lock.json`);
     }
+    if (text !== '' && !takesFiles((0,external_node_path_.dirname)(path)))
+        throw new inputs_error/* Refusal */.P(`${named} lies in a folder that cannot be written to`);
     return path;
+}
+/** Whether a new file can be made there: rights alone do not tell, of a disk that is read-only or full. */
+function takesFiles(folder) {
+    const probe = (0,external_node_path_.join)(folder, `.arcdata-mirror.${(0,external_node_crypto_.randomUUID)()}.tmp`);
+    try {
+        (0,external_node_fs_.closeSync)((0,external_node_fs_.openSync)(probe, 'wx'));
+        (0,external_node_fs_.rmSync)(probe, { force: true });
+        return true;
+    }
+    catch {
+        return false;
+    }
 }
 function kindOf(path, named) {
     try {
@@ -40957,6 +40983,8 @@ class Mirror {
     #options;
     #transfer;
     #landed = new Set();
+    /** What tags were set to, by `repository:tag`: releases of one version share that of their chart. */
+    #tags = new Map();
     /** Where all had arrived: images whose tags were moved, and could not be put back. */
     #left;
     #stop = new AbortController();
@@ -41001,7 +41029,7 @@ class Mirror {
         }
         this.#left = [];
         try {
-            const known = await this.#recall(brought);
+            const known = this.#afterOthers(await this.#recall(brought));
             const planned = known.map(one => one.planned);
             const changed = await pushTags(planned, last, {
                 ...context,
@@ -41009,6 +41037,10 @@ class Mirror {
                     this.#left = names;
                 }
             });
+            for (const { image } of planned) {
+                const { repository, tag } = image.target;
+                this.#tags.set(`${repository}:${tag}`, image.root.descriptor.digest);
+            }
             return this.#result(release, known, { published: true, changed });
         }
         catch (error) {
@@ -41066,6 +41098,19 @@ class Mirror {
             const tagged = await lanes.control.run(() => resolveManifest(target, repository, tag, this.#signal));
             return { ...one, planned: { ...one.planned, standing: { ...standing, tagged } } };
         }));
+    }
+    /**
+     * What a tag stands for since an earlier release of this run has set it. The plan is older: by its word,
+     * a release that fails would take back what that one has published.
+     */
+    #afterOthers(brought) {
+        return brought.map(one => {
+            const { image, standing } = one.planned;
+            const tagged = this.#tags.get(`${image.target.repository}:${image.target.tag}`);
+            if (tagged === undefined)
+                return one;
+            return { ...one, planned: { ...one.planned, standing: { ...standing, tagged } } };
+        });
     }
     /** Why a release did not come to where it should; undefined when it did. */
     failure({ tag, images, published }) {
@@ -43433,9 +43478,15 @@ class Authorizer {
                 advice: 'Basic and Bearer are understood; check what stands in front of the registry.'
             });
         }
+        // Harbor asks for Basic wherever a token is refused, and of its catalogue in any case: where there is
+        // no password, only another token may do.
+        // https://github.com/goharbor/harbor/blob/main/src/server/middleware/v2auth/auth.go
+        const another = chosen.scheme === 'basic' && this.#challenge?.scheme === 'bearer';
+        if (another && credentials.kind !== 'password')
+            return this.#forget(needs, refused);
         this.#challenge = chosen;
         if (chosen.scheme === 'basic')
-            return refused === undefined && credentials.kind === 'password';
+            return credentials.kind === 'password' && refused?.startsWith('Basic ') !== true;
         return this.#forget(needs, refused);
     }
     /** Another token may be tried: the refused one is gone, or was not the one that is kept. */
@@ -44989,6 +45040,12 @@ class Http1Exchange {
  * wait for the event loop where the other side takes them as they come.
  */
 const mostWaiting = 384 * 1024;
+/**
+ * When the system asks whether the other side is still there, in milliseconds without a byte. What lies
+ * between may forget a connection without a word while a large layer travels over another one; those
+ * that do were seen to wait some minutes.
+ */
+const keepAlive = 30_000;
 /** No connection came about in time. */
 class Late extends Error {
     name = 'Late';
@@ -45015,6 +45072,8 @@ class Http1Connection {
             port: portOf(url),
             lookup,
             noDelay: true,
+            keepAlive: true,
+            keepAliveInitialDelay: keepAlive,
             highWaterMark: mostWaiting,
             onread: {
                 buffer: () => {
@@ -45185,8 +45244,7 @@ class Http1Pool {
     async take(target, fresh, signal) {
         const place = this.#place(target.key);
         if (fresh)
-            for (const connection of [...place.idle])
-                connection.destroy();
+            this.forget(target.key);
         for (let kept = place.idle.pop(); kept !== undefined; kept = place.idle.pop())
             if (kept.usable)
                 return kept;
@@ -45211,6 +45269,11 @@ class Http1Pool {
         finally {
             callOff();
         }
+    }
+    /** Closes what is kept there and not in use. */
+    forget(key) {
+        for (const connection of [...this.#place(key).idle])
+            connection.destroy();
     }
     /** Opens so many connections ahead of their first use. One that fails is gone without a word. */
     warm(target, count) {
@@ -45303,6 +45366,7 @@ class Http1Pool {
 
 
 
+
 /** Requests over connections of our own (`http1-pool.ts`), under the transport's limits and with its names and trust. */
 class Http1Client {
     #agents;
@@ -45337,6 +45401,10 @@ class Http1Client {
             let used = false;
             try {
                 connection = await this.#pool.take(target, fresh, signal);
+                // In the moment between its taking and here, nothing listened.
+                if (signal.aborted)
+                    connection.destroy();
+                signal.throwIfAborted();
                 ({ used } = connection);
                 const answer = connection.ask(method, url, headers, body);
                 const given = await this.#within(connection, answer, outgoing, stream);
@@ -45355,6 +45423,9 @@ class Http1Client {
                     this.#names.forget(hostOf(url));
                     throw stalled(outgoing, 'no connection came about', this.#timings.connect);
                 }
+                // Where one is silent, what lies between may have forgotten all that are kept: the next try gets another.
+                if (error instanceof registry_error/* RegistryError */.gl && error.fault === 'stalled')
+                    this.#pool.forget(target.key);
                 const { code } = error;
                 const stale = used && (code === 'ECONNRESET' || code === 'EPIPE');
                 // A body that streams cannot be sent twice from here.
@@ -45477,6 +45548,7 @@ function answerOf({ status, headers, body }, url) {
 
 
 
+
 /** Generous to slow registries, short enough that nothing hangs; a commit of 9 GiB was seen to take 90 s. */
 const usualTimings = {
     connect: 15_000,
@@ -45519,6 +45591,9 @@ class Transport {
             }
             catch (error) {
                 outgoing.signal.throwIfAborted();
+                // Where one is silent, what lies between may have forgotten all that are kept.
+                if (error instanceof registry_error/* RegistryError */.gl && error.fault === 'stalled')
+                    dropIdle(this.#agents.for(outgoing.url, outgoing.judge), outgoing.url);
                 // The other side closed a kept connection before it saw the request: not a failure of the
                 // registry, so a fresh one is taken. A body that streams cannot be sent twice from here.
                 const replayable = outgoing.body === undefined || outgoing.body instanceof Uint8Array;
@@ -46009,7 +46084,7 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
         .run(() => resolveManifest(target, (0,oci_reference/* within */.ux)(settings.target.repository, leader), tag, one))
         .then(digest => digest !== undefined);
     const complete = requests.some(({ kind }) => kind === 'catch-up')
-        ? await newestComplete(registries, settings, lists.hidden()
+        ? await newestComplete({ target, roots }, settings, lists.hidden()
             ? await (0,bounded/* filterBounded */.y)(live.filter(tag/* isStable */.MQ), slots.limit, signal, mayHave)
             : targetTags, around)
         : undefined;
@@ -46119,21 +46194,35 @@ async function standsAlike({ source, target }, settings, at) {
     return here === there;
 }
 /**
- * The newest release at the target of which all images carry the tag that have to be there: those that
- * were named one by one, else the core ones that were not taken out.
+ * The newest release at the target of which all images carry the tag: those that were named one by one;
+ * else the core ones, and of all others those that the source has. A source is filled image by image, and
+ * what comes there after a release was mirrored is not to be left out for good.
  */
-async function newestComplete({ target }, settings, targetTags, { slots, signal }) {
+async function newestComplete({ target, roots }, settings, targetTags, { slots, signal }) {
     const { images } = settings;
-    const due = (tag) => images.kind === 'exactly'
-        ? images.names.filter(name => name !== resolve/* chartArtifact */.DZ)
-        : (0,catalog/* imageSet */.i)(tag).flatMap(({ name, role }) => role === 'core' && !images.remove.includes(name) ? [name] : []);
+    const carries = async (name, tag) => {
+        const repository = (0,oci_reference/* within */.ux)(settings.target.repository, name);
+        return (await slots.run(() => resolveManifest(target, repository, tag, signal))) !== undefined;
+    };
+    const all = async (names, test) => (await Promise.all(names.map(test))).every(Boolean);
     const newestFirst = targetTags.filter(tag/* isStable */.MQ).sort((one, other) => (0,tag/* compareTags */.bb)(other, one));
     for (const tag of newestFirst) {
-        const there = await Promise.all(due(tag).map(name => slots.run(() => resolveManifest(target, (0,oci_reference/* within */.ux)(settings.target.repository, name), tag, signal))));
-        if (there.every(digest => digest !== undefined))
+        const { required, others } = due(images, tag);
+        const there = (name) => carries(name, tag);
+        const asFarAsThere = async (name) => (await there(name)) || !(await roots.has(name, tag));
+        if ((await all(required, there)) && (await all(others, asFarAsThere)))
             return tag;
     }
     return undefined;
+}
+/** The images of a release, without its chart: those that have to be there, and those that may. */
+function due(images, tag) {
+    if (images.kind === 'exactly')
+        return { required: images.names.filter(name => name !== resolve/* chartArtifact */.DZ), others: [] };
+    const listed = (0,catalog/* imageSet */.i)(tag).filter(({ name }) => !images.remove.includes(name));
+    const names = (core) => listed.flatMap(({ name, role }) => ((role === 'core') === core ? [name] : []));
+    const added = images.add.filter(name => name !== resolve/* chartArtifact */.DZ);
+    return { required: names(true), others: [...names(false), ...added] };
 }
 
 // EXTERNAL MODULE: external "node:path"
@@ -46707,6 +46796,7 @@ function some(names) {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   XY: () => (/* binding */ cleanValue),
+/* harmony export */   gO: () => (/* binding */ ellipsis),
 /* harmony export */   uH: () => (/* binding */ clean)
 /* harmony export */ });
 /* unused harmony exports longestShown, disarm */
@@ -46716,17 +46806,19 @@ function some(names) {
 const unseen = 
 // eslint-disable-next-line no-control-regex -- control characters are what this is about
 /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]/gu;
+/** What stands where text was cut short. */
+const ellipsis = '…';
 /** The longest piece of foreign text that is ever shown, in characters. */
 const longestShown = 500;
 /**
  * Makes text from outside (a registry, a child process, an input) fit to be shown: one line, no
  * control or invisible characters, nothing the runner would take for a workflow command, at most
- * `limit` characters. Redact secrets before, so that the cut cannot hide half of one.
+ * `limit` characters. The first half of a secret that the cut leaves is found by `Redactor`.
  * @see https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs
  */
 function clean(text, limit = longestShown) {
     const line = disarm(text.replace(/\r\n?|\n|\t/g, ' ').replace(unseen, '?')).trim();
-    return line.length > limit ? `${line.slice(0, limit - 1)}…` : line;
+    return line.length > limit ? `${line.slice(0, limit - 1)}${ellipsis}` : line;
 }
 /**
  * A value of foreign JSON, to be shown where another one was wanted. What holds others is only named: it
@@ -48225,6 +48317,8 @@ __nccwpck_require__.d(__webpack_exports__, {
 
 // EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 8 modules
 var core = __nccwpck_require__(6058);
+// EXTERNAL MODULE: ./src/oci/clean.ts
+var oci_clean = __nccwpck_require__(4192);
 // EXTERNAL MODULE: ./src/release/companions.ts + 1 modules
 var companions = __nccwpck_require__(5610);
 // EXTERNAL MODULE: ./src/report/causes.ts
@@ -48561,8 +48655,6 @@ var external_node_crypto_ = __nccwpck_require__(7598);
 var promises_ = __nccwpck_require__(1455);
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __nccwpck_require__(6760);
-// EXTERNAL MODULE: ./src/oci/clean.ts
-var oci_clean = __nccwpck_require__(4192);
 // EXTERNAL MODULE: ./src/oci/digest.ts
 var digest = __nccwpck_require__(8825);
 ;// CONCATENATED MODULE: ./src/report/fields.ts
@@ -49070,7 +49162,8 @@ const shortestRedacted = 4;
 /**
  * Knows every secret of a run and takes them out of what is written, in all the forms in which they
  * travel: plain, base64 (also in the middle of something longer, as in `base64(user:password)`),
- * URI-encoded, JSON-escaped, HTML-escaped, and cleaned for show.
+ * URI-encoded, JSON-escaped, HTML-escaped, and cleaned for show; also the first part of one, where the
+ * text was cut short for show.
  */
 class Redactor {
     /**
@@ -49113,11 +49206,17 @@ class Redactor {
     /** How long the secret is that begins there, 0 where none does. The longest: one that holds another goes as a whole. */
     #lengthAt(text, at) {
         let longest = 0;
-        for (const form of this.#forms.get(text.slice(at, at + shortestRedacted)) ?? [])
-            if (form.length > longest && text.startsWith(form, at))
-                longest = form.length;
+        for (const form of this.#forms.get(text.slice(at, at + shortestRedacted)) ?? []) {
+            const length = text.startsWith(form, at) ? form.length : cutAt(text, at, form);
+            longest = Math.max(longest, length);
+        }
         return longest;
     }
+}
+/** How much of a secret stands there before the text is cut short, 0 where something else does. */
+function cutAt(text, at, form) {
+    const cut = text.slice(at, at + form.length).indexOf(oci_clean/* ellipsis */.gO);
+    return cut >= shortestRedacted && form.startsWith(text.slice(at, at + cut)) ? cut : 0;
 }
 function formsOf(secret) {
     // Lone surrogates have no encoding; they travel as the replacement character.
@@ -49175,12 +49274,14 @@ var summary = __nccwpck_require__(2213);
 
 
 
+
 /** A progress line in the log every so many milliseconds. */
 const progressEvery = 10_000;
 /**
  * The voice of a workflow step. Every line is disarmed and without secrets; `finish` sets the
- * outputs, annotations, summary and lock file, each on its own: one that fails is a warning, and
- * never keeps the others back. The exit code is the caller's.
+ * outputs, annotations, summary and lock file, each on its own: one that fails never keeps the others
+ * back. Without its outputs, or a lock file that was asked for, the run has failed; else it is a
+ * warning. The exit code is the caller's.
  * @param env where GITHUB_STEP_SUMMARY may be missing, as on an old server or at home
  */
 function actionsReporter(env, now = () => new Date()) {
@@ -49217,16 +49318,12 @@ function actionsReporter(env, now = () => new Date()) {
             });
         },
         async finish(given) {
-            const { record, lockFile } = await keepLockFile(given, log);
-            const next = await attempt('The hand-over', () => handOver(record, now(), companions/* companions */.a));
-            await attempt('The outputs', () => {
-                const parts = {
-                    redactor,
-                    ...(lockFile !== undefined && { lockFile }),
-                    ...(next && { handOver: next.json })
-                };
-                for (const [name, value] of outputs(record, parts))
-                    core/* setOutput */.uH(name, value);
+            const kept = await keepLockFile(given, log);
+            const next = await attempt('The hand-over', () => handOver(kept.record, now(), companions/* companions */.a));
+            const record = setOutputs(kept.record, log, {
+                redactor,
+                ...(kept.lockFile !== undefined && { lockFile: kept.lockFile }),
+                ...(next && { handOver: next.json })
             });
             await attempt('The annotations', () => {
                 annotate(record, redactor, log);
@@ -49241,6 +49338,30 @@ function actionsReporter(env, now = () => new Date()) {
             return record;
         }
     };
+}
+/**
+ * Sets the outputs. Later steps go by them, and one that is not set reads as empty: where that fails, the
+ * run has failed.
+ */
+function setOutputs(record, log, parts) {
+    try {
+        for (const [name, value] of outputs(record, parts))
+            core/* setOutput */.uH(name, value);
+        return record;
+    }
+    catch (error) {
+        const reason = (0,lines/* messageOf */.bD)(error);
+        if (record.failure !== undefined) {
+            log.warning(`The outputs could not be written: ${reason}`);
+            return record;
+        }
+        const failure = {
+            message: `the outputs could not be written: ${(0,oci_clean/* clean */.uH)(reason, 300)}`,
+            advice: 'Make room where the runner keeps its files, and run again: what is mirrored stays.',
+            kind: 'ReportError'
+        };
+        return { ...record, failure };
+    }
 }
 function annotate(record, redactor, log) {
     log.info((0,verdict/* verdict */.WJ)(record).sentence);

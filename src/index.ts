@@ -27,8 +27,22 @@ async function tellInSummary(text: string): Promise<void> {
   }
 }
 
-if (core.getState('main') === '') {
-  core.saveState('main', 'begun');
+/** Tells the post part that there is something to look after. Where that cannot be kept, nothing begins. */
+function begin(): boolean {
+  try {
+    core.saveState('main', 'begun');
+    return true;
+  } catch (error) {
+    core.setFailed(
+      `What the step has to undo later cannot be kept: ${messageOf(error)}. Nothing was moved. Make room where the runner keeps its files.`
+    );
+    return false;
+  }
+}
+
+if (core.getState('main') !== '') {
+  await post({runnerTemp, env, log: reporter.log, state: name => core.getState(name)});
+} else if (begin()) {
   const cancel = onCancel();
   try {
     const settings = readInputs(env, reporter.log);
@@ -54,6 +68,4 @@ if (core.getState('main') === '') {
     // A download that nobody waits for any more knows no signal, and would hold the step up.
     exitSoon();
   }
-} else {
-  await post({runnerTemp, env, log: reporter.log, state: name => core.getState(name)});
 }

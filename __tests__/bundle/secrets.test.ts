@@ -211,6 +211,8 @@ describe('V14 log-secrets passwords stay where they belong', () => {
     const nowhere = join(job.workspace, 'nowhere', 'state');
     const end = await job.run(inputs(target), {variables: {...debugging, GITHUB_STATE: nowhere}});
     expect(end.exitCode).toBe(1);
+    expect(end.stdout).toContain('What the step has to undo later cannot be kept');
+    expect(end.stderr).toBe('');
     expect(formsIn(end.stdout + end.stderr)).toEqual([]);
   });
 

@@ -190,12 +190,25 @@ describe('finish', () => {
     ]);
     expect(step.outputs.release).toBe(tag);
     expect(step.outputs['lock-file']).toBe('');
+  });
 
-    const blind = await finish(aRecord([aRelease(tag)]), {GITHUB_OUTPUT: join(home, 'no', 'file')});
-    expect(blind.commands.map(({data}) => data)).toEqual([
+  test('outputs that cannot be set fail the run, and hide no other failure', async () => {
+    const blind = {GITHUB_OUTPUT: join(home, 'no', 'file')};
+    let told: RunRecord | undefined;
+    const step = await speak(async reporter => {
+      told = await reporter.finish(aRecord([aRelease(tag)]));
+    }, blind);
+    expect(told !== undefined && hasFailed(told)).toBe(true);
+    expect(step.commands.map(({name, data}) => [name, data])).toEqual([
+      ['error', expect.stringMatching(/^the outputs could not be written: Missing file/)]
+    ]);
+    expect(step.summary).toContain(`${tag} is whole at`);
+    const failure = {message: 'r.example answers 403', kind: 'RegistryError'};
+    const failed = await finish(aRecord([aRelease(tag, 'failed')], {failure}), blind);
+    expect(failed.commands.map(({name, data}) => [name, data])).toContainEqual([
+      'warning',
       expect.stringMatching(/^The outputs could not be written: Missing file/)
     ]);
-    expect(blind.summary).toContain('Mirrored');
   });
 
   test('a lock file that was asked for and cannot be written fails the run', async () => {

@@ -11368,6 +11368,7 @@ var external_node_path_ = __nccwpck_require__(6760);
 
 
 
+
 /**
  * An absolute path of what was given.
  * @throws Refusal
@@ -11389,7 +11390,8 @@ function refuseOutside(path, base, named) {
     throw new inputs_error/* Refusal */.P(`${named} leads out of the workspace; write a path within it, or an absolute one`);
 }
 /**
- * The path of the lock file: its folder is there, and nothing but a file is at its place.
+ * The path of the lock file: its folder is there and, where it was asked for, takes a file; nothing but a
+ * file is at its place.
  * @param text - empty for a file in the temporary folder
  * @throws Refusal
  */
@@ -11411,7 +11413,21 @@ function readLockFile(text, places) {
     if (kind !== 'file' && kind !== 'nothing') {
         throw new inputs_error/* Refusal */.P(`${named} is not a file but a ${kind}; write the path of a file, such as mirror.lock.json`);
     }
+    if (text !== '' && !takesFiles((0,external_node_path_.dirname)(path)))
+        throw new inputs_error/* Refusal */.P(`${named} lies in a folder that cannot be written to`);
     return path;
+}
+/** Whether a new file can be made there: rights alone do not tell, of a disk that is read-only or full. */
+function takesFiles(folder) {
+    const probe = (0,external_node_path_.join)(folder, `.arcdata-mirror.${(0,external_node_crypto_.randomUUID)()}.tmp`);
+    try {
+        (0,external_node_fs_.closeSync)((0,external_node_fs_.openSync)(probe, 'wx'));
+        (0,external_node_fs_.rmSync)(probe, { force: true });
+        return true;
+    }
+    catch {
+        return false;
+    }
 }
 function kindOf(path, named) {
     try {
@@ -14268,6 +14284,8 @@ class Mirror {
     #options;
     #transfer;
     #landed = new Set();
+    /** What tags were set to, by `repository:tag`: releases of one version share that of their chart. */
+    #tags = new Map();
     /** Where all had arrived: images whose tags were moved, and could not be put back. */
     #left;
     #stop = new AbortController();
@@ -14312,7 +14330,7 @@ class Mirror {
         }
         this.#left = [];
         try {
-            const known = await this.#recall(brought);
+            const known = this.#afterOthers(await this.#recall(brought));
             const planned = known.map(one => one.planned);
             const changed = await pushTags(planned, last, {
                 ...context,
@@ -14320,6 +14338,10 @@ class Mirror {
                     this.#left = names;
                 }
             });
+            for (const { image } of planned) {
+                const { repository, tag } = image.target;
+                this.#tags.set(`${repository}:${tag}`, image.root.descriptor.digest);
+            }
             return this.#result(release, known, { published: true, changed });
         }
         catch (error) {
@@ -14377,6 +14399,19 @@ class Mirror {
             const tagged = await lanes.control.run(() => (0,registry_manifests/* resolveManifest */.K9)(target, repository, tag, this.#signal));
             return { ...one, planned: { ...one.planned, standing: { ...standing, tagged } } };
         }));
+    }
+    /**
+     * What a tag stands for since an earlier release of this run has set it. The plan is older: by its word,
+     * a release that fails would take back what that one has published.
+     */
+    #afterOthers(brought) {
+        return brought.map(one => {
+            const { image, standing } = one.planned;
+            const tagged = this.#tags.get(`${image.target.repository}:${image.target.tag}`);
+            if (tagged === undefined)
+                return one;
+            return { ...one, planned: { ...one.planned, standing: { ...standing, tagged } } };
+        });
     }
     /** Why a release did not come to where it should; undefined when it did. */
     failure({ tag, images, published }) {
@@ -16987,6 +17022,7 @@ class Slots {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   XY: () => (/* binding */ cleanValue),
+/* harmony export */   gO: () => (/* binding */ ellipsis),
 /* harmony export */   uH: () => (/* binding */ clean)
 /* harmony export */ });
 /* unused harmony exports longestShown, disarm */
@@ -16996,17 +17032,19 @@ class Slots {
 const unseen = 
 // eslint-disable-next-line no-control-regex -- control characters are what this is about
 /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]/gu;
+/** What stands where text was cut short. */
+const ellipsis = '…';
 /** The longest piece of foreign text that is ever shown, in characters. */
 const longestShown = 500;
 /**
  * Makes text from outside (a registry, a child process, an input) fit to be shown: one line, no
  * control or invisible characters, nothing the runner would take for a workflow command, at most
- * `limit` characters. Redact secrets before, so that the cut cannot hide half of one.
+ * `limit` characters. The first half of a secret that the cut leaves is found by `Redactor`.
  * @see https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs
  */
 function clean(text, limit = longestShown) {
     const line = disarm(text.replace(/\r\n?|\n|\t/g, ' ').replace(unseen, '?')).trim();
-    return line.length > limit ? `${line.slice(0, limit - 1)}…` : line;
+    return line.length > limit ? `${line.slice(0, limit - 1)}${ellipsis}` : line;
 }
 /**
  * A value of foreign JSON, to be shown where another one was wanted. What holds others is only named: it
@@ -20919,7 +20957,8 @@ const shortestRedacted = 4;
 /**
  * Knows every secret of a run and takes them out of what is written, in all the forms in which they
  * travel: plain, base64 (also in the middle of something longer, as in `base64(user:password)`),
- * URI-encoded, JSON-escaped, HTML-escaped, and cleaned for show.
+ * URI-encoded, JSON-escaped, HTML-escaped, and cleaned for show; also the first part of one, where the
+ * text was cut short for show.
  */
 class Redactor {
     /**
@@ -20962,11 +21001,17 @@ class Redactor {
     /** How long the secret is that begins there, 0 where none does. The longest: one that holds another goes as a whole. */
     #lengthAt(text, at) {
         let longest = 0;
-        for (const form of this.#forms.get(text.slice(at, at + shortestRedacted)) ?? [])
-            if (form.length > longest && text.startsWith(form, at))
-                longest = form.length;
+        for (const form of this.#forms.get(text.slice(at, at + shortestRedacted)) ?? []) {
+            const length = text.startsWith(form, at) ? form.length : cutAt(text, at, form);
+            longest = Math.max(longest, length);
+        }
         return longest;
     }
+}
+/** How much of a secret stands there before the text is cut short, 0 where something else does. */
+function cutAt(text, at, form) {
+    const cut = text.slice(at, at + form.length).indexOf(_oci_clean_js__WEBPACK_IMPORTED_MODULE_0__/* .ellipsis */ .gO);
+    return cut >= shortestRedacted && form.startsWith(text.slice(at, at + cut)) ? cut : 0;
 }
 function formsOf(secret) {
     // Lone surrogates have no encoding; they travel as the replacement character.
@@ -23001,9 +23046,15 @@ class Authorizer {
                 advice: 'Basic and Bearer are understood; check what stands in front of the registry.'
             });
         }
+        // Harbor asks for Basic wherever a token is refused, and of its catalogue in any case: where there is
+        // no password, only another token may do.
+        // https://github.com/goharbor/harbor/blob/main/src/server/middleware/v2auth/auth.go
+        const another = chosen.scheme === 'basic' && this.#challenge?.scheme === 'bearer';
+        if (another && credentials.kind !== 'password')
+            return this.#forget(needs, refused);
         this.#challenge = chosen;
         if (chosen.scheme === 'basic')
-            return refused === undefined && credentials.kind === 'password';
+            return credentials.kind === 'password' && refused?.startsWith('Basic ') !== true;
         return this.#forget(needs, refused);
     }
     /** Another token may be tried: the refused one is gone, or was not the one that is kept. */
@@ -24572,6 +24623,12 @@ class Http1Exchange {
  * wait for the event loop where the other side takes them as they come.
  */
 const mostWaiting = 384 * 1024;
+/**
+ * When the system asks whether the other side is still there, in milliseconds without a byte. What lies
+ * between may forget a connection without a word while a large layer travels over another one; those
+ * that do were seen to wait some minutes.
+ */
+const keepAlive = 30_000;
 /** No connection came about in time. */
 class Late extends Error {
     name = 'Late';
@@ -24598,6 +24655,8 @@ class Http1Connection {
             port: (0,address/* portOf */.HM)(url),
             lookup,
             noDelay: true,
+            keepAlive: true,
+            keepAliveInitialDelay: keepAlive,
             highWaterMark: mostWaiting,
             onread: {
                 buffer: () => {
@@ -24768,8 +24827,7 @@ class Http1Pool {
     async take(target, fresh, signal) {
         const place = this.#place(target.key);
         if (fresh)
-            for (const connection of [...place.idle])
-                connection.destroy();
+            this.forget(target.key);
         for (let kept = place.idle.pop(); kept !== undefined; kept = place.idle.pop())
             if (kept.usable)
                 return kept;
@@ -24794,6 +24852,11 @@ class Http1Pool {
         finally {
             callOff();
         }
+    }
+    /** Closes what is kept there and not in use. */
+    forget(key) {
+        for (const connection of [...this.#place(key).idle])
+            connection.destroy();
     }
     /** Opens so many connections ahead of their first use. One that fails is gone without a word. */
     warm(target, count) {
@@ -24886,6 +24949,7 @@ class Http1Pool {
 
 
 
+
 /** Requests over connections of our own (`http1-pool.ts`), under the transport's limits and with its names and trust. */
 class Http1Client {
     #agents;
@@ -24920,6 +24984,10 @@ class Http1Client {
             let used = false;
             try {
                 connection = await this.#pool.take(target, fresh, signal);
+                // In the moment between its taking and here, nothing listened.
+                if (signal.aborted)
+                    connection.destroy();
+                signal.throwIfAborted();
                 ({ used } = connection);
                 const answer = connection.ask(method, url, headers, body);
                 const given = await this.#within(connection, answer, outgoing, stream);
@@ -24938,6 +25006,9 @@ class Http1Client {
                     this.#names.forget((0,address/* hostOf */.w4)(url));
                     throw stalled(outgoing, 'no connection came about', this.#timings.connect);
                 }
+                // Where one is silent, what lies between may have forgotten all that are kept: the next try gets another.
+                if (error instanceof registry_error/* RegistryError */.gl && error.fault === 'stalled')
+                    this.#pool.forget(target.key);
                 const { code } = error;
                 const stale = used && (code === 'ECONNRESET' || code === 'EPIPE');
                 // A body that streams cannot be sent twice from here.
@@ -25060,6 +25131,7 @@ function answerOf({ status, headers, body }, url) {
 
 
 
+
 /** Generous to slow registries, short enough that nothing hangs; a commit of 9 GiB was seen to take 90 s. */
 const usualTimings = {
     connect: 15_000,
@@ -25102,6 +25174,9 @@ class Transport {
             }
             catch (error) {
                 outgoing.signal.throwIfAborted();
+                // Where one is silent, what lies between may have forgotten all that are kept.
+                if (error instanceof registry_error/* RegistryError */.gl && error.fault === 'stalled')
+                    dropIdle(this.#agents.for(outgoing.url, outgoing.judge), outgoing.url);
                 // The other side closed a kept connection before it saw the request: not a failure of the
                 // registry, so a fresh one is taken. A body that streams cannot be sent twice from here.
                 const replayable = outgoing.body === undefined || outgoing.body instanceof Uint8Array;
@@ -25624,7 +25699,7 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
         .run(() => (0,manifests/* resolveManifest */.K9)(target, (0,reference/* within */.ux)(settings.target.repository, leader), tag, one))
         .then(digest => digest !== undefined);
     const complete = requests.some(({ kind }) => kind === 'catch-up')
-        ? await newestComplete(registries, settings, lists.hidden()
+        ? await newestComplete({ target, roots }, settings, lists.hidden()
             ? await (0,bounded/* filterBounded */.y)(live.filter(tag/* isStable */.MQ), slots.limit, signal, mayHave)
             : targetTags, around)
         : undefined;
@@ -25734,21 +25809,35 @@ async function standsAlike({ source, target }, settings, at) {
     return here === there;
 }
 /**
- * The newest release at the target of which all images carry the tag that have to be there: those that
- * were named one by one, else the core ones that were not taken out.
+ * The newest release at the target of which all images carry the tag: those that were named one by one;
+ * else the core ones, and of all others those that the source has. A source is filled image by image, and
+ * what comes there after a release was mirrored is not to be left out for good.
  */
-async function newestComplete({ target }, settings, targetTags, { slots, signal }) {
+async function newestComplete({ target, roots }, settings, targetTags, { slots, signal }) {
     const { images } = settings;
-    const due = (tag) => images.kind === 'exactly'
-        ? images.names.filter(name => name !== resolve/* chartArtifact */.DZ)
-        : (0,release_catalog/* imageSet */.i)(tag).flatMap(({ name, role }) => role === 'core' && !images.remove.includes(name) ? [name] : []);
+    const carries = async (name, tag) => {
+        const repository = (0,reference/* within */.ux)(settings.target.repository, name);
+        return (await slots.run(() => (0,manifests/* resolveManifest */.K9)(target, repository, tag, signal))) !== undefined;
+    };
+    const all = async (names, test) => (await Promise.all(names.map(test))).every(Boolean);
     const newestFirst = targetTags.filter(tag/* isStable */.MQ).sort((one, other) => (0,tag/* compareTags */.bb)(other, one));
     for (const tag of newestFirst) {
-        const there = await Promise.all(due(tag).map(name => slots.run(() => (0,manifests/* resolveManifest */.K9)(target, (0,reference/* within */.ux)(settings.target.repository, name), tag, signal))));
-        if (there.every(digest => digest !== undefined))
+        const { required, others } = due(images, tag);
+        const there = (name) => carries(name, tag);
+        const asFarAsThere = async (name) => (await there(name)) || !(await roots.has(name, tag));
+        if ((await all(required, there)) && (await all(others, asFarAsThere)))
             return tag;
     }
     return undefined;
+}
+/** The images of a release, without its chart: those that have to be there, and those that may. */
+function due(images, tag) {
+    if (images.kind === 'exactly')
+        return { required: images.names.filter(name => name !== resolve/* chartArtifact */.DZ), others: [] };
+    const listed = (0,release_catalog/* imageSet */.i)(tag).filter(({ name }) => !images.remove.includes(name));
+    const names = (core) => listed.flatMap(({ name, role }) => ((role === 'core') === core ? [name] : []));
+    const added = images.add.filter(name => name !== resolve/* chartArtifact */.DZ);
+    return { required: names(true), others: [...names(false), ...added] };
 }
 
 

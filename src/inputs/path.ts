@@ -1,4 +1,5 @@
-import {realpathSync, statSync} from 'node:fs';
+import {randomUUID} from 'node:crypto';
+import {closeSync, openSync, realpathSync, rmSync, statSync} from 'node:fs';
 import {dirname, isAbsolute, join, relative, resolve, sep} from 'node:path';
 
 import {shown} from './checks.ts';
@@ -39,7 +40,8 @@ function refuseOutside(path: string, base: string, named: string): void {
 }
 
 /**
- * The path of the lock file: its folder is there, and nothing but a file is at its place.
+ * The path of the lock file: its folder is there and, where it was asked for, takes a file; nothing but a
+ * file is at its place.
  * @param text - empty for a file in the temporary folder
  * @throws Refusal
  */
@@ -63,7 +65,21 @@ export function readLockFile(text: string, places: Places): string {
       `${named} is not a file but a ${kind}; write the path of a file, such as mirror.lock.json`
     );
   }
+  if (text !== '' && !takesFiles(dirname(path)))
+    throw new Refusal(`${named} lies in a folder that cannot be written to`);
   return path;
+}
+
+/** Whether a new file can be made there: rights alone do not tell, of a disk that is read-only or full. */
+function takesFiles(folder: string): boolean {
+  const probe = join(folder, `.arcdata-mirror.${randomUUID()}.tmp`);
+  try {
+    closeSync(openSync(probe, 'wx'));
+    rmSync(probe, {force: true});
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function kindOf(path: string, named: string): 'file' | 'folder' | 'device or pipe' | 'nothing' {

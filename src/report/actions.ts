@@ -1,6 +1,7 @@
 import * as core from '@actions/core';
 
 import type {Log} from '../log.ts';
+import {clean} from '../oci/clean.ts';
 import {companions} from '../release/companions.ts';
 
 import {annotations} from './annotations.ts';
@@ -22,8 +23,9 @@ const progressEvery = 10_000;
 
 /**
  * The voice of a workflow step. Every line is disarmed and without secrets; `finish` sets the
- * outputs, annotations, summary and lock file, each on its own: one that fails is a warning, and
- * never keeps the others back. The exit code is the caller's.
+ * outputs, annotations, summary and lock file, each on its own: one that fails never keeps the others
+ * back. Without its outputs, or a lock file that was asked for, the run has failed; else it is a
+ * warning. The exit code is the caller's.
  * @param env where GITHUB_STEP_SUMMARY may be missing, as on an old server or at home
  */
 export function actionsReporter(
@@ -73,15 +75,12 @@ export function actionsReporter(
     },
 
     async finish(given) {
-      const {record, lockFile} = await keepLockFile(given, log);
-      const next = await attempt('The hand-over', () => handOver(record, now(), companions));
-      await attempt('The outputs', () => {
-        const parts = {
-          redactor,
-          ...(lockFile !== undefined && {lockFile}),
-          ...(next && {handOver: next.json})
-        };
-        for (const [name, value] of outputs(record, parts)) core.setOutput(name, value);
+      const kept = await keepLockFile(given, log);
+      const next = await attempt('The hand-over', () => handOver(kept.record, now(), companions));
+      const record = setOutputs(kept.record, log, {
+        redactor,
+        ...(kept.lockFile !== undefined && {lockFile: kept.lockFile}),
+        ...(next && {handOver: next.json})
       });
       await attempt('The annotations', () => {
         annotate(record, redactor, log);
@@ -94,6 +93,29 @@ export function actionsReporter(
       return record;
     }
   };
+}
+
+/**
+ * Sets the outputs. Later steps go by them, and one that is not set reads as empty: where that fails, the
+ * run has failed.
+ */
+function setOutputs(record: RunRecord, log: Log, parts: Parameters<typeof outputs>[1]): RunRecord {
+  try {
+    for (const [name, value] of outputs(record, parts)) core.setOutput(name, value);
+    return record;
+  } catch (error) {
+    const reason = messageOf(error);
+    if (record.failure !== undefined) {
+      log.warning(`The outputs could not be written: ${reason}`);
+      return record;
+    }
+    const failure = {
+      message: `the outputs could not be written: ${clean(reason, 300)}`,
+      advice: 'Make room where the runner keeps its files, and run again: what is mirrored stays.',
+      kind: 'ReportError'
+    };
+    return {...record, failure};
+  }
 }
 
 function annotate(record: RunRecord, redactor: Redactor, log: Log): void {
