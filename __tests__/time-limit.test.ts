@@ -30,12 +30,29 @@ test('a run that was waiting for a registry says for which, and why', () => {
   const trouble = new RegistryError('server', 'GET /v2/a/tags/list: r.example answers 500', {
     host: 'r.example'
   });
-  expect(endedBy(cancelled, new Error('x'), [undefined, {trouble}, {trouble: undefined}])).toEqual(
+  const quiet = {name: 'q.example', trouble: undefined, silence: 0};
+  const troubled = {name: 'r.example', trouble, silence: 30_000};
+  expect(endedBy(cancelled, new Error('x'), [undefined, troubled, quiet])).toEqual(
     expect.objectContaining({
       message: 'the run was cancelled; it was trying again, since r.example answers 500',
       advice: 'Run again.'
     })
   );
+});
+
+test('a run that was waiting for an answer says for whose, and since when', () => {
+  const silence = (milliseconds: number) => ({
+    name: 'r.example',
+    trouble: undefined,
+    silence: milliseconds
+  });
+  expect(endedBy(cancelled, new Error('x'), [silence(59_700), silence(3000)])).toEqual(
+    expect.objectContaining({
+      message:
+        'the run was cancelled; it was waiting for r.example, which had not answered for 60 s'
+    })
+  );
+  expect(endedBy(cancelled, new Error('x'), [silence(3000)])).toBe(cancelled);
 });
 
 test.each([

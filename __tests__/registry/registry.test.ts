@@ -26,6 +26,7 @@ import {Registry} from '../../src/registry/registry.ts';
 import {cancelUpload, openUpload} from '../../src/registry/sessions.ts';
 import {listTags} from '../../src/registry/tags.ts';
 import {Transport} from '../../src/registry/transport.ts';
+import {EndedError} from '../../src/run/time-limit.ts';
 import {mirrorRun} from '../support/mirror-run.ts';
 import {freePort} from '../support/program.ts';
 import {putImage, putRelease, smallRelease, smallTag} from '../support/small-release.ts';
@@ -679,4 +680,23 @@ test('a run that failed asks nothing more', async () => {
   await new Promise(resolve => setTimeout(resolve, 1000));
   // What was on its way still arrives; waits are virtual, so that whoever went on would be far by now.
   expect(source.requests.length - asked).toBeLessThan(5);
+});
+
+test('a run that is ended while a registry owes it an answer says so', async () => {
+  await using source = await EmbeddedRegistry.start();
+  await using target = await EmbeddedRegistry.start();
+  putRelease(source.store, 'arcdata', smallRelease());
+  target.rule(rule({}, {effect: 'stall'}, {skip: 2, times: always}));
+  const controller = new AbortController();
+  const clock = new VirtualClock();
+  const running = mirrorRun({source, target, clock, signal: controller.signal});
+  await until('the target is asked something that it does not answer', () => {
+    return target.requests.length > 2;
+  });
+  clock.skipped += 50_000;
+  controller.abort(new EndedError('the run was cancelled', 'Run again.'));
+  const {record} = await running;
+  expect(record.failure?.message).toBe(
+    `the run was cancelled; it was waiting for ${target.name}, which had not answered for 50 s`
+  );
 });

@@ -13,7 +13,7 @@ import {greeting, type Question, streams, versionHeader} from './question.ts';
 import {type Learned, type Quirks, quirksOf} from './quirks.ts';
 import {judgeAddress, judgeLiteral, judgeRedirect, mostHops} from './redirect.ts';
 import {refusalOf} from './refusal.ts';
-import type {Answer, Transport} from './transport.ts';
+import type {Answer, Outgoing, Transport} from './transport.ts';
 import {unlessAborted} from './unless-aborted.ts';
 
 /** What a registry is spoken to with. */
@@ -57,6 +57,15 @@ export class Registry {
   requests = 0;
   /** The last failure that is waited out; undefined when something of its kind has worked since. */
   trouble: RegistryError | undefined;
+  /**
+   * For how many milliseconds it had owed an answer when a question was given up; 0 once it has answered
+   * another. Bodies that stream take their time, and do not count.
+   */
+  silence = 0;
+  /** Questions that wait for their answers. */
+  #open = 0;
+  /** Since when nothing has been answered while something was asked. */
+  #askedAt = 0;
   readonly #options: RegistryOptions;
   readonly #authorizer: Authorizer;
   readonly #gate: Gate;
@@ -259,7 +268,7 @@ export class Registry {
       const judge = home ? undefined : this.#judge;
       if (judge !== undefined) judgeLiteral(url, judge);
       this.requests++;
-      const answer = await this.transport.send({
+      const answer = await this.#awaited(question, {
         method,
         url,
         headers: {
@@ -287,6 +296,23 @@ export class Registry {
         );
       }
       url = judgeRedirect(answer.headers.location, url);
+    }
+  }
+
+  async #awaited(question: Question, outgoing: Outgoing): Promise<Answer> {
+    const {clock} = this.transport;
+    const counts = !streams(question);
+    if (counts && this.#open++ === 0) this.#askedAt = clock.now();
+    try {
+      const answer = await this.transport.send(outgoing);
+      this.#askedAt = clock.now();
+      this.silence = 0;
+      return answer;
+    } catch (error) {
+      if (counts && question.signal.aborted) this.silence = clock.now() - this.#askedAt;
+      throw error;
+    } finally {
+      if (counts) this.#open--;
     }
   }
 

@@ -23,8 +23,14 @@ export class EndedError extends Error {
 
 /** A registry, as far as it is known what keeps it. */
 interface Waited {
+  readonly name: string;
   readonly trouble: RegistryError | undefined;
+  /** For how many milliseconds it had owed an answer when the run ended. */
+  readonly silence: number;
 }
+
+/** Whoever is silent for longer, in milliseconds, is told to have been waited for. */
+const longSilence = 10_000;
 
 /**
  * Why a run was ended, with what it was waiting for, and what the target keeps of it, which the error
@@ -37,13 +43,26 @@ export function endedBy(
 ): unknown {
   if (!(reason instanceof EndedError)) return reason;
   const kept = error instanceof MirrorError ? error.kept : undefined;
-  const troubles = registries.flatMap(one => one?.trouble ?? []);
-  if (kept === undefined && troubles.length === 0) return reason;
-  const waited = troubles.map(({message}) => splitRequest(message).answer).join(', and ');
+  const waited = waitedFor(registries.filter(one => one !== undefined));
+  if (kept === undefined && waited === '') return reason;
   return new EndedError(
-    waited === '' ? reason.message : `${reason.message}; it was trying again, since ${waited}`,
+    `${reason.message}${waited}`,
     kept === undefined ? reason.advice : `${kept} ${reason.advice}`
   );
+}
+
+function waitedFor(registries: readonly Waited[]): string {
+  const troubles = registries.flatMap(one => one.trouble ?? []);
+  if (troubles.length > 0) {
+    const answers = troubles.map(({message}) => splitRequest(message).answer);
+    return `; it was trying again, since ${answers.join(', and ')}`;
+  }
+  const silent = registries
+    .filter(({silence}) => silence > longSilence)
+    .map(
+      ({name, silence}) => `${name}, which had not answered for ${Math.round(silence / 1000)} s`
+    );
+  return silent.length === 0 ? '' : `; it was waiting for ${silent.join(', and for ')}`;
 }
 
 /**
