@@ -44056,6 +44056,15 @@ class Registry {
     requests = 0;
     /** The last failure that is waited out; undefined when something of its kind has worked since. */
     trouble;
+    /**
+     * For how many milliseconds it had owed an answer when a question was given up; 0 once it has answered
+     * another. Bodies that stream take their time, and do not count.
+     */
+    silence = 0;
+    /** Questions that wait for their answers. */
+    #open = 0;
+    /** Since when nothing has been answered while something was asked. */
+    #askedAt = 0;
     #options;
     #authorizer;
     #gate;
@@ -44248,7 +44257,7 @@ class Registry {
             if (judge !== undefined)
                 judgeLiteral(url, judge);
             this.requests++;
-            const answer = await this.transport.send({
+            const answer = await this.#awaited(question, {
                 method,
                 url,
                 headers: {
@@ -44273,6 +44282,27 @@ class Registry {
                 throw new registry_error/* RegistryError */.gl('unsafe', `${this.name} redirects more than ${mostHops} times in a row`, { host: this.name });
             }
             url = judgeRedirect(answer.headers.location, url);
+        }
+    }
+    async #awaited(question, outgoing) {
+        const { clock } = this.transport;
+        const counts = !streams(question);
+        if (counts && this.#open++ === 0)
+            this.#askedAt = clock.now();
+        try {
+            const answer = await this.transport.send(outgoing);
+            this.#askedAt = clock.now();
+            this.silence = 0;
+            return answer;
+        }
+        catch (error) {
+            if (counts && question.signal.aborted)
+                this.silence = clock.now() - this.#askedAt;
+            throw error;
+        }
+        finally {
+            if (counts)
+                this.#open--;
         }
     }
     /** Warnings of the registry are shown, once each, and never acted on. */
@@ -50390,7 +50420,7 @@ const nobodyReads = ['EPIPE', 'EIO', 'ECONNRESET'];
 /**
  * Heeds what goes wrong with what is said: Node would end the process in the middle of whatever it
  * does. With a full disk, say, the run goes on, and fails at its end.
- * @param gone called when nobody reads it any more, such as `head` that has seen enough
+ * @param gone called when nobody reads it any more, such as `head` that has seen enough; with what it was
  */
 function heedOutput(gone) {
     for (const { stream, name } of streams) {
@@ -50401,7 +50431,7 @@ function heedOutput(gone) {
                 return;
             failed = true;
             if (nobodyReads.includes(error.code)) {
-                gone();
+                gone(name);
                 return;
             }
             process.once('exit', code => {
@@ -50433,8 +50463,8 @@ const lastWords = 2_000;
  */
 function onCancel() {
     const controller = new AbortController();
-    const cancel = () => {
-        controller.abort(new time_limit/* EndedError */.ph('the run was cancelled', 'Run again: what has arrived is not sent again.'));
+    const cancel = (why = '') => {
+        controller.abort(new time_limit/* EndedError */.ph(`the run was cancelled${why}`, 'Run again: what has arrived is not sent again.'));
     };
     const asked = (name) => {
         if (controller.signal.aborted && name === 'SIGINT')
@@ -50443,7 +50473,9 @@ function onCancel() {
     };
     for (const name of endings)
         process.on(name, asked);
-    heedOutput(cancel);
+    heedOutput(name => {
+        cancel(`, since nobody reads its ${name} any more`);
+    });
     return {
         signal: controller.signal,
         end: () => {
@@ -50532,6 +50564,8 @@ class EndedError extends Error {
         this.advice = advice;
     }
 }
+/** Whoever is silent for longer, in milliseconds, is told to have been waited for. */
+const longSilence = 10_000;
 /**
  * Why a run was ended, with what it was waiting for, and what the target keeps of it, which the error
  * that ended the work tells.
@@ -50540,11 +50574,21 @@ function endedBy(reason, error, registries = []) {
     if (!(reason instanceof EndedError))
         return reason;
     const kept = error instanceof _mirror_error_js__WEBPACK_IMPORTED_MODULE_0__/* .MirrorError */ .En ? error.kept : undefined;
-    const troubles = registries.flatMap(one => one?.trouble ?? []);
-    if (kept === undefined && troubles.length === 0)
+    const waited = waitedFor(registries.filter(one => one !== undefined));
+    if (kept === undefined && waited === '')
         return reason;
-    const waited = troubles.map(({ message }) => (0,_report_causes_js__WEBPACK_IMPORTED_MODULE_1__/* .splitRequest */ .oX)(message).answer).join(', and ');
-    return new EndedError(waited === '' ? reason.message : `${reason.message}; it was trying again, since ${waited}`, kept === undefined ? reason.advice : `${kept} ${reason.advice}`);
+    return new EndedError(`${reason.message}${waited}`, kept === undefined ? reason.advice : `${kept} ${reason.advice}`);
+}
+function waitedFor(registries) {
+    const troubles = registries.flatMap(one => one.trouble ?? []);
+    if (troubles.length > 0) {
+        const answers = troubles.map(({ message }) => (0,_report_causes_js__WEBPACK_IMPORTED_MODULE_1__/* .splitRequest */ .oX)(message).answer);
+        return `; it was trying again, since ${answers.join(', and ')}`;
+    }
+    const silent = registries
+        .filter(({ silence }) => silence > longSilence)
+        .map(({ name, silence }) => `${name}, which had not answered for ${Math.round(silence / 1000)} s`);
+    return silent.length === 0 ? '' : `; it was waiting for ${silent.join(', and for ')}`;
 }
 /**
  * The signal of a run: the given one, or the end of so many milliseconds.

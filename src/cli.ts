@@ -20,6 +20,7 @@ import type {Reporter} from './report/reporter.ts';
 import {terminalReporter} from './report/terminal.ts';
 import {hasFailed} from './report/verdict.ts';
 import {exitSoon, onCancel} from './run/cancel.ts';
+import {heedOutput} from './run/output.ts';
 import {undoAtExit} from './run/saved.ts';
 
 const {argv, env, stdin, stdout, stderr} = process;
@@ -57,9 +58,10 @@ async function given(told: Arguments, reporter: Reporter, signal: AbortSignal): 
 
 /** @returns the exit code: 0 done, 1 failed, 2 wrong usage, 130 cancelled */
 async function run(told: Arguments): Promise<number> {
-  if (told.command === 'help') stdout.write(helpText(stdout.columns));
-  else if (told.command === 'version') stdout.write(`${version}\n`);
-  else {
+  if (told.command === 'help' || told.command === 'version') {
+    heedOutput(() => undefined);
+    stdout.write(told.command === 'help' ? helpText(stdout.columns) : `${version}\n`);
+  } else {
     const {json, command} = told;
     const tty = (json ? stderr : stdout).isTTY;
     const results: string[] = [];
@@ -132,10 +134,14 @@ async function furtherMistakes({
     : [...lost, ...mistakesIn(combine(given, readVariables(env, silent)), env)];
 }
 
-/** Why nobody was asked for what is required and missing, where that is what is wrong. */
+/** Why what is required and missing was not had otherwise, where that is what is wrong. */
 function unasked({problems}: InputError, told: Arguments | undefined): readonly string[] {
-  if (told?.prompts !== true || hasTerminal(terminalOf(told))) return [];
-  return problems.some(({missing}) => missing === true)
+  if (!problems.some(({missing}) => missing === true)) return [];
+  if (told?.against !== undefined)
+    return [
+      'The place in the lock file does not count beside credentials or target-registry: a file does not decide where a password goes.'
+    ];
+  return told?.prompts === true && !hasTerminal(terminalOf(told))
     ? ['There is no terminal to ask on; give it by its flag or its variable.']
     : [];
 }

@@ -164,20 +164,22 @@ describe('V15 T20 a run that is ended from outside', () => {
     return run;
   }
 
-  test.each<[string, (run: Awaited<ReturnType<typeof halfwayByHand>>) => void]>([
+  test.each<[string, string, (run: Awaited<ReturnType<typeof halfwayByHand>>) => void]>([
     [
       'is closed',
+      'the run was cancelled',
       run => {
         run.kill('SIGHUP');
       }
     ],
     [
       'is a pipe that nobody reads any more',
+      'the run was cancelled, since nobody reads its standard output any more',
       run => {
         run.stopReading();
       }
     ]
-  ])('a terminal that %s: uploads are cancelled, the login is gone', async (_, leave) => {
+  ])('a terminal that %s: uploads are cancelled, the login is gone', async (_, why, leave) => {
     const run = await halfwayByHand();
     leave(run);
     const {exitCode, stderr} = await run.end;
@@ -185,6 +187,7 @@ describe('V15 T20 a run that is ended from outside', () => {
       exitCode: 130,
       stderr: expect.not.stringMatching(/^\s+at /m)
     });
+    expect(stderr).toContain(why);
     expect(target.store.sessions).toEqual([]);
     expect(target.store.tagEvents).toEqual([]);
     expect(await job.dockerConfigs()).toEqual([]);

@@ -36,6 +36,16 @@ const linux = process.platform === 'linux';
   });
 });
 
+(linux ? describe : describe.skip)('T27 help that cannot be written', () => {
+  test.each(['--help', '--version'])('%s: is told', async flag => {
+    await using job = await Job.begin();
+    await using full = await open('/dev/full', 'w');
+    const {exitCode, stderr} = await job.cli([flag], {stdout: full.fd}).end;
+    expect(stderr).toMatch(/^What is said here cannot be written to standard output .*\n$/);
+    expect(exitCode).toBe(1);
+  });
+});
+
 describeOnPosix('T27 a disk that takes nothing more', () => {
   let source: EmbeddedRegistry;
   let target: EmbeddedRegistry;

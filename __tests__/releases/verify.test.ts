@@ -472,6 +472,7 @@ describe('wrong usage ends with 2, before anything is asked', () => {
       TARGET_DOCKER_PASSWORD: 'sesame open 7'
     });
     expect(message).toContain('target-registry');
+    expect(message).toContain('a file does not decide where a password goes');
     expect(message).not.toContain('sesame');
   });
 });

@@ -5148,9 +5148,11 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(2524);
 /* harmony import */ var _report_help_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(9491);
 /* harmony import */ var _report_terminal_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(7825);
-/* harmony import */ var _report_verdict_js__WEBPACK_IMPORTED_MODULE_20__ = __nccwpck_require__(687);
-/* harmony import */ var _run_cancel_js__WEBPACK_IMPORTED_MODULE_18__ = __nccwpck_require__(5259);
-/* harmony import */ var _run_saved_js__WEBPACK_IMPORTED_MODULE_19__ = __nccwpck_require__(2278);
+/* harmony import */ var _report_verdict_js__WEBPACK_IMPORTED_MODULE_21__ = __nccwpck_require__(687);
+/* harmony import */ var _run_cancel_js__WEBPACK_IMPORTED_MODULE_18__ = __nccwpck_require__(2735);
+/* harmony import */ var _run_output_js__WEBPACK_IMPORTED_MODULE_19__ = __nccwpck_require__(5472);
+/* harmony import */ var _run_saved_js__WEBPACK_IMPORTED_MODULE_20__ = __nccwpck_require__(2278);
+
 
 
 
@@ -5204,10 +5206,10 @@ async function given(told, reporter, signal) {
 }
 /** @returns the exit code: 0 done, 1 failed, 2 wrong usage, 130 cancelled */
 async function run(told) {
-    if (told.command === 'help')
-        stdout.write((0,_cli_help_js__WEBPACK_IMPORTED_MODULE_5__/* .helpText */ .B)(stdout.columns));
-    else if (told.command === 'version')
-        stdout.write(`${_cli_version_js__WEBPACK_IMPORTED_MODULE_10__/* .version */ .r}\n`);
+    if (told.command === 'help' || told.command === 'version') {
+        (0,_run_output_js__WEBPACK_IMPORTED_MODULE_19__/* .heedOutput */ .y)(() => undefined);
+        stdout.write(told.command === 'help' ? (0,_cli_help_js__WEBPACK_IMPORTED_MODULE_5__/* .helpText */ .B)(stdout.columns) : `${_cli_version_js__WEBPACK_IMPORTED_MODULE_10__/* .version */ .r}\n`);
+    }
     else {
         const { json, command } = told;
         const tty = (json ? stderr : stdout).isTTY;
@@ -5231,7 +5233,7 @@ async function run(told) {
         const end = (code) => (code !== 0 && cancel.signal.aborted ? 130 : code);
         const stage = {
             ...{ reporter, env, signal: cancel.signal },
-            ...{ runnerTemp: (0,node_os__WEBPACK_IMPORTED_MODULE_0__.tmpdir)(), undo: (0,_run_saved_js__WEBPACK_IMPORTED_MODULE_19__/* .undoAtExit */ .zG)((0,node_os__WEBPACK_IMPORTED_MODULE_0__.tmpdir)()) }
+            ...{ runnerTemp: (0,node_os__WEBPACK_IMPORTED_MODULE_0__.tmpdir)(), undo: (0,_run_saved_js__WEBPACK_IMPORTED_MODULE_20__/* .undoAtExit */ .zG)((0,node_os__WEBPACK_IMPORTED_MODULE_0__.tmpdir)()) }
         };
         try {
             if (command === 'demo') {
@@ -5250,7 +5252,7 @@ async function run(told) {
                 });
                 return end(code);
             }
-            return end((0,_report_verdict_js__WEBPACK_IMPORTED_MODULE_20__/* .hasFailed */ .WN)(await (0,_main_js__WEBPACK_IMPORTED_MODULE_15__/* .main */ .i)((0,_inputs_js__WEBPACK_IMPORTED_MODULE_13__/* .readSettings */ .sb)(known, reporter.log, env), stage)) ? 1 : 0);
+            return end((0,_report_verdict_js__WEBPACK_IMPORTED_MODULE_21__/* .hasFailed */ .WN)(await (0,_main_js__WEBPACK_IMPORTED_MODULE_15__/* .main */ .i)((0,_inputs_js__WEBPACK_IMPORTED_MODULE_13__/* .readSettings */ .sb)(known, reporter.log, env), stage)) ? 1 : 0);
         }
         finally {
             cancel.end();
@@ -5278,11 +5280,15 @@ async function furtherMistakes({ given, against }) {
         ? lost
         : [...lost, ...(0,_cli_mistakes_js__WEBPACK_IMPORTED_MODULE_6__/* .mistakesIn */ .f)((0,_inputs_given_js__WEBPACK_IMPORTED_MODULE_12__/* .combine */ .kg)(given, (0,_inputs_js__WEBPACK_IMPORTED_MODULE_13__/* .readVariables */ .Ch)(env, _log_js__WEBPACK_IMPORTED_MODULE_14__/* .silent */ .K)), env)];
 }
-/** Why nobody was asked for what is required and missing, where that is what is wrong. */
+/** Why what is required and missing was not had otherwise, where that is what is wrong. */
 function unasked({ problems }, told) {
-    if (told?.prompts !== true || (0,_cli_prompts_js__WEBPACK_IMPORTED_MODULE_8__/* .hasTerminal */ .h)(terminalOf(told)))
+    if (!problems.some(({ missing }) => missing === true))
         return [];
-    return problems.some(({ missing }) => missing === true)
+    if (told?.against !== undefined)
+        return [
+            'The place in the lock file does not count beside credentials or target-registry: a file does not decide where a password goes.'
+        ];
+    return told?.prompts === true && !(0,_cli_prompts_js__WEBPACK_IMPORTED_MODULE_8__/* .hasTerminal */ .h)(terminalOf(told))
         ? ['There is no terminal to ask on; give it by its flag or its variable.']
         : [];
 }
@@ -22283,55 +22289,15 @@ function wrap(text, width) {
 
 /***/ }),
 
-/***/ 5259:
+/***/ 2735:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
-
-// EXPORTS
-__nccwpck_require__.d(__webpack_exports__, {
-  C: () => (/* binding */ exitSoon),
-  A: () => (/* binding */ onCancel)
-});
-
-;// CONCATENATED MODULE: ./src/run/output.ts
-/** What a process says, and to whom. */
-const streams = [
-    { stream: process.stdout, name: 'standard output' },
-    { stream: process.stderr, name: 'standard error' }
-];
-/** The reader of a pipe has ended, or the terminal is closed. */
-const nobodyReads = ['EPIPE', 'EIO', 'ECONNRESET'];
-/**
- * Heeds what goes wrong with what is said: Node would end the process in the middle of whatever it
- * does. With a full disk, say, the run goes on, and fails at its end.
- * @param gone called when nobody reads it any more, such as `head` that has seen enough
- */
-function heedOutput(gone) {
-    for (const { stream, name } of streams) {
-        let failed = false;
-        stream.on('error', (error) => {
-            // Whatever is written from then on fails as well.
-            if (failed)
-                return;
-            failed = true;
-            if (nobodyReads.includes(error.code)) {
-                gone();
-                return;
-            }
-            process.once('exit', code => {
-                if (code === 0)
-                    process.exitCode = 1;
-            });
-            if (stream === process.stderr)
-                return;
-            process.stderr.write(`What is said here cannot be written to ${name} (${error.message}). Make room, or send it elsewhere, and run again.\n`);
-        });
-    }
-}
-
-// EXTERNAL MODULE: ./src/run/time-limit.ts
-var time_limit = __nccwpck_require__(306);
-;// CONCATENATED MODULE: ./src/run/cancel.ts
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   A: () => (/* binding */ onCancel),
+/* harmony export */   C: () => (/* binding */ exitSoon)
+/* harmony export */ });
+/* harmony import */ var _output_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(5472);
+/* harmony import */ var _time_limit_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(306);
 
 
 /** SIGHUP is what a terminal sends when it is closed. */
@@ -22347,8 +22313,8 @@ const lastWords = 2_000;
  */
 function onCancel() {
     const controller = new AbortController();
-    const cancel = () => {
-        controller.abort(new time_limit/* EndedError */.ph('the run was cancelled', 'Run again: what has arrived is not sent again.'));
+    const cancel = (why = '') => {
+        controller.abort(new _time_limit_js__WEBPACK_IMPORTED_MODULE_1__/* .EndedError */ .ph(`the run was cancelled${why}`, 'Run again: what has arrived is not sent again.'));
     };
     const asked = (name) => {
         if (controller.signal.aborted && name === 'SIGINT')
@@ -22357,7 +22323,9 @@ function onCancel() {
     };
     for (const name of endings)
         process.on(name, asked);
-    heedOutput(cancel);
+    (0,_output_js__WEBPACK_IMPORTED_MODULE_0__/* .heedOutput */ .y)(name => {
+        cancel(`, since nobody reads its ${name} any more`);
+    });
     return {
         signal: controller.signal,
         end: () => {
@@ -22510,6 +22478,50 @@ function firstQuestions(registries, settings, around) {
             siblings.expect();
     }
     return { early, lists, roots, siblings };
+}
+
+
+/***/ }),
+
+/***/ 5472:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   y: () => (/* binding */ heedOutput)
+/* harmony export */ });
+/** What a process says, and to whom. */
+const streams = [
+    { stream: process.stdout, name: 'standard output' },
+    { stream: process.stderr, name: 'standard error' }
+];
+/** The reader of a pipe has ended, or the terminal is closed. */
+const nobodyReads = ['EPIPE', 'EIO', 'ECONNRESET'];
+/**
+ * Heeds what goes wrong with what is said: Node would end the process in the middle of whatever it
+ * does. With a full disk, say, the run goes on, and fails at its end.
+ * @param gone called when nobody reads it any more, such as `head` that has seen enough; with what it was
+ */
+function heedOutput(gone) {
+    for (const { stream, name } of streams) {
+        let failed = false;
+        stream.on('error', (error) => {
+            // Whatever is written from then on fails as well.
+            if (failed)
+                return;
+            failed = true;
+            if (nobodyReads.includes(error.code)) {
+                gone(name);
+                return;
+            }
+            process.once('exit', code => {
+                if (code === 0)
+                    process.exitCode = 1;
+            });
+            if (stream === process.stderr)
+                return;
+            process.stderr.write(`What is said here cannot be written to ${name} (${error.message}). Make room, or send it elsewhere, and run again.\n`);
+        });
+    }
 }
 
 
@@ -23631,6 +23643,15 @@ class Registry {
     requests = 0;
     /** The last failure that is waited out; undefined when something of its kind has worked since. */
     trouble;
+    /**
+     * For how many milliseconds it had owed an answer when a question was given up; 0 once it has answered
+     * another. Bodies that stream take their time, and do not count.
+     */
+    silence = 0;
+    /** Questions that wait for their answers. */
+    #open = 0;
+    /** Since when nothing has been answered while something was asked. */
+    #askedAt = 0;
     #options;
     #authorizer;
     #gate;
@@ -23823,7 +23844,7 @@ class Registry {
             if (judge !== undefined)
                 (0,redirect/* judgeLiteral */.zC)(url, judge);
             this.requests++;
-            const answer = await this.transport.send({
+            const answer = await this.#awaited(question, {
                 method,
                 url,
                 headers: {
@@ -23848,6 +23869,27 @@ class Registry {
                 throw new registry_error/* RegistryError */.gl('unsafe', `${this.name} redirects more than ${redirect/* mostHops */.aF} times in a row`, { host: this.name });
             }
             url = (0,redirect/* judgeRedirect */.Su)(answer.headers.location, url);
+        }
+    }
+    async #awaited(question, outgoing) {
+        const { clock } = this.transport;
+        const counts = !streams(question);
+        if (counts && this.#open++ === 0)
+            this.#askedAt = clock.now();
+        try {
+            const answer = await this.transport.send(outgoing);
+            this.#askedAt = clock.now();
+            this.silence = 0;
+            return answer;
+        }
+        catch (error) {
+            if (counts && question.signal.aborted)
+                this.silence = clock.now() - this.#askedAt;
+            throw error;
+        }
+        finally {
+            if (counts)
+                this.#open--;
         }
     }
     /** Warnings of the registry are shown, once each, and never acted on. */
@@ -26198,6 +26240,8 @@ class EndedError extends Error {
         this.advice = advice;
     }
 }
+/** Whoever is silent for longer, in milliseconds, is told to have been waited for. */
+const longSilence = 10_000;
 /**
  * Why a run was ended, with what it was waiting for, and what the target keeps of it, which the error
  * that ended the work tells.
@@ -26206,11 +26250,21 @@ function endedBy(reason, error, registries = []) {
     if (!(reason instanceof EndedError))
         return reason;
     const kept = error instanceof _mirror_error_js__WEBPACK_IMPORTED_MODULE_0__/* .MirrorError */ .En ? error.kept : undefined;
-    const troubles = registries.flatMap(one => one?.trouble ?? []);
-    if (kept === undefined && troubles.length === 0)
+    const waited = waitedFor(registries.filter(one => one !== undefined));
+    if (kept === undefined && waited === '')
         return reason;
-    const waited = troubles.map(({ message }) => (0,_report_causes_js__WEBPACK_IMPORTED_MODULE_1__/* .splitRequest */ .oX)(message).answer).join(', and ');
-    return new EndedError(waited === '' ? reason.message : `${reason.message}; it was trying again, since ${waited}`, kept === undefined ? reason.advice : `${kept} ${reason.advice}`);
+    return new EndedError(`${reason.message}${waited}`, kept === undefined ? reason.advice : `${kept} ${reason.advice}`);
+}
+function waitedFor(registries) {
+    const troubles = registries.flatMap(one => one.trouble ?? []);
+    if (troubles.length > 0) {
+        const answers = troubles.map(({ message }) => (0,_report_causes_js__WEBPACK_IMPORTED_MODULE_1__/* .splitRequest */ .oX)(message).answer);
+        return `; it was trying again, since ${answers.join(', and ')}`;
+    }
+    const silent = registries
+        .filter(({ silence }) => silence > longSilence)
+        .map(({ name, silence }) => `${name}, which had not answered for ${Math.round(silence / 1000)} s`);
+    return silent.length === 0 ? '' : `; it was waiting for ${silent.join(', and for ')}`;
 }
 /**
  * The signal of a run: the given one, or the end of so many milliseconds.

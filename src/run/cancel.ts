@@ -16,9 +16,12 @@ const lastWords = 2_000;
  */
 export function onCancel(): TimeLimit {
   const controller = new AbortController();
-  const cancel = () => {
+  const cancel = (why = '') => {
     controller.abort(
-      new EndedError('the run was cancelled', 'Run again: what has arrived is not sent again.')
+      new EndedError(
+        `the run was cancelled${why}`,
+        'Run again: what has arrived is not sent again.'
+      )
     );
   };
   const asked = (name: NodeJS.Signals) => {
@@ -26,7 +29,9 @@ export function onCancel(): TimeLimit {
     cancel();
   };
   for (const name of endings) process.on(name, asked);
-  heedOutput(cancel);
+  heedOutput(name => {
+    cancel(`, since nobody reads its ${name} any more`);
+  });
   return {
     signal: controller.signal,
     end: () => {

@@ -10,9 +10,9 @@ const nobodyReads: readonly (string | undefined)[] = ['EPIPE', 'EIO', 'ECONNRESE
 /**
  * Heeds what goes wrong with what is said: Node would end the process in the middle of whatever it
  * does. With a full disk, say, the run goes on, and fails at its end.
- * @param gone called when nobody reads it any more, such as `head` that has seen enough
+ * @param gone called when nobody reads it any more, such as `head` that has seen enough; with what it was
  */
-export function heedOutput(gone: () => void): void {
+export function heedOutput(gone: (name: string) => void): void {
   for (const {stream, name} of streams) {
     let failed = false;
     stream.on('error', (error: NodeJS.ErrnoException) => {
@@ -20,7 +20,7 @@ export function heedOutput(gone: () => void): void {
       if (failed) return;
       failed = true;
       if (nobodyReads.includes(error.code)) {
-        gone();
+        gone(name);
         return;
       }
       process.once('exit', code => {
