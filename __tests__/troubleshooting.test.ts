@@ -101,10 +101,13 @@ describe('links from a failure', () => {
     expect(anchorsIn(page).filter(one => one === anchor)).toEqual([anchor]);
   });
 
-  it.each(['EndedError', 'InputError', 'OciError', 'Difference'])('%s leads to an entry', kind => {
-    const [, anchor] = helpOn(kind).split('#');
-    expect(anchorsIn(page)).toContain(anchor);
-  });
+  it.each(['EndedError', 'InputError', 'OciError', 'Difference', 'ReportError'])(
+    '%s leads to an entry',
+    kind => {
+      const [, anchor] = helpOn(kind).split('#');
+      expect(anchorsIn(page)).toContain(anchor);
+    }
+  );
 
   it('lead to the page of this major version', () => {
     const [major] = manifest.version.split('.');
@@ -123,7 +126,7 @@ describe('links from a failure', () => {
     const written = [...page.matchAll(/<a id="([^"]+)">/g)].map(([, id = '']) => id);
     const used = [
       ...links.values(),
-      ...['EndedError', 'OciError', 'Difference'].map(one => helpOn(one))
+      ...['EndedError', 'OciError', 'Difference', 'ReportError'].map(one => helpOn(one))
     ];
     expect(written).toHaveLength(new Set(written).size);
     expect(written.filter(id => !used.some(link => link.endsWith(`#${id}`)))).toEqual([]);
@@ -143,7 +146,6 @@ describe('every class of error', () => {
     ProcessError: 'becomes a DockerError or a HelperError',
     Refusal: 'becomes a problem of an InputError',
     ProxyUnreached: 'becomes a RegistryError',
-    ReportError: 'becomes a warning that something could not be written',
     UsageError: 'says what is known, and how to see all flags'
   };
   const classes = sources.flatMap(({code}) =>

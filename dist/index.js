@@ -49647,6 +49647,7 @@ const anchors = {
     'DockerError/failed': 'docker-failed',
     EndedError: 'ended',
     InputError: 'inputs',
+    ReportError: 'not-written',
     Difference: 'different'
 };
 /**

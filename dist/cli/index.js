@@ -20498,6 +20498,7 @@ const anchors = {
     'DockerError/failed': 'docker-failed',
     EndedError: 'ended',
     InputError: 'inputs',
+    ReportError: 'not-written',
     Difference: 'different'
 };
 /**

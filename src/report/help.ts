@@ -45,6 +45,7 @@ const anchors = {
   'DockerError/failed': 'docker-failed',
   EndedError: 'ended',
   InputError: 'inputs',
+  ReportError: 'not-written',
   Difference: 'different'
 } as const;
 
