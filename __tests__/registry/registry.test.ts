@@ -280,6 +280,41 @@ describe('a registry', () => {
     expect(reads[1]?.headers.range).toMatch(/^bytes=\d+-299999$/);
   });
 
+  test('that sends other bytes for a part that is read again is found out', async () => {
+    await using world = await open();
+    const {server, registry} = world;
+    const size = 5_000_000;
+    const bytes = randomBytes(size);
+    const blob = {...server.store.putBlob(repository, bytes), mediaType: 'x/y'};
+    const reader = new BlobReader(registry, repository, blob);
+    const read = async (from: number) => {
+      const written: Buffer[] = [];
+      const sink = new Writable({
+        write: (piece: Buffer, _, taken) => {
+          written.push(Buffer.from(piece));
+          taken();
+        }
+      });
+      await reader.pump(from, size, sink, signal);
+      return Buffer.concat(written);
+    };
+    await read(0);
+    // The same again, of which the registry is asked no more than a stretch too much.
+    for (const from of [1, 2_500_000, 3_000_000, size - 1])
+      expect((await read(from)).equals(bytes.subarray(from))).toBe(true);
+    const starts = server.requests.flatMap(({kind, headers}) =>
+      kind === 'blob' ? Number(/bytes=(\d+)-/.exec(headers.range ?? '')?.[1] ?? 0) : []
+    );
+    expect(starts.slice(0, 2)).toEqual([0, 0]);
+    for (const [i, from] of [2_500_000, 3_000_000, size - 1].entries()) {
+      expect(starts[i + 2]).toBeLessThanOrEqual(from);
+      expect(from - (starts[i + 2] ?? 0)).toBeLessThan(1024 * 1024 + 128 * 1024);
+    }
+    server.rule(rule({kind: 'blob'}, {effect: 'flip', at: 1_000_000}));
+    await expect(read(3_000_000)).rejects.toThrow('sent other bytes');
+    expect((await read(0)).equals(bytes)).toBe(true);
+  });
+
   test('that sends more in a packed blob than was asked for does not keep the connection', async () => {
     const packed = gzipSync(Buffer.alloc(50_000_000, '0123456789'));
     await using server = new Script(socket => {

@@ -52,14 +52,19 @@ export function digestOf(
 /** Hashes a stream piece by piece. */
 export class Hasher {
   readonly #hash: Hash;
-  readonly #algorithm: string;
-  constructor(algorithm: 'sha256' | 'sha512') {
+  readonly #algorithm: 'sha256' | 'sha512';
+  /** @param before what was put into another one, to go on from there */
+  constructor(algorithm: 'sha256' | 'sha512', before?: Hasher) {
     this.#algorithm = algorithm;
-    this.#hash = createHash(algorithm);
+    this.#hash = before === undefined ? createHash(algorithm) : before.#hash.copy();
   }
   update(bytes: Uint8Array | string): this {
     this.#hash.update(bytes);
     return this;
+  }
+  /** Another one that goes on from here. */
+  copy(): Hasher {
+    return new Hasher(this.#algorithm, this);
   }
   /** The digest of all that was put in; the hasher cannot be used afterwards. */
   digest(): Digest {

@@ -22,6 +22,12 @@ export interface BlobContent {
   pump(from: number, to: number, sink: Writable, signal: AbortSignal): Promise<void>;
 }
 
+/**
+ * The hash is kept at places at least so many bytes apart, and at most so many places: to read a part of a
+ * blob again costs no more than one such stretch before it.
+ */
+const stretch = {shortest: 1024 * 1024, most: 256};
+
 /** So much progress, in bytes, and a download has earned a new patience. */
 const progress = 256 * 1024;
 
@@ -38,6 +44,8 @@ export class BlobReader implements BlobContent {
   /** Bytes from the start that are in the hash. */
   #hashed = 0;
   #verified = false;
+  /** The hash as it was at some places, in their order. */
+  readonly #marks: {readonly at: number; readonly hasher: Hasher}[] = [];
   /** The whole blob, asked for ahead of the first `pump`. */
   #ahead: Promise<OpenBlob> | undefined;
   /** The furthest byte that was ever written, for the progress. */
@@ -77,11 +85,12 @@ export class BlobReader implements BlobContent {
     const {size} = this.descriptor;
     // From the start again: what was hashed may be what was wrong, and what comes now need not be the same.
     if (from === 0) this.#forget();
+    const start = this.#rewind(from);
     let patience = this.#registry.patience();
-    let earned = from;
+    let earned = start;
     if (size === 0) this.#check();
-    for (let at = from; at < to;) {
-      const cursor = {at};
+    for (let at = start; at < to;) {
+      const cursor = {at, from};
       try {
         const {answer, skip} = await this.#take(at, to, signal);
         await this.#pour(decoded(answer, size), cursor, to, skip, sink, signal);
@@ -122,10 +131,13 @@ export class BlobReader implements BlobContent {
     return this.#open(at, to, signal);
   }
 
-  /** Moves bytes from one answer to the sink until the answer ends; the cursor says how far it came. */
+  /**
+   * Moves bytes from one answer to the sink until the answer ends; the cursor says how far it came. What
+   * lies before its `from` is hashed alone.
+   */
   #pour(
     body: Pieces,
-    cursor: {at: number},
+    cursor: {at: number; readonly from: number},
     to: number,
     skip: number,
     sink: Writable,
@@ -186,13 +198,15 @@ export class BlobReader implements BlobContent {
           settle(error as Error);
           return;
         }
+        const wanted = piece.subarray(Math.max(0, cursor.from - cursor.at));
         cursor.at += piece.length;
         if (cursor.at > this.#furthest) {
           this.#arrived(cursor.at - this.#furthest);
           this.#furthest = cursor.at;
         }
         // Its memory is free again when the sink has handed it on.
-        if (!sink.write(piece, release)) body.pause();
+        if (wanted.length === 0) release();
+        else if (!sink.write(wanted, release)) body.pause();
         if (cursor.at < to) return;
         // All is there: the end is still wanted, for the connection, but nothing before it.
         if (surplus) enough();
@@ -225,7 +239,26 @@ export class BlobReader implements BlobContent {
     if (at > this.#hashed) return;
     this.#hasher.update(at === this.#hashed ? piece : piece.subarray(this.#hashed - at));
     this.#hashed = at + piece.length;
-    if (this.#hashed === this.descriptor.size) this.#check();
+    const {size} = this.descriptor;
+    const apart = Math.max(stretch.shortest, size / stretch.most);
+    if (this.#hashed === size) this.#check();
+    else if (this.#hashed - (this.#marks.at(-1)?.at ?? 0) >= apart)
+      this.#marks.push({at: this.#hashed, hasher: this.#hasher.copy()});
+  }
+
+  /**
+   * Goes back to where the hash is known, for a part that is read again: what comes now need not be what
+   * came before.
+   * @returns where to read from
+   */
+  #rewind(from: number): number {
+    if (from >= this.#hashed) return from;
+    while ((this.#marks.at(-1)?.at ?? 0) > from) this.#marks.pop();
+    const mark = this.#marks.at(-1);
+    this.#hasher = mark?.hasher.copy() ?? new Hasher(algorithmOf(this.descriptor.digest));
+    this.#hashed = mark?.at ?? 0;
+    this.#verified = false;
+    return this.#hashed;
   }
 
   #check(): void {
@@ -242,6 +275,7 @@ export class BlobReader implements BlobContent {
     this.#hasher = new Hasher(algorithmOf(this.descriptor.digest));
     this.#hashed = 0;
     this.#verified = false;
+    this.#marks.length = 0;
   }
 
   #failure(
