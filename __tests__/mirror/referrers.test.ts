@@ -422,3 +422,47 @@ describe('the chart', () => {
     expect(target.store.tag(`mirror/${chart}`, version)).toBe(digest);
   });
 });
+
+describe('an index that names what refers to a sibling', () => {
+  const amd = imageOf('amd64', 'oci', []);
+  const subject = descriptorOf(amd);
+  const [one, other] = ['one', 'other'].map(text =>
+    imageOf(text, 'oci', [], {artifactType: 'application/vnd.example.attestation', subject})
+  );
+  const whole = indexOf(
+    mediaTypes.ociIndex,
+    [amd, one, other].flatMap(node => node ?? [])
+  );
+
+  it.each([
+    ['keeps a list, and looks at nothing', 'spec', {verifyReferences: false}, 'true'],
+    ['keeps a list', 'spec', {}, 'true'],
+    ['keeps none', 'distribution', {}, 'true'],
+    ['keeps none, and none are asked for', 'distribution', {}, 'false']
+  ] as const)('is put child by child where the target %s', async (_, to, character, referrers) => {
+    await using source = await EmbeddedRegistry.start({profile: 'spec'});
+    await using target = await EmbeddedRegistry.start({profile: to, character});
+    seedRelease(source.store, 'arcdata', {tag: smallTag, names: smallNames});
+    putImage(source.store, repository, whole, smallTag);
+    const {record} = await mirrorRun({source, target, inputs: {referrers}});
+    expect(record.failure).toBeUndefined();
+    const puts = target.requests.filter(
+      ({kind, method, path}) => kind === 'manifest' && method === 'PUT' && path.includes(there)
+    );
+    // With one, the registry is put to the proof before anything is there.
+    const refused = puts.filter(({status}) => status !== 201);
+    expect(refused.length).toBeLessThanOrEqual(1);
+    const [controller] = record.releases.flatMap(({images}) =>
+      images.filter(({name}) => name === 'arc-controller')
+    );
+    expect(controller?.bytes.copied).toBe(controller?.size);
+    if (to === 'distribution')
+      expect(new Set(listedIn(target.store, subject))).toEqual(
+        new Set([one?.digest, other?.digest])
+      );
+    const again = await mirrorRun({source, target, inputs: {referrers}});
+    expect(again.record.releases.flatMap(({images}) => images.map(({status}) => status))).toEqual(
+      smallNames.map(() => 'present')
+    );
+  });
+});

@@ -218,8 +218,12 @@ function measure(
   visit(root, manifests);
   const referring = new Map<Digest, Node>();
   for (const node of attached) visit(node, referring);
+  // An index may name what refers to a sibling: that is below the root, and comes before it.
+  const beside = [...referring.values()].filter(
+    ({descriptor}) => !manifests.has(descriptor.digest)
+  );
   const all = [
-    ...[...referring.values()].map(({descriptor}) => descriptor),
+    ...beside.map(({descriptor}) => descriptor),
     ...[...manifests.values()].map(({descriptor}) => descriptor),
     ...blobs.values()
   ];
@@ -227,7 +231,7 @@ function measure(
     ...request,
     root,
     manifests: [...manifests.values()],
-    attached: [...referring.values()],
+    attached: beside,
     blobs,
     platforms,
     size: all.reduce((sum, {size}) => sum + size, 0)

@@ -54,14 +54,19 @@ export async function commitImage(planned: PlannedImage, context: PublishContext
     return;
   const children = missing.filter(node => node !== image.root && !image.attached.includes(node));
   // Children of children come first: the list has them in that order.
+  const put = (node: Node) => slots.run(() => heal(planned, node, context));
+  // One after the other: those that refer to something may share the tag that lists them.
+  const putInTurn = async (nodes: readonly Node[]) => {
+    for (const node of nodes) await put(node);
+  };
+  const refers = ({manifest}: Node) => manifest.subject !== undefined;
   for (const level of levels(children)) {
-    await all(level.map(node => slots.run(() => heal(planned, node, context))));
+    await all(level.filter(node => !refers(node)).map(put));
+    await putInTurn(level.filter(refers));
   }
   await verifyBelow(planned, context);
-  if (missing.includes(image.root)) await slots.run(() => heal(planned, image.root, context));
-  // One after the other: they may share the tag that lists them.
-  for (const node of image.attached)
-    if (missing.includes(node)) await slots.run(() => heal(planned, node, context));
+  if (missing.includes(image.root)) await put(image.root);
+  await putInTurn(image.attached.filter(node => missing.includes(node)));
   // The root is read back by its tag, where it gets one.
   const last = context.publish ? image.attached : [image.root, ...image.attached];
   await manifestsThere(

@@ -163,6 +163,8 @@ class Look {
   readonly #verifier: Verifier;
   readonly #repository: string;
   readonly #seen = new Set<Digest>();
+  /** How many of them are manifests. */
+  #manifests = 0;
 
   constructor(verifier: Verifier, repository: string) {
     this.#verifier = verifier;
@@ -195,7 +197,7 @@ class Look {
     if (this.#seen.has(digest)) return;
     this.#seen.add(digest);
     const place = this.#verifier.at(this.#repository);
-    if (depth > deepest || this.#seen.size > mostManifests) {
+    if (depth > deepest || ++this.#manifests > mostManifests) {
       this.differ('unreadable', `${place} has more below the tag than any image has`, digest);
       return;
     }
