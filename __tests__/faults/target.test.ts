@@ -413,6 +413,27 @@ const rows: readonly Row[] = [
   },
   {
     id: 'T9',
+    name: 'a Range beyond what was ever sent is not believed',
+    targetOptions: {profile: 'spec'},
+    target: [
+      rule({kind: 'upload'}, {effect: 'max-body', bytes: 4 * MiB}, {times: always}),
+      rule({...patch, contentRange: true}, {effect: 'cut-upload', after: 100_000}, {skip: 1}),
+      rule(
+        {kind: 'upload', method: 'GET'},
+        {effect: 'headers', set: {Range: '0-999999999'}},
+        {times: always}
+      )
+    ],
+    end: 'complete',
+    also: ({target}) =>
+      target.requests
+        .filter(
+          ({kind, method, status: code}) => kind === 'upload' && method === 'PUT' && code === 400
+        )
+        .map(() => 'an upload was committed with bytes left out')
+  },
+  {
+    id: 'T9',
     name: '202, though only a part was taken',
     targetOptions: {profile: 'spec'},
     target: [rule(patch, {effect: 'take', bytes: 500_000, status: 202})],

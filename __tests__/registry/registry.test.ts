@@ -21,6 +21,7 @@ import {RegistryError} from '../../src/registry/error.ts';
 import {getManifest, putManifest} from '../../src/registry/manifests.ts';
 import {Names} from '../../src/registry/names.ts';
 import {BlobReader} from '../../src/registry/reader.ts';
+import {Gate} from '../../src/registry/patience.ts';
 import {ping} from '../../src/registry/ping.ts';
 import {Registry} from '../../src/registry/registry.ts';
 import {cancelUpload, openUpload} from '../../src/registry/sessions.ts';
@@ -185,6 +186,39 @@ describe('a registry', () => {
     await expect(first).rejects.toThrow('given up');
     given.resolve(undefined);
     expect(await second).toBe('present');
+  });
+
+  test('whose token server refuses is asked once for all who wait', async () => {
+    await using server = await EmbeddedRegistry.start({auth: account});
+    const transport = new Transport();
+    const registry = client(server.name, transport, 'another password');
+    const challenged = () =>
+      server.requests.filter(({kind, status: code}) => kind === 'manifest' && code === 401);
+    const hold = async () => {
+      await until('all know that they need a token', () => challenged().length === 20);
+      return false;
+    };
+    server.rule(rule({kind: 'token'}, {effect: 'custom', run: hold}, {times: always}));
+    const all = await Promise.allSettled(
+      Array.from({length: 20}, () => getManifest(registry, repository, smallTag, signal))
+    );
+    expect(all.map(({status: end}) => end)).toEqual(all.map(() => 'rejected'));
+    expect(server.requests.filter(({kind}) => kind === 'token')).toHaveLength(1);
+    transport.close();
+  });
+
+  test('gets no token that ends on the way', async () => {
+    await using world = await open({auth: {...account, kind: 'bearer', tokenLifetime: 100}});
+    const {server, registry, clock} = world;
+    const tokens = () => server.requests.filter(({kind}) => kind === 'token').length;
+    await getManifest(registry, repository, smallTag, signal);
+    clock.skipped += 80_000;
+    await getManifest(registry, repository, smallTag, signal);
+    expect(tokens()).toBe(1);
+    clock.skipped += 15_000;
+    await getManifest(registry, repository, smallTag, signal);
+    expect(tokens()).toBe(2);
+    expect(server.requests.filter(({status: code}) => code === 401)).toHaveLength(1);
   });
 
   test('that asks for Basic at its catalogue alone is given the password there', async () => {
@@ -449,6 +483,19 @@ test.each([
 });
 
 describe('a registry that is asked too much', () => {
+  test('is left alone for as long as it said, also where it says less later', async () => {
+    let now = 0;
+    const sleep = (milliseconds: number) => {
+      now += milliseconds;
+      return Promise.resolve();
+    };
+    const gate = new Gate({now: () => now, date: () => now, sleep});
+    gate.close(60_000);
+    gate.close(1000);
+    await gate.pass(signal);
+    expect(now).toBeGreaterThanOrEqual(60_000);
+  });
+
   async function pressed(ask: (registry: Registry) => Promise<void>, rules: readonly Rule[]) {
     await using world = await open();
     const {server, clock} = world;
