@@ -39273,16 +39273,21 @@ async function commitImage(planned, context) {
         return;
     const children = missing.filter(node => node !== image.root && !image.attached.includes(node));
     // Children of children come first: the list has them in that order.
+    const put = (node) => slots.run(() => heal(planned, node, context));
+    // One after the other: those that refer to something may share the tag that lists them.
+    const putInTurn = async (nodes) => {
+        for (const node of nodes)
+            await put(node);
+    };
+    const refers = ({ manifest }) => manifest.subject !== undefined;
     for (const level of levels(children)) {
-        await all_all(level.map(node => slots.run(() => heal(planned, node, context))));
+        await all_all(level.filter(node => !refers(node)).map(put));
+        await putInTurn(level.filter(refers));
     }
     await verifyBelow(planned, context);
     if (missing.includes(image.root))
-        await slots.run(() => heal(planned, image.root, context));
-    // One after the other: they may share the tag that lists them.
-    for (const node of image.attached)
-        if (missing.includes(node))
-            await slots.run(() => heal(planned, node, context));
+        await put(image.root);
+    await putInTurn(image.attached.filter(node => missing.includes(node)));
     // The root is read back by its tag, where it gets one.
     const last = context.publish ? image.attached : [image.root, ...image.attached];
     await manifestsThere(planned, last.filter(node => missing.includes(node)), context);
@@ -39769,6 +39774,11 @@ function piecesOf(body) {
 
 
 
+/**
+ * The hash is kept at places at least so many bytes apart, and at most so many places: to read a part of a
+ * blob again costs no more than one such stretch before it.
+ */
+const stretch = { shortest: 1024 * 1024, most: 256 };
 /** So much progress, in bytes, and a download has earned a new patience. */
 const progress = 256 * 1024;
 /**
@@ -39784,6 +39794,8 @@ class BlobReader {
     /** Bytes from the start that are in the hash. */
     #hashed = 0;
     #verified = false;
+    /** The hash as it was at some places, in their order. */
+    #marks = [];
     /** The whole blob, asked for ahead of the first `pump`. */
     #ahead;
     /** The furthest byte that was ever written, for the progress. */
@@ -39812,12 +39824,13 @@ class BlobReader {
         // From the start again: what was hashed may be what was wrong, and what comes now need not be the same.
         if (from === 0)
             this.#forget();
+        const start = this.#rewind(from);
         let patience = this.#registry.patience();
-        let earned = from;
+        let earned = start;
         if (size === 0)
             this.#check();
-        for (let at = from; at < to;) {
-            const cursor = { at };
+        for (let at = start; at < to;) {
+            const cursor = { at, from };
             try {
                 const { answer, skip } = await this.#take(at, to, signal);
                 await this.#pour(decoded(answer, size), cursor, to, skip, sink, signal);
@@ -39850,7 +39863,10 @@ class BlobReader {
         this.release();
         return this.#open(at, to, signal);
     }
-    /** Moves bytes from one answer to the sink until the answer ends; the cursor says how far it came. */
+    /**
+     * Moves bytes from one answer to the sink until the answer ends; the cursor says how far it came. What
+     * lies before its `from` is hashed alone.
+     */
     #pour(body, cursor, to, skip, sink, signal) {
         const { idle } = this.#registry.transport.timings;
         return new Promise((resolve, reject) => {
@@ -39913,13 +39929,16 @@ class BlobReader {
                     settle(error);
                     return;
                 }
+                const wanted = piece.subarray(Math.max(0, cursor.from - cursor.at));
                 cursor.at += piece.length;
                 if (cursor.at > this.#furthest) {
                     this.#arrived(cursor.at - this.#furthest);
                     this.#furthest = cursor.at;
                 }
                 // Its memory is free again when the sink has handed it on.
-                if (!sink.write(piece, release))
+                if (wanted.length === 0)
+                    release();
+                else if (!sink.write(wanted, release))
                     body.pause();
                 if (cursor.at < to)
                     return;
@@ -39957,8 +39976,28 @@ class BlobReader {
             return;
         this.#hasher.update(at === this.#hashed ? piece : piece.subarray(this.#hashed - at));
         this.#hashed = at + piece.length;
-        if (this.#hashed === this.descriptor.size)
+        const { size } = this.descriptor;
+        const apart = Math.max(stretch.shortest, size / stretch.most);
+        if (this.#hashed === size)
             this.#check();
+        else if (this.#hashed - (this.#marks.at(-1)?.at ?? 0) >= apart)
+            this.#marks.push({ at: this.#hashed, hasher: this.#hasher.copy() });
+    }
+    /**
+     * Goes back to where the hash is known, for a part that is read again: what comes now need not be what
+     * came before.
+     * @returns where to read from
+     */
+    #rewind(from) {
+        if (from >= this.#hashed)
+            return from;
+        while ((this.#marks.at(-1)?.at ?? 0) > from)
+            this.#marks.pop();
+        const mark = this.#marks.at(-1);
+        this.#hasher = mark?.hasher.copy() ?? new oci_digest/* Hasher */.OP((0,oci_digest/* algorithmOf */.Hy)(this.descriptor.digest));
+        this.#hashed = mark?.at ?? 0;
+        this.#verified = false;
+        return this.#hashed;
     }
     #check() {
         const { digest } = this.descriptor;
@@ -39973,6 +40012,7 @@ class BlobReader {
         this.#hasher = new oci_digest/* Hasher */.OP((0,oci_digest/* algorithmOf */.Hy)(this.descriptor.digest));
         this.#hashed = 0;
         this.#verified = false;
+        this.#marks.length = 0;
     }
     #failure(fault, text, cause) {
         const { name: host } = this.#registry;
@@ -42430,8 +42470,10 @@ function measure(request, root, attached, registry) {
     const referring = new Map();
     for (const node of attached)
         visit(node, referring);
+    // An index may name what refers to a sibling: that is below the root, and comes before it.
+    const beside = [...referring.values()].filter(({ descriptor }) => !manifests.has(descriptor.digest));
     const all = [
-        ...[...referring.values()].map(({ descriptor }) => descriptor),
+        ...beside.map(({ descriptor }) => descriptor),
         ...[...manifests.values()].map(({ descriptor }) => descriptor),
         ...blobs.values()
     ];
@@ -42439,7 +42481,7 @@ function measure(request, root, attached, registry) {
         ...request,
         root,
         manifests: [...manifests.values()],
-        attached: [...referring.values()],
+        attached: beside,
         blobs,
         platforms,
         size: all.reduce((sum, { size }) => sum + size, 0)
@@ -45072,8 +45114,9 @@ class Http1Exchange {
 const mostWaiting = 384 * 1024;
 /**
  * When the system asks whether the other side is still there, in milliseconds without a byte. What lies
- * between may forget a connection without a word while a large layer travels over another one; those
- * that do were seen to wait some minutes.
+ * between may forget a connection without a word while a large layer travels over another one: a load
+ * balancer of Azure does after four minutes.
+ * @see https://learn.microsoft.com/azure/load-balancer/load-balancer-tcp-reset
  */
 const keepAlive = 30_000;
 /** No connection came about in time. */
@@ -46925,13 +46968,18 @@ function digestOf(bytes, algorithm = 'sha256') {
 class Hasher {
     #hash;
     #algorithm;
-    constructor(algorithm) {
+    /** @param before what was put into another one, to go on from there */
+    constructor(algorithm, before) {
         this.#algorithm = algorithm;
-        this.#hash = (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.createHash)(algorithm);
+        this.#hash = before === undefined ? (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.createHash)(algorithm) : before.#hash.copy();
     }
     update(bytes) {
         this.#hash.update(bytes);
         return this;
+    }
+    /** Another one that goes on from here. */
+    copy() {
+        return new Hasher(this.#algorithm, this);
     }
     /** The digest of all that was put in; the hasher cannot be used afterwards. */
     digest() {

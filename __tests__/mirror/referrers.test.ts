@@ -456,10 +456,9 @@ describe('an index that names what refers to a sibling', () => {
       images.filter(({name}) => name === 'arc-controller')
     );
     expect(controller?.bytes.copied).toBe(controller?.size);
-    if (to === 'distribution')
-      expect(new Set(listedIn(target.store, subject))).toEqual(
-        new Set([one?.digest, other?.digest])
-      );
+    // Where the target keeps no list, clients do.
+    const clients = to === 'distribution' ? [one?.digest, other?.digest].sort() : [];
+    expect([...listedIn(target.store, subject)].sort()).toEqual(clients);
     const again = await mirrorRun({source, target, inputs: {referrers}});
     expect(again.record.releases.flatMap(({images}) => images.map(({status}) => status))).toEqual(
       smallNames.map(() => 'present')
