@@ -36481,7 +36481,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(1118);
 /* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(5295);
 /* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(6661);
-/* harmony import */ var _report_actions_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(8093);
+/* harmony import */ var _report_actions_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(7671);
 /* harmony import */ var _report_help_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(9491);
 /* harmony import */ var _report_lines_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(2365);
 /* harmony import */ var _report_summary_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(2213);
@@ -36928,20 +36928,23 @@ function readLockFile(text, places) {
     if (kind !== 'file' && kind !== 'nothing') {
         throw new inputs_error/* Refusal */.P(`${named} is not a file but a ${kind}; write the path of a file, such as mirror.lock.json`);
     }
-    if (text !== '' && !takesFiles((0,external_node_path_.dirname)(path)))
-        throw new inputs_error/* Refusal */.P(`${named} lies in a folder that cannot be written to`);
+    if (text !== '')
+        tryFolder((0,external_node_path_.dirname)(path), named);
     return path;
 }
-/** Whether a new file can be made there: rights alone do not tell, of a disk that is read-only or full. */
-function takesFiles(folder) {
+/**
+ * Makes a file there and takes it away: rights alone do not tell, of a disk that is read-only or full.
+ * @throws Refusal
+ */
+function tryFolder(folder, named) {
     const probe = (0,external_node_path_.join)(folder, `.arcdata-mirror.${(0,external_node_crypto_.randomUUID)()}.tmp`);
     try {
         (0,external_node_fs_.closeSync)((0,external_node_fs_.openSync)(probe, 'wx'));
         (0,external_node_fs_.rmSync)(probe, { force: true });
-        return true;
     }
-    catch {
-        return false;
+    catch (error) {
+        const { code = 'no reason told' } = error;
+        throw new inputs_error/* Refusal */.P(`${named} lies in a folder that cannot be written to (${code}); give another path, or make it writable`);
     }
 }
 function kindOf(path, named) {
@@ -39775,15 +39778,16 @@ function piecesOf(body) {
 
 
 /**
- * The hash is kept at places at least so many bytes apart, and at most so many places: to read a part of a
- * blob again costs no more than one such stretch before it.
+ * The hash is kept at places at least so many bytes apart, and at no more than so many places: to read a
+ * part of a blob again costs about one such stretch before it.
  */
 const stretch = { shortest: 1024 * 1024, most: 256 };
 /** So much progress, in bytes, and a download has earned a new patience. */
 const progress = 256 * 1024;
 /**
  * A blob at a registry, read as a stream. What breaks (a reset, an early end, a stall, a signed
- * address that expired) goes on by Range where it stopped; everything is hashed once, in order.
+ * address that expired) goes on by Range where it stopped; everything is hashed in order, and what is
+ * read again for another part is hashed again.
  */
 class BlobReader {
     descriptor;
@@ -39794,6 +39798,8 @@ class BlobReader {
     /** Bytes from the start that are in the hash. */
     #hashed = 0;
     #verified = false;
+    /** How far apart the hash is kept, in bytes. */
+    #apart;
     /** The hash as it was at some places, in their order. */
     #marks = [];
     /** The whole blob, asked for ahead of the first `pump`. */
@@ -39806,6 +39812,7 @@ class BlobReader {
         this.#registry = registry;
         this.#repository = repository;
         this.#arrived = arrived;
+        this.#apart = Math.max(stretch.shortest, descriptor.size / stretch.most);
         this.#hasher = new oci_digest/* Hasher */.OP((0,oci_digest/* algorithmOf */.Hy)(descriptor.digest));
     }
     /** Asks for the blob already, while the upload is being opened; the next `pump` takes it over. */
@@ -39929,7 +39936,8 @@ class BlobReader {
                     settle(error);
                     return;
                 }
-                const wanted = piece.subarray(Math.max(0, cursor.from - cursor.at));
+                const before = cursor.from - cursor.at;
+                const wanted = before > 0 ? piece.subarray(before) : piece;
                 cursor.at += piece.length;
                 if (cursor.at > this.#furthest) {
                     this.#arrived(cursor.at - this.#furthest);
@@ -39976,11 +39984,9 @@ class BlobReader {
             return;
         this.#hasher.update(at === this.#hashed ? piece : piece.subarray(this.#hashed - at));
         this.#hashed = at + piece.length;
-        const { size } = this.descriptor;
-        const apart = Math.max(stretch.shortest, size / stretch.most);
-        if (this.#hashed === size)
+        if (this.#hashed === this.descriptor.size)
             this.#check();
-        else if (this.#hashed - (this.#marks.at(-1)?.at ?? 0) >= apart)
+        else if (this.#hashed - (this.#marks.at(-1)?.at ?? 0) >= this.#apart)
             this.#marks.push({ at: this.#hashed, hasher: this.#hasher.copy() });
     }
     /**
@@ -48384,7 +48390,7 @@ function dayNumber({ year, month, day }) {
 
 /***/ }),
 
-/***/ 8093:
+/***/ 7671:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -48395,8 +48401,6 @@ __nccwpck_require__.d(__webpack_exports__, {
 
 // EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 8 modules
 var core = __nccwpck_require__(6058);
-// EXTERNAL MODULE: ./src/oci/clean.ts
-var oci_clean = __nccwpck_require__(4192);
 // EXTERNAL MODULE: ./src/release/companions.ts + 1 modules
 var companions = __nccwpck_require__(5610);
 // EXTERNAL MODULE: ./src/report/causes.ts
@@ -48733,6 +48737,8 @@ var external_node_crypto_ = __nccwpck_require__(7598);
 var promises_ = __nccwpck_require__(1455);
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __nccwpck_require__(6760);
+// EXTERNAL MODULE: ./src/oci/clean.ts
+var oci_clean = __nccwpck_require__(4192);
 // EXTERNAL MODULE: ./src/oci/digest.ts
 var digest = __nccwpck_require__(8825);
 ;// CONCATENATED MODULE: ./src/report/fields.ts
@@ -48816,7 +48822,27 @@ class fields_Fields {
     }
 }
 
+;// CONCATENATED MODULE: ./src/report/unwritten.ts
+
+
+/**
+ * The record of a run whose report lacks what others go by: it has failed for that, unless it had failed
+ * before, which must not be hidden; then it is a warning.
+ * @param part such as `outputs`
+ * @param advice what makes it work the next time
+ */
+function failUnwritten(record, log, { part, error, advice }) {
+    const reason = (0,lines/* messageOf */.bD)(error);
+    if (record.failure !== undefined) {
+        log.warning(`The ${part} could not be written: ${reason}`);
+        return record;
+    }
+    const message = `the ${part} could not be written: ${(0,oci_clean/* clean */.uH)(reason, 300)}`;
+    return { ...record, failure: { message, advice, kind: 'ReportError' } };
+}
+
 ;// CONCATENATED MODULE: ./src/report/lockfile.ts
+
 
 
 
@@ -48884,16 +48910,13 @@ async function keepLockFile(record, log) {
         return { record, lockFile: await writeLockFile(record) };
     }
     catch (error) {
-        const reason = (0,lines/* messageOf */.bD)(error);
-        const asked = record.lockFileAsked === true && record.failure === undefined;
-        if (!asked)
-            log.warning(`The lock file could not be written: ${reason}`);
-        const failure = {
-            message: `the lock file could not be written: ${(0,oci_clean/* clean */.uH)(reason, 300)}`,
-            advice: 'Give another path in lock-file, or make room there, and run again.',
-            kind: 'ReportError'
-        };
-        return { record: asked ? { ...record, failure } : record, lockFile: undefined };
+        if (record.lockFileAsked !== true) {
+            log.warning(`The lock file could not be written: ${(0,lines/* messageOf */.bD)(error)}`);
+            return { record, lockFile: undefined };
+        }
+        const advice = 'Give another path in lock-file, or make room there, and run again.';
+        const failed = failUnwritten(record, log, { part: 'lock file', error, advice });
+        return { record: failed, lockFile: undefined };
     }
 }
 function lockRelease({ tag, targetTag, published, missing, images }) {
@@ -49428,17 +49451,8 @@ function setOutputs(record, log, parts) {
         return record;
     }
     catch (error) {
-        const reason = (0,lines/* messageOf */.bD)(error);
-        if (record.failure !== undefined) {
-            log.warning(`The outputs could not be written: ${reason}`);
-            return record;
-        }
-        const failure = {
-            message: `the outputs could not be written: ${(0,oci_clean/* clean */.uH)(reason, 300)}`,
-            advice: 'Make room where the runner keeps its files, and run again: what is mirrored stays.',
-            kind: 'ReportError'
-        };
-        return { ...record, failure };
+        const advice = 'Make room where the runner keeps its files, and run again: what is mirrored stays.';
+        return failUnwritten(record, log, { part: 'outputs', error, advice });
     }
 }
 function annotate(record, redactor, log) {

@@ -43,7 +43,8 @@ test('T30 a blob of more than 2^32 bytes, broken beyond them on the way down and
   });
   target.rule({
     on: {kind: 'upload', method: 'PATCH', repository: 'mirror/arcdata/arc-dns'},
-    do: {effect: 'cut-upload', after: edge + 12 * MiB}
+    // What is read again is hashed again, from the last place where the hash was kept: 17 MiB before, or less.
+    do: {effect: 'cut-upload', after: edge + 20 * MiB}
   });
 
   const before = process.memoryUsage().rss;
@@ -60,13 +61,11 @@ test('T30 a blob of more than 2^32 bytes, broken beyond them on the way down and
   expect(target.store.tagEvents.map(({tag, holes}) => ({tag, holes}))).toEqual([
     {tag: smallTag, holes: []}
   ]);
-  // Both went on from about where they broke, and hardly anything went twice: what is read again is hashed
-  // again, from the last place where the hash was kept.
-  const stretch = size / 256;
+  // Both went on from beyond the edge, and hardly anything went twice.
   const reads = asked(source.requests, 'blob', 'GET').filter(({path}) =>
     path.endsWith(layer.digest)
   );
-  expect(reads.slice(1).filter(({headers}) => startOf(headers.range) < edge - stretch)).toEqual([]);
+  expect(reads.slice(1).filter(({headers}) => startOf(headers.range) < edge)).toEqual([]);
   const chunks = asked(target.requests, 'upload', 'PATCH');
   const later = chunks.filter(({headers}) => startOf(headers['content-range']) > edge);
   expect(later.length).toBeGreaterThan(0);

@@ -136,15 +136,13 @@ describe.each([
     transport.close();
   });
 
-  it.each(['GET', 'POST'])('cost one more when all of them were forgotten: %s', async method => {
-    let forgotten = 0;
+  /** Twelve connections that are kept, and then forgotten by what lies between, without a word. */
+  async function forgetful(onUse: (socket: Socket) => void) {
     const known = new WeakSet<Socket>();
-    await using server = new Script((socket, _, n) => {
+    const server = new Script((socket, _, n) => {
       if (n <= 12) known.add(socket);
-      // As what lies between does, which has forgotten them without a word.
       else if (known.has(socket)) {
-        forgotten++;
-        socket.resetAndDestroy();
+        onUse(socket);
         return;
       }
       setTimeout(() => socket.write(plain('here')), n <= 12 ? 50 : 0);
@@ -153,33 +151,33 @@ describe.each([
     const transport = new Transport();
     await Promise.all(Array.from({length: 12}, () => read(send(transport, url))));
     expect(server.connections).toBe(12);
+    const close = async () => {
+      transport.close();
+      await server[Symbol.asyncDispose]();
+    };
+    return {server, url, transport, [Symbol.asyncDispose]: close};
+  }
+
+  it.each(['GET', 'POST'])('cost one more when all of them were forgotten: %s', async method => {
+    let forgotten = 0;
+    await using world = await forgetful(socket => {
+      forgotten++;
+      socket.resetAndDestroy();
+    });
+    const {server, url, transport} = world;
     expect(await read(send(transport, url, {method}))).toBe('here');
     expect({forgotten, connections: server.connections}).toEqual({forgotten: 1, connections: 13});
-    transport.close();
   });
 
   it('are all given up where one of them is silent', async () => {
     let unheard = 0;
-    const known = new WeakSet<Socket>();
-    await using server = new Script((socket, _, n) => {
-      if (n <= 12) known.add(socket);
-      // As what lies between does, which has forgotten them and says so to nobody.
-      else if (known.has(socket)) {
-        unheard++;
-        return;
-      }
-      setTimeout(() => socket.write(plain('here')), n <= 12 ? 50 : 0);
-    });
-    const url = await server.listen();
-    const transport = new Transport();
-    await Promise.all(Array.from({length: 12}, () => read(send(transport, url))));
-    expect(server.connections).toBe(12);
+    await using world = await forgetful(() => unheard++);
+    const {server, url, transport} = world;
     await expect(send(transport, url, {answerWithin: 50})).rejects.toMatchObject({
       fault: 'stalled'
     });
     expect(await read(send(transport, url))).toBe('here');
     expect({unheard, connections: server.connections}).toEqual({unheard: 1, connections: 13});
-    transport.close();
   });
 
   it('are closed where the answer says so', async () => {

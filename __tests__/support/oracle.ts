@@ -249,12 +249,12 @@ function outputFindings({run, target, before}: Case, failed: boolean): string[] 
  */
 export function openUploads({store, requests}: EmbeddedRegistry): string[] {
   const asked = requests.filter(({method}) => method === 'DELETE').map(({path}) => path);
-  const leave = (repository: string) =>
-    requests.filter(({query}) =>
+  const withheld = (repository: string) => {
+    const leave = requests.filter(({query}) =>
       new URLSearchParams(query).getAll('scope').includes(`repository:${repository}:delete`)
     );
-  const withheld = (repository: string) =>
-    leave(repository).length > 0 && leave(repository).every(({status}) => status !== 200);
+    return leave.length > 0 && leave.every(({status}) => status !== 200);
+  };
   return store.sessions
     .filter(({id, known}) => known && !asked.some(path => path.includes(id)))
     .filter(({repository}) => !withheld(repository))

@@ -10676,8 +10676,8 @@ var clean = __nccwpck_require__(4192);
 var report_error = __nccwpck_require__(8536);
 // EXTERNAL MODULE: ./src/report/lines.ts
 var lines = __nccwpck_require__(2365);
-// EXTERNAL MODULE: ./src/report/lockfile.ts
-var lockfile = __nccwpck_require__(3941);
+// EXTERNAL MODULE: ./src/report/lockfile.ts + 1 modules
+var lockfile = __nccwpck_require__(6899);
 // EXTERNAL MODULE: ./src/report/redact.ts
 var redact = __nccwpck_require__(649);
 // EXTERNAL MODULE: ./src/report/verification.ts
@@ -11421,20 +11421,23 @@ function readLockFile(text, places) {
     if (kind !== 'file' && kind !== 'nothing') {
         throw new inputs_error/* Refusal */.P(`${named} is not a file but a ${kind}; write the path of a file, such as mirror.lock.json`);
     }
-    if (text !== '' && !takesFiles((0,external_node_path_.dirname)(path)))
-        throw new inputs_error/* Refusal */.P(`${named} lies in a folder that cannot be written to`);
+    if (text !== '')
+        tryFolder((0,external_node_path_.dirname)(path), named);
     return path;
 }
-/** Whether a new file can be made there: rights alone do not tell, of a disk that is read-only or full. */
-function takesFiles(folder) {
+/**
+ * Makes a file there and takes it away: rights alone do not tell, of a disk that is read-only or full.
+ * @throws Refusal
+ */
+function tryFolder(folder, named) {
     const probe = (0,external_node_path_.join)(folder, `.arcdata-mirror.${(0,external_node_crypto_.randomUUID)()}.tmp`);
     try {
         (0,external_node_fs_.closeSync)((0,external_node_fs_.openSync)(probe, 'wx'));
         (0,external_node_fs_.rmSync)(probe, { force: true });
-        return true;
     }
-    catch {
-        return false;
+    catch (error) {
+        const { code = 'no reason told' } = error;
+        throw new inputs_error/* Refusal */.P(`${named} lies in a folder that cannot be written to (${code}); give another path, or make it writable`);
     }
 }
 function kindOf(path, named) {
@@ -13329,15 +13332,16 @@ var pieces = __nccwpck_require__(8164);
 
 
 /**
- * The hash is kept at places at least so many bytes apart, and at most so many places: to read a part of a
- * blob again costs no more than one such stretch before it.
+ * The hash is kept at places at least so many bytes apart, and at no more than so many places: to read a
+ * part of a blob again costs about one such stretch before it.
  */
 const stretch = { shortest: 1024 * 1024, most: 256 };
 /** So much progress, in bytes, and a download has earned a new patience. */
 const progress = 256 * 1024;
 /**
  * A blob at a registry, read as a stream. What breaks (a reset, an early end, a stall, a signed
- * address that expired) goes on by Range where it stopped; everything is hashed once, in order.
+ * address that expired) goes on by Range where it stopped; everything is hashed in order, and what is
+ * read again for another part is hashed again.
  */
 class BlobReader {
     descriptor;
@@ -13348,6 +13352,8 @@ class BlobReader {
     /** Bytes from the start that are in the hash. */
     #hashed = 0;
     #verified = false;
+    /** How far apart the hash is kept, in bytes. */
+    #apart;
     /** The hash as it was at some places, in their order. */
     #marks = [];
     /** The whole blob, asked for ahead of the first `pump`. */
@@ -13360,6 +13366,7 @@ class BlobReader {
         this.#registry = registry;
         this.#repository = repository;
         this.#arrived = arrived;
+        this.#apart = Math.max(stretch.shortest, descriptor.size / stretch.most);
         this.#hasher = new oci_digest/* Hasher */.OP((0,oci_digest/* algorithmOf */.Hy)(descriptor.digest));
     }
     /** Asks for the blob already, while the upload is being opened; the next `pump` takes it over. */
@@ -13483,7 +13490,8 @@ class BlobReader {
                     settle(error);
                     return;
                 }
-                const wanted = piece.subarray(Math.max(0, cursor.from - cursor.at));
+                const before = cursor.from - cursor.at;
+                const wanted = before > 0 ? piece.subarray(before) : piece;
                 cursor.at += piece.length;
                 if (cursor.at > this.#furthest) {
                     this.#arrived(cursor.at - this.#furthest);
@@ -13530,11 +13538,9 @@ class BlobReader {
             return;
         this.#hasher.update(at === this.#hashed ? piece : piece.subarray(this.#hashed - at));
         this.#hashed = at + piece.length;
-        const { size } = this.descriptor;
-        const apart = Math.max(stretch.shortest, size / stretch.most);
-        if (this.#hashed === size)
+        if (this.#hashed === this.descriptor.size)
             this.#check();
-        else if (this.#hashed - (this.#marks.at(-1)?.at ?? 0) >= apart)
+        else if (this.#hashed - (this.#marks.at(-1)?.at ?? 0) >= this.#apart)
             this.#marks.push({ at: this.#hashed, hasher: this.#hasher.copy() });
     }
     /**
@@ -20614,28 +20620,61 @@ function plural(count, noun) {
 
 /***/ }),
 
-/***/ 3941:
+/***/ 6899:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   cx: () => (/* binding */ readLockFile),
-/* harmony export */   fL: () => (/* binding */ keepLockFile)
-/* harmony export */ });
-/* unused harmony exports lockFile, writeLockFile */
-/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7598);
-/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_crypto__WEBPACK_IMPORTED_MODULE_0__);
-/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1455);
-/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_1___default = /*#__PURE__*/__nccwpck_require__.n(node_fs_promises__WEBPACK_IMPORTED_MODULE_1__);
-/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(6760);
-/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_2___default = /*#__PURE__*/__nccwpck_require__.n(node_path__WEBPACK_IMPORTED_MODULE_2__);
-/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(4192);
-/* harmony import */ var _oci_digest_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(8825);
-/* harmony import */ var _oci_reference_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(2148);
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(8536);
-/* harmony import */ var _fate_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(8298);
-/* harmony import */ var _fields_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(9581);
-/* harmony import */ var _lines_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(2365);
-/* harmony import */ var _verdict_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(687);
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  fL: () => (/* binding */ keepLockFile),
+  cx: () => (/* binding */ readLockFile)
+});
+
+// UNUSED EXPORTS: lockFile, writeLockFile
+
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(7598);
+// EXTERNAL MODULE: external "node:fs/promises"
+var promises_ = __nccwpck_require__(1455);
+// EXTERNAL MODULE: external "node:path"
+var external_node_path_ = __nccwpck_require__(6760);
+// EXTERNAL MODULE: ./src/oci/clean.ts
+var clean = __nccwpck_require__(4192);
+// EXTERNAL MODULE: ./src/oci/digest.ts
+var oci_digest = __nccwpck_require__(8825);
+// EXTERNAL MODULE: ./src/oci/reference.ts
+var reference = __nccwpck_require__(2148);
+// EXTERNAL MODULE: ./src/report/error.ts
+var error = __nccwpck_require__(8536);
+// EXTERNAL MODULE: ./src/report/fate.ts
+var fate = __nccwpck_require__(8298);
+// EXTERNAL MODULE: ./src/report/fields.ts
+var report_fields = __nccwpck_require__(9581);
+// EXTERNAL MODULE: ./src/report/lines.ts
+var lines = __nccwpck_require__(2365);
+;// CONCATENATED MODULE: ./src/report/unwritten.ts
+
+
+/**
+ * The record of a run whose report lacks what others go by: it has failed for that, unless it had failed
+ * before, which must not be hidden; then it is a warning.
+ * @param part such as `outputs`
+ * @param advice what makes it work the next time
+ */
+function failUnwritten(record, log, { part, error, advice }) {
+    const reason = (0,lines/* messageOf */.bD)(error);
+    if (record.failure !== undefined) {
+        log.warning(`The ${part} could not be written: ${reason}`);
+        return record;
+    }
+    const message = `the ${part} could not be written: ${(0,clean/* clean */.uH)(reason, 300)}`;
+    return { ...record, failure: { message, advice, kind: 'ReportError' } };
+}
+
+// EXTERNAL MODULE: ./src/report/verdict.ts
+var verdict = __nccwpck_require__(687);
+;// CONCATENATED MODULE: ./src/report/lockfile.ts
+
 
 
 
@@ -20655,8 +20694,8 @@ function lockFile(record) {
         schemaVersion: 1,
         startedAt: record.startedAt.toISOString(),
         finishedAt: record.finishedAt.toISOString(),
-        source: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)((0,_verdict_js__WEBPACK_IMPORTED_MODULE_6__/* .place */ .ik)(record.source)),
-        target: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)((0,_verdict_js__WEBPACK_IMPORTED_MODULE_6__/* .place */ .ik)(record.target)),
+        source: (0,clean/* clean */.uH)((0,verdict/* place */.ik)(record.source)),
+        target: (0,clean/* clean */.uH)((0,verdict/* place */.ik)(record.target)),
         engine: record.engine,
         dryRun: record.dryRun,
         publish: record.publish,
@@ -20673,11 +20712,11 @@ async function writeLockFile(record) {
     if (record.releases.length === 0)
         return undefined;
     const path = record.lockFile;
-    const folder = (0,node_path__WEBPACK_IMPORTED_MODULE_2__.dirname)(path);
-    await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.mkdir)(folder, { recursive: true });
-    const draft = (0,node_path__WEBPACK_IMPORTED_MODULE_2__.join)(folder, `.${(0,node_path__WEBPACK_IMPORTED_MODULE_2__.basename)(path)}.${(0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomBytes)(6).toString('hex')}.tmp`);
+    const folder = (0,external_node_path_.dirname)(path);
+    await (0,promises_.mkdir)(folder, { recursive: true });
+    const draft = (0,external_node_path_.join)(folder, `.${(0,external_node_path_.basename)(path)}.${(0,external_node_crypto_.randomBytes)(6).toString('hex')}.tmp`);
     try {
-        const file = await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.open)(draft, 'wx', 0o644);
+        const file = await (0,promises_.open)(draft, 'wx', 0o644);
         try {
             await file.writeFile(`${JSON.stringify(lockFile(record), undefined, 2)}\n`);
             await file.chmod(0o644);
@@ -20686,10 +20725,10 @@ async function writeLockFile(record) {
         finally {
             await file.close();
         }
-        await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rename)(draft, path);
+        await (0,promises_.rename)(draft, path);
     }
     catch (error) {
-        await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rm)(draft, { force: true });
+        await (0,promises_.rm)(draft, { force: true });
         throw error;
     }
     return path;
@@ -20703,24 +20742,21 @@ async function keepLockFile(record, log) {
         return { record, lockFile: await writeLockFile(record) };
     }
     catch (error) {
-        const reason = (0,_lines_js__WEBPACK_IMPORTED_MODULE_7__/* .messageOf */ .bD)(error);
-        const asked = record.lockFileAsked === true && record.failure === undefined;
-        if (!asked)
-            log.warning(`The lock file could not be written: ${reason}`);
-        const failure = {
-            message: `the lock file could not be written: ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(reason, 300)}`,
-            advice: 'Give another path in lock-file, or make room there, and run again.',
-            kind: 'ReportError'
-        };
-        return { record: asked ? { ...record, failure } : record, lockFile: undefined };
+        if (record.lockFileAsked !== true) {
+            log.warning(`The lock file could not be written: ${(0,lines/* messageOf */.bD)(error)}`);
+            return { record, lockFile: undefined };
+        }
+        const advice = 'Give another path in lock-file, or make room there, and run again.';
+        const failed = failUnwritten(record, log, { part: 'lock file', error, advice });
+        return { record: failed, lockFile: undefined };
     }
 }
 function lockRelease({ tag, targetTag, published, missing, images }) {
     return {
-        tag: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(tag),
-        targetTag: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(targetTag),
+        tag: (0,clean/* clean */.uH)(tag),
+        targetTag: (0,clean/* clean */.uH)(targetTag),
         published,
-        missing: missing.map(name => (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(name)),
+        missing: missing.map(name => (0,clean/* clean */.uH)(name)),
         images: images.map(lockImage)
     };
 }
@@ -20730,17 +20766,17 @@ function lockImage(image) {
     const pin = digest !== undefined && { digest };
     const sourcePin = digest !== undefined && { digest: source.digest ?? digest };
     return {
-        name: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(name),
-        source: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)((0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_4__/* .formatReference */ .FH)({ ...source, ...sourcePin }), _fields_js__WEBPACK_IMPORTED_MODULE_8__/* .longestText */ .I),
-        target: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)((0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_4__/* .formatReference */ .FH)({ ...target, ...pin }), _fields_js__WEBPACK_IMPORTED_MODULE_8__/* .longestText */ .I),
+        name: (0,clean/* clean */.uH)(name),
+        source: (0,clean/* clean */.uH)((0,reference/* formatReference */.FH)({ ...source, ...sourcePin }), report_fields/* longestText */.I),
+        target: (0,clean/* clean */.uH)((0,reference/* formatReference */.FH)({ ...target, ...pin }), report_fields/* longestText */.I),
         ...pin,
-        ...(mediaType !== undefined && { mediaType: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(mediaType) }),
+        ...(mediaType !== undefined && { mediaType: (0,clean/* clean */.uH)(mediaType) }),
         size,
         status,
         bytes: { copied: bytes.copied, mounted: bytes.mounted, present: bytes.present },
-        platforms: platforms.map(platform => (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(platform, 100)),
+        platforms: platforms.map(platform => (0,clean/* clean */.uH)(platform, 100)),
         ...(throughDocker !== undefined && {
-            throughDocker: { fate: throughDocker.fate, platform: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(throughDocker.platform, 100) }
+            throughDocker: { fate: throughDocker.fate, platform: (0,clean/* clean */.uH)(throughDocker.platform, 100) }
         })
     };
 }
@@ -20750,17 +20786,17 @@ function lockImage(image) {
  */
 function readLockFile(text) {
     if (text.length > largestLockFile)
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_9__/* .ReportError */ .$('the lock file is larger than 32 MiB');
+        throw new error/* ReportError */.$('the lock file is larger than 32 MiB');
     let value;
     try {
         value = JSON.parse(text);
     }
     catch {
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_9__/* .ReportError */ .$('the lock file is not JSON');
+        throw new error/* ReportError */.$('the lock file is not JSON');
     }
-    const file = new _fields_js__WEBPACK_IMPORTED_MODULE_8__/* .Fields */ .C(value, 'the lock file');
+    const file = new report_fields/* Fields */.C(value, 'the lock file');
     if (file.raw('schemaVersion') !== 1) {
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_9__/* .ReportError */ .$('the lock file does not have the schemaVersion 1, which is the one known');
+        throw new error/* ReportError */.$('the lock file does not have the schemaVersion 1, which is the one known');
     }
     const read = {
         schemaVersion: 1,
@@ -20777,7 +20813,7 @@ function readLockFile(text) {
     return read;
 }
 function readRelease(value, where) {
-    const release = new _fields_js__WEBPACK_IMPORTED_MODULE_8__/* .Fields */ .C(value, where);
+    const release = new report_fields/* Fields */.C(value, where);
     const read = {
         tag: release.text('tag'),
         targetTag: release.text('targetTag'),
@@ -20789,12 +20825,12 @@ function readRelease(value, where) {
     return read;
 }
 function readImage(value, where) {
-    const image = new _fields_js__WEBPACK_IMPORTED_MODULE_8__/* .Fields */ .C(value, where);
+    const image = new report_fields/* Fields */.C(value, where);
     const digest = image.raw('digest');
-    if (digest !== undefined && !(0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_3__/* .isDigest */ .Bc)(digest)) {
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_9__/* .ReportError */ .$(`${where}.digest is not a digest`);
+    if (digest !== undefined && !(0,oci_digest/* isDigest */.Bc)(digest)) {
+        throw new error/* ReportError */.$(`${where}.digest is not a digest`);
     }
-    const bytes = new _fields_js__WEBPACK_IMPORTED_MODULE_8__/* .Fields */ .C(image.raw('bytes'), `${where}.bytes`);
+    const bytes = new report_fields/* Fields */.C(image.raw('bytes'), `${where}.bytes`);
     const throughDocker = readThroughDocker(image.raw('throughDocker'), `${where}.throughDocker`);
     const read = {
         name: readName(image, where),
@@ -20812,12 +20848,12 @@ function readImage(value, where) {
         platforms: image.texts('platforms'),
         ...(throughDocker && { throughDocker })
     };
-    const kept = (0,_fate_js__WEBPACK_IMPORTED_MODULE_10__/* .keepsDigest */ .du)(throughDocker?.fate);
+    const kept = (0,fate/* keepsDigest */.du)(throughDocker?.fate);
     for (const side of ['source', 'target']) {
         const pinned = /@(.*)$/.exec(read[side])?.[1];
         const own = kept || side === 'target';
-        if (own ? pinned !== read.digest : !(0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_3__/* .isDigest */ .Bc)(pinned) || pinned === read.digest) {
-            throw new _error_js__WEBPACK_IMPORTED_MODULE_9__/* .ReportError */ .$(`${where}.${side} does not end in the image's digest`);
+        if (own ? pinned !== read.digest : !(0,oci_digest/* isDigest */.Bc)(pinned) || pinned === read.digest) {
+            throw new error/* ReportError */.$(`${where}.${side} does not end in the image's digest`);
         }
     }
     bytes.end();
@@ -20827,14 +20863,14 @@ function readImage(value, where) {
 /** A name becomes a part of paths at the target: nothing else may stand there, such as the way to another one. */
 function readName(image, where) {
     const name = image.text('name');
-    if ((0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_4__/* .isRepository */ .Z6)(name))
+    if ((0,reference/* isRepository */.Z6)(name))
         return name;
-    throw new _error_js__WEBPACK_IMPORTED_MODULE_9__/* .ReportError */ .$(`${where}.name is not the name of an image`);
+    throw new error/* ReportError */.$(`${where}.name is not the name of an image`);
 }
 function readThroughDocker(value, where) {
     if (value === undefined)
         return undefined;
-    const fields = new _fields_js__WEBPACK_IMPORTED_MODULE_8__/* .Fields */ .C(value, where);
+    const fields = new report_fields/* Fields */.C(value, where);
     const read = {
         fate: fields.oneOf('fate', ['kept', 'one-platform', 'rewritten']),
         platform: fields.text('platform')
@@ -21671,8 +21707,8 @@ function leftOut({ tag, targetTag, images }) {
         ];
 }
 
-// EXTERNAL MODULE: ./src/report/lockfile.ts
-var lockfile = __nccwpck_require__(3941);
+// EXTERNAL MODULE: ./src/report/lockfile.ts + 1 modules
+var lockfile = __nccwpck_require__(6899);
 // EXTERNAL MODULE: ./src/report/outputs.ts
 var outputs = __nccwpck_require__(5468);
 // EXTERNAL MODULE: ./src/report/plan-line.ts

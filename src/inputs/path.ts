@@ -65,20 +65,24 @@ export function readLockFile(text: string, places: Places): string {
       `${named} is not a file but a ${kind}; write the path of a file, such as mirror.lock.json`
     );
   }
-  if (text !== '' && !takesFiles(dirname(path)))
-    throw new Refusal(`${named} lies in a folder that cannot be written to`);
+  if (text !== '') tryFolder(dirname(path), named);
   return path;
 }
 
-/** Whether a new file can be made there: rights alone do not tell, of a disk that is read-only or full. */
-function takesFiles(folder: string): boolean {
+/**
+ * Makes a file there and takes it away: rights alone do not tell, of a disk that is read-only or full.
+ * @throws Refusal
+ */
+function tryFolder(folder: string, named: string): void {
   const probe = join(folder, `.arcdata-mirror.${randomUUID()}.tmp`);
   try {
     closeSync(openSync(probe, 'wx'));
     rmSync(probe, {force: true});
-    return true;
-  } catch {
-    return false;
+  } catch (error) {
+    const {code = 'no reason told'} = error as NodeJS.ErrnoException;
+    throw new Refusal(
+      `${named} lies in a folder that cannot be written to (${code}); give another path, or make it writable`
+    );
   }
 }
 

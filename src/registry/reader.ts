@@ -23,8 +23,8 @@ export interface BlobContent {
 }
 
 /**
- * The hash is kept at places at least so many bytes apart, and at most so many places: to read a part of a
- * blob again costs no more than one such stretch before it.
+ * The hash is kept at places at least so many bytes apart, and at no more than so many places: to read a
+ * part of a blob again costs about one such stretch before it.
  */
 const stretch = {shortest: 1024 * 1024, most: 256};
 
@@ -33,7 +33,8 @@ const progress = 256 * 1024;
 
 /**
  * A blob at a registry, read as a stream. What breaks (a reset, an early end, a stall, a signed
- * address that expired) goes on by Range where it stopped; everything is hashed once, in order.
+ * address that expired) goes on by Range where it stopped; everything is hashed in order, and what is
+ * read again for another part is hashed again.
  */
 export class BlobReader implements BlobContent {
   readonly descriptor: Descriptor;
@@ -44,6 +45,8 @@ export class BlobReader implements BlobContent {
   /** Bytes from the start that are in the hash. */
   #hashed = 0;
   #verified = false;
+  /** How far apart the hash is kept, in bytes. */
+  readonly #apart: number;
   /** The hash as it was at some places, in their order. */
   readonly #marks: {readonly at: number; readonly hasher: Hasher}[] = [];
   /** The whole blob, asked for ahead of the first `pump`. */
@@ -62,6 +65,7 @@ export class BlobReader implements BlobContent {
     this.#registry = registry;
     this.#repository = repository;
     this.#arrived = arrived;
+    this.#apart = Math.max(stretch.shortest, descriptor.size / stretch.most);
     this.#hasher = new Hasher(algorithmOf(descriptor.digest));
   }
 
@@ -198,7 +202,8 @@ export class BlobReader implements BlobContent {
           settle(error as Error);
           return;
         }
-        const wanted = piece.subarray(Math.max(0, cursor.from - cursor.at));
+        const before = cursor.from - cursor.at;
+        const wanted = before > 0 ? piece.subarray(before) : piece;
         cursor.at += piece.length;
         if (cursor.at > this.#furthest) {
           this.#arrived(cursor.at - this.#furthest);
@@ -239,10 +244,8 @@ export class BlobReader implements BlobContent {
     if (at > this.#hashed) return;
     this.#hasher.update(at === this.#hashed ? piece : piece.subarray(this.#hashed - at));
     this.#hashed = at + piece.length;
-    const {size} = this.descriptor;
-    const apart = Math.max(stretch.shortest, size / stretch.most);
-    if (this.#hashed === size) this.#check();
-    else if (this.#hashed - (this.#marks.at(-1)?.at ?? 0) >= apart)
+    if (this.#hashed === this.descriptor.size) this.#check();
+    else if (this.#hashed - (this.#marks.at(-1)?.at ?? 0) >= this.#apart)
       this.#marks.push({at: this.#hashed, hasher: this.#hasher.copy()});
   }
 

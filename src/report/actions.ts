@@ -1,7 +1,6 @@
 import * as core from '@actions/core';
 
 import type {Log} from '../log.ts';
-import {clean} from '../oci/clean.ts';
 import {companions} from '../release/companions.ts';
 
 import {annotations} from './annotations.ts';
@@ -16,6 +15,7 @@ import type {RunRecord} from './record.ts';
 import {Redactor} from './redact.ts';
 import type {Reporter} from './reporter.ts';
 import {summary} from './summary.ts';
+import {failUnwritten} from './unwritten.ts';
 import {verdict} from './verdict.ts';
 
 /** A progress line in the log every so many milliseconds. */
@@ -104,17 +104,9 @@ function setOutputs(record: RunRecord, log: Log, parts: Parameters<typeof output
     for (const [name, value] of outputs(record, parts)) core.setOutput(name, value);
     return record;
   } catch (error) {
-    const reason = messageOf(error);
-    if (record.failure !== undefined) {
-      log.warning(`The outputs could not be written: ${reason}`);
-      return record;
-    }
-    const failure = {
-      message: `the outputs could not be written: ${clean(reason, 300)}`,
-      advice: 'Make room where the runner keeps its files, and run again: what is mirrored stays.',
-      kind: 'ReportError'
-    };
-    return {...record, failure};
+    const advice =
+      'Make room where the runner keeps its files, and run again: what is mirrored stays.';
+    return failUnwritten(record, log, {part: 'outputs', error, advice});
   }
 }
 

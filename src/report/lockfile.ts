@@ -19,6 +19,7 @@ import {keepsDigest} from './fate.ts';
 import {Fields, longestText} from './fields.ts';
 import {messageOf} from './lines.ts';
 import type {RunRecord} from './record.ts';
+import {failUnwritten} from './unwritten.ts';
 import {place} from './verdict.ts';
 
 /** One image in a lock file. References are `registry/repository:tag`, with `@digest` when known. */
@@ -120,15 +121,13 @@ export async function keepLockFile(record: RunRecord, log: Log): Promise<Kept> {
   try {
     return {record, lockFile: await writeLockFile(record)};
   } catch (error) {
-    const reason = messageOf(error);
-    const asked = record.lockFileAsked === true && record.failure === undefined;
-    if (!asked) log.warning(`The lock file could not be written: ${reason}`);
-    const failure = {
-      message: `the lock file could not be written: ${clean(reason, 300)}`,
-      advice: 'Give another path in lock-file, or make room there, and run again.',
-      kind: 'ReportError'
-    };
-    return {record: asked ? {...record, failure} : record, lockFile: undefined};
+    if (record.lockFileAsked !== true) {
+      log.warning(`The lock file could not be written: ${messageOf(error)}`);
+      return {record, lockFile: undefined};
+    }
+    const advice = 'Give another path in lock-file, or make room there, and run again.';
+    const failed = failUnwritten(record, log, {part: 'lock file', error, advice});
+    return {record: failed, lockFile: undefined};
   }
 }
 
