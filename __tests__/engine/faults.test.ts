@@ -122,10 +122,10 @@ describeOnPosix('the docker engine', () => {
     expect(scene.target.requests.filter(({method}) => method === 'DELETE')).toHaveLength(1);
   });
 
-  test('puts a tag back that a registry deleted with the staging tag, and leaves the others', async () => {
-    await using scene = await setScene(new FakeDaemon());
-    const {store} = scene.target;
-    scene.target.rule({
+  /** A registry that deletes the manifest with any of its tags. */
+  function deletesManifests({target}: Scene): void {
+    const {store} = target;
+    target.rule({
       on: {method: 'DELETE', kind: 'manifest'},
       times: 'always',
       do: {
@@ -138,13 +138,69 @@ describeOnPosix('the docker engine', () => {
         }
       }
     });
+  }
+
+  const untagged = ({target}: Scene) =>
+    target.requests.filter(({method}) => method === 'DELETE').length;
+
+  test('puts a tag back that a registry deleted with the staging tag, and leaves the others', async () => {
+    await using scene = await setScene(new FakeDaemon());
+    const {store} = scene.target;
+    deletesManifests(scene);
     const {record, log} = await scene.run();
     expect(record.failure).toBeUndefined();
     for (const [i, one] of repositories.entries()) {
       expect(store.tag(one, tag)).toBe(record.releases[0]?.images[i]?.digest);
     }
-    expect(scene.target.requests.filter(({method}) => method === 'DELETE')).toHaveLength(1);
-    expect(log.lines.join('\n')).toContain('since it deletes more than the tag');
+    expect(untagged(scene)).toBe(1);
+    expect(log.lines.join('\n')).toContain('the registry deletes more than the tag');
+  });
+
+  test('puts back what earlier releases call the same image, also when this one fails', async () => {
+    await using scene = await setScene(new FakeDaemon());
+    const {store} = scene.target;
+    const first = await scene.run();
+    expect(first.record.failure).toBeUndefined();
+    const digests = repositories.map((one, i) => {
+      const digest = store.tag(one, tag);
+      expect(digest).toBe(first.record.releases[0]?.images[i]?.digest);
+      if (digest !== undefined) store.setTag(one, old, digest);
+      store.deleteTag(one, tag);
+      return digest;
+    });
+    deletesManifests(scene);
+    const before = untagged(scene);
+    scene.target.rule({
+      on: {method: 'PUT', kind: 'manifest', tag},
+      times: 'always',
+      do: {effect: 'answer', status: 403}
+    });
+    const {record, log} = await scene.run();
+    expect(record.releases[0]?.published).toBe(false);
+    expect(repositories.map(one => store.tag(one, old))).toEqual(digests);
+    expect(untagged(scene) - before).toBe(1);
+    expect(log.lines.join('\n')).toContain('the registry deletes more than the tag');
+  });
+
+  test('fails when a tag that went with the staging tag does not come back', async () => {
+    await using scene = await setScene(new FakeDaemon());
+    deletesManifests(scene);
+    scene.target.rule({
+      on: {method: 'PUT', kind: 'manifest', tag},
+      times: 'always',
+      do: {
+        effect: 'custom',
+        run: async exchange => {
+          if (untagged(scene) === 0) return false;
+          await exchange.answer(403);
+          return true;
+        }
+      }
+    });
+    const {record} = await scene.run();
+    expect(record.failure?.message).toContain(`deleted ${tag} together with the tag`);
+    expect(reasons(record)).toMatch(/Set what is missing to sha256:[0-9a-f]{64} again/);
+    expect(untagged(scene)).toBe(1);
   });
 
   const failsLate: FakeDaemonOptions['before'] = ({command, name}) => {

@@ -15361,8 +15361,9 @@ function tellPushed({ fate, platform }) {
 }
 
 // EXTERNAL MODULE: ./src/registry/tags.ts
-var tags = __nccwpck_require__(7906);
+var registry_tags = __nccwpck_require__(7906);
 ;// CONCATENATED MODULE: ./src/run/staging.ts
+
 
 
 
@@ -15370,37 +15371,83 @@ var tags = __nccwpck_require__(7906);
 const removalTime = { usual: 120_000, cancelled: 4_000 };
 /**
  * Takes the staging tags away, one after the other, as far as the registry lets that be done; what
- * stays is said. A registry was seen to delete the manifest with any of its tags: then the tag that
- * counts is put back at once, and the other staging tags stay. Never throws.
+ * stays is said. A registry was seen to delete the manifest with any of its tags: then the other tags
+ * of that manifest are put back at once, and the other staging tags stay. So the first of them that
+ * shares its manifest with another tag tells what becomes of the rest; until then each is looked at.
+ * @throws MirrorError when another tag went along and could not be put back
  */
-async function removeStaging({ target, log, signal }, staged, tag) {
-    const limit = ownTime(signal, removalTime);
+async function removeStaging(context, staged, tag) {
+    const { target, log } = context;
+    const limited = { ...context, signal: ownTime(context.signal, removalTime) };
     let removed = 0;
-    let harm = '';
+    let harmless = false;
+    let why = 'the registry does not let it be taken away';
     try {
         for (const one of staged) {
-            const { repository, published } = one;
-            one.pushed ||= (await (0,registry_manifests/* resolveManifest */.K9)(target, repository, tag, limit)) !== undefined;
-            if (one.pushed && !(await (0,tags/* removeTag */.b)(target, repository, tag, limit)))
-                break;
+            const { repository } = one;
+            const held = await (0,registry_manifests/* getManifest */.c2)(target, repository, tag, limited.signal);
+            one.pushed = held !== undefined;
+            if (held !== undefined) {
+                const others = harmless
+                    ? []
+                    : await otherTags(held, { repository, tag }, limited);
+                if (!(await (0,registry_tags/* removeTag */.b)(target, repository, tag, limited.signal)))
+                    break;
+                const taken = await putBack(held, others, repository, limited);
+                if (taken) {
+                    why = 'the registry deletes more than the tag';
+                    removed++;
+                    break;
+                }
+                harmless ||= others.length > 0;
+            }
             removed++;
-            if (published === undefined)
-                continue;
-            const { digest } = published.manifest.descriptor;
-            if ((await (0,registry_manifests/* resolveManifest */.K9)(target, repository, published.tag, limit, true)) === digest)
-                continue;
-            await (0,registry_manifests/* putManifest */.RV)(target, repository, published.tag, published.manifest, limit);
-            harm = ', since it deletes more than the tag';
-            break;
         }
     }
     catch (error) {
+        if (error instanceof mirror_error/* MirrorError */.En)
+            throw error;
         log.debug(`staging tags: ${String(error)}`);
+        why = 'it could not be taken away';
     }
     const left = staged.slice(removed).filter(({ pushed }) => pushed).length;
     if (left === 0)
         return;
-    log.notice(`${left === 1 ? 'One image keeps' : `${left} images keep`} the tag ${tag} at ${target.name} under which docker pushed: the registry does not let it be taken away${harm}. Arc takes no notice of it, and it may be deleted.`);
+    log.notice(`${left === 1 ? 'One image keeps' : `${left} images keep`} the tag ${tag} at ${target.name} under which docker pushed: ${why}. Arc takes no notice of it, and it may be deleted.`);
+}
+/** The tags of a manifest beside its staging tag: this release's own, and those of earlier ones. */
+async function otherTags({ descriptor }, { repository, tag }, { target, lanes, signal }) {
+    const tags = await (0,registry_tags/* listTags */.c)(target, repository, signal);
+    const known = await Promise.all(tags
+        .filter(name => name !== tag)
+        .map(async (name) => {
+        const digest = await lanes.control.run(() => (0,registry_manifests/* resolveManifest */.K9)(target, repository, name, signal));
+        return digest === descriptor.digest ? [name] : [];
+    }));
+    return known.flat();
+}
+/**
+ * Sets the tags again that are gone, and reads them.
+ * @returns whether any was
+ * @throws MirrorError when one stays away
+ */
+async function putBack(held, tags, repository, { target, signal }) {
+    const { digest } = held.descriptor;
+    const lost = [];
+    try {
+        for (const tag of tags) {
+            if ((await (0,registry_manifests/* resolveManifest */.K9)(target, repository, tag, signal, true)) !== digest)
+                lost.push(tag);
+        }
+        for (const tag of lost)
+            await (0,registry_manifests/* putManifest */.RV)(target, repository, tag, held, signal);
+    }
+    catch (cause) {
+        if (lost.length === 0)
+            throw cause;
+        throw new mirror_error/* MirrorError */.En(`${target.name}/${repository} deleted ${lost.join(', ')} together with the tag under which docker had pushed, and did not take it back: ${cause.message}`, `Set what is missing to ${digest} again, or mirror its release once more; use engine: registry at this registry.`, { fault: 'docker' });
+    }
+    return lost.length > 0;
 }
 
 ;// CONCATENATED MODULE: ./src/run/docker-engine.ts
@@ -15472,6 +15519,7 @@ class DockerEngine {
     /**
      * Brings a release to the target, all of it or nothing that anybody would see. What failed is in
      * the result; it does not throw for that.
+     * @throws MirrorError when the target lost a tag with the one under which docker had pushed
      */
     async release(release) {
         const due = release.images.filter(({ complete }) => !complete);
@@ -15588,14 +15636,6 @@ class DockerEngine {
                 this.#left = names;
             }
         });
-        for (const { image } of images) {
-            const { repository, tag } = image.target;
-            const { digest } = image.root.descriptor;
-            const staged = this.#staged.get(repository);
-            if (staged !== undefined)
-                staged.published = { tag, manifest: image.root };
-            this.#options.log.debug(`${repository}:${tag} stands for ${digest}`);
-        }
         return changed;
     }
     #result({ tag, targetTag, missing, images }, arrived, end = { published: false, changed: false }) {

@@ -100,6 +100,7 @@ export class DockerEngine {
   /**
    * Brings a release to the target, all of it or nothing that anybody would see. What failed is in
    * the result; it does not throw for that.
+   * @throws MirrorError when the target lost a tag with the one under which docker had pushed
    */
   async release(release: PlannedRelease): Promise<ReleaseResult> {
     const due = release.images.filter(({complete}) => !complete);
@@ -234,13 +235,6 @@ export class DockerEngine {
         this.#left = names;
       }
     });
-    for (const {image} of images) {
-      const {repository, tag} = image.target;
-      const {digest} = image.root.descriptor;
-      const staged = this.#staged.get(repository);
-      if (staged !== undefined) staged.published = {tag, manifest: image.root};
-      this.#options.log.debug(`${repository}:${tag} stands for ${digest}`);
-    }
     return changed;
   }
 

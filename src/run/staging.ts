@@ -1,57 +1,116 @@
+import {MirrorError} from '../mirror/error.ts';
 import type {MirrorOptions} from '../mirror/mirror.ts';
 import {ownTime} from '../mirror/own-time.ts';
 import type {FetchedManifest} from '../registry/fetched-manifest.ts';
-import {putManifest, resolveManifest} from '../registry/manifests.ts';
-import {removeTag} from '../registry/tags.ts';
+import {getManifest, putManifest, resolveManifest} from '../registry/manifests.ts';
+import {listTags, removeTag} from '../registry/tags.ts';
 
 /** What stands at the target under a staging tag, or may: a push that was cut off tells nothing. */
 export interface Staged {
   readonly repository: string;
   /** Docker has said that it pushed it. */
   pushed: boolean;
-  /** Its own tag, once it has it, and what that stands for. */
-  published?: {
-    readonly tag: string;
-    readonly manifest: Pick<FetchedManifest, 'bytes' | 'descriptor'>;
-  };
 }
+
+type Context = Pick<MirrorOptions, 'target' | 'log' | 'signal' | 'lanes'>;
 
 /** For all of them. */
 const removalTime = {usual: 120_000, cancelled: 4_000};
 
 /**
  * Takes the staging tags away, one after the other, as far as the registry lets that be done; what
- * stays is said. A registry was seen to delete the manifest with any of its tags: then the tag that
- * counts is put back at once, and the other staging tags stay. Never throws.
+ * stays is said. A registry was seen to delete the manifest with any of its tags: then the other tags
+ * of that manifest are put back at once, and the other staging tags stay. So the first of them that
+ * shares its manifest with another tag tells what becomes of the rest; until then each is looked at.
+ * @throws MirrorError when another tag went along and could not be put back
  */
 export async function removeStaging(
-  {target, log, signal}: Pick<MirrorOptions, 'target' | 'log' | 'signal'>,
+  context: Context,
   staged: readonly Staged[],
   tag: string
 ): Promise<void> {
-  const limit = ownTime(signal, removalTime);
+  const {target, log} = context;
+  const limited = {...context, signal: ownTime(context.signal, removalTime)};
   let removed = 0;
-  let harm = '';
+  let harmless = false;
+  let why = 'the registry does not let it be taken away';
   try {
     for (const one of staged) {
-      const {repository, published} = one;
-      one.pushed ||= (await resolveManifest(target, repository, tag, limit)) !== undefined;
-      if (one.pushed && !(await removeTag(target, repository, tag, limit))) break;
+      const {repository} = one;
+      const held = await getManifest(target, repository, tag, limited.signal);
+      one.pushed = held !== undefined;
+      if (held !== undefined) {
+        const others: readonly string[] = harmless
+          ? []
+          : await otherTags(held, {repository, tag}, limited);
+        if (!(await removeTag(target, repository, tag, limited.signal))) break;
+        const taken = await putBack(held, others, repository, limited);
+        if (taken) {
+          why = 'the registry deletes more than the tag';
+          removed++;
+          break;
+        }
+        harmless ||= others.length > 0;
+      }
       removed++;
-      if (published === undefined) continue;
-      const {digest} = published.manifest.descriptor;
-      if ((await resolveManifest(target, repository, published.tag, limit, true)) === digest)
-        continue;
-      await putManifest(target, repository, published.tag, published.manifest, limit);
-      harm = ', since it deletes more than the tag';
-      break;
     }
   } catch (error) {
+    if (error instanceof MirrorError) throw error;
     log.debug(`staging tags: ${String(error)}`);
+    why = 'it could not be taken away';
   }
   const left = staged.slice(removed).filter(({pushed}) => pushed).length;
   if (left === 0) return;
   log.notice(
-    `${left === 1 ? 'One image keeps' : `${left} images keep`} the tag ${tag} at ${target.name} under which docker pushed: the registry does not let it be taken away${harm}. Arc takes no notice of it, and it may be deleted.`
+    `${left === 1 ? 'One image keeps' : `${left} images keep`} the tag ${tag} at ${target.name} under which docker pushed: ${why}. Arc takes no notice of it, and it may be deleted.`
   );
+}
+
+/** The tags of a manifest beside its staging tag: this release's own, and those of earlier ones. */
+async function otherTags(
+  {descriptor}: FetchedManifest,
+  {repository, tag}: {readonly repository: string; readonly tag: string},
+  {target, lanes, signal}: Context
+): Promise<readonly string[]> {
+  const tags = await listTags(target, repository, signal);
+  const known = await Promise.all(
+    tags
+      .filter(name => name !== tag)
+      .map(async name => {
+        const digest = await lanes.control.run(() =>
+          resolveManifest(target, repository, name, signal)
+        );
+        return digest === descriptor.digest ? [name] : [];
+      })
+  );
+  return known.flat();
+}
+
+/**
+ * Sets the tags again that are gone, and reads them.
+ * @returns whether any was
+ * @throws MirrorError when one stays away
+ */
+async function putBack(
+  held: FetchedManifest,
+  tags: readonly string[],
+  repository: string,
+  {target, signal}: Context
+): Promise<boolean> {
+  const {digest} = held.descriptor;
+  const lost: string[] = [];
+  try {
+    for (const tag of tags) {
+      if ((await resolveManifest(target, repository, tag, signal, true)) !== digest) lost.push(tag);
+    }
+    for (const tag of lost) await putManifest(target, repository, tag, held, signal);
+  } catch (cause) {
+    if (lost.length === 0) throw cause;
+    throw new MirrorError(
+      `${target.name}/${repository} deleted ${lost.join(', ')} together with the tag under which docker had pushed, and did not take it back: ${(cause as Error).message}`,
+      `Set what is missing to ${digest} again, or mirror its release once more; use engine: registry at this registry.`,
+      {fault: 'docker'}
+    );
+  }
+  return lost.length > 0;
 }
