@@ -56,13 +56,36 @@ describe('a misprinted tag', () => {
   });
 });
 
-test.each(['latest', newest])('%s does not go under the tag of another release', async request => {
+const otherRelease = (tag: string, own: string) =>
+  `v1.44.0_2026-01-13 is the tag of another release than ${tag}: Arc's tools would take the one for the other, and the target would lose what stands under it. Leave target-tag out, and ${own} keeps its own tag.`;
+
+test('latest does not go under the tag of another release', async () => {
   putReleases(world.source.store, 'arcdata', [[newest, names]]);
-  const {record} = await world.mirror(request, {'target-tag': 'v1.44.0_2026-01-13'});
-  expect(record.failure?.message).toBe(
-    `target-tag v1.44.0_2026-01-13 is the tag of another release than ${newest}: Arc's tools would take the one for the other, and the target would lose what stands under it. Leave target-tag out, and the release keeps its own tag.`
-  );
+  const {record} = await world.mirror('latest', {'target-tag': 'v1.44.0_2026-01-13'});
+  expect(record.failure?.message).toBe(`target-tag ${otherRelease(newest, 'the release')}`);
   expect(world.writes()).toEqual([]);
+});
+
+test.each([
+  [newest, 'the release'],
+  ['nightly', 'it']
+])('%s under the tag of another release is told from the inputs', async (tag, own) => {
+  const mirrored = world.mirror(tag, {'target-tag': 'v1.44.0_2026-01-13'});
+  await expect(mirrored).rejects.toThrow(otherRelease(tag, own));
+  expect([...world.source.requests, ...world.target.requests]).toEqual([]);
+});
+
+test('a source that may be read and not listed is mirrored by exact tags', async () => {
+  putReleases(world.source.store, 'arcdata', [[newest, names]]);
+  const account = {'source-username': 'me', 'source-password': 'canary-4'};
+  for (const status of [403, 401]) {
+    world.source.rule({on: {kind: 'tags'}, times: 'always', do: {effect: 'answer', status}});
+    const {record} = await world.mirror(newest, account);
+    expect(record).toMatchObject({releases: [{tag: newest, published: true}]});
+  }
+  expect((await world.mirror('latest', account)).record.failure?.message).toContain('tags/list');
+  const missing = 'v1.99.0_2031-01-14';
+  expect((await world.mirror(missing, account)).record.failure?.message).toContain(missing);
 });
 
 describe('pre-release builds', () => {
@@ -131,6 +154,39 @@ describe('pre-release builds', () => {
     expect((await world.mirror(requests, there)).record.failure).toBeUndefined();
   });
 
+  test('do not come beside stable releases that the target does not list', async () => {
+    expect((await world.mirror('latest')).record.failure).toBeUndefined();
+    world.target.rule({on: {kind: 'tags'}, times: 'always', do: {effect: 'answer', status: 403}});
+    const before = world.writes().length;
+    const account = {'target-username': 'me', 'target-password': 'canary-5'};
+    const {record} = await world.mirror(coming, {...preview, ...account});
+    expect(record.failure?.message).toMatch(/is a pre-release build, .*stable releases \(1, /);
+    expect(world.writes()).toHaveLength(before);
+    // Nobody asks where nothing hangs on it.
+    const asked = world.target.requests.length;
+    expect((await world.mirror('latest', account)).record.failure).toBeUndefined();
+    expect(world.target.requests.length - asked).toBeLessThan(100);
+  });
+
+  test('do not count as what catch-up has brought', async () => {
+    const first = await world.mirror(coming, preview);
+    expect(first.record.failure).toBeUndefined();
+    expect(warnings(first).join('\n')).toContain(
+      `${coming} is a pre-release build: keep stable releases out of ${world.target.name}/${mirrored}`
+    );
+    expect((await world.mirror('catch-up')).record.releases).toMatchObject([{tag: newest}]);
+    const build = imageOf('what has shipped', 'oci', []);
+    putReleases(world.source.store, 'arcdata', [[coming, names]]);
+    putImage(world.source.store, 'arcdata/arc-controller', build, coming);
+    expect((await world.mirror('catch-up')).record.releases).toMatchObject([
+      {tag: coming, published: true, changed: true}
+    ]);
+    expect(world.target.store.tag(`${mirrored}/arc-controller`, coming)).toBe(
+      world.source.store.tag('arcdata/arc-controller', coming)
+    );
+    expect((await world.mirror('catch-up')).record.reason).toContain('Already up to date');
+  });
+
   test('with a suffix are not taken for the newest release', async () => {
     putTiny(world.source.store, 'arcdata', 'arc-controller', 'v1.48.0_2026-07-14_5ba6b837');
     const {record} = await world.mirror('latest');
@@ -150,6 +206,11 @@ test("a tag that would confuse Arc's upgrade check does not come beside stable r
   expect(record.failure?.message).toContain(`${odd} is no tag of a stable release, and the target`);
   expect(world.writes()).toHaveLength(before);
   expect((await world.mirror(odd, {'target-tag': 'amd64'})).record.failure).toBeUndefined();
+  // Nor does a stable release under such a name.
+  const renamed = await world.mirror('latest', {'target-tag': `${newest}-arm64`});
+  expect(renamed.record.failure?.message).toContain(
+    `${newest}-arm64 is no tag of a stable release, and the target`
+  );
 });
 
 test("tags at the target that would confuse Arc's upgrade check are told", async () => {

@@ -1,4 +1,4 @@
-import {choosesPreRelease} from '../release/channel.ts';
+import {choosesPreRelease, takesOtherName} from '../release/channel.ts';
 import {couldBeSeveral, type TagRequest} from '../release/request.ts';
 import {chartArtifact} from '../release/resolve.ts';
 import {type Checks, shown} from './checks.ts';
@@ -36,7 +36,7 @@ export function checkTogether(
   const choosing =
     source && choosesPreRelease({sourceRepository: source.repository, requests: tags});
   if (choosing !== undefined) checks.refuse('source-tag', choosing, {together: true});
-  if (targetTag !== undefined) checkTargetTag(checks, tags, targetTag);
+  if (targetTag !== undefined) checkTargetTag(checks, tags, targetTag, target?.repository);
   if (checks.text('engine') !== 'docker') return;
   for (const {input, value, message} of dockerCannot) {
     if ((checks.text(input) ?? '').toLowerCase() === value)
@@ -50,7 +50,12 @@ function sameSide(source: Endpoint, target: Endpoint): boolean {
   return source.registry === target.registry && source.repository === target.repository;
 }
 
-function checkTargetTag(checks: Checks, tags: readonly TagRequest[], targetTag: string): void {
+function checkTargetTag(
+  checks: Checks,
+  tags: readonly TagRequest[],
+  targetTag: string,
+  targetRepository = ''
+): void {
   const several = tags.find(couldBeSeveral);
   if (several !== undefined || tags.length > 1) {
     const asked = several === undefined ? `${tags.length} lines` : shown(several.text);
@@ -63,6 +68,12 @@ function checkTargetTag(checks: Checks, tags: readonly TagRequest[], targetTag: 
   }
   const [only] = tags;
   const same = only?.kind === 'exact' && only.tag === targetTag;
+  const other =
+    only?.kind === 'exact' && takesOtherName({tag: only.tag, targetTag, targetRepository});
+  if (typeof other === 'string') {
+    checks.refuse('target-tag', other, {together: true});
+    return;
+  }
   if (only !== undefined && !same) {
     checks.tell(
       'warning',

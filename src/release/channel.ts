@@ -38,15 +38,25 @@ export function confusing(
 ): readonly string[] {
   const releases = new Set([...knownReleases, ...live]);
   return [...new Set(targetTags)]
-    .filter(tag => tag.startsWith('v1') && !(isStable(tag) && releases.has(tag)))
+    .filter(tag => looksLikeRelease(tag) || (tag.startsWith('v1') && !releases.has(tag)))
     .sort(compareTags);
+}
+
+/** Whether an image set is a pre-release build, by the repository that it comes from or by its tag. */
+export function isPreReleaseBuild(sourceRepository: string, tag: string): boolean {
+  return isPreReleaseRepository(sourceRepository) || tagKind(tag) === 'pre-release';
+}
+
+/** Whether Arc's upgrade check takes a tag for a release's that is none by its form. */
+export function looksLikeRelease(tag: string): boolean {
+  return tag.startsWith('v1') && !isStable(tag);
 }
 
 /**
  * Pre-release builds never go to a path that holds stable releases: Arc would take them for one. Nor
- * do other tags that begin with `v1` without being a release's, unless they get another name there. A
- * target whose own last part is `preview` or `test` may hold as many as wanted; and a build that is
- * there already, alone, may be mended.
+ * does anything under a tag that begins with `v1` there without being a release's. A target whose own
+ * last part is `preview` or `test` may hold as many as wanted; and a build that is there already, alone,
+ * may be mended.
  * @param options.targetTag what the tag is called at the target, where that is something else
  * @param options.together the other tags that this run brings
  * @param options.stands whether the tag at the target, if it is there, stands for this very build
@@ -63,8 +73,8 @@ export function refusePreRelease(options: {
 }): void {
   const {sourceRepository, targetRepository, tag, targetTags, together = [], stands} = options;
   const {targetTag = tag} = options;
-  const build = isPreReleaseRepository(sourceRepository) || tagKind(tag) === 'pre-release';
-  const misleading = tag.startsWith('v1') && !isStable(tag) && targetTag === tag;
+  const build = isPreReleaseBuild(sourceRepository, tag);
+  const misleading = looksLikeRelease(targetTag);
   if (!build && !misleading) return;
   if (targetRepository !== undefined && isPreReleaseRepository(targetRepository)) return;
   const held = targetTags.filter(other => isStable(other) && !(other === tag && stands));
@@ -75,20 +85,25 @@ export function refusePreRelease(options: {
       : `this run brings tags of stable releases beside it (${told(coming)})`;
   if (held.length + coming.length === 0) return;
   throw new ReleaseError(
-    `${clean(tag)} ${build ? 'is a pre-release build, and' : 'is no tag of a stable release, and'} ${what}. Arc's upgrade check would offer it as a release. Mirror it to a path of its own, such as one that ends in /preview.`
+    `${clean(build ? tag : targetTag)} ${build ? 'is a pre-release build, and' : 'is no tag of a stable release, and'} ${what}. Arc's upgrade check would offer it as a release. Mirror it to a path of its own, such as one that ends in /preview.`
   );
 }
 
 /**
- * A stable release never goes under the tag of another one: Arc's tools would take the one for the
- * other, and what stood there under it would be replaced.
- * @throws ReleaseError
+ * Nothing goes under the tag of a release that is not that release: Arc's tools would take the one for
+ * the other, and what stood there under it would be replaced. A path of pre-release builds may give a
+ * build the name that it is to ship under.
+ * @returns what is wrong; undefined when all is well
  */
-export function refuseOtherRelease(tag: string, targetTag: string): void {
-  if (targetTag === tag || !isStable(tag) || !isStable(targetTag)) return;
-  throw new ReleaseError(
-    `target-tag ${targetTag} is the tag of another release than ${tag}: Arc's tools would take the one for the other, and the target would lose what stands under it. Leave target-tag out, and the release keeps its own tag.`
-  );
+export function takesOtherName(options: {
+  readonly tag: string;
+  readonly targetTag: string;
+  readonly targetRepository: string;
+}): string | undefined {
+  const {tag, targetTag, targetRepository} = options;
+  if (targetTag === tag || !isStable(targetTag)) return undefined;
+  if (!isStable(tag) && isPreReleaseRepository(targetRepository)) return undefined;
+  return `${clean(targetTag, 140)} is the tag of another release than ${clean(tag, 140)}: Arc's tools would take the one for the other, and the target would lose what stands under it. Leave target-tag out, and ${isStable(tag) ? 'the release' : 'it'} keeps its own tag.`;
 }
 
 function told(tags: readonly string[]): string {

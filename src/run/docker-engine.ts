@@ -55,7 +55,8 @@ export class DockerEngine {
   readonly #options: DockerEngineOptions;
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
-  readonly #tag = stagingTag();
+  /** Of one release: where it cannot be taken away, it may not be moved to the next one's either. */
+  #tag = stagingTag();
   readonly #slots: Slots;
   /** By repository. */
   readonly #staged = new Map<string, Staged>();
@@ -105,6 +106,7 @@ export class DockerEngine {
   async release(release: PlannedRelease): Promise<ReleaseResult> {
     const due = release.images.filter(({complete}) => !complete);
     this.#left = undefined;
+    this.#tag = stagingTag();
     try {
       const arrived = await this.#bring(due);
       if (arrived.some(({error}) => error !== undefined)) return this.#result(release, arrived);

@@ -29,7 +29,7 @@ export function firstQuestions(
   const early = [registries.source, registries.target].every(
     ({credentials}) => credentials.kind === 'anonymous'
   );
-  const lists = tagLists(registries, settings, around.signal);
+  const lists = tagLists(registries, settings, around);
   const roots = new Roots(registries, settings, around);
   const siblings = new Siblings(registries, settings, around.signal);
   if (early) {

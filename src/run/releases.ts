@@ -7,24 +7,10 @@ import type {Slots} from '../mirror/slots.ts';
 import type {Survey} from '../mirror/survey.ts';
 import {within} from '../oci/reference.ts';
 import {listRepositories} from '../registry/catalog.ts';
-import {resolveManifest} from '../registry/manifests.ts';
-import type {Registry} from '../registry/registry.ts';
-import {filterBounded} from '../release/bounded.ts';
-import {imageSet} from '../release/catalog.ts';
-import {
-  confusing,
-  isPreReleaseRepository,
-  refuseOtherRelease,
-  refusePreRelease
-} from '../release/channel.ts';
-import {
-  chartArtifact,
-  type ImageSelection,
-  refuseUntagged,
-  resolveImages
-} from '../release/resolve.ts';
+import {refuseUntagged, resolveImages} from '../release/resolve.ts';
 import {selectReleases} from '../release/select.ts';
-import {compareTags, isStable} from '../release/tag.ts';
+import {newestComplete} from './complete.ts';
+import {guardTarget} from './guard.ts';
 import type {Registries} from './registries.ts';
 import type {FirstQuestions} from './first-questions.ts';
 import {wantedImages} from './roots.ts';
@@ -93,20 +79,8 @@ export async function chooseReleases(
       )
     );
   }
-  // A target that does not tell its tags is asked for those that it may have.
-  const mayHave = (tag: string, one: AbortSignal) =>
-    slots
-      .run(() => resolveManifest(target, within(settings.target.repository, leader), tag, one))
-      .then(digest => digest !== undefined);
   const complete = requests.some(({kind}) => kind === 'catch-up')
-    ? await newestComplete(
-        {target, roots},
-        settings,
-        lists.hidden()
-          ? await filterBounded(live.filter(isStable), slots.limit, signal, mayHave)
-          : targetTags,
-        around
-      )
+    ? await newestComplete(registries, settings, {lists, roots, slots, signal})
     : undefined;
   if (live.length === 0 && images.kind === 'exactly' && images.names.includes(leader)) {
     throw refuseUntagged(leader, place);
@@ -127,29 +101,14 @@ export async function chooseReleases(
       {fault: 'request'}
     );
   }
-  const odd = confusing(targetTags, live);
-  if (odd.length > 0) {
-    log.warning(
-      `${target.name}/${within(settings.target.repository, leader)} has tags that Arc's upgrade check will take for releases: ${odd.slice(0, 5).join(', ')}${odd.length > 5 ? ', …' : ''}`
-    );
-  }
   const targetTagOf = (tag: string) => (tag === onlyTag ? (settings.targetTag ?? tag) : tag);
-  if (onlyTag !== undefined) refuseOtherRelease(onlyTag, targetTagOf(onlyTag));
+  await guardTarget(
+    registries,
+    settings,
+    selection.tags.map(tag => ({tag, targetTag: targetTagOf(tag)})),
+    {lists, log, slots, signal}
+  );
   const stands = (tag: string) => targetTags.includes(targetTagOf(tag));
-  for (const tag of selection.tags) {
-    refusePreRelease({
-      sourceRepository: settings.source.repository,
-      targetRepository: settings.target.repository,
-      tag,
-      targetTag: targetTagOf(tag),
-      targetTags,
-      together: selection.tags,
-      stands:
-        isPreReleaseRepository(settings.source.repository) &&
-        targetTags.includes(tag) &&
-        (await standsAlike(registries, settings, {leader, tag, slots, signal}))
-    });
-  }
   if (!selection.tags.every(stands)) around.onMissing?.();
   const chosen: ChosenRelease[] = [];
   for (const tag of selection.tags) {
@@ -208,68 +167,4 @@ export async function chooseReleases(
     log.info(`${tag}: ${set.images.length} ${set.images.length === 1 ? 'image' : 'images'}`);
   }
   return {releases: chosen, ...(selection.reason !== undefined && {reason: selection.reason})};
-}
-
-/** Whether a tag of the leading image stands for the same at both registries. */
-async function standsAlike(
-  {source, target}: Registries,
-  settings: Settings,
-  at: {
-    readonly leader: string;
-    readonly tag: string;
-    readonly slots: Slots;
-    readonly signal: AbortSignal;
-  }
-): Promise<boolean> {
-  const {leader, tag, slots, signal} = at;
-  const resolve = (registry: Registry, {repository}: {readonly repository: string}) =>
-    slots.run(() => resolveManifest(registry, within(repository, leader), tag, signal));
-  const [here, there] = await Promise.all([
-    resolve(source, settings.source),
-    resolve(target, settings.target)
-  ]);
-  return here === there;
-}
-
-/**
- * The newest release at the target of which all images carry the tag: those that were named one by one;
- * else the core ones, and of all others those that the source has. A source is filled image by image, and
- * what comes there after a release was mirrored is not to be left out for good.
- */
-async function newestComplete(
-  {target, roots}: Pick<Registries, 'target'> & Pick<FirstQuestions, 'roots'>,
-  settings: Settings,
-  targetTags: readonly string[],
-  {slots, signal}: Surroundings
-): Promise<string | undefined> {
-  const {images} = settings;
-  const carries = async (name: string, tag: string) => {
-    const repository = within(settings.target.repository, name);
-    return (await slots.run(() => resolveManifest(target, repository, tag, signal))) !== undefined;
-  };
-  const all = async (names: readonly string[], test: (name: string) => Promise<boolean>) =>
-    (await Promise.all(names.map(test))).every(Boolean);
-  const newestFirst = targetTags.filter(isStable).sort((one, other) => compareTags(other, one));
-  for (const tag of newestFirst) {
-    const {required, others} = due(images, tag);
-    const there = (name: string) => carries(name, tag);
-    const asFarAsThere = async (name: string) =>
-      (await there(name)) || !(await roots.has(name, tag));
-    if ((await all(required, there)) && (await all(others, asFarAsThere))) return tag;
-  }
-  return undefined;
-}
-
-/** The images of a release, without its chart: those that have to be there, and those that may. */
-function due(
-  images: ImageSelection,
-  tag: string
-): {readonly required: readonly string[]; readonly others: readonly string[]} {
-  if (images.kind === 'exactly')
-    return {required: images.names.filter(name => name !== chartArtifact), others: []};
-  const listed = imageSet(tag).filter(({name}) => !images.remove.includes(name));
-  const names = (core: boolean) =>
-    listed.flatMap(({name, role}) => ((role === 'core') === core ? [name] : []));
-  const added = images.add.filter(name => name !== chartArtifact);
-  return {required: names(true), others: [...names(false), ...added]};
 }

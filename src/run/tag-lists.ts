@@ -1,10 +1,15 @@
 import type {Settings} from '../inputs.ts';
 import type {Log} from '../log.ts';
+import type {Slots} from '../mirror/slots.ts';
 import {within} from '../oci/reference.ts';
 import {isRefusal} from '../registry/error.ts';
+import {resolveManifest} from '../registry/manifests.ts';
 import {listTags} from '../registry/tags.ts';
+import {filterBounded} from '../release/bounded.ts';
 import {imageSet} from '../release/catalog.ts';
+import {knownReleases} from '../release/companions.ts';
 import {chartArtifact} from '../release/resolve.ts';
+import {isStable} from '../release/tag.ts';
 import type {Registries} from './registries.ts';
 
 /** The image whose tags are the releases. */
@@ -32,12 +37,16 @@ export interface TagLists {
   /**
    * Of arc-controller, also where it is taken out of the releases' own set: of the images that are
    * left not every release need have one. Of the leader where the source does not have arc-controller.
+   * What was asked for, where the source does not tell and every tag was named to the letter.
    */
   readonly source: () => Promise<TagList>;
   /** None where the target does not tell, nor of what is not there yet. */
   readonly target: () => Promise<readonly string[]>;
-  /** Whether the target did not tell its tags; they may be asked for one by one. */
-  readonly hidden: () => boolean;
+  /**
+   * The same; but a target that does not tell its tags is asked, one by one, for the releases that it may
+   * have: those that were known when this was written, and those that the source has.
+   */
+  readonly held: () => Promise<readonly string[]>;
   /** Asks for both already. */
   readonly expect: () => void;
 }
@@ -46,7 +55,7 @@ export interface TagLists {
 export function tagLists(
   registries: Registries,
   settings: Settings,
-  signal: AbortSignal
+  {slots, signal}: {readonly slots: Slots; readonly signal: AbortSignal}
 ): TagLists {
   const {images} = settings;
   const every = [anchor, ...substitutes];
@@ -56,6 +65,13 @@ export function tagLists(
       ? [...every.filter(name => images.names.includes(name)), ...images.names.filter(isImage)]
       : every.filter(name => !images.remove.includes(name));
   const leader = wanted[0] ?? anchor;
+  // Who may pull need not be allowed to list. What was named to the letter is found or missed by its images.
+  const named = settings.tags.flatMap(request => (request.kind === 'exact' ? [request.tag] : []));
+  const asNamed = (error: unknown): readonly string[] => {
+    if (named.length < settings.tags.length) throw error;
+    noneIfRefused(registries.source.log)(error);
+    return named;
+  };
   const list = async (side: 'source' | 'target', name: string) =>
     await listTags(registries[side], within(settings[side].repository, name), signal);
   const source = lazy(async () => {
@@ -63,7 +79,7 @@ export function tagLists(
       const tags = await list('source', anchor).catch(noneIfRefused(registries.source.log));
       if (tags.length > 0) return {name: anchor, tags};
     }
-    return {name: leader, tags: await list('source', leader)};
+    return {name: leader, tags: await list('source', leader).catch(asNamed)};
   });
   let hidden = false;
   const target = lazy(async () => {
@@ -77,11 +93,22 @@ export function tagLists(
       return noneIfRefused(log)(error);
     });
   });
+  const held = lazy(async () => {
+    const tags = await target();
+    if (!hidden) return tags;
+    const releases = new Set([...knownReleases, ...(await source()).tags.filter(isStable)]);
+    const repository = within(settings.target.repository, leader);
+    return await filterBounded([...releases], slots.limit, signal, (tag, one) =>
+      slots
+        .run(() => resolveManifest(registries.target, repository, tag, one))
+        .then(digest => digest !== undefined)
+    );
+  });
   const expect = () => {
     // Whoever needs them is told what went wrong; nobody may.
     for (const ask of [source, target]) ask().catch(() => undefined);
   };
-  return {leader, source, target, hidden: () => hidden, expect};
+  return {leader, source, target, held, expect};
 }
 
 /** The same answer for everybody who asks, asked for when the first one does. */
