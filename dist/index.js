@@ -36479,7 +36479,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _inputs_environment_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(120);
 /* harmony import */ var _inputs_error_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1551);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(1118);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(5295);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(1114);
 /* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(6661);
 /* harmony import */ var _report_actions_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(7671);
 /* harmony import */ var _report_help_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(9491);
@@ -37503,7 +37503,7 @@ function checkTogether(checks, { source, target, tags, images, targetTag }) {
     if (choosing !== undefined)
         checks.refuse('source-tag', choosing, { together: true });
     if (targetTag !== undefined)
-        checkTargetTag(checks, tags, targetTag);
+        checkTargetTag(checks, tags, targetTag, target?.repository);
     if (checks.text('engine') !== 'docker')
         return;
     for (const { input, value, message } of dockerCannot) {
@@ -37516,7 +37516,7 @@ function checkTogether(checks, { source, target, tags, images, targetTag }) {
 function sameSide(source, target) {
     return source.registry === target.registry && source.repository === target.repository;
 }
-function checkTargetTag(checks, tags, targetTag) {
+function checkTargetTag(checks, tags, targetTag, targetRepository = '') {
     const several = tags.find(couldBeSeveral);
     if (several !== undefined || tags.length > 1) {
         const asked = several === undefined ? `${tags.length} lines` : shown(several.text);
@@ -37525,6 +37525,11 @@ function checkTargetTag(checks, tags, targetTag) {
     }
     const [only] = tags;
     const same = only?.kind === 'exact' && only.tag === targetTag;
+    const other = only?.kind === 'exact' && (0,channel/* takesOtherName */.q)({ tag: only.tag, targetTag, targetRepository });
+    if (typeof other === 'string') {
+        checks.refuse('target-tag', other, { together: true });
+        return;
+    }
     if (only !== undefined && !same) {
         checks.tell('warning', 'target-tag', `Arc tools expect a release under the tag it has at the source; ${shown(targetTag)} is used all the same`);
     }
@@ -37985,7 +37990,7 @@ function isInputName(text) {
 
 /***/ }),
 
-/***/ 5295:
+/***/ 1114:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -41191,6 +41196,33 @@ function once(known, key, ask) {
     return asked;
 }
 
+;// CONCATENATED MODULE: ./src/mirror/referrer-lists.ts
+
+
+
+/** What the target lists as referring to its manifests; each list is asked for once. */
+class ReferrerLists {
+    #asking;
+    /** By `pair`. */
+    #lists = new Map();
+    constructor(asking) {
+        this.#asking = asking;
+    }
+    /**
+     * Whether a manifest is on the list of what it refers to: only there it is of use, and a run may have
+     * ended between the two. Where the list is kept secret, putting it anew would tell no more.
+     * @param subject none for what refers to nothing
+     * @throws RegistryError
+     */
+    async has(repository, digest, subject) {
+        if (subject === undefined)
+            return true;
+        const { target, slots, signal } = this.#asking;
+        const listed = await once(this.#lists, pair(repository, subject), () => slots.run(() => listReferrers(target, repository, subject, signal)));
+        return listed === undefined || listed.some(one => one.digest === digest);
+    }
+}
+
 ;// CONCATENATED MODULE: ./src/mirror/repositories.ts
 /**
  * Which of the target's repositories hold something, by its catalogue: one question in place of one for
@@ -41294,8 +41326,7 @@ class Survey {
     #settled = deferred();
     #tags = new Map();
     #blobs = new Map();
-    /** What refers to a manifest, by `pair`. */
-    #lists = new Map();
+    #lists;
     #standings = new Map();
     #askings = new Map();
     #guesses = new Map();
@@ -41305,6 +41336,7 @@ class Survey {
     #begun = new Set();
     constructor(options) {
         this.#options = options;
+        this.#lists = new ReferrerLists(options);
         const { offers, target, slots, signal } = options;
         if (offers)
             this.#offers = new Offers(target, slots, signal);
@@ -41436,22 +41468,11 @@ class Survey {
             ...[...image.manifests, ...image.attached].map(async ({ descriptor: { digest }, manifest }) => {
                 const there = digest === tagged ||
                     (await slots.run(() => resolveManifest(target, repository, digest, signal))) === digest;
-                if (there && (await this.#isListed(repository, digest, manifest.subject?.digest)))
+                if (there && (await this.#lists.has(repository, digest, manifest.subject?.digest)))
                     manifests.add(digest);
             })
         ]);
         return { tagged, manifests };
-    }
-    /**
-     * What refers to something is of use only where it is on the list: a run may have ended between the
-     * two. Where the list is kept secret, putting it anew would tell no more.
-     */
-    async #isListed(repository, digest, subject) {
-        if (subject === undefined)
-            return true;
-        const { target, slots, signal } = this.#options;
-        const listed = await once(this.#lists, pair(repository, subject), () => slots.run(() => listReferrers(target, repository, subject, signal)));
-        return listed === undefined || listed.some(one => one.digest === digest);
     }
     /** What is there of an image that is not tagged yet: by offering its manifests, else by looking. */
     #ask(image) {
@@ -42082,6 +42103,7 @@ class DockerEngine {
     #options;
     #stop = new AbortController();
     #signal;
+    /** Of one release: where it cannot be taken away, it may not be moved to the next one's either. */
     #tag = stagingTag();
     #slots;
     /** By repository. */
@@ -42125,6 +42147,7 @@ class DockerEngine {
     async release(release) {
         const due = release.images.filter(({ complete }) => !complete);
         this.#left = undefined;
+        this.#tag = stagingTag();
         try {
             const arrived = await this.#bring(due);
             if (arrived.some(({ error }) => error !== undefined))
@@ -42694,7 +42717,17 @@ class Siblings {
     }
 }
 
+// EXTERNAL MODULE: ./src/release/bounded.ts
+var bounded = __nccwpck_require__(9596);
+// EXTERNAL MODULE: ./src/release/companions.ts + 1 modules
+var companions = __nccwpck_require__(5610);
+// EXTERNAL MODULE: ./src/release/tag.ts
+var release_tag = __nccwpck_require__(3837);
 ;// CONCATENATED MODULE: ./src/run/tag-lists.ts
+
+
+
+
 
 
 
@@ -42706,7 +42739,7 @@ const tag_lists_anchor = 'arc-controller';
 const substitutes = (0,catalog/* imageSet */.i)('').flatMap(({ name, role }) => role === 'core' && name !== tag_lists_anchor ? [name] : []);
 const isImage = (name) => name !== resolve/* chartArtifact */.DZ;
 /** The lists of tags, each asked for once, when it is first needed. */
-function tagLists(registries, settings, signal) {
+function tagLists(registries, settings, { slots, signal }) {
     const { images } = settings;
     const every = [tag_lists_anchor, ...substitutes];
     // An image that some releases do not have tells nothing of these. The chart has tags of its own.
@@ -42714,6 +42747,14 @@ function tagLists(registries, settings, signal) {
         ? [...every.filter(name => images.names.includes(name)), ...images.names.filter(isImage)]
         : every.filter(name => !images.remove.includes(name));
     const leader = wanted[0] ?? tag_lists_anchor;
+    // Who may pull need not be allowed to list. What was named to the letter is found or missed by its images.
+    const named = settings.tags.flatMap(request => (request.kind === 'exact' ? [request.tag] : []));
+    const asNamed = (error) => {
+        if (named.length < settings.tags.length)
+            throw error;
+        noneIfRefused(registries.source.log)(error);
+        return named;
+    };
     const list = async (side, name) => await listTags(registries[side], (0,oci_reference/* within */.ux)(settings[side].repository, name), signal);
     const source = lazy(async () => {
         if (images.kind !== 'exactly' && leader !== tag_lists_anchor) {
@@ -42721,7 +42762,7 @@ function tagLists(registries, settings, signal) {
             if (tags.length > 0)
                 return { name: tag_lists_anchor, tags };
         }
-        return { name: leader, tags: await list('source', leader) };
+        return { name: leader, tags: await list('source', leader).catch(asNamed) };
     });
     let hidden = false;
     const target = lazy(async () => {
@@ -42736,12 +42777,22 @@ function tagLists(registries, settings, signal) {
             return noneIfRefused(log)(error);
         });
     });
+    const held = lazy(async () => {
+        const tags = await target();
+        if (!hidden)
+            return tags;
+        const releases = new Set([...companions/* knownReleases */.o, ...(await source()).tags.filter(release_tag/* isStable */.MQ)]);
+        const repository = (0,oci_reference/* within */.ux)(settings.target.repository, leader);
+        return await (0,bounded/* filterBounded */.y)([...releases], slots.limit, signal, (tag, one) => slots
+            .run(() => resolveManifest(registries.target, repository, tag, one))
+            .then(digest => digest !== undefined));
+    });
     const expect = () => {
         // Whoever needs them is told what went wrong; nobody may.
         for (const ask of [source, target])
             ask().catch(() => undefined);
     };
-    return { leader, source, target, hidden: () => hidden, expect };
+    return { leader, source, target, held, expect };
 }
 /** The same answer for everybody who asks, asked for when the first one does. */
 function lazy(ask) {
@@ -42769,7 +42820,7 @@ function noneIfRefused(log) {
  */
 function firstQuestions(registries, settings, around) {
     const early = [registries.source, registries.target].every(({ credentials }) => credentials.kind === 'anonymous');
-    const lists = tagLists(registries, settings, around.signal);
+    const lists = tagLists(registries, settings, around);
     const roots = new Roots(registries, settings, around);
     const siblings = new Siblings(registries, settings, around.signal);
     if (early) {
@@ -46021,14 +46072,8 @@ async function greetOne(registry, repository, { log, signal, asked }) {
         log.debug(`no credentials: ${from}`);
 }
 
-// EXTERNAL MODULE: ./src/release/bounded.ts
-var bounded = __nccwpck_require__(9596);
-// EXTERNAL MODULE: ./src/release/channel.ts
-var channel = __nccwpck_require__(2494);
 // EXTERNAL MODULE: ./src/release/near-miss.ts
 var near_miss = __nccwpck_require__(9156);
-// EXTERNAL MODULE: ./src/release/tag.ts
-var tag = __nccwpck_require__(3837);
 ;// CONCATENATED MODULE: ./src/release/select.ts
 
 
@@ -46042,7 +46087,7 @@ var tag = __nccwpck_require__(3837);
  */
 function selectReleases(options) {
     const live = new Set(options.live);
-    const stable = newestOfEach([...live].map(tag/* parseReleaseTag */.rE).filter(release => release !== undefined));
+    const stable = newestOfEach([...live].map(release_tag/* parseReleaseTag */.rE).filter(release => release !== undefined));
     const tags = new Set();
     const notes = [];
     const unanswered = [];
@@ -46074,7 +46119,7 @@ function selectReleases(options) {
     }
     if (unanswered.length > 0)
         throw select_together(unanswered, options.from);
-    const ordered = [...tags].sort(tag/* compareTags */.bb);
+    const ordered = [...tags].sort(release_tag/* compareTags */.bb);
     return { tags: ordered, notes, ...(ordered.length === 0 && reason !== undefined && { reason }) };
 }
 /** How many of them are told one by one. */
@@ -46098,24 +46143,24 @@ function choose(request, stable, newest, targetComplete) {
         }
         case 'range': {
             const { from, to } = request;
-            const found = stable.filter(release => (!from || (0,tag/* compareVersions */.Zy)(release, from) >= 0) &&
-                (!to || (0,tag/* compareVersions */.Zy)(release, { ...to, patch: to.patch ?? Infinity }) <= 0));
+            const found = stable.filter(release => (!from || (0,release_tag/* compareVersions */.Zy)(release, from) >= 0) &&
+                (!to || (0,release_tag/* compareVersions */.Zy)(release, { ...to, patch: to.patch ?? Infinity }) <= 0));
             if (found.length > 0)
                 return found;
             return new release_error/* ReleaseError */.K(`No release lies within "${(0,clean/* clean */.uH)(request.text, 140)}". The oldest is ${stable[0]?.text ?? newest.text}, the newest ${newest.text}.`);
         }
         case 'catch-up': {
-            const complete = targetComplete === undefined ? undefined : (0,tag/* parseReleaseTag */.rE)(targetComplete);
+            const complete = targetComplete === undefined ? undefined : (0,release_tag/* parseReleaseTag */.rE)(targetComplete);
             if (!complete)
                 return [newest];
-            return stable.filter(release => (0,tag/* compareReleaseTags */.C4)(release, complete) > 0);
+            return stable.filter(release => (0,release_tag/* compareReleaseTags */.C4)(release, complete) > 0);
         }
     }
 }
 function newestOfEach(releases) {
     const byVersion = new Map();
-    for (const release of [...releases].sort(tag/* compareReleaseTags */.C4))
-        byVersion.set((0,tag/* formatVersion */.qh)(release), release);
+    for (const release of [...releases].sort(release_tag/* compareReleaseTags */.C4))
+        byVersion.set((0,release_tag/* formatVersion */.qh)(release), release);
     return [...byVersion.values()];
 }
 function select_matches(release, { major, minor, patch }) {
@@ -46134,16 +46179,16 @@ function unknown(tag, live, stable) {
     return new release_error/* ReleaseError */.K(`${(0,clean/* clean */.uH)(tag, 140)} does not exist${help}`);
 }
 function noVersion(wanted, stable, newest) {
-    const shown = (0,tag/* formatVersion */.qh)(wanted);
+    const shown = (0,release_tag/* formatVersion */.qh)(wanted);
     const { major, minor } = wanted;
     const patches = stable.filter(release => select_matches(release, { major, minor }));
     if (patches.length > 0)
         return new release_error/* ReleaseError */.K(`No release ${shown} exists; did you mean ${either(patches.map(({ text }) => text))}?`);
-    if ((0,tag/* compareVersions */.Zy)(wanted, newest) > 0)
+    if ((0,release_tag/* compareVersions */.Zy)(wanted, newest) > 0)
         return new release_error/* ReleaseError */.K(`No release ${shown} exists yet. The newest is ${newest.text}.`);
     const [below, above] = [
-        stable.findLast(release => (0,tag/* compareVersions */.Zy)(release, wanted) < 0),
-        stable.find(release => (0,tag/* compareVersions */.Zy)(release, wanted) > 0)
+        stable.findLast(release => (0,release_tag/* compareVersions */.Zy)(release, wanted) < 0),
+        stable.find(release => (0,release_tag/* compareVersions */.Zy)(release, wanted) > 0)
     ];
     const around = [below, above].filter(release => release !== undefined).map(({ text }) => text);
     return new release_error/* ReleaseError */.K(`No release ${shown} exists. The nearest ${around.length > 1 ? 'are' : 'is'} ${around.join(' and ')}.`);
@@ -46160,10 +46205,112 @@ function either(texts) {
         : `${texts.slice(0, -1).join(', ')} or ${texts.at(-1) ?? ''}`;
 }
 
+;// CONCATENATED MODULE: ./src/run/complete.ts
+
+
+
+
+
+
+/**
+ * The newest release at the target of which all images carry the tag: those that were named one by one;
+ * else the core ones, and of all others those that the source has. A source is filled image by image, and
+ * what comes there after a release was mirrored is not to be left out for good. A pre-release build has the
+ * tag of a release and is none: so the source must know the tag, and have the same under it.
+ * @throws RegistryError, the signal's reason
+ */
+async function newestComplete(registries, settings, { lists, roots, ...asking }) {
+    const { slots, signal } = asking;
+    const { images, engine } = settings;
+    const carries = async (name, tag) => {
+        const repository = (0,oci_reference/* within */.ux)(settings.target.repository, name);
+        const digest = await slots.run(() => resolveManifest(registries.target, repository, tag, signal));
+        return digest !== undefined;
+    };
+    const all = async (names, test) => (await Promise.all(names.map(test))).every(Boolean);
+    const live = new Set((await lists.source()).tags);
+    const newestFirst = (await lists.held())
+        // What the source has no more was a release if it was one when this was written.
+        .filter(tag => (0,release_tag/* isStable */.MQ)(tag) && (live.has(tag) || companions/* knownReleases */.o.includes(tag)))
+        .sort((one, other) => (0,release_tag/* compareTags */.bb)(other, one));
+    for (const tag of newestFirst) {
+        const { required, others } = due(images, tag);
+        const there = (name) => carries(name, tag);
+        const asFarAsThere = async (name) => (await there(name)) || !(await roots.has(name, tag));
+        if (!(await all(required, there)) || !(await all(others, asFarAsThere)))
+            continue;
+        // What docker brought has digests of its own.
+        if (engine === 'docker' || !live.has(tag))
+            return tag;
+        if (await standsAlike(registries, settings, { ...asking, leader: lists.leader, tag }))
+            return tag;
+    }
+    return undefined;
+}
+/** Whether a tag of the leading image stands for the same at both registries. */
+async function standsAlike({ source, target }, settings, at) {
+    const { leader, tag, slots, signal } = at;
+    const resolve = (registry, { repository }) => slots.run(() => resolveManifest(registry, (0,oci_reference/* within */.ux)(repository, leader), tag, signal));
+    const [here, there] = await Promise.all([
+        resolve(source, settings.source),
+        resolve(target, settings.target)
+    ]);
+    return here === there;
+}
+/** The images of a release, without its chart: those that have to be there, and those that may. */
+function due(images, tag) {
+    if (images.kind === 'exactly')
+        return { required: images.names.filter(name => name !== resolve/* chartArtifact */.DZ), others: [] };
+    const listed = (0,catalog/* imageSet */.i)(tag).filter(({ name }) => !images.remove.includes(name));
+    const names = (core) => listed.flatMap(({ name, role }) => ((role === 'core') === core ? [name] : []));
+    const added = images.add.filter(name => name !== resolve/* chartArtifact */.DZ);
+    return { required: names(true), others: [...names(false), ...added] };
+}
+
+// EXTERNAL MODULE: ./src/release/channel.ts
+var channel = __nccwpck_require__(2494);
+;// CONCATENATED MODULE: ./src/run/guard.ts
+
+
+
+
+/**
+ * Sees to it that nothing is brought to the target that Arc would take for a release it is not; and warns
+ * of what stands there already.
+ * @throws ReleaseError, RegistryError, the signal's reason
+ */
+async function guardTarget(registries, settings, wanted, { lists, log, slots, signal }) {
+    const { leader } = lists;
+    const { repository: sourceRepository } = settings.source;
+    const { registry, repository: targetRepository } = settings.target;
+    const [{ tags: live }, targetTags] = await Promise.all([lists.source(), lists.target()]);
+    const odd = (0,channel/* confusing */.x2)(targetTags, live);
+    if (odd.length > 0) {
+        log.warning(`${registry}/${(0,oci_reference/* within */.ux)(targetRepository, leader)} has tags that Arc's upgrade check will take for releases: ${odd.slice(0, 5).join(', ')}${odd.length > 5 ? ', …' : ''}`);
+    }
+    for (const { tag, targetTag } of wanted) {
+        const other = (0,channel/* takesOtherName */.q)({ tag, targetTag, targetRepository });
+        if (other !== undefined)
+            throw new release_error/* ReleaseError */.K(`target-tag ${other}`);
+        const build = (0,channel/* isPreReleaseBuild */.Fq)(sourceRepository, tag);
+        if (!build && !(0,channel/* looksLikeRelease */.ZW)(targetTag))
+            continue;
+        const held = await lists.held();
+        (0,channel/* refusePreRelease */.J3)({
+            ...{ sourceRepository, targetRepository, tag, targetTag },
+            targetTags: held,
+            together: wanted.map(one => one.tag),
+            stands: (0,channel/* isPreReleaseRepository */.z4)(sourceRepository) &&
+                held.includes(tag) &&
+                (await standsAlike(registries, settings, { leader, tag, slots, signal }))
+        });
+        if (build && !(0,channel/* isPreReleaseRepository */.z4)(targetRepository)) {
+            log.warning(`${tag} is a pre-release build: keep stable releases out of ${registry}/${targetRepository}, where Arc's upgrade check takes it for one of them`);
+        }
+    }
+}
+
 ;// CONCATENATED MODULE: ./src/run/releases.ts
-
-
-
 
 
 
@@ -46198,14 +46345,8 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
         const listed = listRepositories(target, `${settings.target.repository}/`, hint, 'once');
         survey.open(listed.then(found => found && new Set(found), () => undefined));
     }
-    // A target that does not tell its tags is asked for those that it may have.
-    const mayHave = (tag, one) => slots
-        .run(() => resolveManifest(target, (0,oci_reference/* within */.ux)(settings.target.repository, leader), tag, one))
-        .then(digest => digest !== undefined);
     const complete = requests.some(({ kind }) => kind === 'catch-up')
-        ? await newestComplete({ target, roots }, settings, lists.hidden()
-            ? await (0,bounded/* filterBounded */.y)(live.filter(tag/* isStable */.MQ), slots.limit, signal, mayHave)
-            : targetTags, around)
+        ? await newestComplete(registries, settings, { lists, roots, slots, signal })
         : undefined;
     if (live.length === 0 && images.kind === 'exactly' && images.names.includes(leader)) {
         throw (0,resolve/* refuseUntagged */.iB)(leader, place);
@@ -46224,27 +46365,9 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
     if (settings.targetTag !== undefined && second !== undefined) {
         throw new mirror_error/* MirrorError */.En(`target-tag is given, but source-tag names ${selection.tags.length} releases`, 'Leave target-tag out: each release keeps its own tag.', { fault: 'request' });
     }
-    const odd = (0,channel/* confusing */.x2)(targetTags, live);
-    if (odd.length > 0) {
-        log.warning(`${target.name}/${(0,oci_reference/* within */.ux)(settings.target.repository, leader)} has tags that Arc's upgrade check will take for releases: ${odd.slice(0, 5).join(', ')}${odd.length > 5 ? ', …' : ''}`);
-    }
     const targetTagOf = (tag) => (tag === onlyTag ? (settings.targetTag ?? tag) : tag);
-    if (onlyTag !== undefined)
-        (0,channel/* refuseOtherRelease */.K5)(onlyTag, targetTagOf(onlyTag));
+    await guardTarget(registries, settings, selection.tags.map(tag => ({ tag, targetTag: targetTagOf(tag) })), { lists, log, slots, signal });
     const stands = (tag) => targetTags.includes(targetTagOf(tag));
-    for (const tag of selection.tags) {
-        (0,channel/* refusePreRelease */.J3)({
-            sourceRepository: settings.source.repository,
-            targetRepository: settings.target.repository,
-            tag,
-            targetTag: targetTagOf(tag),
-            targetTags,
-            together: selection.tags,
-            stands: (0,channel/* isPreReleaseRepository */.z4)(settings.source.repository) &&
-                targetTags.includes(tag) &&
-                (await standsAlike(registries, settings, { leader, tag, slots, signal }))
-        });
-    }
     if (!selection.tags.every(stands))
         around.onMissing?.();
     const chosen = [];
@@ -46301,47 +46424,6 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
         log.info(`${tag}: ${set.images.length} ${set.images.length === 1 ? 'image' : 'images'}`);
     }
     return { releases: chosen, ...(selection.reason !== undefined && { reason: selection.reason }) };
-}
-/** Whether a tag of the leading image stands for the same at both registries. */
-async function standsAlike({ source, target }, settings, at) {
-    const { leader, tag, slots, signal } = at;
-    const resolve = (registry, { repository }) => slots.run(() => resolveManifest(registry, (0,oci_reference/* within */.ux)(repository, leader), tag, signal));
-    const [here, there] = await Promise.all([
-        resolve(source, settings.source),
-        resolve(target, settings.target)
-    ]);
-    return here === there;
-}
-/**
- * The newest release at the target of which all images carry the tag: those that were named one by one;
- * else the core ones, and of all others those that the source has. A source is filled image by image, and
- * what comes there after a release was mirrored is not to be left out for good.
- */
-async function newestComplete({ target, roots }, settings, targetTags, { slots, signal }) {
-    const { images } = settings;
-    const carries = async (name, tag) => {
-        const repository = (0,oci_reference/* within */.ux)(settings.target.repository, name);
-        return (await slots.run(() => resolveManifest(target, repository, tag, signal))) !== undefined;
-    };
-    const all = async (names, test) => (await Promise.all(names.map(test))).every(Boolean);
-    const newestFirst = targetTags.filter(tag/* isStable */.MQ).sort((one, other) => (0,tag/* compareTags */.bb)(other, one));
-    for (const tag of newestFirst) {
-        const { required, others } = due(images, tag);
-        const there = (name) => carries(name, tag);
-        const asFarAsThere = async (name) => (await there(name)) || !(await roots.has(name, tag));
-        if ((await all(required, there)) && (await all(others, asFarAsThere)))
-            return tag;
-    }
-    return undefined;
-}
-/** The images of a release, without its chart: those that have to be there, and those that may. */
-function due(images, tag) {
-    if (images.kind === 'exactly')
-        return { required: images.names.filter(name => name !== resolve/* chartArtifact */.DZ), others: [] };
-    const listed = (0,catalog/* imageSet */.i)(tag).filter(({ name }) => !images.remove.includes(name));
-    const names = (core) => listed.flatMap(({ name, role }) => ((role === 'core') === core ? [name] : []));
-    const added = images.add.filter(name => name !== resolve/* chartArtifact */.DZ);
-    return { required: names(true), others: [...names(false), ...added] };
 }
 
 // EXTERNAL MODULE: external "node:path"
@@ -47843,9 +47925,11 @@ function compare(a, b) {
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Fq: () => (/* binding */ isPreReleaseBuild),
 /* harmony export */   J3: () => (/* binding */ refusePreRelease),
-/* harmony export */   K5: () => (/* binding */ refuseOtherRelease),
 /* harmony export */   L6: () => (/* binding */ choosesPreRelease),
+/* harmony export */   ZW: () => (/* binding */ looksLikeRelease),
+/* harmony export */   q: () => (/* binding */ takesOtherName),
 /* harmony export */   x2: () => (/* binding */ confusing),
 /* harmony export */   z4: () => (/* binding */ isPreReleaseRepository)
 /* harmony export */ });
@@ -47885,14 +47969,22 @@ function choosesPreRelease(options) {
 function confusing(targetTags, live = []) {
     const releases = new Set([..._companions_js__WEBPACK_IMPORTED_MODULE_0__/* .knownReleases */ .o, ...live]);
     return [...new Set(targetTags)]
-        .filter(tag => tag.startsWith('v1') && !((0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .isStable */ .MQ)(tag) && releases.has(tag)))
+        .filter(tag => looksLikeRelease(tag) || (tag.startsWith('v1') && !releases.has(tag)))
         .sort(_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .compareTags */ .bb);
+}
+/** Whether an image set is a pre-release build, by the repository that it comes from or by its tag. */
+function isPreReleaseBuild(sourceRepository, tag) {
+    return isPreReleaseRepository(sourceRepository) || (0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .tagKind */ .pk)(tag) === 'pre-release';
+}
+/** Whether Arc's upgrade check takes a tag for a release's that is none by its form. */
+function looksLikeRelease(tag) {
+    return tag.startsWith('v1') && !(0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .isStable */ .MQ)(tag);
 }
 /**
  * Pre-release builds never go to a path that holds stable releases: Arc would take them for one. Nor
- * do other tags that begin with `v1` without being a release's, unless they get another name there. A
- * target whose own last part is `preview` or `test` may hold as many as wanted; and a build that is
- * there already, alone, may be mended.
+ * does anything under a tag that begins with `v1` there without being a release's. A target whose own
+ * last part is `preview` or `test` may hold as many as wanted; and a build that is there already, alone,
+ * may be mended.
  * @param options.targetTag what the tag is called at the target, where that is something else
  * @param options.together the other tags that this run brings
  * @param options.stands whether the tag at the target, if it is there, stands for this very build
@@ -47901,8 +47993,8 @@ function confusing(targetTags, live = []) {
 function refusePreRelease(options) {
     const { sourceRepository, targetRepository, tag, targetTags, together = [], stands } = options;
     const { targetTag = tag } = options;
-    const build = isPreReleaseRepository(sourceRepository) || (0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .tagKind */ .pk)(tag) === 'pre-release';
-    const misleading = tag.startsWith('v1') && !(0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .isStable */ .MQ)(tag) && targetTag === tag;
+    const build = isPreReleaseBuild(sourceRepository, tag);
+    const misleading = looksLikeRelease(targetTag);
     if (!build && !misleading)
         return;
     if (targetRepository !== undefined && isPreReleaseRepository(targetRepository))
@@ -47914,17 +48006,21 @@ function refusePreRelease(options) {
         : `this run brings tags of stable releases beside it (${told(coming)})`;
     if (held.length + coming.length === 0)
         return;
-    throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .ReleaseError */ .K(`${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(tag)} ${build ? 'is a pre-release build, and' : 'is no tag of a stable release, and'} ${what}. Arc's upgrade check would offer it as a release. Mirror it to a path of its own, such as one that ends in /preview.`);
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .ReleaseError */ .K(`${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(build ? tag : targetTag)} ${build ? 'is a pre-release build, and' : 'is no tag of a stable release, and'} ${what}. Arc's upgrade check would offer it as a release. Mirror it to a path of its own, such as one that ends in /preview.`);
 }
 /**
- * A stable release never goes under the tag of another one: Arc's tools would take the one for the
- * other, and what stood there under it would be replaced.
- * @throws ReleaseError
+ * Nothing goes under the tag of a release that is not that release: Arc's tools would take the one for
+ * the other, and what stood there under it would be replaced. A path of pre-release builds may give a
+ * build the name that it is to ship under.
+ * @returns what is wrong; undefined when all is well
  */
-function refuseOtherRelease(tag, targetTag) {
-    if (targetTag === tag || !(0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .isStable */ .MQ)(tag) || !(0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .isStable */ .MQ)(targetTag))
-        return;
-    throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .ReleaseError */ .K(`target-tag ${targetTag} is the tag of another release than ${tag}: Arc's tools would take the one for the other, and the target would lose what stands under it. Leave target-tag out, and the release keeps its own tag.`);
+function takesOtherName(options) {
+    const { tag, targetTag, targetRepository } = options;
+    if (targetTag === tag || !(0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .isStable */ .MQ)(targetTag))
+        return undefined;
+    if (!(0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .isStable */ .MQ)(tag) && isPreReleaseRepository(targetRepository))
+        return undefined;
+    return `${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(targetTag, 140)} is the tag of another release than ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(tag, 140)}: Arc's tools would take the one for the other, and the target would lose what stands under it. Leave target-tag out, and ${(0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .isStable */ .MQ)(tag) ? 'the release' : 'it'} keeps its own tag.`;
 }
 function told(tags) {
     return `${tags.length}, newest ${[...tags].sort(_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .compareTags */ .bb).at(-1) ?? ''}`;

@@ -294,6 +294,23 @@ describe('what is not as it should be is named', () => {
     ]);
   });
 
+  test('a signature that the target has and does not list', async () => {
+    const {mediaType, digest, body} = index;
+    const subject = {mediaType, digest, size: body.length};
+    const signature = imageOf('a signature', 'oci', [], {subject});
+    const listed = indexOf(mediaTypes.ociIndex, [signature]);
+    putImage(world.source.store, 'arcdata/arc-dns', listed, referrersTag(digest));
+    putImage(world.target.store, place('arc-dns'), signature);
+    const args = [...places(), `--source-tag=${tag}`, '--referrers'];
+    const {exitCode, report} = await verify(args);
+    expect(exitCode).toBe(1);
+    expect(report.images.filter(({whole}) => !whole)).toMatchObject([
+      {name: 'arc-dns', differences: [{kind: 'missing', digest: signature.digest}]}
+    ]);
+    putImage(world.target.store, place('arc-dns'), listed, referrersTag(digest));
+    expect((await verify(args)).exitCode).toBe(0);
+  });
+
   test('a child of another size than its index says', async () => {
     const file = await writeLock();
     const [child = index] = index.children;

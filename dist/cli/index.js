@@ -10700,7 +10700,10 @@ var registry_error = __nccwpck_require__(3269);
 var manifests = __nccwpck_require__(7720);
 // EXTERNAL MODULE: ./src/mirror/plan.ts
 var plan = __nccwpck_require__(4236);
+// EXTERNAL MODULE: ./src/mirror/referrer-lists.ts
+var referrer_lists = __nccwpck_require__(3744);
 ;// CONCATENATED MODULE: ./src/mirror/verify.ts
+
 
 
 
@@ -10719,8 +10722,11 @@ const mostManifests = 2000;
 class Verifier {
     #options;
     #blobs = new Map();
+    /** What the target lists as referring to its manifests. */
+    lists;
     constructor(options) {
         this.#options = options;
+        this.lists = new referrer_lists/* ReferrerLists */.z(options);
     }
     /**
      * Whether the target has the image under its tag, whole. A registry that cannot be asked about it
@@ -10828,6 +10834,11 @@ class Look {
     /** Looks at what is below a manifest that has been read. */
     async manifest({ descriptor, manifest }, depth) {
         this.#count('manifests', descriptor);
+        const { lists } = this.#verifier;
+        const subject = manifest.subject?.digest;
+        if (!(await lists.has(this.#repository, descriptor.digest, subject))) {
+            this.differ('missing', `${this.#verifier.at(this.#repository)} does not list ${descriptor.digest} among what refers to ${subject ?? ''}, so nobody finds it there`, descriptor.digest);
+        }
         if (manifest.kind === 'image') {
             await Promise.all((0,oci_manifest/* blobsOf */.OR)(manifest).map(blob => this.#blob(blob)));
             return;
@@ -10887,8 +10898,8 @@ var verdict = __nccwpck_require__(687);
 var run_registries = __nccwpck_require__(5726);
 // EXTERNAL MODULE: ./src/run/first-questions.ts + 2 modules
 var first_questions = __nccwpck_require__(2696);
-// EXTERNAL MODULE: ./src/run/releases.ts + 1 modules
-var run_releases = __nccwpck_require__(2946);
+// EXTERNAL MODULE: ./src/run/releases.ts + 3 modules
+var run_releases = __nccwpck_require__(9867);
 // EXTERNAL MODULE: ./src/run/time-limit.ts
 var time_limit = __nccwpck_require__(306);
 ;// CONCATENATED MODULE: ./src/run/verify.ts
@@ -11846,7 +11857,7 @@ function checkTogether(checks, { source, target, tags, images, targetTag }) {
     if (choosing !== undefined)
         checks.refuse('source-tag', choosing, { together: true });
     if (targetTag !== undefined)
-        checkTargetTag(checks, tags, targetTag);
+        checkTargetTag(checks, tags, targetTag, target?.repository);
     if (checks.text('engine') !== 'docker')
         return;
     for (const { input, value, message } of dockerCannot) {
@@ -11859,7 +11870,7 @@ function checkTogether(checks, { source, target, tags, images, targetTag }) {
 function sameSide(source, target) {
     return source.registry === target.registry && source.repository === target.repository;
 }
-function checkTargetTag(checks, tags, targetTag) {
+function checkTargetTag(checks, tags, targetTag, targetRepository = '') {
     const several = tags.find(request/* couldBeSeveral */.Zc);
     if (several !== undefined || tags.length > 1) {
         const asked = several === undefined ? `${tags.length} lines` : (0,inputs_checks/* shown */.SP)(several.text);
@@ -11868,6 +11879,11 @@ function checkTargetTag(checks, tags, targetTag) {
     }
     const [only] = tags;
     const same = only?.kind === 'exact' && only.tag === targetTag;
+    const other = only?.kind === 'exact' && (0,channel/* takesOtherName */.q)({ tag: only.tag, targetTag, targetRepository });
+    if (typeof other === 'string') {
+        checks.refuse('target-tag', other, { together: true });
+        return;
+    }
     if (only !== undefined && !same) {
         checks.tell('warning', 'target-tag', `Arc tools expect a release under the tag it has at the source; ${(0,inputs_checks/* shown */.SP)(targetTag)} is used all the same`);
     }
@@ -14488,6 +14504,8 @@ class Mirror {
 
 // EXTERNAL MODULE: ./src/mirror/once.ts
 var once = __nccwpck_require__(8434);
+// EXTERNAL MODULE: ./src/mirror/referrer-lists.ts
+var referrer_lists = __nccwpck_require__(3744);
 ;// CONCATENATED MODULE: ./src/mirror/repositories.ts
 /**
  * Which of the target's repositories hold something, by its catalogue: one question in place of one for
@@ -14591,8 +14609,7 @@ class Survey {
     #settled = deferred();
     #tags = new Map();
     #blobs = new Map();
-    /** What refers to a manifest, by `pair`. */
-    #lists = new Map();
+    #lists;
     #standings = new Map();
     #askings = new Map();
     #guesses = new Map();
@@ -14602,6 +14619,7 @@ class Survey {
     #begun = new Set();
     constructor(options) {
         this.#options = options;
+        this.#lists = new referrer_lists/* ReferrerLists */.z(options);
         const { offers, target, slots, signal } = options;
         if (offers)
             this.#offers = new Offers(target, slots, signal);
@@ -14733,22 +14751,11 @@ class Survey {
             ...[...image.manifests, ...image.attached].map(async ({ descriptor: { digest }, manifest }) => {
                 const there = digest === tagged ||
                     (await slots.run(() => (0,registry_manifests/* resolveManifest */.K9)(target, repository, digest, signal))) === digest;
-                if (there && (await this.#isListed(repository, digest, manifest.subject?.digest)))
+                if (there && (await this.#lists.has(repository, digest, manifest.subject?.digest)))
                     manifests.add(digest);
             })
         ]);
         return { tagged, manifests };
-    }
-    /**
-     * What refers to something is of use only where it is on the list: a run may have ended between the
-     * two. Where the list is kept secret, putting it anew would tell no more.
-     */
-    async #isListed(repository, digest, subject) {
-        if (subject === undefined)
-            return true;
-        const { target, slots, signal } = this.#options;
-        const listed = await (0,once/* once */.O)(this.#lists, (0,mirror_plan/* pair */.V2)(repository, subject), () => slots.run(() => (0,referrers/* listReferrers */.xt)(target, repository, subject, signal)));
-        return listed === undefined || listed.some(one => one.digest === digest);
     }
     /** What is there of an image that is not tagged yet: by offering its manifests, else by looking. */
     #ask(image) {
@@ -15481,6 +15488,7 @@ class DockerEngine {
     #options;
     #stop = new AbortController();
     #signal;
+    /** Of one release: where it cannot be taken away, it may not be moved to the next one's either. */
     #tag = stagingTag();
     #slots;
     /** By repository. */
@@ -15524,6 +15532,7 @@ class DockerEngine {
     async release(release) {
         const due = release.images.filter(({ complete }) => !complete);
         this.#left = undefined;
+        this.#tag = stagingTag();
         try {
             const arrived = await this.#bring(due);
             if (arrived.some(({ error }) => error !== undefined))
@@ -16062,8 +16071,8 @@ function inputOf({ releases, names }, planned, images) {
 
 // EXTERNAL MODULE: ./src/run/registries.ts + 30 modules
 var run_registries = __nccwpck_require__(5726);
-// EXTERNAL MODULE: ./src/run/releases.ts + 1 modules
-var run_releases = __nccwpck_require__(2946);
+// EXTERNAL MODULE: ./src/run/releases.ts + 3 modules
+var run_releases = __nccwpck_require__(9867);
 // EXTERNAL MODULE: ./src/user-pass.ts
 var user_pass = __nccwpck_require__(3352);
 ;// CONCATENATED MODULE: ./src/docker/find.ts
@@ -16973,6 +16982,44 @@ function sum(all) {
         mounted: one.mounted + other.mounted,
         present: one.present + other.present
     }), { copied: 0, mounted: 0, present: 0 });
+}
+
+
+/***/ }),
+
+/***/ 3744:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   z: () => (/* binding */ ReferrerLists)
+/* harmony export */ });
+/* harmony import */ var _registry_referrers_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(9191);
+/* harmony import */ var _once_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8434);
+/* harmony import */ var _plan_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4236);
+
+
+
+/** What the target lists as referring to its manifests; each list is asked for once. */
+class ReferrerLists {
+    #asking;
+    /** By `pair`. */
+    #lists = new Map();
+    constructor(asking) {
+        this.#asking = asking;
+    }
+    /**
+     * Whether a manifest is on the list of what it refers to: only there it is of use, and a run may have
+     * ended between the two. Where the list is kept secret, putting it anew would tell no more.
+     * @param subject none for what refers to nothing
+     * @throws RegistryError
+     */
+    async has(repository, digest, subject) {
+        if (subject === undefined)
+            return true;
+        const { target, slots, signal } = this.#asking;
+        const listed = await (0,_once_js__WEBPACK_IMPORTED_MODULE_2__/* .once */ .O)(this.#lists, (0,_plan_js__WEBPACK_IMPORTED_MODULE_1__/* .pair */ .V2)(repository, subject), () => slots.run(() => (0,_registry_referrers_js__WEBPACK_IMPORTED_MODULE_0__/* .listReferrers */ .xt)(target, repository, subject, signal)));
+        return listed === undefined || listed.some(one => one.digest === digest);
+    }
 }
 
 
@@ -19579,9 +19626,11 @@ function compare(a, b) {
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Fq: () => (/* binding */ isPreReleaseBuild),
 /* harmony export */   J3: () => (/* binding */ refusePreRelease),
-/* harmony export */   K5: () => (/* binding */ refuseOtherRelease),
 /* harmony export */   L6: () => (/* binding */ choosesPreRelease),
+/* harmony export */   ZW: () => (/* binding */ looksLikeRelease),
+/* harmony export */   q: () => (/* binding */ takesOtherName),
 /* harmony export */   x2: () => (/* binding */ confusing),
 /* harmony export */   z4: () => (/* binding */ isPreReleaseRepository)
 /* harmony export */ });
@@ -19621,14 +19670,22 @@ function choosesPreRelease(options) {
 function confusing(targetTags, live = []) {
     const releases = new Set([..._companions_js__WEBPACK_IMPORTED_MODULE_0__/* .knownReleases */ .o, ...live]);
     return [...new Set(targetTags)]
-        .filter(tag => tag.startsWith('v1') && !((0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .isStable */ .MQ)(tag) && releases.has(tag)))
+        .filter(tag => looksLikeRelease(tag) || (tag.startsWith('v1') && !releases.has(tag)))
         .sort(_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .compareTags */ .bb);
+}
+/** Whether an image set is a pre-release build, by the repository that it comes from or by its tag. */
+function isPreReleaseBuild(sourceRepository, tag) {
+    return isPreReleaseRepository(sourceRepository) || (0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .tagKind */ .pk)(tag) === 'pre-release';
+}
+/** Whether Arc's upgrade check takes a tag for a release's that is none by its form. */
+function looksLikeRelease(tag) {
+    return tag.startsWith('v1') && !(0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .isStable */ .MQ)(tag);
 }
 /**
  * Pre-release builds never go to a path that holds stable releases: Arc would take them for one. Nor
- * do other tags that begin with `v1` without being a release's, unless they get another name there. A
- * target whose own last part is `preview` or `test` may hold as many as wanted; and a build that is
- * there already, alone, may be mended.
+ * does anything under a tag that begins with `v1` there without being a release's. A target whose own
+ * last part is `preview` or `test` may hold as many as wanted; and a build that is there already, alone,
+ * may be mended.
  * @param options.targetTag what the tag is called at the target, where that is something else
  * @param options.together the other tags that this run brings
  * @param options.stands whether the tag at the target, if it is there, stands for this very build
@@ -19637,8 +19694,8 @@ function confusing(targetTags, live = []) {
 function refusePreRelease(options) {
     const { sourceRepository, targetRepository, tag, targetTags, together = [], stands } = options;
     const { targetTag = tag } = options;
-    const build = isPreReleaseRepository(sourceRepository) || (0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .tagKind */ .pk)(tag) === 'pre-release';
-    const misleading = tag.startsWith('v1') && !(0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .isStable */ .MQ)(tag) && targetTag === tag;
+    const build = isPreReleaseBuild(sourceRepository, tag);
+    const misleading = looksLikeRelease(targetTag);
     if (!build && !misleading)
         return;
     if (targetRepository !== undefined && isPreReleaseRepository(targetRepository))
@@ -19650,17 +19707,21 @@ function refusePreRelease(options) {
         : `this run brings tags of stable releases beside it (${told(coming)})`;
     if (held.length + coming.length === 0)
         return;
-    throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .ReleaseError */ .K(`${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(tag)} ${build ? 'is a pre-release build, and' : 'is no tag of a stable release, and'} ${what}. Arc's upgrade check would offer it as a release. Mirror it to a path of its own, such as one that ends in /preview.`);
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .ReleaseError */ .K(`${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(build ? tag : targetTag)} ${build ? 'is a pre-release build, and' : 'is no tag of a stable release, and'} ${what}. Arc's upgrade check would offer it as a release. Mirror it to a path of its own, such as one that ends in /preview.`);
 }
 /**
- * A stable release never goes under the tag of another one: Arc's tools would take the one for the
- * other, and what stood there under it would be replaced.
- * @throws ReleaseError
+ * Nothing goes under the tag of a release that is not that release: Arc's tools would take the one for
+ * the other, and what stood there under it would be replaced. A path of pre-release builds may give a
+ * build the name that it is to ship under.
+ * @returns what is wrong; undefined when all is well
  */
-function refuseOtherRelease(tag, targetTag) {
-    if (targetTag === tag || !(0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .isStable */ .MQ)(tag) || !(0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .isStable */ .MQ)(targetTag))
-        return;
-    throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .ReleaseError */ .K(`target-tag ${targetTag} is the tag of another release than ${tag}: Arc's tools would take the one for the other, and the target would lose what stands under it. Leave target-tag out, and the release keeps its own tag.`);
+function takesOtherName(options) {
+    const { tag, targetTag, targetRepository } = options;
+    if (targetTag === tag || !(0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .isStable */ .MQ)(targetTag))
+        return undefined;
+    if (!(0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .isStable */ .MQ)(tag) && isPreReleaseRepository(targetRepository))
+        return undefined;
+    return `${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(targetTag, 140)} is the tag of another release than ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(tag, 140)}: Arc's tools would take the one for the other, and the target would lose what stands under it. Leave target-tag out, and ${(0,_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .isStable */ .MQ)(tag) ? 'the release' : 'it'} keeps its own tag.`;
 }
 function told(tags) {
     return `${tags.length}, newest ${[...tags].sort(_tag_js__WEBPACK_IMPORTED_MODULE_1__/* .compareTags */ .bb).at(-1) ?? ''}`;
@@ -22511,13 +22572,25 @@ class Siblings {
 var reference = __nccwpck_require__(2148);
 // EXTERNAL MODULE: ./src/registry/error.ts
 var registry_error = __nccwpck_require__(3269);
+// EXTERNAL MODULE: ./src/registry/manifests.ts + 1 modules
+var manifests = __nccwpck_require__(7720);
 // EXTERNAL MODULE: ./src/registry/tags.ts
 var tags = __nccwpck_require__(7906);
+// EXTERNAL MODULE: ./src/release/bounded.ts
+var bounded = __nccwpck_require__(9596);
 // EXTERNAL MODULE: ./src/release/catalog.ts + 1 modules
 var release_catalog = __nccwpck_require__(1799);
+// EXTERNAL MODULE: ./src/release/companions.ts + 1 modules
+var companions = __nccwpck_require__(5610);
 // EXTERNAL MODULE: ./src/release/resolve.ts
 var resolve = __nccwpck_require__(3937);
+// EXTERNAL MODULE: ./src/release/tag.ts
+var tag = __nccwpck_require__(3837);
 ;// CONCATENATED MODULE: ./src/run/tag-lists.ts
+
+
+
+
 
 
 
@@ -22529,7 +22602,7 @@ const tag_lists_anchor = 'arc-controller';
 const substitutes = (0,release_catalog/* imageSet */.i)('').flatMap(({ name, role }) => role === 'core' && name !== tag_lists_anchor ? [name] : []);
 const isImage = (name) => name !== resolve/* chartArtifact */.DZ;
 /** The lists of tags, each asked for once, when it is first needed. */
-function tagLists(registries, settings, signal) {
+function tagLists(registries, settings, { slots, signal }) {
     const { images } = settings;
     const every = [tag_lists_anchor, ...substitutes];
     // An image that some releases do not have tells nothing of these. The chart has tags of its own.
@@ -22537,6 +22610,14 @@ function tagLists(registries, settings, signal) {
         ? [...every.filter(name => images.names.includes(name)), ...images.names.filter(isImage)]
         : every.filter(name => !images.remove.includes(name));
     const leader = wanted[0] ?? tag_lists_anchor;
+    // Who may pull need not be allowed to list. What was named to the letter is found or missed by its images.
+    const named = settings.tags.flatMap(request => (request.kind === 'exact' ? [request.tag] : []));
+    const asNamed = (error) => {
+        if (named.length < settings.tags.length)
+            throw error;
+        noneIfRefused(registries.source.log)(error);
+        return named;
+    };
     const list = async (side, name) => await (0,tags/* listTags */.c)(registries[side], (0,reference/* within */.ux)(settings[side].repository, name), signal);
     const source = lazy(async () => {
         if (images.kind !== 'exactly' && leader !== tag_lists_anchor) {
@@ -22544,7 +22625,7 @@ function tagLists(registries, settings, signal) {
             if (tags.length > 0)
                 return { name: tag_lists_anchor, tags };
         }
-        return { name: leader, tags: await list('source', leader) };
+        return { name: leader, tags: await list('source', leader).catch(asNamed) };
     });
     let hidden = false;
     const target = lazy(async () => {
@@ -22559,12 +22640,22 @@ function tagLists(registries, settings, signal) {
             return noneIfRefused(log)(error);
         });
     });
+    const held = lazy(async () => {
+        const tags = await target();
+        if (!hidden)
+            return tags;
+        const releases = new Set([...companions/* knownReleases */.o, ...(await source()).tags.filter(tag/* isStable */.MQ)]);
+        const repository = (0,reference/* within */.ux)(settings.target.repository, leader);
+        return await (0,bounded/* filterBounded */.y)([...releases], slots.limit, signal, (tag, one) => slots
+            .run(() => (0,manifests/* resolveManifest */.K9)(registries.target, repository, tag, one))
+            .then(digest => digest !== undefined));
+    });
     const expect = () => {
         // Whoever needs them is told what went wrong; nobody may.
         for (const ask of [source, target])
             ask().catch(() => undefined);
     };
-    return { leader, source, target, hidden: () => hidden, expect };
+    return { leader, source, target, held, expect };
 }
 /** The same answer for everybody who asks, asked for when the first one does. */
 function lazy(ask) {
@@ -22592,7 +22683,7 @@ function noneIfRefused(log) {
  */
 function firstQuestions(registries, settings, around) {
     const early = [registries.source, registries.target].every(({ credentials }) => credentials.kind === 'anonymous');
-    const lists = tagLists(registries, settings, around.signal);
+    const lists = tagLists(registries, settings, around);
     const roots = new run_roots/* Roots */.k(registries, settings, around);
     const siblings = new Siblings(registries, settings, around.signal);
     if (early) {
@@ -25655,7 +25746,7 @@ async function greetOne(registry, repository, { log, signal, asked }) {
 
 /***/ }),
 
-/***/ 2946:
+/***/ 9867:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -25672,14 +25763,6 @@ var error = __nccwpck_require__(5913);
 var reference = __nccwpck_require__(2148);
 // EXTERNAL MODULE: ./src/registry/catalog.ts
 var catalog = __nccwpck_require__(9752);
-// EXTERNAL MODULE: ./src/registry/manifests.ts + 1 modules
-var manifests = __nccwpck_require__(7720);
-// EXTERNAL MODULE: ./src/release/bounded.ts
-var bounded = __nccwpck_require__(9596);
-// EXTERNAL MODULE: ./src/release/catalog.ts + 1 modules
-var release_catalog = __nccwpck_require__(1799);
-// EXTERNAL MODULE: ./src/release/channel.ts
-var channel = __nccwpck_require__(2494);
 // EXTERNAL MODULE: ./src/release/resolve.ts
 var resolve = __nccwpck_require__(3937);
 // EXTERNAL MODULE: ./src/oci/clean.ts
@@ -25689,7 +25772,7 @@ var release_error = __nccwpck_require__(5083);
 // EXTERNAL MODULE: ./src/release/near-miss.ts
 var near_miss = __nccwpck_require__(9156);
 // EXTERNAL MODULE: ./src/release/tag.ts
-var tag = __nccwpck_require__(3837);
+var release_tag = __nccwpck_require__(3837);
 ;// CONCATENATED MODULE: ./src/release/select.ts
 
 
@@ -25703,7 +25786,7 @@ var tag = __nccwpck_require__(3837);
  */
 function selectReleases(options) {
     const live = new Set(options.live);
-    const stable = newestOfEach([...live].map(tag/* parseReleaseTag */.rE).filter(release => release !== undefined));
+    const stable = newestOfEach([...live].map(release_tag/* parseReleaseTag */.rE).filter(release => release !== undefined));
     const tags = new Set();
     const notes = [];
     const unanswered = [];
@@ -25735,7 +25818,7 @@ function selectReleases(options) {
     }
     if (unanswered.length > 0)
         throw together(unanswered, options.from);
-    const ordered = [...tags].sort(tag/* compareTags */.bb);
+    const ordered = [...tags].sort(release_tag/* compareTags */.bb);
     return { tags: ordered, notes, ...(ordered.length === 0 && reason !== undefined && { reason }) };
 }
 /** How many of them are told one by one. */
@@ -25759,24 +25842,24 @@ function choose(request, stable, newest, targetComplete) {
         }
         case 'range': {
             const { from, to } = request;
-            const found = stable.filter(release => (!from || (0,tag/* compareVersions */.Zy)(release, from) >= 0) &&
-                (!to || (0,tag/* compareVersions */.Zy)(release, { ...to, patch: to.patch ?? Infinity }) <= 0));
+            const found = stable.filter(release => (!from || (0,release_tag/* compareVersions */.Zy)(release, from) >= 0) &&
+                (!to || (0,release_tag/* compareVersions */.Zy)(release, { ...to, patch: to.patch ?? Infinity }) <= 0));
             if (found.length > 0)
                 return found;
             return new release_error/* ReleaseError */.K(`No release lies within "${(0,clean/* clean */.uH)(request.text, 140)}". The oldest is ${stable[0]?.text ?? newest.text}, the newest ${newest.text}.`);
         }
         case 'catch-up': {
-            const complete = targetComplete === undefined ? undefined : (0,tag/* parseReleaseTag */.rE)(targetComplete);
+            const complete = targetComplete === undefined ? undefined : (0,release_tag/* parseReleaseTag */.rE)(targetComplete);
             if (!complete)
                 return [newest];
-            return stable.filter(release => (0,tag/* compareReleaseTags */.C4)(release, complete) > 0);
+            return stable.filter(release => (0,release_tag/* compareReleaseTags */.C4)(release, complete) > 0);
         }
     }
 }
 function newestOfEach(releases) {
     const byVersion = new Map();
-    for (const release of [...releases].sort(tag/* compareReleaseTags */.C4))
-        byVersion.set((0,tag/* formatVersion */.qh)(release), release);
+    for (const release of [...releases].sort(release_tag/* compareReleaseTags */.C4))
+        byVersion.set((0,release_tag/* formatVersion */.qh)(release), release);
     return [...byVersion.values()];
 }
 function matches(release, { major, minor, patch }) {
@@ -25795,16 +25878,16 @@ function unknown(tag, live, stable) {
     return new release_error/* ReleaseError */.K(`${(0,clean/* clean */.uH)(tag, 140)} does not exist${help}`);
 }
 function noVersion(wanted, stable, newest) {
-    const shown = (0,tag/* formatVersion */.qh)(wanted);
+    const shown = (0,release_tag/* formatVersion */.qh)(wanted);
     const { major, minor } = wanted;
     const patches = stable.filter(release => matches(release, { major, minor }));
     if (patches.length > 0)
         return new release_error/* ReleaseError */.K(`No release ${shown} exists; did you mean ${either(patches.map(({ text }) => text))}?`);
-    if ((0,tag/* compareVersions */.Zy)(wanted, newest) > 0)
+    if ((0,release_tag/* compareVersions */.Zy)(wanted, newest) > 0)
         return new release_error/* ReleaseError */.K(`No release ${shown} exists yet. The newest is ${newest.text}.`);
     const [below, above] = [
-        stable.findLast(release => (0,tag/* compareVersions */.Zy)(release, wanted) < 0),
-        stable.find(release => (0,tag/* compareVersions */.Zy)(release, wanted) > 0)
+        stable.findLast(release => (0,release_tag/* compareVersions */.Zy)(release, wanted) < 0),
+        stable.find(release => (0,release_tag/* compareVersions */.Zy)(release, wanted) > 0)
     ];
     const around = [below, above].filter(release => release !== undefined).map(({ text }) => text);
     return new release_error/* ReleaseError */.K(`No release ${shown} exists. The nearest ${around.length > 1 ? 'are' : 'is'} ${around.join(' and ')}.`);
@@ -25821,12 +25904,120 @@ function either(texts) {
         : `${texts.slice(0, -1).join(', ')} or ${texts.at(-1) ?? ''}`;
 }
 
+// EXTERNAL MODULE: ./src/registry/manifests.ts + 1 modules
+var manifests = __nccwpck_require__(7720);
+// EXTERNAL MODULE: ./src/release/catalog.ts + 1 modules
+var release_catalog = __nccwpck_require__(1799);
+// EXTERNAL MODULE: ./src/release/companions.ts + 1 modules
+var companions = __nccwpck_require__(5610);
+;// CONCATENATED MODULE: ./src/run/complete.ts
+
+
+
+
+
+
+/**
+ * The newest release at the target of which all images carry the tag: those that were named one by one;
+ * else the core ones, and of all others those that the source has. A source is filled image by image, and
+ * what comes there after a release was mirrored is not to be left out for good. A pre-release build has the
+ * tag of a release and is none: so the source must know the tag, and have the same under it.
+ * @throws RegistryError, the signal's reason
+ */
+async function newestComplete(registries, settings, { lists, roots, ...asking }) {
+    const { slots, signal } = asking;
+    const { images, engine } = settings;
+    const carries = async (name, tag) => {
+        const repository = (0,reference/* within */.ux)(settings.target.repository, name);
+        const digest = await slots.run(() => (0,manifests/* resolveManifest */.K9)(registries.target, repository, tag, signal));
+        return digest !== undefined;
+    };
+    const all = async (names, test) => (await Promise.all(names.map(test))).every(Boolean);
+    const live = new Set((await lists.source()).tags);
+    const newestFirst = (await lists.held())
+        // What the source has no more was a release if it was one when this was written.
+        .filter(tag => (0,release_tag/* isStable */.MQ)(tag) && (live.has(tag) || companions/* knownReleases */.o.includes(tag)))
+        .sort((one, other) => (0,release_tag/* compareTags */.bb)(other, one));
+    for (const tag of newestFirst) {
+        const { required, others } = due(images, tag);
+        const there = (name) => carries(name, tag);
+        const asFarAsThere = async (name) => (await there(name)) || !(await roots.has(name, tag));
+        if (!(await all(required, there)) || !(await all(others, asFarAsThere)))
+            continue;
+        // What docker brought has digests of its own.
+        if (engine === 'docker' || !live.has(tag))
+            return tag;
+        if (await standsAlike(registries, settings, { ...asking, leader: lists.leader, tag }))
+            return tag;
+    }
+    return undefined;
+}
+/** Whether a tag of the leading image stands for the same at both registries. */
+async function standsAlike({ source, target }, settings, at) {
+    const { leader, tag, slots, signal } = at;
+    const resolve = (registry, { repository }) => slots.run(() => (0,manifests/* resolveManifest */.K9)(registry, (0,reference/* within */.ux)(repository, leader), tag, signal));
+    const [here, there] = await Promise.all([
+        resolve(source, settings.source),
+        resolve(target, settings.target)
+    ]);
+    return here === there;
+}
+/** The images of a release, without its chart: those that have to be there, and those that may. */
+function due(images, tag) {
+    if (images.kind === 'exactly')
+        return { required: images.names.filter(name => name !== resolve/* chartArtifact */.DZ), others: [] };
+    const listed = (0,release_catalog/* imageSet */.i)(tag).filter(({ name }) => !images.remove.includes(name));
+    const names = (core) => listed.flatMap(({ name, role }) => ((role === 'core') === core ? [name] : []));
+    const added = images.add.filter(name => name !== resolve/* chartArtifact */.DZ);
+    return { required: names(true), others: [...names(false), ...added] };
+}
+
+// EXTERNAL MODULE: ./src/release/channel.ts
+var channel = __nccwpck_require__(2494);
+;// CONCATENATED MODULE: ./src/run/guard.ts
+
+
+
+
+/**
+ * Sees to it that nothing is brought to the target that Arc would take for a release it is not; and warns
+ * of what stands there already.
+ * @throws ReleaseError, RegistryError, the signal's reason
+ */
+async function guardTarget(registries, settings, wanted, { lists, log, slots, signal }) {
+    const { leader } = lists;
+    const { repository: sourceRepository } = settings.source;
+    const { registry, repository: targetRepository } = settings.target;
+    const [{ tags: live }, targetTags] = await Promise.all([lists.source(), lists.target()]);
+    const odd = (0,channel/* confusing */.x2)(targetTags, live);
+    if (odd.length > 0) {
+        log.warning(`${registry}/${(0,reference/* within */.ux)(targetRepository, leader)} has tags that Arc's upgrade check will take for releases: ${odd.slice(0, 5).join(', ')}${odd.length > 5 ? ', …' : ''}`);
+    }
+    for (const { tag, targetTag } of wanted) {
+        const other = (0,channel/* takesOtherName */.q)({ tag, targetTag, targetRepository });
+        if (other !== undefined)
+            throw new release_error/* ReleaseError */.K(`target-tag ${other}`);
+        const build = (0,channel/* isPreReleaseBuild */.Fq)(sourceRepository, tag);
+        if (!build && !(0,channel/* looksLikeRelease */.ZW)(targetTag))
+            continue;
+        const held = await lists.held();
+        (0,channel/* refusePreRelease */.J3)({
+            ...{ sourceRepository, targetRepository, tag, targetTag },
+            targetTags: held,
+            together: wanted.map(one => one.tag),
+            stands: (0,channel/* isPreReleaseRepository */.z4)(sourceRepository) &&
+                held.includes(tag) &&
+                (await standsAlike(registries, settings, { leader, tag, slots, signal }))
+        });
+        if (build && !(0,channel/* isPreReleaseRepository */.z4)(targetRepository)) {
+            log.warning(`${tag} is a pre-release build: keep stable releases out of ${registry}/${targetRepository}, where Arc's upgrade check takes it for one of them`);
+        }
+    }
+}
+
 // EXTERNAL MODULE: ./src/run/roots.ts + 1 modules
 var run_roots = __nccwpck_require__(3979);
 ;// CONCATENATED MODULE: ./src/run/releases.ts
-
-
-
 
 
 
@@ -25861,14 +26052,8 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
         const listed = (0,catalog/* listRepositories */.x)(target, `${settings.target.repository}/`, hint, 'once');
         survey.open(listed.then(found => found && new Set(found), () => undefined));
     }
-    // A target that does not tell its tags is asked for those that it may have.
-    const mayHave = (tag, one) => slots
-        .run(() => (0,manifests/* resolveManifest */.K9)(target, (0,reference/* within */.ux)(settings.target.repository, leader), tag, one))
-        .then(digest => digest !== undefined);
     const complete = requests.some(({ kind }) => kind === 'catch-up')
-        ? await newestComplete({ target, roots }, settings, lists.hidden()
-            ? await (0,bounded/* filterBounded */.y)(live.filter(tag/* isStable */.MQ), slots.limit, signal, mayHave)
-            : targetTags, around)
+        ? await newestComplete(registries, settings, { lists, roots, slots, signal })
         : undefined;
     if (live.length === 0 && images.kind === 'exactly' && images.names.includes(leader)) {
         throw (0,resolve/* refuseUntagged */.iB)(leader, place);
@@ -25887,27 +26072,9 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
     if (settings.targetTag !== undefined && second !== undefined) {
         throw new error/* MirrorError */.En(`target-tag is given, but source-tag names ${selection.tags.length} releases`, 'Leave target-tag out: each release keeps its own tag.', { fault: 'request' });
     }
-    const odd = (0,channel/* confusing */.x2)(targetTags, live);
-    if (odd.length > 0) {
-        log.warning(`${target.name}/${(0,reference/* within */.ux)(settings.target.repository, leader)} has tags that Arc's upgrade check will take for releases: ${odd.slice(0, 5).join(', ')}${odd.length > 5 ? ', …' : ''}`);
-    }
     const targetTagOf = (tag) => (tag === onlyTag ? (settings.targetTag ?? tag) : tag);
-    if (onlyTag !== undefined)
-        (0,channel/* refuseOtherRelease */.K5)(onlyTag, targetTagOf(onlyTag));
+    await guardTarget(registries, settings, selection.tags.map(tag => ({ tag, targetTag: targetTagOf(tag) })), { lists, log, slots, signal });
     const stands = (tag) => targetTags.includes(targetTagOf(tag));
-    for (const tag of selection.tags) {
-        (0,channel/* refusePreRelease */.J3)({
-            sourceRepository: settings.source.repository,
-            targetRepository: settings.target.repository,
-            tag,
-            targetTag: targetTagOf(tag),
-            targetTags,
-            together: selection.tags,
-            stands: (0,channel/* isPreReleaseRepository */.z4)(settings.source.repository) &&
-                targetTags.includes(tag) &&
-                (await standsAlike(registries, settings, { leader, tag, slots, signal }))
-        });
-    }
     if (!selection.tags.every(stands))
         around.onMissing?.();
     const chosen = [];
@@ -25964,47 +26131,6 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
         log.info(`${tag}: ${set.images.length} ${set.images.length === 1 ? 'image' : 'images'}`);
     }
     return { releases: chosen, ...(selection.reason !== undefined && { reason: selection.reason }) };
-}
-/** Whether a tag of the leading image stands for the same at both registries. */
-async function standsAlike({ source, target }, settings, at) {
-    const { leader, tag, slots, signal } = at;
-    const resolve = (registry, { repository }) => slots.run(() => (0,manifests/* resolveManifest */.K9)(registry, (0,reference/* within */.ux)(repository, leader), tag, signal));
-    const [here, there] = await Promise.all([
-        resolve(source, settings.source),
-        resolve(target, settings.target)
-    ]);
-    return here === there;
-}
-/**
- * The newest release at the target of which all images carry the tag: those that were named one by one;
- * else the core ones, and of all others those that the source has. A source is filled image by image, and
- * what comes there after a release was mirrored is not to be left out for good.
- */
-async function newestComplete({ target, roots }, settings, targetTags, { slots, signal }) {
-    const { images } = settings;
-    const carries = async (name, tag) => {
-        const repository = (0,reference/* within */.ux)(settings.target.repository, name);
-        return (await slots.run(() => (0,manifests/* resolveManifest */.K9)(target, repository, tag, signal))) !== undefined;
-    };
-    const all = async (names, test) => (await Promise.all(names.map(test))).every(Boolean);
-    const newestFirst = targetTags.filter(tag/* isStable */.MQ).sort((one, other) => (0,tag/* compareTags */.bb)(other, one));
-    for (const tag of newestFirst) {
-        const { required, others } = due(images, tag);
-        const there = (name) => carries(name, tag);
-        const asFarAsThere = async (name) => (await there(name)) || !(await roots.has(name, tag));
-        if ((await all(required, there)) && (await all(others, asFarAsThere)))
-            return tag;
-    }
-    return undefined;
-}
-/** The images of a release, without its chart: those that have to be there, and those that may. */
-function due(images, tag) {
-    if (images.kind === 'exactly')
-        return { required: images.names.filter(name => name !== resolve/* chartArtifact */.DZ), others: [] };
-    const listed = (0,release_catalog/* imageSet */.i)(tag).filter(({ name }) => !images.remove.includes(name));
-    const names = (core) => listed.flatMap(({ name, role }) => ((role === 'core') === core ? [name] : []));
-    const added = images.add.filter(name => name !== resolve/* chartArtifact */.DZ);
-    return { required: names(true), others: [...names(false), ...added] };
 }
 
 

@@ -2,7 +2,6 @@ import type {Descriptor} from '../oci/descriptor.ts';
 import type {Digest} from '../oci/digest.ts';
 import {hasBlob} from '../registry/blobs.ts';
 import {resolveManifest} from '../registry/manifests.ts';
-import {listReferrers} from '../registry/referrers.ts';
 import type {Registry} from '../registry/registry.ts';
 import {deferred} from './deferred.ts';
 import type {Image, Node} from './graph.ts';
@@ -10,6 +9,7 @@ import {Offers} from './offer.ts';
 import {once} from './once.ts';
 import {type Findings, pair, type Standing} from './plan.ts';
 import {below} from './proof.ts';
+import {ReferrerLists} from './referrer-lists.ts';
 import {Repositories} from './repositories.ts';
 import type {Slots} from './slots.ts';
 
@@ -39,8 +39,7 @@ export class Survey {
   readonly #settled = deferred<undefined>();
   readonly #tags = new Map<string, Promise<Digest | undefined>>();
   readonly #blobs = new Map<string, Promise<boolean>>();
-  /** What refers to a manifest, by `pair`. */
-  readonly #lists = new Map<string, Promise<readonly Descriptor[] | undefined>>();
+  readonly #lists: ReferrerLists;
   readonly #standings = new Map<Image, Promise<Standing>>();
   readonly #askings = new Map<Image, Promise<void>>();
   readonly #guesses = new Map<Image, Guess>();
@@ -51,6 +50,7 @@ export class Survey {
 
   constructor(options: SurveyOptions) {
     this.#options = options;
+    this.#lists = new ReferrerLists(options);
     const {offers, target, slots, signal} = options;
     if (offers) this.#offers = new Offers(target, slots, signal);
   }
@@ -192,28 +192,11 @@ export class Survey {
         const there =
           digest === tagged ||
           (await slots.run(() => resolveManifest(target, repository, digest, signal))) === digest;
-        if (there && (await this.#isListed(repository, digest, manifest.subject?.digest)))
+        if (there && (await this.#lists.has(repository, digest, manifest.subject?.digest)))
           manifests.add(digest);
       })
     ]);
     return {tagged, manifests};
-  }
-
-  /**
-   * What refers to something is of use only where it is on the list: a run may have ended between the
-   * two. Where the list is kept secret, putting it anew would tell no more.
-   */
-  async #isListed(
-    repository: string,
-    digest: Digest,
-    subject: Digest | undefined
-  ): Promise<boolean> {
-    if (subject === undefined) return true;
-    const {target, slots, signal} = this.#options;
-    const listed = await once(this.#lists, pair(repository, subject), () =>
-      slots.run(() => listReferrers(target, repository, subject, signal))
-    );
-    return listed === undefined || listed.some(one => one.digest === digest);
   }
 
   /** What is there of an image that is not tagged yet: by offering its manifests, else by looking. */

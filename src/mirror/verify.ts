@@ -9,6 +9,7 @@ import {getManifest} from '../registry/manifests.ts';
 import type {Registry} from '../registry/registry.ts';
 import type {Node} from './graph.ts';
 import {pair} from './plan.ts';
+import {ReferrerLists} from './referrer-lists.ts';
 import type {Slots} from './slots.ts';
 
 /** What stands under a tag of the target, if all is as it should be. */
@@ -66,9 +67,12 @@ const mostManifests = 2000;
 export class Verifier {
   readonly #options: VerifyOptions;
   readonly #blobs = new Map<string, Promise<Difference | undefined>>();
+  /** What the target lists as referring to its manifests. */
+  readonly lists: ReferrerLists;
 
   constructor(options: VerifyOptions) {
     this.#options = options;
+    this.lists = new ReferrerLists(options);
   }
 
   /**
@@ -185,6 +189,15 @@ class Look {
   /** Looks at what is below a manifest that has been read. */
   async manifest({descriptor, manifest}: FetchedManifest, depth: number): Promise<void> {
     this.#count('manifests', descriptor);
+    const {lists} = this.#verifier;
+    const subject = manifest.subject?.digest;
+    if (!(await lists.has(this.#repository, descriptor.digest, subject))) {
+      this.differ(
+        'missing',
+        `${this.#verifier.at(this.#repository)} does not list ${descriptor.digest} among what refers to ${subject ?? ''}, so nobody finds it there`,
+        descriptor.digest
+      );
+    }
     if (manifest.kind === 'image') {
       await Promise.all(blobsOf(manifest).map(blob => this.#blob(blob)));
       return;
