@@ -165,6 +165,27 @@ describe('the verdict', () => {
       `Repaired 5 images of ${tag} at myregistry.azurecr.io/mirror/arcdata in 1 min 23 s: 255 MB copied, 374 MB mounted, 615 B already there. No tag had to change.`
     ],
     [
+      'repaired',
+      aRecord([
+        aRelease(tag, 'present', {
+          changed: false,
+          images: [
+            anImage(tag, 'arc-dns', {bytes: {copied: 5, mounted: 0, present: 3}}),
+            anImage(tag, 'arc-sqlmi', {
+              status: 'present',
+              bytes: {copied: 0, mounted: 0, present: 5}
+            })
+          ]
+        })
+      ]),
+      `Repaired 1 of 2 images of ${tag} at myregistry.azurecr.io/mirror/arcdata in 1 min 23 s: 5 B copied, 0 B mounted, 8 B already there. No tag had to change.`
+    ],
+    [
+      'mirrored',
+      aRecord([aRelease('v1.45.0_2026-04-14', 'present', {changed: false}), aRelease(tag)]),
+      `Mirrored 5 images of ${tag} to myregistry.azurecr.io/mirror/arcdata in 1 min 23 s: 510 MB copied, 747 MB mounted, 1.23 kB already there. No tag had to change for v1.45.0_2026-04-14.`
+    ],
+    [
       'planned',
       aRecord([aRelease(tag, 'planned')], {dryRun: true}),
       `Dry run: 5 images of ${tag} for myregistry.azurecr.io/mirror/arcdata: 255 MB to be copied, 374 MB to be mounted, 615 B already there. Nothing was moved.`

@@ -26,6 +26,7 @@ export interface Job {
   readonly steps?: readonly Step[];
   readonly environment?: unknown;
   readonly 'timeout-minutes'?: unknown;
+  readonly 'continue-on-error'?: unknown;
 }
 
 /** A workflow, parsed. */

@@ -79,8 +79,9 @@ function understood(text: string, file: string): DockerConfig {
 
 /**
  * Undoes a kept login: signs out where nobody was signed in before, puts back the entries that were
- * replaced, leaves alone what others changed in the meantime, and makes the file byte for byte what
- * it was where it says the same again. Removes the private directory. May be called again.
+ * replaced, leaves alone what others wrote for other registries, and makes the file byte for byte what
+ * it was where it says the same again. What another job wrote for the same one goes as well: that job
+ * found our login there, and would bring it back for good. Removes the private directory. May be called again.
  * @throws DockerError `config` when the state is not one of ours or the file cannot be written
  */
 export async function undoKeptLogin(

@@ -57,7 +57,7 @@ function judge(record: RunRecord): Judgement {
   const {releases, dryRun, publish, reason} = record;
   if (hasFailed(record)) return {outcome: 'failed', headline: failureHeadline(record)};
   const all = releases.flatMap(({images}) => images);
-  const what = `${plural(all.length, 'image')} of ${releaseSpan(releases.map(({tag}) => tag))}`;
+  const what = countOf(releases);
   const moved = totals(all);
   const bytes = (verb = '') =>
     `${formatBytes(moved.copied)} ${verb}copied, ${formatBytes(moved.mounted)} ${verb}mounted, ${formatBytes(moved.present)} already there`;
@@ -85,18 +85,23 @@ function judge(record: RunRecord): Judgement {
       note: 'No tag was pushed.'
     };
   }
-  if (releases.some(({changed}) => changed)) {
+  const changed = releases.filter(release => release.changed);
+  if (changed.length > 0) {
+    const others = releases.filter(release => !release.changed).map(({tag}) => tag);
     return {
       outcome: 'mirrored',
-      headline: `Mirrored ${what} to ${target} in ${time}`,
-      bytes: bytes()
+      headline: `Mirrored ${countOf(changed)} to ${target} in ${time}`,
+      bytes: bytes(),
+      ...(others.length > 0 && {note: `No tag had to change for ${releaseSpan(others)}.`})
     };
   }
   if (moved.copied + moved.mounted > 0) {
     const done = record.engine === 'docker' ? 'Sent again' : 'Repaired';
+    const mended = all.filter(({status}) => status !== 'present').length;
+    const part = mended < all.length ? `${mended} of ` : '';
     return {
       outcome: 'repaired',
-      headline: `${done} ${what} at ${target} in ${time}`,
+      headline: `${done} ${part}${what} at ${target} in ${time}`,
       bytes: bytes(),
       note: 'No tag had to change.'
     };
@@ -106,6 +111,11 @@ function judge(record: RunRecord): Judgement {
     headline: `Already complete: ${what} at ${target}, verified in ${time}`,
     note: 'Nothing was moved.'
   };
+}
+
+function countOf(releases: readonly ReleaseResult[]): string {
+  const images = releases.reduce((sum, release) => sum + release.images.length, 0);
+  return `${plural(images, 'image')} of ${releaseSpan(releases.map(({tag}) => tag))}`;
 }
 
 /** Whether anything that was asked for was not reached. */

@@ -44,7 +44,7 @@ export class Draft {
       dryRun,
       publish,
       ...(partly && {partly}),
-      releases: this.releases,
+      releases: this.releases.map(release => this.#asEnded(release)),
       ...(unreached.length > 0 && {unreached}),
       ...(reason !== undefined && {reason}),
       lockFile,
@@ -57,6 +57,18 @@ export class Draft {
         source: this.registries?.source.requests ?? 0,
         target: this.registries?.target.requests ?? 0
       }
+    };
+  }
+
+  /** The run's end tells more than each image knew of it, such as what was waited for. */
+  #asEnded(release: ReleaseResult): ReleaseResult {
+    const failure = this.#failure;
+    if (failure?.kind !== 'EndedError') return release;
+    return {
+      ...release,
+      images: release.images.map(image =>
+        image.error?.kind === failure.kind ? {...image, error: {...image.error, ...failure}} : image
+      )
     };
   }
 }
