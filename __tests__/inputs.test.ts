@@ -710,6 +710,35 @@ describe('the engine', () => {
     }
   );
 
+  it('wants one account for one registry, where docker keeps it', () => {
+    const both = {
+      'source-registry': 'r.example',
+      'target-registry': 'r.example',
+      'target-repository': 'mirror/arcdata'
+    };
+    const own = (side: 'source' | 'target', name: string) => ({
+      [`${side}-username`]: name,
+      [`${side}-password`]: `canary-of-${name}`
+    });
+    const two = {...both, ...own('source', 'one'), ...own('target', 'two')};
+    const said = (what: string) => [
+      expect.stringContaining(
+        `[source-username] source-username: source and target are both at r.example, with two accounts; docker keeps one for each registry, so ${what} wants the same on both sides`
+      )
+    ];
+    expect(mistakes({...two, engine: 'docker'})).toEqual(said('engine: docker'));
+    expect(mistakes({...two, 'keep-login': 'true'})).toEqual(said('keep-login'));
+    for (const fine of [
+      two,
+      {...two, ...own('source', 'two'), engine: 'docker'},
+      {...two, 'source-registry': 's.example', engine: 'docker'},
+      {...both, ...own('target', 'two'), engine: 'docker'}
+    ])
+      expect(mistakes(fine)).toEqual([]);
+    const password = {...two, ...own('source', 'two'), 'source-password': 'canary-another'};
+    expect(mistakes({...password, engine: 'docker'})).toEqual(said('engine: docker'));
+  });
+
   it('is docker where that is asked for', () => {
     expect(settings({engine: 'docker'}).engine).toBe('docker');
   });

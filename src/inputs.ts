@@ -84,7 +84,7 @@ export function readSettings(
   );
   const docker = readDocker(checks, insecure);
   for (const ended of ca?.expired ?? []) checks.tell('warning', 'ca-file', ended);
-  checkTogether(checks, {source, target, tags, images, targetTag});
+  checkTogether(checks, {source, target, tags, images, targetTag, keepLogin: flags.keepLogin});
 
   const needed = {source, target, timeout, shards, engine, lockFile, ...flags};
   if (checks.problems.length > 0 || !isWhole(needed)) throw new InputError(checks.problems);

@@ -12,12 +12,13 @@ interface Read {
   readonly tags: readonly TagRequest[];
   readonly images: ImageSelection;
   readonly targetTag: string | undefined;
+  readonly keepLogin: boolean | undefined;
 }
 
 /** Notes what is wrong not with an input by itself but with several together. */
 export function checkTogether(
   checks: Checks,
-  {source, target, tags, images, targetTag}: Read
+  {source, target, tags, images, targetTag, keepLogin}: Read
 ): void {
   if (source && target && sameSide(source, target)) {
     checks.refuse(
@@ -37,7 +38,15 @@ export function checkTogether(
     source && choosesPreRelease({sourceRepository: source.repository, requests: tags});
   if (choosing !== undefined) checks.refuse('source-tag', choosing, {together: true});
   if (targetTag !== undefined) checkTargetTag(checks, tags, targetTag, target?.repository);
-  if (checks.text('engine') !== 'docker') return;
+  const byDocker = checks.text('engine') === 'docker';
+  if ((byDocker || keepLogin === true) && source && target && twoAccounts(source, target)) {
+    checks.refuse(
+      'source-username',
+      `source and target are both at ${target.registry}, with two accounts; docker keeps one for each registry, so ${byDocker ? 'engine: docker' : 'keep-login'} wants the same on both sides`,
+      {together: true}
+    );
+  }
+  if (!byDocker) return;
   for (const {input, value, message} of dockerCannot) {
     if ((checks.text(input) ?? '').toLowerCase() === value)
       checks.refuse(input, message, {together: true});
@@ -48,6 +57,12 @@ export function checkTogether(
 
 function sameSide(source: Endpoint, target: Endpoint): boolean {
   return source.registry === target.registry && source.repository === target.repository;
+}
+
+function twoAccounts(source: Endpoint, target: Endpoint): boolean {
+  if (source.registry !== target.registry) return false;
+  if (source.username === undefined || target.username === undefined) return false;
+  return source.username !== target.username || source.password !== target.password;
 }
 
 function checkTargetTag(
