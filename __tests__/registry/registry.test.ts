@@ -778,7 +778,8 @@ test('a run that is ended while a registry owes it an answer says so', async () 
   clock.skipped += 50_000;
   controller.abort(new EndedError('the run was cancelled', 'Run again.'));
   const {record} = await running;
-  expect(record.failure?.message).toBe(
+  // A second or two of a busy machine's own come on top.
+  expect(record.failure?.message.replace(/5[0-5] s$/, '50 s')).toBe(
     `the run was cancelled; it was waiting for ${target.name}, which had not answered for 50 s`
   );
 });

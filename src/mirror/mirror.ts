@@ -5,10 +5,11 @@ import type {Digest} from '../oci/digest.ts';
 import {hasBlob, type Presence} from '../registry/blobs.ts';
 import {resolveManifest} from '../registry/manifests.ts';
 import type {Registry} from '../registry/registry.ts';
+import {all} from './all.ts';
 import {refuseHalf, untagged} from './error.ts';
 import {imageResult, statusOf} from './image-result.ts';
 import {pair, type PlannedRelease} from './plan.ts';
-import {commitImage} from './publish.ts';
+import {commitImage, lookAgain} from './publish.ts';
 import {proveChecks} from './proof.ts';
 import type {ReleaseResult} from './result.ts';
 import type {Lanes} from './schedule.ts';
@@ -33,6 +34,12 @@ export interface MirrorOptions {
 /** Few enough to leave the connections to what travels; a round trip of 100 ms still makes 160 a second. */
 const looksAtOnce = 16;
 
+/**
+ * For so long it is believed that what was seen at the target is there, in milliseconds: whoever tidies up
+ * spares what is new, most of them for longer.
+ */
+const believed = 600_000;
+
 const present = Promise.resolve('present' as const);
 
 /** Mirrors releases one after the other; what one brought is there for the next. */
@@ -40,6 +47,8 @@ export class Mirror {
   readonly #options: MirrorOptions;
   readonly #transfer: Transfer;
   readonly #landed = new Set<string>();
+  /** When the plan had been made, by the target's clock. */
+  readonly #begun: number;
   /** What tags were set to, by `repository:tag`: releases of one version share that of their chart. */
   readonly #tags = new Map<string, Digest>();
   /** Where all had arrived: images whose tags were moved, and could not be put back. */
@@ -49,6 +58,7 @@ export class Mirror {
 
   constructor(options: MirrorOptions) {
     this.#options = options;
+    this.#begun = options.target.transport.clock.now();
     this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
     // Every request listens to it while it lasts.
     setMaxListeners(0, this.#signal);
@@ -94,6 +104,11 @@ export class Mirror {
     try {
       const known = this.#afterOthers(await this.#recall(brought));
       const planned = known.map(one => one.planned);
+      const {clock} = target.transport;
+      if (clock.now() - this.#begun > believed) {
+        this.#options.log.info('everything is looked at once more, since the run took long');
+        await all(planned.map(one => lookAgain(one, context)));
+      }
       const changed = await pushTags(planned, last, {
         ...context,
         left: names => {

@@ -118,7 +118,7 @@ export async function putHealed(
         throw error;
       if (!error.says('MANIFEST_BLOB_UNKNOWN', 'BLOB_UNKNOWN', 'MANIFEST_UNKNOWN')) throw error;
       const named = new Set(error.entries.flatMap(({digests}) => digests));
-      await mend(planned, named, {target, signal, repair}, heals > 0);
+      await mend(planned, named, {target, slots: context.slots, signal, repair}, heals > 0);
       await target.recover(patience, error.as('server', error.message), signal);
     }
   }
@@ -128,9 +128,10 @@ export async function putHealed(
 async function mend(
   planned: PlannedImage,
   named: ReadonlySet<Digest>,
-  {target, signal, repair}: Pick<PublishContext, 'target' | 'signal' | 'repair'>,
+  context: PutContext & Required<Pick<PutContext, 'repair'>>,
   insist: boolean
 ): Promise<void> {
+  const {target, signal, repair} = context;
   const {repository} = planned.image.target;
   const suspects = planned.placements.filter(
     ({descriptor}) => named.size === 0 || named.has(descriptor.digest)
@@ -141,9 +142,10 @@ async function mend(
       if (has !== 'present' || (insist && named.size > 0)) await repair(placement);
     })
   );
-  for (const {descriptor, bytes} of [...planned.image.manifests, ...planned.image.attached]) {
-    if (named.has(descriptor.digest))
-      await putManifest(target, repository, descriptor.digest, {descriptor, bytes}, signal);
+  // With what lies below them in turn: a registry that tidies up takes a child and its blobs together.
+  for (const node of [...planned.image.manifests, ...planned.image.attached]) {
+    if (named.has(node.descriptor.digest))
+      await putHealed(planned, node, node.descriptor.digest, context);
   }
 }
 
@@ -153,9 +155,8 @@ async function mend(
  * manifests of that type while anything below is missing, its own look is the better one.
  */
 async function verifyBelow(planned: PlannedImage, context: PublishContext): Promise<void> {
-  const {target, slots, signal, repair, proven, looks} = context;
+  const {target, proven, looks} = context;
   await proven;
-  const {repository} = planned.image.target;
   const {checks} = target.learned;
   const unchecked = new Set(
     [...planned.image.manifests, ...planned.image.attached]
@@ -166,34 +167,74 @@ async function verifyBelow(planned: PlannedImage, context: PublishContext): Prom
       )
       .flatMap(({manifest}) => below(manifest))
   );
-  const has = (placement: Placement) =>
-    slots.run(() => hasBlob(target, repository, placement.descriptor, signal));
   const unseen = planned.placements.filter(
     ({way, told, descriptor}) =>
       told === true || (way !== 'present' && unchecked.has(descriptor.digest))
   );
-  await all(
-    unseen.map(async placement => {
-      const seen = placement.told === true && (await looks.get(placement.descriptor.digest));
-      if (seen === 'present' || (await has(placement)) !== 'absent') return;
-      await repair(placement);
-      if ((await has(placement)) !== 'absent') return;
-      throw new RegistryError(
-        'corrupt',
-        `${target.name}/${repository} took ${placement.descriptor.digest} twice and does not have it`,
-        {
-          host: target.name,
-          repository,
-          digest: placement.descriptor.digest,
-          advice: "Look into the registry's storage and its replicas."
-        }
-      );
-    })
+  await blobsThere(
+    unseen,
+    async placement =>
+      placement.told === true && (await looks.get(placement.descriptor.digest)) === 'present',
+    context
   );
   await manifestsThere(
     planned,
     planned.image.manifests.slice(0, -1).filter(({descriptor}) => unchecked.has(descriptor.digest)),
     context
+  );
+}
+
+/**
+ * Looks at everything below a tag once more, and puts in place again what has gone since: a registry that
+ * tidies up while a long run is under way knows of no tag yet that would keep it.
+ * @throws RegistryError when the registry does not keep what it took
+ */
+export async function lookAgain(planned: PlannedImage, context: PublishContext): Promise<void> {
+  const {target, slots, signal} = context;
+  const {image, placements} = planned;
+  const {repository} = image.target;
+  await blobsThere(placements, () => Promise.resolve(false), context);
+  const nodes = [...image.manifests, ...image.attached];
+  const gone = new Set<Node>();
+  await all(
+    nodes.map(async node => {
+      const {digest} = node.descriptor;
+      const there = await slots.run(() =>
+        resolveManifest(target, repository, digest, signal, true)
+      );
+      if (there !== digest) gone.add(node);
+    })
+  );
+  // Children come first in the list.
+  for (const node of nodes.filter(one => gone.has(one)))
+    await slots.run(() => heal(planned, node, context));
+}
+
+/** Looks at blobs of a repository, unless they have been `seen`; what is missing is put in place again. */
+async function blobsThere(
+  placements: readonly Placement[],
+  seen: (placement: Placement) => Promise<boolean>,
+  {target, slots, signal, repair}: PublishContext
+): Promise<void> {
+  const has = ({targetRepository, descriptor}: Placement) =>
+    slots.run(() => hasBlob(target, targetRepository, descriptor, signal));
+  await all(
+    placements.map(async placement => {
+      if ((await seen(placement)) || (await has(placement)) !== 'absent') return;
+      await repair(placement);
+      if ((await has(placement)) !== 'absent') return;
+      const {targetRepository: repository, descriptor} = placement;
+      throw new RegistryError(
+        'corrupt',
+        `${target.name}/${repository} took ${descriptor.digest} twice and does not have it`,
+        {
+          host: target.name,
+          repository,
+          digest: descriptor.digest,
+          advice: "Look into the registry's storage and its replicas."
+        }
+      );
+    })
   );
 }
 

@@ -39,14 +39,22 @@ export async function hasBlob(
         return answer;
       }
     );
+  const byGet = () => hasBlob(registry, repository, {digest, size}, signal, tries, 'GET');
   try {
-    return judge(await ask(asked), digest, size);
+    const answer = await ask(asked);
+    const has = judge(answer, digest, size);
+    if (has === 'present' || asked === 'GET' || answer.status === 404) return has;
+    // What stands between may tell another length to HEAD alone: it counts where bytes come with it.
+    // https://github.com/yusing/godoxy/issues/169
+    const seen = await byGet();
+    if (seen === 'present') registry.learned.headRefused = true;
+    return seen === 'unknown' ? has : seen;
   } catch (error) {
     if (!(error instanceof RegistryError)) throw error;
     // Something may be against HEAD alone: then GET tells, from here on.
     const refused = isRefusal(error);
     if (asked === 'HEAD' && (refused || error.fault === 'server')) {
-      const has = await hasBlob(registry, repository, {digest, size}, signal, tries, 'GET');
+      const has = await byGet();
       if (has !== 'unknown') registry.learned.headRefused = true;
       return has;
     }

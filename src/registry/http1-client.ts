@@ -86,6 +86,11 @@ export class Http1Client {
     if (this.#agents.isDirect(url)) this.#pool.warm(this.#target(url, undefined, bodies), count);
   }
 
+  /** Closes what is kept open to an origin and not in use. */
+  forget(url: URL): void {
+    this.#pool.forgetAll(key => key.startsWith(`${url.origin} `));
+  }
+
   /** Closes what is kept open. */
   close(): void {
     this.#pool.close();

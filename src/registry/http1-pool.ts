@@ -76,6 +76,11 @@ export class Http1Pool implements ConnectionKeeper {
     for (const connection of [...this.#place(key).idle]) connection.destroy();
   }
 
+  /** Closes what is kept in all such places and not in use. */
+  forgetAll(such: (key: string) => boolean): void {
+    for (const key of [...this.#places.keys()].filter(such)) this.forget(key);
+  }
+
   /** Opens so many connections ahead of their first use. One that fails is gone without a word. */
   warm(target: Http1Target, count: number): void {
     for (let i = 0; i < count; i++) this.#add(target);

@@ -21,6 +21,8 @@ export class Names {
   readonly #resolve: Resolve;
   readonly #known = new Map<string, Promise<readonly LookupAddress[]>>();
   readonly #found = new Map<string, readonly string[]>();
+  /** How often another address was wanted. */
+  readonly #turned = new Map<string, number>();
 
   constructor(resolve: Resolve = systemResolve) {
     this.#resolve = resolve;
@@ -33,7 +35,9 @@ export class Names {
     const known = this.#known.get(host);
     if (known !== undefined) return known;
     const asked = this.#resolve(host).then(
-      all => {
+      found => {
+        const first = (this.#turned.get(host) ?? 0) % Math.max(1, found.length);
+        const all = [...found.slice(first), ...found.slice(0, first)];
         this.#found.set(
           host,
           all.map(({address}) => address)
@@ -57,6 +61,15 @@ export class Names {
   /** Forgets a host whose address could not be reached. */
   forget(host: string): void {
     this.#known.delete(host);
+  }
+
+  /**
+   * Lets the next connection go to another address, as far as there is one: what stands behind this one
+   * breaks time and again. The resolver is asked anew, and its first answer comes last.
+   */
+  turn(host: string): void {
+    this.forget(host);
+    this.#turned.set(host, (this.#turned.get(host) ?? 0) + 1);
   }
 
   /**

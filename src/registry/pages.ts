@@ -1,6 +1,8 @@
+import {clean} from '../oci/clean.ts';
 import type {Need} from './authorizer.ts';
 import {discard, readBody} from './body.ts';
 import {RegistryError} from './error.ts';
+import {parseLinks} from './links.ts';
 import type {Question} from './question.ts';
 import type {Registry} from './registry.ts';
 
@@ -127,7 +129,11 @@ function follow(
   const text = Array.isArray(header) ? header.join(', ') : (header ?? '');
   if (text.length > longestLink)
     throw unsafe(registry, from, `its Link header has more than ${longestLink} characters`);
-  const target = /<([^<>]*)>\s*(?:;[^;,]*)*;\s*rel="?next"?/i.exec(text)?.[1];
+  const links = parseLinks(text);
+  // A part of a list must not pass for the whole.
+  if (links === undefined && /next/i.test(text))
+    throw unsafe(registry, from, `its Link header cannot be understood: ${clean(text, 100)}`);
+  const target = links?.find(({relations}) => relations.includes('next'))?.target;
   if (target === undefined || !URL.canParse(target, from.href)) return undefined;
   const url = new URL(target, from);
   // Behind a proxy the registry may not know its own scheme and port: the path is what counts.

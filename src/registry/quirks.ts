@@ -113,8 +113,13 @@ export interface Learned {
   tooLarge?: number;
   /** Whether a 404 to HEAD means that there is no such tag, as it should. */
   headTells?: Promise<boolean> | undefined;
-  /** A second chunk was refused, or took the place of the first: blobs only go up whole. */
-  wholeOnly?: boolean;
+  /**
+   * Blobs only go up whole: a second chunk was `refused`; or, as it seems, took the place of the first,
+   * since the digest was another one (`spoilt`).
+   */
+  wholeOnly?: 'refused' | 'spoilt' | undefined;
+  /** PATCH does not get through to it: a blob goes up in one PUT. */
+  noPatch?: boolean;
   /** HEAD of a manifest fails: GET tells. */
   headFails?: boolean;
   /** HEAD is refused for blobs: GET tells. */

@@ -89,8 +89,11 @@ function adviceFor(
       : `Check what the account may do; ${used}.${known}`;
   }
   if (status === 404) return quirks.repositoryAdvice;
-  if (status === 405 && isUpload(question, origin))
-    return 'This registry takes no uploads: it is read-only, or a pull-through cache. Mirror to another one.';
+  if ((status === 405 || status === 501) && isUpload(question, origin)) {
+    return question.method === 'POST'
+      ? 'This registry takes no uploads: it is read-only, or a pull-through cache. Mirror to another one.'
+      : `Something in front of the registry may let no ${question.method} through; look there.`;
+  }
   if (status === 405 || status === 412 || status === 423)
     return 'The tag or repository may be locked or immutable.';
   if (status === 413) return 'Something in front of the registry limits the size of requests.';

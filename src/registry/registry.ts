@@ -41,6 +41,16 @@ export interface RegistryOptions {
 
 /** Nobody is told of a trouble that is over sooner, in milliseconds. */
 const hiccup = 5000;
+/**
+ * Before a refusal is believed of credentials that were good a moment ago, in milliseconds: registries
+ * were seen to lose touch with whoever knows their users.
+ * https://github.com/goharbor/harbor/issues/15605
+ */
+const secondThought = 1500;
+/** So often something breaks at one address before another one is tried. */
+const patientAtAddress = 3;
+/** What was under way together breaks together: that counts once. In milliseconds. */
+const together = 10_000;
 
 /**
  * One registry: its origin, its credentials, its connections and its moods. It asks questions;
@@ -79,6 +89,10 @@ export class Registry {
   #met = false;
   /** How often it was found overloaded. */
   #eased = 0;
+  /** When another address was tried. */
+  #turnedAt = -Infinity;
+  /** It has taken these credentials before. */
+  #trusted = false;
 
   constructor(options: RegistryOptions) {
     const {name, plainHttp, transport, log, credentials} = options;
@@ -123,7 +137,7 @@ export class Registry {
   async ask<T>(question: Question, read: (answer: Answer) => Promise<T> | T): Promise<T> {
     const {own} = question;
     const patient = this.patience(own === undefined ? {} : {own});
-    for (;;) {
+    for (let refused = 0; ;) {
       await unlessAborted((this.#located ??= this.#locate()), question.signal);
       await this.#gate.pass(question.signal);
       const eased = this.#eased;
@@ -164,6 +178,11 @@ export class Registry {
         const {tries = 'patient'} = question;
         if (tries === 'once' || (tries === 'if-throttled' && failure.fault !== 'throttled'))
           throw failure;
+        if (failure.fault === 'unauthorized' && this.#trusted && refused++ === 0) {
+          this.log.debug(`${failure.message}; once more, since the credentials were good before`);
+          await this.transport.clock.sleep(secondThought, question.signal);
+          continue;
+        }
         await this.recover(patient, failure, question.signal);
       }
     }
@@ -179,8 +198,18 @@ export class Registry {
     this.log.debug(`${failure.message}; again in ${Math.round(wait)} ms`);
     this.trouble = failure;
     this.#tellTrouble(failure, wait);
+    if (patient.tries >= patientAtAddress) this.#turn(failure);
     if (failure.retryAfter === undefined) await this.transport.clock.sleep(wait, signal);
     else this.#gate.close(wait);
+  }
+
+  /** Of several machines behind one name, another one may be well. */
+  #turn({fault, host}: RegistryError): void {
+    const now = this.transport.clock.now();
+    if ((fault !== 'connection' && fault !== 'stalled') || now - this.#turnedAt < together) return;
+    this.#turnedAt = now;
+    const place = `${this.origin.protocol}//${host}`;
+    if (URL.canParse(place)) this.transport.turn(new URL(place));
   }
 
   /** Tells once for each cause that somebody is waited for, where that takes longer than a hiccup. */
@@ -245,6 +274,8 @@ export class Registry {
     for (let refused = 0; ; refused++) {
       const authorization = await this.#authorizer.header(needs, signal);
       const answer = await this.#redirected(question, authorization);
+      if (authorization !== undefined && answer.status < 400)
+        this.#trusted = this.credentials.kind !== 'anonymous';
       if (answer.status !== 401 || answer.url.origin !== this.origin.origin) return answer;
       const again = this.#authorizer.challenged(
         answer.headers['www-authenticate'],

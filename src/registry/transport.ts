@@ -133,6 +133,13 @@ export class Transport {
     this.#http1.warm(url, count.bodies, true);
   }
 
+  /** Lets the next connection to an origin go to another address of its name, as far as there is one. */
+  turn(url: URL): void {
+    this.names.turn(hostOf(url));
+    this.#http1.forget(url);
+    dropIdle(this.#agents.for(url), url);
+  }
+
   /** Closes what is kept open. */
   close(): void {
     this.#agents.close();

@@ -137,12 +137,21 @@ export class Upload {
     // The content has had its own patience; only wrong bytes may be right another time.
     if (error === this.#contentFailure) return error.fault === 'corrupt' ? 'corrupt' : 'final';
     // Right bytes in several chunks, and another digest: it keeps the last one only.
-    if (error.says('DIGEST_INVALID') && this.#chunked !== 'none') learned.wholeOnly = true;
+    if (error.says('DIGEST_INVALID') && this.#chunked !== 'none') learned.wholeOnly ??= 'spoilt';
     if (error.fault === 'corrupt' || error.says('DIGEST_INVALID')) return 'corrupt';
+    // Firewalls were seen to let only the older methods through.
+    const unknown = error.method === 'PATCH' && (error.status === 405 || error.status === 501);
+    if (unknown && this.#chunked !== 'later') {
+      learned.noPatch = true;
+      return 'lost';
+    }
     // The first chunk cannot be out of order: it is too large, as some say it.
     if (error.status === 413 || (error.status === 416 && this.#chunked === 'first')) {
       // What was refused is remembered for the host; chunks are half of it, down to the floor.
-      if (this.#sent <= shortestChunk || learned.wholeOnly === true) return 'final';
+      if (this.#sent <= shortestChunk || learned.noPatch === true) return 'final';
+      if (learned.wholeOnly === 'refused') return 'final';
+      // Whole it does not go up at all; so the bytes may have been spoilt otherwise.
+      learned.wholeOnly = undefined;
       learned.tooLarge = Math.min(learned.tooLarge ?? Infinity, this.#sent);
       return 'large';
     }
@@ -163,7 +172,7 @@ export class Upload {
     const inChunks = learned.tooLarge !== undefined || this.#broken >= 2;
     this.#chunked = 'none';
     const chunk = inChunks ? this.#chunk() : size;
-    if (chunk >= size && size <= quirks.singlePut) {
+    if (learned.noPatch === true || (chunk >= size && size <= quirks.singlePut)) {
       await this.#commit(session, digest, {from: 0, to: size});
     } else {
       await this.#commit(await this.#patchAll(session, chunk), digest);
@@ -244,7 +253,7 @@ export class Upload {
         this.#signal.throwIfAborted();
         if (!(error instanceof RegistryError) || error === this.#contentFailure) throw error;
         if (error.status === 405 && at > 0) {
-          this.#registry.learned.wholeOnly = true;
+          this.#registry.learned.wholeOnly = 'refused';
           throw error.as('server', error.message);
         }
         const resumable =
@@ -281,7 +290,7 @@ export class Upload {
   /** The largest chunk now, in bytes; infinite where blobs only go up whole. */
   #chunk(): number {
     const {learned, quirks} = this.#registry;
-    if (learned.wholeOnly === true) return Infinity;
+    if (learned.wholeOnly !== undefined) return Infinity;
     // Whatever breaks every large request, and does not say so, lets a small one through.
     const shrunk = quirks.chunk / 2 ** Math.max(0, this.#broken - 2);
     return Math.max(
