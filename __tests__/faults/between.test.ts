@@ -16,6 +16,7 @@ import {
   sourceLogin,
   status
 } from '../support/rows.ts';
+import {shortTimings} from '../support/mirror-run.ts';
 import {putRelease, smallNames, smallTag} from '../support/small-release.ts';
 
 const {engine, base} = release;
@@ -114,6 +115,33 @@ const rows: readonly Row[] = [
         ({kind, status: code}) => kind === 'manifest' && code === 401
       );
       return most(4 * smallNames.length, 'refusals', puts.length);
+    }
+  },
+  {
+    id: 'S4',
+    name: 'a layer drips, byte by byte, and comes at once when it is asked for again',
+    network: {timings: shortTimings},
+    source: [
+      rule(
+        {kind: 'blob', method: 'GET', digest: engine.digest},
+        {
+          effect: 'custom',
+          run: async ({response}) => {
+            response.writeHead(200, {'Content-Length': engine.bytes.length});
+            for (let at = 0; at < 100 && !response.destroyed; at++) {
+              response.write(engine.bytes.subarray(at, at + 1));
+              await wait(50);
+            }
+            response.destroy();
+            return true;
+          }
+        }
+      )
+    ],
+    end: 'complete',
+    also: (_, {reporter: {lines}}) => {
+      const told = /no more than \d+ bytes came for/;
+      return lines.some(({text}) => told.test(text)) ? [] : ['nobody noticed that it dripped'];
     }
   },
   {

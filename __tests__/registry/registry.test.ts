@@ -775,6 +775,8 @@ test('a run that is ended while a registry owes it an answer says so', async () 
   await until('the target is asked something that it does not answer', () => {
     return target.requests.length > 2;
   });
+  // The source answers meanwhile whatever it is still asked.
+  await new Promise(resolve => setTimeout(resolve, 500));
   clock.skipped += 50_000;
   controller.abort(new EndedError('the run was cancelled', 'Run again.'));
   const {record} = await running;

@@ -11846,7 +11846,7 @@ const dockerCannot = [
 
 
 /** Notes what is wrong not with an input by itself but with several together. */
-function checkTogether(checks, { source, target, tags, images, targetTag }) {
+function checkTogether(checks, { source, target, tags, images, targetTag, keepLogin }) {
     if (source && target && sameSide(source, target)) {
         checks.refuse('target-repository', `source and target are the same, ${target.registry}/${target.repository}; a mirror wants another place to go to`, { together: true });
     }
@@ -11858,7 +11858,11 @@ function checkTogether(checks, { source, target, tags, images, targetTag }) {
         checks.refuse('source-tag', choosing, { together: true });
     if (targetTag !== undefined)
         checkTargetTag(checks, tags, targetTag, target?.repository);
-    if (checks.text('engine') !== 'docker')
+    const byDocker = checks.text('engine') === 'docker';
+    if ((byDocker || keepLogin === true) && source && target && twoAccounts(source, target)) {
+        checks.refuse('source-username', `source and target are both at ${target.registry}, with two accounts; docker keeps one for each registry, so ${byDocker ? 'engine: docker' : 'keep-login'} wants the same on both sides`, { together: true });
+    }
+    if (!byDocker)
         return;
     for (const { input, value, message } of dockerCannot) {
         if ((checks.text(input) ?? '').toLowerCase() === value)
@@ -11869,6 +11873,13 @@ function checkTogether(checks, { source, target, tags, images, targetTag }) {
 }
 function sameSide(source, target) {
     return source.registry === target.registry && source.repository === target.repository;
+}
+function twoAccounts(source, target) {
+    if (source.registry !== target.registry)
+        return false;
+    if (source.username === undefined || target.username === undefined)
+        return false;
+    return source.username !== target.username || source.password !== target.password;
 }
 function checkTargetTag(checks, tags, targetTag, targetRepository = '') {
     const several = tags.find(request/* couldBeSeveral */.Zc);
@@ -11955,7 +11966,7 @@ function readSettings(given, log, env = process.env) {
     const docker = readDocker(checks, insecure);
     for (const ended of ca?.expired ?? [])
         checks.tell('warning', 'ca-file', ended);
-    checkTogether(checks, { source, target, tags, images, targetTag });
+    checkTogether(checks, { source, target, tags, images, targetTag, keepLogin: flags.keepLogin });
     const needed = { source, target, timeout, shards, engine, lockFile, ...flags };
     if (checks.problems.length > 0 || !isWhole(needed))
         throw new inputs_error/* InputError */.d(checks.problems);
@@ -12842,12 +12853,6 @@ function imageResult({ image }, names, end) {
 var registry_blobs = __nccwpck_require__(5079);
 // EXTERNAL MODULE: ./src/registry/manifests.ts + 1 modules
 var registry_manifests = __nccwpck_require__(7720);
-// EXTERNAL MODULE: ./src/mirror/plan.ts
-var mirror_plan = __nccwpck_require__(4236);
-// EXTERNAL MODULE: ./src/registry/error.ts
-var registry_error = __nccwpck_require__(3269);
-// EXTERNAL MODULE: ./src/registry/referrers.ts
-var referrers = __nccwpck_require__(9191);
 ;// CONCATENATED MODULE: ./src/mirror/all.ts
 /**
  * Waits for all of them, also when one fails: nothing may be under way any more then.
@@ -12859,6 +12864,12 @@ async function all_all(work) {
         throw failed.reason;
 }
 
+// EXTERNAL MODULE: ./src/mirror/plan.ts
+var mirror_plan = __nccwpck_require__(4236);
+// EXTERNAL MODULE: ./src/registry/error.ts
+var registry_error = __nccwpck_require__(3269);
+// EXTERNAL MODULE: ./src/registry/referrers.ts
+var referrers = __nccwpck_require__(9191);
 // EXTERNAL MODULE: ./src/oci/descriptor.ts
 var oci_descriptor = __nccwpck_require__(7592);
 ;// CONCATENATED MODULE: ./src/mirror/offer.ts
@@ -13127,13 +13138,14 @@ async function putHealed(planned, node, reference, context) {
             if (!error.says('MANIFEST_BLOB_UNKNOWN', 'BLOB_UNKNOWN', 'MANIFEST_UNKNOWN'))
                 throw error;
             const named = new Set(error.entries.flatMap(({ digests }) => digests));
-            await mend(planned, named, { target, signal, repair }, heals > 0);
+            await mend(planned, named, { target, slots: context.slots, signal, repair }, heals > 0);
             await target.recover(patience, error.as('server', error.message), signal);
         }
     }
 }
 /** Puts in place again what is not there; all that was named where asking does not help. */
-async function mend(planned, named, { target, signal, repair }, insist) {
+async function mend(planned, named, context, insist) {
+    const { target, signal, repair } = context;
     const { repository } = planned.image.target;
     const suspects = planned.placements.filter(({ descriptor }) => named.size === 0 || named.has(descriptor.digest));
     await all_all(suspects.map(async (placement) => {
@@ -13141,9 +13153,10 @@ async function mend(planned, named, { target, signal, repair }, insist) {
         if (has !== 'present' || (insist && named.size > 0))
             await repair(placement);
     }));
-    for (const { descriptor, bytes } of [...planned.image.manifests, ...planned.image.attached]) {
-        if (named.has(descriptor.digest))
-            await (0,registry_manifests/* putManifest */.RV)(target, repository, descriptor.digest, { descriptor, bytes }, signal);
+    // With what lies below them in turn: a registry that tidies up takes a child and its blobs together.
+    for (const node of [...planned.image.manifests, ...planned.image.attached]) {
+        if (named.has(node.descriptor.digest))
+            await putHealed(planned, node, node.descriptor.digest, context);
     }
 }
 /**
@@ -13152,31 +13165,56 @@ async function mend(planned, named, { target, signal, repair }, insist) {
  * manifests of that type while anything below is missing, its own look is the better one.
  */
 async function verifyBelow(planned, context) {
-    const { target, slots, signal, repair, proven, looks } = context;
+    const { target, proven, looks } = context;
     await proven;
-    const { repository } = planned.image.target;
     const { checks } = target.learned;
     const unchecked = new Set([...planned.image.manifests, ...planned.image.attached]
         // The registry looks at what it is sent; what stands there already is not sent.
         .filter(({ descriptor: { mediaType, digest } }) => !checks.has(mediaType) || planned.standing.manifests.has(digest))
         .flatMap(({ manifest }) => below(manifest)));
-    const has = (placement) => slots.run(() => (0,registry_blobs/* hasBlob */.is)(target, repository, placement.descriptor, signal));
     const unseen = planned.placements.filter(({ way, told, descriptor }) => told === true || (way !== 'present' && unchecked.has(descriptor.digest)));
-    await all_all(unseen.map(async (placement) => {
-        const seen = placement.told === true && (await looks.get(placement.descriptor.digest));
-        if (seen === 'present' || (await has(placement)) !== 'absent')
+    await blobsThere(unseen, async (placement) => placement.told === true && (await looks.get(placement.descriptor.digest)) === 'present', context);
+    await manifestsThere(planned, planned.image.manifests.slice(0, -1).filter(({ descriptor }) => unchecked.has(descriptor.digest)), context);
+}
+/**
+ * Looks at everything below a tag once more, and puts in place again what has gone since: a registry that
+ * tidies up while a long run is under way knows of no tag yet that would keep it.
+ * @throws RegistryError when the registry does not keep what it took
+ */
+async function lookAgain(planned, context) {
+    const { target, slots, signal } = context;
+    const { image, placements } = planned;
+    const { repository } = image.target;
+    await blobsThere(placements, () => Promise.resolve(false), context);
+    const nodes = [...image.manifests, ...image.attached];
+    const gone = new Set();
+    await all_all(nodes.map(async (node) => {
+        const { digest } = node.descriptor;
+        const there = await slots.run(() => (0,registry_manifests/* resolveManifest */.K9)(target, repository, digest, signal, true));
+        if (there !== digest)
+            gone.add(node);
+    }));
+    // Children come first in the list.
+    for (const node of nodes.filter(one => gone.has(one)))
+        await slots.run(() => heal(planned, node, context));
+}
+/** Looks at blobs of a repository, unless they have been `seen`; what is missing is put in place again. */
+async function blobsThere(placements, seen, { target, slots, signal, repair }) {
+    const has = ({ targetRepository, descriptor }) => slots.run(() => (0,registry_blobs/* hasBlob */.is)(target, targetRepository, descriptor, signal));
+    await all_all(placements.map(async (placement) => {
+        if ((await seen(placement)) || (await has(placement)) !== 'absent')
             return;
         await repair(placement);
         if ((await has(placement)) !== 'absent')
             return;
-        throw new registry_error/* RegistryError */.gl('corrupt', `${target.name}/${repository} took ${placement.descriptor.digest} twice and does not have it`, {
+        const { targetRepository: repository, descriptor } = placement;
+        throw new registry_error/* RegistryError */.gl('corrupt', `${target.name}/${repository} took ${descriptor.digest} twice and does not have it`, {
             host: target.name,
             repository,
-            digest: placement.descriptor.digest,
+            digest: descriptor.digest,
             advice: "Look into the registry's storage and its replicas."
         });
     }));
-    await manifestsThere(planned, planned.image.manifests.slice(0, -1).filter(({ descriptor }) => unchecked.has(descriptor.digest)), context);
 }
 /** @throws RegistryError when one of these manifests, which the target took, is not there */
 async function manifestsThere({ image }, nodes, { target, slots, signal }) {
@@ -13352,6 +13390,11 @@ var pieces = __nccwpck_require__(8164);
  * part of a blob again costs about one such stretch before it.
  */
 const stretch = { shortest: 1024 * 1024, most: 256 };
+/**
+ * Less than this within the time that a body may be silent, in bytes, and it drips: at that rate no layer
+ * comes to its end, and another connection is most likely a quicker one.
+ */
+const drip = 16 * 1024;
 /** So much progress, in bytes, and a download has earned a new patience. */
 const progress = 256 * 1024;
 /**
@@ -13453,13 +13496,18 @@ class BlobReader {
                 signal.throwIfAborted();
                 throw this.#failure('connection', 'the upload of it broke');
             }
+            let came = 0;
             const timer = setTimeout(() => {
                 // A sink that takes nothing is not this side's failure; who writes to it watches it.
                 if (body.paused)
-                    timer.refresh();
+                    goesOn();
                 else
-                    settle(this.#failure('stalled', `nothing came for ${idle / 1000} s`));
+                    settle(this.#failure('stalled', `${came === 0 ? 'nothing' : `no more than ${came} bytes`} came for ${idle / 1000} s`));
             }, idle);
+            const goesOn = () => {
+                came = 0;
+                timer.refresh();
+            };
             let over = false;
             const settle = (error) => {
                 if (over)
@@ -13477,7 +13525,7 @@ class BlobReader {
                 }
             };
             const onDrain = () => {
-                timer.refresh();
+                goesOn();
                 body.resume();
             };
             const onClose = () => {
@@ -13489,7 +13537,9 @@ class BlobReader {
                 body.destroy();
             };
             const data = (whole, release) => {
-                timer.refresh();
+                came += whole.length;
+                if (came >= drip)
+                    goesOn();
                 const piece = whole.subarray(skip, skip + to - cursor.at);
                 const surplus = piece.length > 0 && whole.length > skip + piece.length;
                 skip = Math.max(0, skip - whole.length);
@@ -13868,14 +13918,24 @@ class Upload {
             return error.fault === 'corrupt' ? 'corrupt' : 'final';
         // Right bytes in several chunks, and another digest: it keeps the last one only.
         if (error.says('DIGEST_INVALID') && this.#chunked !== 'none')
-            learned.wholeOnly = true;
+            learned.wholeOnly ??= 'spoilt';
         if (error.fault === 'corrupt' || error.says('DIGEST_INVALID'))
             return 'corrupt';
+        // Firewalls were seen to let only the older methods through.
+        const unknown = error.method === 'PATCH' && (error.status === 405 || error.status === 501);
+        if (unknown && this.#chunked !== 'later') {
+            learned.noPatch = true;
+            return 'lost';
+        }
         // The first chunk cannot be out of order: it is too large, as some say it.
         if (error.status === 413 || (error.status === 416 && this.#chunked === 'first')) {
             // What was refused is remembered for the host; chunks are half of it, down to the floor.
-            if (this.#sent <= shortestChunk || learned.wholeOnly === true)
+            if (this.#sent <= shortestChunk || learned.noPatch === true)
                 return 'final';
+            if (learned.wholeOnly === 'refused')
+                return 'final';
+            // Whole it does not go up at all; so the bytes may have been spoilt otherwise.
+            learned.wholeOnly = undefined;
             learned.tooLarge = Math.min(learned.tooLarge ?? Infinity, this.#sent);
             return 'large';
         }
@@ -13897,7 +13957,7 @@ class Upload {
         const inChunks = learned.tooLarge !== undefined || this.#broken >= 2;
         this.#chunked = 'none';
         const chunk = inChunks ? this.#chunk() : size;
-        if (chunk >= size && size <= quirks.singlePut) {
+        if (learned.noPatch === true || (chunk >= size && size <= quirks.singlePut)) {
             await this.#commit(session, digest, { from: 0, to: size });
         }
         else {
@@ -13962,7 +14022,7 @@ class Upload {
                 if (!(error instanceof registry_error/* RegistryError */.gl) || error === this.#contentFailure)
                     throw error;
                 if (error.status === 405 && at > 0) {
-                    this.#registry.learned.wholeOnly = true;
+                    this.#registry.learned.wholeOnly = 'refused';
                     throw error.as('server', error.message);
                 }
                 const resumable = error.status === 416 || ['connection', 'stalled', 'server'].includes(error.fault);
@@ -14000,7 +14060,7 @@ class Upload {
     /** The largest chunk now, in bytes; infinite where blobs only go up whole. */
     #chunk() {
         const { learned, quirks } = this.#registry;
-        if (learned.wholeOnly === true)
+        if (learned.wholeOnly !== undefined)
             return Infinity;
         // Whatever breaks every large request, and does not say so, lets a small one through.
         const shrunk = quirks.chunk / 2 ** Math.max(0, this.#broken - 2);
@@ -14346,14 +14406,22 @@ function isHopeless(error) {
 
 
 
+
 /** Few enough to leave the connections to what travels; a round trip of 100 ms still makes 160 a second. */
 const looksAtOnce = 16;
+/**
+ * For so long it is believed that what was seen at the target is there, in milliseconds: whoever tidies up
+ * spares what is new, most of them for longer.
+ */
+const believed = 600_000;
 const present = Promise.resolve('present');
 /** Mirrors releases one after the other; what one brought is there for the next. */
 class Mirror {
     #options;
     #transfer;
     #landed = new Set();
+    /** When the plan had been made, by the target's clock. */
+    #begun;
     /** What tags were set to, by `repository:tag`: releases of one version share that of their chart. */
     #tags = new Map();
     /** Where all had arrived: images whose tags were moved, and could not be put back. */
@@ -14362,6 +14430,7 @@ class Mirror {
     #signal;
     constructor(options) {
         this.#options = options;
+        this.#begun = options.target.transport.clock.now();
         this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
         // Every request listens to it while it lasts.
         (0,external_node_events_.setMaxListeners)(0, this.#signal);
@@ -14402,6 +14471,11 @@ class Mirror {
         try {
             const known = this.#afterOthers(await this.#recall(brought));
             const planned = known.map(one => one.planned);
+            const { clock } = target.transport;
+            if (clock.now() - this.#begun > believed) {
+                this.#options.log.info('everything is looked at once more, since the run took long');
+                await all_all(planned.map(one => lookAgain(one, context)));
+            }
             const changed = await pushTags(planned, last, {
                 ...context,
                 left: names => {
@@ -15290,7 +15364,7 @@ function contentOf({ manifest }) {
  * source's.
  * @throws RegistryError `corrupt` when something is not there
  */
-async function blobsThere(image, { manifest }, { target, lanes }, signal) {
+async function pushed_blobsThere(image, { manifest }, { target, lanes }, signal) {
     const { repository } = image.target;
     const absent = (digest) => new registry_error/* RegistryError */.gl('corrupt', `${target.name}/${repository} was sent ${String(digest)} by docker and does not have it`, {
         host: target.name,
@@ -15615,7 +15689,7 @@ class DockerEngine {
             throw new mirror_error/* MirrorError */.En(`${target.name}/${repository} took ${mirrored.digest} from docker and does not have it`, "Look into the registry's storage and its replicas.", { fault: 'docker' });
         }
         const throughDocker = judgePushed(image, mirrored, contentOf(fetched));
-        await blobsThere(image, fetched, this.#options, this.#signal);
+        await pushed_blobsThere(image, fetched, this.#options, this.#signal);
         log.info(`${image.name}: ${tellPushed(throughDocker)}`);
         return {
             pushed: { ...fetched, children: [] },
@@ -15747,7 +15821,7 @@ class Draft {
             dryRun,
             publish,
             ...(partly && { partly }),
-            releases: this.releases,
+            releases: this.releases.map(release => this.#asEnded(release)),
             ...(unreached.length > 0 && { unreached }),
             ...(reason !== undefined && { reason }),
             lockFile,
@@ -15760,6 +15834,16 @@ class Draft {
                 source: this.registries?.source.requests ?? 0,
                 target: this.registries?.target.requests ?? 0
             }
+        };
+    }
+    /** The run's end tells more than each image knew of it, such as what was waited for. */
+    #asEnded(release) {
+        const failure = this.#failure;
+        if (failure?.kind !== 'EndedError')
+            return release;
+        return {
+            ...release,
+            images: release.images.map(image => image.error?.kind === failure.kind ? { ...image, error: { ...image.error, ...failure } } : image)
         };
     }
 }
@@ -16169,8 +16253,9 @@ function understood(text, file) {
 }
 /**
  * Undoes a kept login: signs out where nobody was signed in before, puts back the entries that were
- * replaced, leaves alone what others changed in the meantime, and makes the file byte for byte what
- * it was where it says the same again. Removes the private directory. May be called again.
+ * replaced, leaves alone what others wrote for other registries, and makes the file byte for byte what
+ * it was where it says the same again. What another job wrote for the same one goes as well: that job
+ * found our login there, and would bring it back for good. Removes the private directory. May be called again.
  * @throws DockerError `config` when the state is not one of ours or the file cannot be written
  */
 async function undoKeptLogin(state, options) {
@@ -18100,8 +18185,18 @@ async function hasBlob(registry, repository, { digest, size }, signal, tries = '
             answer.body.resume();
         return answer;
     });
+    const byGet = () => hasBlob(registry, repository, { digest, size }, signal, tries, 'GET');
     try {
-        return judge(await ask(asked), digest, size);
+        const answer = await ask(asked);
+        const has = judge(answer, digest, size);
+        if (has === 'present' || asked === 'GET' || answer.status === 404)
+            return has;
+        // What stands between may tell another length to HEAD alone: it counts where bytes come with it.
+        // https://github.com/yusing/godoxy/issues/169
+        const seen = await byGet();
+        if (seen === 'present')
+            registry.learned.headRefused = true;
+        return seen === 'unknown' ? has : seen;
     }
     catch (error) {
         if (!(error instanceof _error_js__WEBPACK_IMPORTED_MODULE_1__/* .RegistryError */ .gl))
@@ -18109,7 +18204,7 @@ async function hasBlob(registry, repository, { digest, size }, signal, tries = '
         // Something may be against HEAD alone: then GET tells, from here on.
         const refused = (0,_error_js__WEBPACK_IMPORTED_MODULE_1__/* .isRefusal */ .vu)(error);
         if (asked === 'HEAD' && (refused || error.fault === 'server')) {
-            const has = await hasBlob(registry, repository, { digest, size }, signal, tries, 'GET');
+            const has = await byGet();
             if (has !== 'unknown')
                 registry.learned.headRefused = true;
             return has;
@@ -18333,7 +18428,7 @@ async function discard(answer) {
 /* harmony export */   x: () => (/* binding */ listRepositories)
 /* harmony export */ });
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3269);
-/* harmony import */ var _pages_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4247);
+/* harmony import */ var _pages_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(7986);
 
 
 /**
@@ -18910,15 +19005,64 @@ function about(registry, method, repository, reference, signal) {
 
 /***/ }),
 
-/***/ 4247:
+/***/ 7986:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   F: () => (/* binding */ collect),
-/* harmony export */   Z: () => (/* binding */ nextPage)
-/* harmony export */ });
-/* harmony import */ var _body_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6655);
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3269);
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  F: () => (/* binding */ collect),
+  Z: () => (/* binding */ nextPage)
+});
+
+// EXTERNAL MODULE: ./src/oci/clean.ts
+var clean = __nccwpck_require__(4192);
+// EXTERNAL MODULE: ./src/registry/body.ts
+var registry_body = __nccwpck_require__(6655);
+// EXTERNAL MODULE: ./src/registry/error.ts
+var error = __nccwpck_require__(3269);
+;// CONCATENATED MODULE: ./src/registry/links.ts
+/**
+ * Reads a `Link` header: quoted or not, with blanks wherever they may be, several links and several
+ * relations of one. Single quotes are taken, too, since some write them.
+ * @returns undefined where it is not one
+ * @see https://www.rfc-editor.org/rfc/rfc8288#section-3
+ */
+function parseLinks(header) {
+    const links = [];
+    let at = 0;
+    const next = (token) => {
+        token.lastIndex = at;
+        const found = token.exec(header) ?? undefined;
+        if (found !== undefined)
+            at = token.lastIndex;
+        return found;
+    };
+    while (at < header.length) {
+        // A list may have empty places: https://www.rfc-editor.org/rfc/rfc9110#section-5.6.1
+        if (next(/[\s,]+/y) !== undefined && at === header.length)
+            break;
+        const target = next(/<([^<>]*)>\s*/y)?.[1];
+        if (target === undefined)
+            return undefined;
+        let relations;
+        while (next(/;\s*/y) !== undefined) {
+            const parameter = next(/([^\s=;,"'<>]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([^\s;,"']*))\s*)?/y);
+            const [, name = '', double, single, bare] = parameter ?? [];
+            // The first one counts: https://www.rfc-editor.org/rfc/rfc8288#section-3.3
+            if (name.toLowerCase() === 'rel')
+                relations ??= (double ?? single ?? bare ?? '').toLowerCase().split(/\s+/);
+        }
+        links.push({ target, relations: relations ?? [] });
+        if (at < header.length && next(/,/y) === undefined)
+            return undefined;
+    }
+    return links;
+}
+
+;// CONCATENATED MODULE: ./src/registry/pages.ts
+
+
 
 
 /** The most bytes of a page. */
@@ -18954,11 +19098,11 @@ async function collect(registry, list) {
             signal
         }, async (answer) => {
             if (answer.status === 404) {
-                await (0,_body_js__WEBPACK_IMPORTED_MODULE_0__/* .discard */ .vf)(answer);
+                await (0,registry_body/* discard */.vf)(answer);
                 if (seen.size === 1)
                     return undefined;
                 // A part of the list is no list: what is newest may be in the rest.
-                throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .RegistryError */ .gl('server', `${registry.name}: the list of ${key} breaks off (404)`, {
+                throw new error/* RegistryError */.gl('server', `${registry.name}: the list of ${key} breaks off (404)`, {
                     host: registry.name,
                     method: 'GET',
                     path: url.pathname,
@@ -18967,7 +19111,7 @@ async function collect(registry, list) {
                 });
             }
             const place = { host: registry.name, method: 'GET', path: url.pathname };
-            const body = await (0,_body_js__WEBPACK_IMPORTED_MODULE_0__/* .readBody */ .x8)(answer.body, largestPage, registry.transport.timings.idle, place);
+            const body = await (0,registry_body/* readBody */.x8)(answer.body, largestPage, registry.transport.timings.idle, place);
             size += body.length;
             return { entries: parse(body, key, place), link: answer.headers.link };
         });
@@ -18995,7 +19139,7 @@ function parse(body, key, place) {
     catch {
         // Said below.
     }
-    throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .RegistryError */ .gl('corrupt', `${place.host}: the list of ${key} is not one`, place);
+    throw new error/* RegistryError */.gl('corrupt', `${place.host}: the list of ${key} is not one`, place);
 }
 /**
  * The page after this one, as its `Link` header names it; undefined behind the last one.
@@ -19015,7 +19159,11 @@ function follow(header, from, registry) {
     const text = Array.isArray(header) ? header.join(', ') : (header ?? '');
     if (text.length > longestLink)
         throw unsafe(registry, from, `its Link header has more than ${longestLink} characters`);
-    const target = /<([^<>]*)>\s*(?:;[^;,]*)*;\s*rel="?next"?/i.exec(text)?.[1];
+    const links = parseLinks(text);
+    // A part of a list must not pass for the whole.
+    if (links === undefined && /next/i.test(text))
+        throw unsafe(registry, from, `its Link header cannot be understood: ${(0,clean/* clean */.uH)(text, 100)}`);
+    const target = links?.find(({ relations }) => relations.includes('next'))?.target;
     if (target === undefined || !URL.canParse(target, from.href))
         return undefined;
     const url = new URL(target, from);
@@ -19029,7 +19177,7 @@ function follow(header, from, registry) {
     return here;
 }
 function unsafe(registry, { pathname }, text) {
-    return new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .RegistryError */ .gl('unsafe', `${registry.name}: ${text}`, {
+    return new error/* RegistryError */.gl('unsafe', `${registry.name}: ${text}`, {
         host: registry.name,
         path: pathname,
         advice: 'See what the registry, or what stands in front of it, answers there.'
@@ -19318,7 +19466,7 @@ function judgeLiteral(url, judge) {
 /* harmony import */ var _body_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(6655);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(3269);
 /* harmony import */ var _manifests_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(7720);
-/* harmony import */ var _pages_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(4247);
+/* harmony import */ var _pages_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(7986);
 
 
 
@@ -19468,7 +19616,7 @@ function entryOf({ descriptor, bytes }) {
 /* harmony import */ var _body_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6655);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3269);
 /* harmony import */ var _manifests_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(7720);
-/* harmony import */ var _pages_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(4247);
+/* harmony import */ var _pages_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(7986);
 
 
 
@@ -22188,12 +22336,12 @@ function terminalLog({ lines, secret, style, verbose, print, stderr }) {
 /* harmony export */   ik: () => (/* binding */ place)
 /* harmony export */ });
 /* unused harmony export stopped */
-/* harmony import */ var _bytes_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(2661);
+/* harmony import */ var _bytes_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2661);
 /* harmony import */ var _causes_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(304);
-/* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(6132);
+/* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(6132);
 /* harmony import */ var _fate_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8298);
-/* harmony import */ var _lines_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2365);
-/* harmony import */ var _plan_line_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2534);
+/* harmony import */ var _lines_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(2365);
+/* harmony import */ var _plan_line_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(2534);
 
 
 
@@ -22217,11 +22365,11 @@ function judge(record) {
     if (hasFailed(record))
         return { outcome: 'failed', headline: failureHeadline(record) };
     const all = releases.flatMap(({ images }) => images);
-    const what = `${(0,_lines_js__WEBPACK_IMPORTED_MODULE_1__/* .plural */ .LS)(all.length, 'image')} of ${(0,_plan_line_js__WEBPACK_IMPORTED_MODULE_2__/* .releaseSpan */ .I)(releases.map(({ tag }) => tag))}`;
+    const what = countOf(releases);
     const moved = totals(all);
-    const bytes = (verb = '') => `${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_3__/* .formatBytes */ .z3)(moved.copied)} ${verb}copied, ${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_3__/* .formatBytes */ .z3)(moved.mounted)} ${verb}mounted, ${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_3__/* .formatBytes */ .z3)(moved.present)} already there`;
+    const bytes = (verb = '') => `${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_1__/* .formatBytes */ .z3)(moved.copied)} ${verb}copied, ${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_1__/* .formatBytes */ .z3)(moved.mounted)} ${verb}mounted, ${(0,_bytes_js__WEBPACK_IMPORTED_MODULE_1__/* .formatBytes */ .z3)(moved.present)} already there`;
     const target = place(record.target);
-    const time = (0,_duration_js__WEBPACK_IMPORTED_MODULE_4__/* .formatDuration */ .a)(record.finishedAt.getTime() - record.startedAt.getTime());
+    const time = (0,_duration_js__WEBPACK_IMPORTED_MODULE_2__/* .formatDuration */ .a)(record.finishedAt.getTime() - record.startedAt.getTime());
     if (releases.length === 0) {
         return {
             outcome: 'nothing',
@@ -22244,18 +22392,23 @@ function judge(record) {
             note: 'No tag was pushed.'
         };
     }
-    if (releases.some(({ changed }) => changed)) {
+    const changed = releases.filter(release => release.changed);
+    if (changed.length > 0) {
+        const others = releases.filter(release => !release.changed).map(({ tag }) => tag);
         return {
             outcome: 'mirrored',
-            headline: `Mirrored ${what} to ${target} in ${time}`,
-            bytes: bytes()
+            headline: `Mirrored ${countOf(changed)} to ${target} in ${time}`,
+            bytes: bytes(),
+            ...(others.length > 0 && { note: `No tag had to change for ${(0,_plan_line_js__WEBPACK_IMPORTED_MODULE_3__/* .releaseSpan */ .I)(others)}.` })
         };
     }
     if (moved.copied + moved.mounted > 0) {
         const done = record.engine === 'docker' ? 'Sent again' : 'Repaired';
+        const mended = all.filter(({ status }) => status !== 'present').length;
+        const part = mended < all.length ? `${mended} of ` : '';
         return {
             outcome: 'repaired',
-            headline: `${done} ${what} at ${target} in ${time}`,
+            headline: `${done} ${part}${what} at ${target} in ${time}`,
             bytes: bytes(),
             note: 'No tag had to change.'
         };
@@ -22265,6 +22418,10 @@ function judge(record) {
         headline: `Already complete: ${what} at ${target}, verified in ${time}`,
         note: 'Nothing was moved.'
     };
+}
+function countOf(releases) {
+    const images = releases.reduce((sum, release) => sum + release.images.length, 0);
+    return `${(0,_lines_js__WEBPACK_IMPORTED_MODULE_4__/* .plural */ .LS)(images, 'image')} of ${(0,_plan_line_js__WEBPACK_IMPORTED_MODULE_3__/* .releaseSpan */ .I)(releases.map(({ tag }) => tag))}`;
 }
 /** Whether anything that was asked for was not reached. */
 function hasFailed({ failure, releases, dryRun, publish }) {
@@ -22309,7 +22466,7 @@ function circumstances(error) {
         ...(repository === undefined ? [] : [`repository ${repository}`]),
         ...(digest === undefined ? [] : [`digest ${digest}`]),
         ...(status === undefined ? [] : [`status ${status}`]),
-        ...(attempts === undefined ? [] : [(0,_lines_js__WEBPACK_IMPORTED_MODULE_1__/* .plural */ .LS)(attempts, 'attempt')])
+        ...(attempts === undefined ? [] : [(0,_lines_js__WEBPACK_IMPORTED_MODULE_4__/* .plural */ .LS)(attempts, 'attempt')])
     ];
 }
 function failureHeadline(record) {
@@ -22318,13 +22475,13 @@ function failureHeadline(record) {
     const whole = published(record);
     if (whole.length > 0) {
         const isAre = whole.length === 1 ? 'is' : 'are';
-        parts.push(`${(0,_plan_line_js__WEBPACK_IMPORTED_MODULE_2__/* .releaseSpan */ .I)(whole.map(({ tag }) => tag))} ${isAre} whole at ${place(record.target)}`);
+        parts.push(`${(0,_plan_line_js__WEBPACK_IMPORTED_MODULE_3__/* .releaseSpan */ .I)(whole.map(({ tag }) => tag))} ${isAre} whole at ${place(record.target)}`);
     }
     for (const release of releases.filter(({ published }) => !published)) {
         const bad = release.images.filter(({ status }) => status === 'failed').length;
         const fate = publish && !dryRun ? 'was not published' : 'is not whole';
         if (bad > 0) {
-            parts.push(`${release.tag} ${fate}: ${bad} of ${(0,_lines_js__WEBPACK_IMPORTED_MODULE_1__/* .plural */ .LS)(release.images.length, 'image')} failed`);
+            parts.push(`${release.tag} ${fate}: ${bad} of ${(0,_lines_js__WEBPACK_IMPORTED_MODULE_4__/* .plural */ .LS)(release.images.length, 'image')} failed`);
         }
         else if (publish && !dryRun) {
             parts.push(`${release.tag} ${fate}`);
@@ -22338,7 +22495,7 @@ function failureHeadline(record) {
         parts.unshift(reason);
     if (unreached.length > 0 && releases.length > 0) {
         const wasWere = unreached.length === 1 ? 'was' : 'were';
-        parts.push(`${(0,_plan_line_js__WEBPACK_IMPORTED_MODULE_2__/* .releaseSpan */ .I)(unreached)} ${wasWere} not begun`);
+        parts.push(`${(0,_plan_line_js__WEBPACK_IMPORTED_MODULE_3__/* .releaseSpan */ .I)(unreached)} ${wasWere} not begun`);
     }
     return `Failed: ${parts.length === 0 ? (reason ?? 'not everything was reached') : parts.join('; ')}`;
 }
@@ -23785,8 +23942,11 @@ function adviceFor(status, page, question, { name, credentials, origin, quirks, 
     }
     if (status === 404)
         return quirks.repositoryAdvice;
-    if (status === 405 && isUpload(question, origin))
-        return 'This registry takes no uploads: it is read-only, or a pull-through cache. Mirror to another one.';
+    if ((status === 405 || status === 501) && isUpload(question, origin)) {
+        return question.method === 'POST'
+            ? 'This registry takes no uploads: it is read-only, or a pull-through cache. Mirror to another one.'
+            : `Something in front of the registry may let no ${question.method} through; look there.`;
+    }
     if (status === 405 || status === 412 || status === 423)
         return 'The tag or repository may be locked or immutable.';
     if (status === 413)
@@ -23844,6 +24004,16 @@ async function unlessAborted(shared, signal) {
 /** Nobody is told of a trouble that is over sooner, in milliseconds. */
 const hiccup = 5000;
 /**
+ * Before a refusal is believed of credentials that were good a moment ago, in milliseconds: registries
+ * were seen to lose touch with whoever knows their users.
+ * https://github.com/goharbor/harbor/issues/15605
+ */
+const secondThought = 1500;
+/** So often something breaks at one address before another one is tried. */
+const patientAtAddress = 3;
+/** What was under way together breaks together: that counts once. In milliseconds. */
+const together = 10_000;
+/**
  * One registry: its origin, its credentials, its connections and its moods. It asks questions;
  * the files beside this one, one a noun, know which.
  */
@@ -23880,6 +24050,10 @@ class Registry {
     #met = false;
     /** How often it was found overloaded. */
     #eased = 0;
+    /** When another address was tried. */
+    #turnedAt = -Infinity;
+    /** It has taken these credentials before. */
+    #trusted = false;
     constructor(options) {
         const { name, plainHttp, transport, log, credentials } = options;
         this.#options = options;
@@ -23919,7 +24093,7 @@ class Registry {
     async ask(question, read) {
         const { own } = question;
         const patient = this.patience(own === undefined ? {} : { own });
-        for (;;) {
+        for (let refused = 0;;) {
             await unlessAborted((this.#located ??= this.#locate()), question.signal);
             await this.#gate.pass(question.signal);
             const eased = this.#eased;
@@ -23959,6 +24133,11 @@ class Registry {
                 const { tries = 'patient' } = question;
                 if (tries === 'once' || (tries === 'if-throttled' && failure.fault !== 'throttled'))
                     throw failure;
+                if (failure.fault === 'unauthorized' && this.#trusted && refused++ === 0) {
+                    this.log.debug(`${failure.message}; once more, since the credentials were good before`);
+                    await this.transport.clock.sleep(secondThought, question.signal);
+                    continue;
+                }
                 await this.recover(patient, failure, question.signal);
             }
         }
@@ -23973,10 +24152,22 @@ class Registry {
         this.log.debug(`${failure.message}; again in ${Math.round(wait)} ms`);
         this.trouble = failure;
         this.#tellTrouble(failure, wait);
+        if (patient.tries >= patientAtAddress)
+            this.#turn(failure);
         if (failure.retryAfter === undefined)
             await this.transport.clock.sleep(wait, signal);
         else
             this.#gate.close(wait);
+    }
+    /** Of several machines behind one name, another one may be well. */
+    #turn({ fault, host }) {
+        const now = this.transport.clock.now();
+        if ((fault !== 'connection' && fault !== 'stalled') || now - this.#turnedAt < together)
+            return;
+        this.#turnedAt = now;
+        const place = `${this.origin.protocol}//${host}`;
+        if (URL.canParse(place))
+            this.transport.turn(new URL(place));
     }
     /** Tells once for each cause that somebody is waited for, where that takes longer than a hiccup. */
     #tellTrouble({ fault, status, host, method = '', message }, wait) {
@@ -24038,6 +24229,8 @@ class Registry {
         for (let refused = 0;; refused++) {
             const authorization = await this.#authorizer.header(needs, signal);
             const answer = await this.#redirected(question, authorization);
+            if (authorization !== undefined && answer.status < 400)
+                this.#trusted = this.credentials.kind !== 'anonymous';
             if (answer.status !== 401 || answer.url.origin !== this.origin.origin)
                 return answer;
             const again = this.#authorizer.challenged(answer.headers['www-authenticate'], needs, authorization);
@@ -24354,6 +24547,8 @@ class Names {
     #resolve;
     #known = new Map();
     #found = new Map();
+    /** How often another address was wanted. */
+    #turned = new Map();
     constructor(resolve = systemResolve) {
         this.#resolve = resolve;
     }
@@ -24365,7 +24560,9 @@ class Names {
         const known = this.#known.get(host);
         if (known !== undefined)
             return known;
-        const asked = this.#resolve(host).then(all => {
+        const asked = this.#resolve(host).then(found => {
+            const first = (this.#turned.get(host) ?? 0) % Math.max(1, found.length);
+            const all = [...found.slice(first), ...found.slice(0, first)];
             this.#found.set(host, all.map(({ address }) => address));
             return all;
         }, (error) => {
@@ -24382,6 +24579,14 @@ class Names {
     /** Forgets a host whose address could not be reached. */
     forget(host) {
         this.#known.delete(host);
+    }
+    /**
+     * Lets the next connection go to another address, as far as there is one: what stands behind this one
+     * breaks time and again. The resolver is asked anew, and its first answer comes last.
+     */
+    turn(host) {
+        this.forget(host);
+        this.#turned.set(host, (this.#turned.get(host) ?? 0) + 1);
     }
     /**
      * The `lookup` of a connection. With a judge, every address is judged where it is about to be
@@ -25116,6 +25321,11 @@ class Http1Pool {
         for (const connection of [...this.#place(key).idle])
             connection.destroy();
     }
+    /** Closes what is kept in all such places and not in use. */
+    forgetAll(such) {
+        for (const key of [...this.#places.keys()].filter(such))
+            this.forget(key);
+    }
     /** Opens so many connections ahead of their first use. One that fails is gone without a word. */
     warm(target, count) {
         for (let i = 0; i < count; i++)
@@ -25281,6 +25491,10 @@ class Http1Client {
     warm(url, count, bodies = false) {
         if (this.#agents.isDirect(url))
             this.#pool.warm(this.#target(url, undefined, bodies), count);
+    }
+    /** Closes what is kept open to an origin and not in use. */
+    forget(url) {
+        this.#pool.forgetAll(key => key.startsWith(`${url.origin} `));
     }
     /** Closes what is kept open. */
     close() {
@@ -25448,6 +25662,12 @@ class Transport {
     warm(url, count) {
         this.#http1.warm(url, count.questions);
         this.#http1.warm(url, count.bodies, true);
+    }
+    /** Lets the next connection to an origin go to another address of its name, as far as there is one. */
+    turn(url) {
+        this.names.turn((0,address/* hostOf */.w4)(url));
+        this.#http1.forget(url);
+        dropIdle(this.#agents.for(url), url);
     }
     /** Closes what is kept open. */
     close() {
@@ -25709,10 +25929,10 @@ async function greet(registries, settings, { log, signal, asked }) {
     const [first, second] = failed;
     if (first === undefined)
         return;
-    throw second === undefined || signal.aborted ? first : together(first, second);
+    throw second === undefined || signal.aborted ? first : registries_together(first, second);
 }
 /** Two failures at once as one, so that whoever mends the first does not meet the second then. */
-function together(first, second) {
+function registries_together(first, second) {
     if (!(first instanceof registry_error/* RegistryError */.gl) || !(second instanceof registry_error/* RegistryError */.gl))
         return first;
     const advice = [...new Set([first.advice, second.advice])].filter(text => text !== undefined);

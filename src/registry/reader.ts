@@ -28,6 +28,12 @@ export interface BlobContent {
  */
 const stretch = {shortest: 1024 * 1024, most: 256};
 
+/**
+ * Less than this within the time that a body may be silent, in bytes, and it drips: at that rate no layer
+ * comes to its end, and another connection is most likely a quicker one.
+ */
+const drip = 16 * 1024;
+
 /** So much progress, in bytes, and a download has earned a new patience. */
 const progress = 256 * 1024;
 
@@ -155,11 +161,22 @@ export class BlobReader implements BlobContent {
         signal.throwIfAborted();
         throw this.#failure('connection', 'the upload of it broke');
       }
+      let came = 0;
       const timer = setTimeout(() => {
         // A sink that takes nothing is not this side's failure; who writes to it watches it.
-        if (body.paused) timer.refresh();
-        else settle(this.#failure('stalled', `nothing came for ${idle / 1000} s`));
+        if (body.paused) goesOn();
+        else
+          settle(
+            this.#failure(
+              'stalled',
+              `${came === 0 ? 'nothing' : `no more than ${came} bytes`} came for ${idle / 1000} s`
+            )
+          );
       }, idle);
+      const goesOn = () => {
+        came = 0;
+        timer.refresh();
+      };
       let over = false;
       const settle = (error?: Error) => {
         if (over) return;
@@ -175,7 +192,7 @@ export class BlobReader implements BlobContent {
         }
       };
       const onDrain = () => {
-        timer.refresh();
+        goesOn();
         body.resume();
       };
       const onClose = () => {
@@ -187,7 +204,8 @@ export class BlobReader implements BlobContent {
         body.destroy();
       };
       const data = (whole: Buffer, release: () => void) => {
-        timer.refresh();
+        came += whole.length;
+        if (came >= drip) goesOn();
         const piece = whole.subarray(skip, skip + to - cursor.at);
         const surplus = piece.length > 0 && whole.length > skip + piece.length;
         skip = Math.max(0, skip - whole.length);
