@@ -124,7 +124,7 @@ const attacks: readonly Attack[] = [
     side: 'source',
     rule: {
       on: {kind: 'manifest'},
-      do: {effect: 'headers', set: {'Content-Encoding': header}}
+      do: {effect: 'headers', set: {'Content-Encoding': header, 'Docker-Content-Digest': null}}
     },
     exit: 1,
     said: `it came with Content-Encoding ${told}`

@@ -739,17 +739,73 @@ const rows: readonly Row[] = [
     ],
     end: 'complete'
   },
+  ...['GZIP', 'x-gzip', 'utf-8', 'Identity', 'br'].map((encoding): Row => ({
+    id: 'S17',
+    name: `a label over plain bytes, which have the right digest: ${encoding}`,
+    source: [
+      rule(
+        {kind: ['manifest', 'blob'], method: 'GET'},
+        {effect: 'headers', set: {'Content-Encoding': encoding}},
+        {times: always}
+      )
+    ],
+    end: 'complete'
+  })),
+  ...['gzip', 'X-GZip'].map((encoding): Row => ({
+    id: 'S17',
+    name: `blobs without a length that are labelled with what they are: ${encoding}`,
+    source: [
+      rule(
+        readBlob,
+        {effect: 'headers', set: {'Content-Encoding': encoding, 'Content-Length': null}},
+        {times: always}
+      ),
+      rule(readEngine, {effect: 'cut-download', after: 1_000_000}, {skip: 1})
+    ],
+    end: 'complete',
+    // It is asked for whole, and by Range where it broke.
+    also: few(engine.digest, 4)
+  })),
   {
     id: 'S17',
     name: 'a Content-Encoding that nobody can read',
     source: [
       rule(
         {kind: ['manifest'], method: 'GET'},
-        {effect: 'headers', set: {'Content-Encoding': 'br'}},
+        {effect: 'headers', set: {'Content-Encoding': 'br', 'Docker-Content-Digest': null}},
         {times: always}
       )
     ],
     end: {refused: [/Content-Encoding br/]}
+  },
+  ...[false, true].map((sized): Row => ({
+    id: 'S17',
+    name: `lists and tokens come packed, ${sized ? 'with' : 'without'} a length`,
+    sourceOptions: {auth: account},
+    inputs: {...sourceLogin, 'source-tag': 'latest'},
+    source: [rule({kind: ['tags', 'token']}, {effect: 'gzip', sized}, {times: always})],
+    secrets: [account.password],
+    end: 'complete'
+  })),
+  {
+    id: 'S17',
+    name: 'a list that is packed in a way that nobody asked for',
+    inputs: {'source-tag': 'latest'},
+    source: [
+      rule({kind: 'tags'}, {effect: 'headers', set: {'Content-Encoding': 'zstd'}}, {times: always})
+    ],
+    end: {refused: [/came with Content-Encoding zstd, which nobody asked for/]}
+  },
+  {
+    id: 'S17',
+    name: 'a packed error tells what it says',
+    source: [
+      rule(readManifest, status(400, {body: {errors: [{code: 'ODD', message: 'so it is'}]}}), {
+        times: always
+      }),
+      rule(readManifest, {effect: 'gzip'}, {times: always})
+    ],
+    end: {refused: ['answers 400: ODD so it is']}
   }
 ];
 

@@ -1,6 +1,7 @@
 import {clean} from '../oci/clean.ts';
 import type {Descriptor} from '../oci/descriptor.ts';
 import {contradicts, type Digest} from '../oci/digest.ts';
+import {encodingOf} from './encoding.ts';
 import {isRefusal, RegistryError} from './error.ts';
 import type {Question} from './question.ts';
 import type {Registry} from './registry.ts';
@@ -73,7 +74,7 @@ function judge({status, headers}: Answer, digest: Digest, size: number): 'presen
       ? /\/(\d+)$/.exec(headers['content-range'] ?? '')?.[1]
       : headers['content-length'];
   // A length that is not the blob's: half of it is stored, which is as good as nothing.
-  return headers['content-encoding'] === undefined && total !== undefined && Number(total) !== size
+  return encodingOf(headers) === undefined && total !== undefined && Number(total) !== size
     ? 'absent'
     : 'present';
 }
@@ -121,9 +122,13 @@ export async function openBlob(
     }
     const length = headers['content-length'];
     // Of what comes packed it is the packed length, which says nothing of the blob.
-    const packed = headers['content-encoding'] === 'gzip';
-    if (!packed && length !== undefined && Number(length) !== size) {
-      throw fail(`it has ${size} bytes by its manifest, ${clean(length, 30)} by the registry`);
+    const encoding = encodingOf(headers);
+    if (encoding?.kind !== 'gzip' && length !== undefined && Number(length) !== size) {
+      throw fail(
+        encoding === undefined || encoding.kind === 'odd'
+          ? `it has ${size} bytes by its manifest, ${clean(length, 30)} by the registry`
+          : `it came with Content-Encoding ${encoding.said}, which nobody asked for`
+      );
     }
     return {answer, skip: offset};
   };

@@ -1,6 +1,8 @@
+import {isUtf8} from 'node:buffer';
 import type {Readable} from 'node:stream';
 
 import {clean} from '../oci/clean.ts';
+import {type Encoding, encodingOf, unpack} from './encoding.ts';
 import {type Place, RegistryError} from './error.ts';
 import type {Answer} from './transport.ts';
 
@@ -13,7 +15,7 @@ const wholeOverIdle = 5;
 const longestError = 5000;
 
 /**
- * Reads a body that must be small, to its end.
+ * Reads a body that must be small, to its end, as it comes.
  * @param limit the most bytes that are taken in; reading stops there, whatever Content-Length said
  * @param idle milliseconds between two pieces; the whole may take five times that
  * @throws RegistryError of the kinds corrupt (too large), stalled, connection (it ended early)
@@ -83,13 +85,52 @@ export function readBody(
   });
 }
 
+/**
+ * Reads a document that must be small, to its end. Some proxies pack although nobody asked: it is unpacked
+ * where that can be done.
+ * @param limit the most bytes, both of what is sent and of what it becomes
+ * @param idle milliseconds, as for `readBody`
+ * @throws RegistryError as `readBody` does; corrupt also where it cannot be unpacked
+ */
+export async function readDocument(
+  answer: Pick<Answer, 'headers' | 'body'>,
+  limit: number,
+  idle: number,
+  place: Place
+): Promise<Buffer> {
+  const encoding = encodingOf(answer.headers);
+  const fail = (text: string) =>
+    new RegistryError('corrupt', `${place.host}: its answer ${text}`, {
+      ...place,
+      advice:
+        'See what answers there, and what stands in front of it: it packs although nobody asked.'
+    });
+  if (encoding?.kind === 'foreign') {
+    answer.body.destroy();
+    throw fail(`came with Content-Encoding ${encoding.said}, which nobody asked for`);
+  }
+  const bytes = await readBody(answer.body, limit, idle, place);
+  // What names no way of packing is not packed, or else no document.
+  if (encoding === undefined || encoding.kind === 'odd') return bytes;
+  const unpacked = unpack(bytes, encoding.kind, limit);
+  if (unpacked !== undefined) return unpacked;
+  throw fail(
+    `came with Content-Encoding ${encoding.said}, and cannot be unpacked within ${limit} bytes`
+  );
+}
+
 /** What is read at most of an error's body: enough for any honest one. */
 export const largestError = 64 * 1024;
 
 /**
- * As much of an error's body as is worth reading; never throws, since the status has said enough.
+ * As much of an error's body as is worth reading, unpacked; empty where it cannot be unpacked. Never throws,
+ * since the status has said enough.
+ * @param idle the most milliseconds that it may take
  */
-export async function readError(body: Readable, idle: number): Promise<string> {
+export async function readError(
+  {headers, body}: Pick<Answer, 'headers' | 'body'>,
+  idle: number
+): Promise<string> {
   const pieces: Buffer[] = [];
   let size = 0;
   const timer = setTimeout(() => body.destroy(), Math.min(idle, longestError));
@@ -105,7 +146,15 @@ export async function readError(body: Readable, idle: number): Promise<string> {
     clearTimeout(timer);
     body.destroy();
   }
-  return Buffer.concat(pieces).subarray(0, largestError).toString('utf8');
+  return textOf(Buffer.concat(pieces).subarray(0, largestError), encodingOf(headers));
+}
+
+function textOf(bytes: Buffer, encoding: Encoding | undefined): string {
+  if (encoding === undefined) return bytes.toString('utf8');
+  if (encoding.kind === 'gzip' || encoding.kind === 'deflate')
+    return unpack(bytes, encoding.kind, largestError)?.toString('utf8') ?? '';
+  // A label that names no way of packing may still stand on something that is no text.
+  return encoding.kind === 'odd' && isUtf8(bytes) ? bytes.toString('utf8') : '';
 }
 
 /** How long a body may take that nobody wants, in milliseconds. */

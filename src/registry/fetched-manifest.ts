@@ -1,11 +1,9 @@
-import {gunzipSync} from 'node:zlib';
-
-import {clean} from '../oci/clean.ts';
 import type {Descriptor} from '../oci/descriptor.ts';
 import {algorithmOf, type Digest, digestOf, isDigest} from '../oci/digest.ts';
 import {OciError} from '../oci/error.ts';
 import {largestManifest, type Manifest, parseManifest} from '../oci/manifest.ts';
 import {baseType, isManifestType} from '../oci/media-type.ts';
+import {encodingOf, unpack} from './encoding.ts';
 import {RegistryError} from './error.ts';
 import type {Answer} from './transport.ts';
 
@@ -39,7 +37,7 @@ export function readManifest(
     );
   const claimed = headers['docker-content-digest'];
   const expected = wanted ?? (isDigest(claimed) ? claimed : undefined);
-  const bytes = decode(raw, headers['content-encoding'], expected, fail);
+  const bytes = decode(raw, headers, expected, fail);
   const digest = digestOf(bytes, expected === undefined ? 'sha256' : algorithmOf(expected));
   if (expected !== undefined && digest !== expected) {
     throw fail(`the registry sent other bytes: ${digest} instead of ${expected}`);
@@ -56,20 +54,23 @@ export function readManifest(
   }
 }
 
-/** Some proxies compress although nobody asked: then exactly one of both forms is the content. */
+/**
+ * Some proxies compress although nobody asked, and some registries label what they do not pack: by its
+ * digest, where one is known, exactly one of both forms is the content.
+ */
 function decode(
   raw: Buffer,
-  encoding: string | undefined,
+  headers: Answer['headers'],
   expected: Digest | undefined,
   fail: (text: string) => RegistryError
 ): Buffer {
-  if (encoding === undefined || encoding === 'identity') return raw;
-  if (encoding !== 'gzip')
-    throw fail(`it came with Content-Encoding ${clean(encoding, 40)}, which nobody asked for`);
+  const encoding = encodingOf(headers);
+  if (encoding === undefined) return raw;
   if (expected !== undefined && digestOf(raw, algorithmOf(expected)) === expected) return raw;
-  try {
-    return gunzipSync(raw, {maxOutputLength: largestManifest});
-  } catch {
+  if (encoding.kind !== 'gzip')
+    throw fail(`it came with Content-Encoding ${encoding.said}, which nobody asked for`);
+  const bytes = unpack(raw, encoding.kind, largestManifest);
+  if (bytes === undefined)
     throw fail('it came compressed, and cannot be unpacked within the limit');
-  }
+  return bytes;
 }

@@ -1,6 +1,6 @@
 import {clean} from '../oci/clean.ts';
 import type {Need} from './authorizer.ts';
-import {discard, readBody} from './body.ts';
+import {discard, readDocument} from './body.ts';
 import {RegistryError} from './error.ts';
 import {parseLinks} from './links.ts';
 import type {Question} from './question.ts';
@@ -70,12 +70,8 @@ export async function collect(registry: Registry, list: List): Promise<string[] 
           );
         }
         const place = {host: registry.name, method: 'GET', path: url.pathname};
-        const body = await readBody(
-          answer.body,
-          largestPage,
-          registry.transport.timings.idle,
-          place
-        );
+        const {idle} = registry.transport.timings;
+        const body = await readDocument(answer, largestPage, idle, place);
         size += body.length;
         return {entries: parse(body, key, place), link: answer.headers.link};
       }

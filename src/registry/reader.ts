@@ -5,6 +5,7 @@ import type {Descriptor} from '../oci/descriptor.ts';
 import {algorithmOf, Hasher} from '../oci/digest.ts';
 import {onAbort} from '../on-abort.ts';
 import {type OpenBlob, openBlob} from './blobs.ts';
+import {encodingOf} from './encoding.ts';
 import {RegistryError} from './error.ts';
 import {isBreak} from './patience.ts';
 import {type Pieces, piecesOf} from './pieces.ts';
@@ -57,6 +58,11 @@ export class BlobReader implements BlobContent {
   readonly #marks: {readonly at: number; readonly hasher: Hasher}[] = [];
   /** The whole blob, asked for ahead of the first `pump`. */
   #ahead: Promise<OpenBlob> | undefined;
+  /**
+   * Whether a blob that comes whole, and labelled as packed, is unpacked; undefined as long as none of it came
+   * with such a label.
+   */
+  #unpacks: boolean | undefined;
   /** The furthest byte that was ever written, for the progress. */
   #furthest = 0;
 
@@ -103,7 +109,7 @@ export class BlobReader implements BlobContent {
       const cursor = {at, from};
       try {
         const {answer, skip} = await this.#take(at, to, signal);
-        await this.#pour(decoded(answer, size), cursor, to, skip, sink, signal);
+        await this.#pour(this.#decoded(answer), cursor, to, skip, sink, signal);
         at = cursor.at;
       } catch (error) {
         signal.throwIfAborted();
@@ -131,14 +137,43 @@ export class BlobReader implements BlobContent {
     );
   }
 
-  #take(at: number, to: number, signal: AbortSignal): Promise<OpenBlob> {
+  async #take(at: number, to: number, signal: AbortSignal): Promise<OpenBlob> {
+    const {size} = this.descriptor;
     const ahead = this.#ahead;
-    if (ahead !== undefined && at === 0 && to === this.descriptor.size) {
+    if (ahead !== undefined && at === 0 && to === size) {
       this.#ahead = undefined;
-      return ahead;
+      return await ahead;
     }
     this.release();
-    return this.#open(at, to, signal);
+    const opened = await this.#open(at, to, signal);
+    const {status, headers} = opened.answer;
+    if (this.#unpacks !== true || status !== 206 || !isGzip(headers)) return opened;
+    // It is packed when it comes whole: such a part is one of the packed bytes, or is packed by itself.
+    opened.answer.body.destroy();
+    return {...(await this.#open(0, size, signal)), skip: at};
+  }
+
+  /**
+   * The body as the blob's own bytes. Some proxies compress although nobody asked, and some registries label
+   * what they do not pack; without a length, only the digest tells which of both it was.
+   * @see https://github.com/moby/moby/issues/17595
+   */
+  #decoded(answer: Answer): Decoded {
+    const {status, headers} = answer;
+    if (!isGzip(headers)) return {body: answer.pieces(), form: 'raw'};
+    if (status === 206) {
+      // A range counts in what is sent: what would come out of it is no such part.
+      this.#unpacks ??= false;
+      return {body: answer.pieces(), form: 'raw'};
+    }
+    const length = headers['content-length'];
+    // A body that has the blob's length is the blob.
+    this.#unpacks =
+      length === undefined ? (this.#unpacks ?? true) : Number(length) !== this.descriptor.size;
+    if (!this.#unpacks) return {body: answer.pieces(), form: 'raw'};
+    // Whoever takes no more of it closes the connection behind it, too.
+    const body = piecesOf(pipeline(answer.body, createGunzip(), () => undefined));
+    return {body, form: length === undefined ? 'guessed' : 'unpacked'};
   }
 
   /**
@@ -146,7 +181,7 @@ export class BlobReader implements BlobContent {
    * lies before its `from` is hashed alone.
    */
   #pour(
-    body: Pieces,
+    {body, form}: Decoded,
     cursor: {at: number; readonly from: number},
     to: number,
     skip: number,
@@ -246,10 +281,14 @@ export class BlobReader implements BlobContent {
       body.start({
         data,
         end: () => {
-          broken(`it ended after ${cursor.at} of ${to} bytes`);
+          // What was packed and is whole does not end early.
+          if (form !== 'raw' && cursor.at < to) settle(this.#misread(form, cursor.at));
+          else broken(`it ended after ${cursor.at} of ${to} bytes`);
         },
         fail: error => {
-          broken(`it broke off after ${cursor.at} of ${to} bytes`, error);
+          if (form !== 'raw' && cursor.at < to && isUnfit(error))
+            settle(this.#misread(form, cursor.at, error));
+          else broken(`it broke off after ${cursor.at} of ${to} bytes`, error);
         }
       });
     });
@@ -286,7 +325,7 @@ export class BlobReader implements BlobContent {
     const {digest} = this.descriptor;
     const got = this.#hasher.digest();
     if (got !== digest) {
-      this.#forget();
+      this.#turn();
       throw this.#failure('corrupt', `the registry sent other bytes: ${got} instead of ${digest}`);
     }
     this.#verified = true;
@@ -297,6 +336,22 @@ export class BlobReader implements BlobContent {
     this.#hashed = 0;
     this.#verified = false;
     this.#marks.length = 0;
+  }
+
+  /** What came was not the blob: another try reads the label the other way. */
+  #turn(): void {
+    if (this.#unpacks !== undefined) this.#unpacks = !this.#unpacks;
+    this.#forget();
+  }
+
+  #misread(form: Decoded['form'], at: number, cause?: Error): RegistryError {
+    this.#turn();
+    // Where nothing of it has gone out yet, the other way can be tried from here.
+    return this.#failure(
+      form === 'guessed' && at === 0 ? 'connection' : 'corrupt',
+      'it came with Content-Encoding gzip, and cannot be unpacked to what it should be',
+      cause
+    );
   }
 
   #failure(
@@ -316,12 +371,18 @@ export class BlobReader implements BlobContent {
   }
 }
 
-/** Some proxies compress although nobody asked; a body that has the blob's length is the blob. */
-function decoded(answer: Answer, size: number): Pieces {
-  const {headers} = answer;
-  if (headers['content-encoding'] !== 'gzip' || Number(headers['content-length']) === size) {
-    return answer.pieces();
-  }
-  // Whoever takes no more of it closes the connection behind it, too.
-  return piecesOf(pipeline(answer.body, createGunzip(), () => undefined));
+/** What is read of an answer. */
+interface Decoded {
+  readonly body: Pieces;
+  /** As it came; unpacked; or unpacked on the word of its label alone. */
+  readonly form: 'raw' | 'unpacked' | 'guessed';
+}
+
+function isGzip(headers: Answer['headers']): boolean {
+  return encodingOf(headers)?.kind === 'gzip';
+}
+
+/** Whether it is the unpacking that failed. A connection that breaks has another code, and goes on. */
+function isUnfit(error: Error): boolean {
+  return (error as NodeJS.ErrnoException).code?.startsWith('Z_') === true;
 }

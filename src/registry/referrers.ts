@@ -3,7 +3,7 @@ import {algorithmOf, type Digest, digestOf, hexOf} from '../oci/digest.ts';
 import {OciError} from '../oci/error.ts';
 import {parseManifest} from '../oci/manifest.ts';
 import {baseType, mediaTypes} from '../oci/media-type.ts';
-import {discard, readBody} from './body.ts';
+import {discard, readDocument} from './body.ts';
 import {RegistryError} from './error.ts';
 import type {FetchedManifest} from './fetched-manifest.ts';
 import {getManifest, putManifest} from './manifests.ts';
@@ -67,7 +67,7 @@ async function byList(
         signal
       },
       async answer => {
-        const {status, headers, body} = answer;
+        const {status, headers} = answer;
         if (status === 403) {
           registry.warnOnce(`${registry.name} does not tell what refers to ${repository} (403)`);
         }
@@ -76,7 +76,8 @@ async function byList(
           await discard(answer);
           return status === 403 ? 'refused' : undefined;
         }
-        const bytes = await readBody(body, left, registry.transport.timings.idle, place);
+        const {idle} = registry.transport.timings;
+        const bytes = await readDocument(answer, left, idle, place);
         left -= bytes.length;
         return {manifests: listIn(bytes, place), link: headers.link};
       }

@@ -31,7 +31,7 @@ export async function refusalOf(
 ): Promise<RegistryError> {
   const {status, headers, url} = answer;
   const {name, origin, transport} = registry;
-  const text = await readError(answer.body, transport.timings.idle);
+  const text = await readError(answer, transport.timings.idle);
   const page = baseType(headers['content-type']) === 'text/html' || /^\s*</.test(text);
   const entries = page ? [] : parseEntries(text);
   const redirected = url.origin !== origin.origin;

@@ -285,7 +285,7 @@ export class Registry {
       // Of a body that streams, nobody knows how much was taken in when the token was refused: its owner
       // begins anew, and the next request finds the new token.
       if (!again || refused >= 1 || streams(question)) return answer;
-      await readError(answer.body, this.transport.timings.idle);
+      await readError(answer, this.transport.timings.idle);
     }
   }
 

@@ -4,7 +4,7 @@ import type {Log} from '../log.ts';
 import {clean} from '../oci/clean.ts';
 import {userPass} from '../user-pass.ts';
 import {hostOf, isAddress, reachOf, sameOwner} from './address.ts';
-import {readBody, readError} from './body.ts';
+import {readDocument, readError} from './body.ts';
 import type {Challenge} from './challenge.ts';
 import type {FoundCredentials} from './credentials.ts';
 import {type Fault, faultOf, RegistryError} from './error.ts';
@@ -160,7 +160,7 @@ async function readToken(answer: Answer, context: TokenContext, log: Log): Promi
       ...(advice !== undefined && {advice})
     });
   if (status !== 200) {
-    await readError(answer.body, transport.timings.idle);
+    await readError(answer, transport.timings.idle);
     if (status === 401 || (status === 403 && credentials.kind !== 'anonymous')) {
       throw fail(
         'unauthorized',
@@ -181,7 +181,7 @@ async function readToken(answer: Answer, context: TokenContext, log: Log): Promi
       ...retryAfterOf(headers, transport.clock.date())
     });
   }
-  const body = await readBody(answer.body, largestToken, transport.timings.idle, place);
+  const body = await readDocument(answer, largestToken, transport.timings.idle, place);
   let parsed: Record<string, unknown>;
   try {
     parsed = (JSON.parse(body.toString('utf8')) ?? {}) as Record<string, unknown>;
