@@ -14,6 +14,9 @@ import type {Answer, BodyStream, Outgoing, Timings} from './transport.ts';
 import {Http1Pool} from './http1-pool.ts';
 import type {Http1Answer} from './http1-exchange.ts';
 
+/** How often a request is sent anew over another connection, where one that nobody had heard broke. */
+const mostUnheard = 3;
+
 /** Requests over connections of our own (`http1-pool.ts`), under the transport's limits and with its names and trust. */
 export class Http1Client {
   readonly #agents: Agents;
@@ -42,7 +45,7 @@ export class Http1Client {
     if (this.#leftToNode.has(kind) || !this.#agents.isDirect(url)) return undefined;
     const target = this.#target(url, judge, stream !== undefined);
     let {fresh = false} = outgoing;
-    for (;;) {
+    for (let unheard = 0; ;) {
       signal.throwIfAborted();
       let connection: Http1Connection | undefined;
       let used = false;
@@ -65,18 +68,19 @@ export class Http1Client {
         signal.throwIfAborted();
         if (error instanceof Late) {
           this.#names.forget(hostOf(url));
-          throw stalled(outgoing, 'no connection came about', this.#timings.connect);
+          throw stalled(outgoing, error.message, error.within);
         }
         // Where one is silent, what lies between may have forgotten all that are kept: the next try gets another.
-        if (error instanceof RegistryError && error.fault === 'stalled')
-          this.#pool.forget(target.key);
+        if (error instanceof RegistryError && error.fault === 'stalled') this.#pool.forget(target);
         const {code} = error as NodeJS.ErrnoException;
-        const stale = used && (code === 'ECONNRESET' || code === 'EPIPE');
+        const reset = code === 'ECONNRESET' || code === 'EPIPE';
+        // One more than the origin takes: nobody has heard it.
+        const beyond = !used && this.#pool.isLimited(target) && unheard++ < mostUnheard;
         // A body that streams cannot be sent twice from here.
-        if (!stale || stream !== undefined)
+        if (!reset || !(used || beyond) || stream !== undefined)
           throw explain(error, outgoing, this.#names, connection !== undefined);
         // Where one was closed unnoticed, others were, too: what lies between may have forgotten them all.
-        fresh = true;
+        fresh ||= used;
       }
     }
   }
@@ -88,7 +92,7 @@ export class Http1Client {
 
   /** Closes what is kept open to an origin and not in use. */
   forget(url: URL): void {
-    this.#pool.forgetAll(key => key.startsWith(`${url.origin} `));
+    this.#pool.forgetAll(url.origin);
   }
 
   /** Closes what is kept open. */
@@ -97,13 +101,16 @@ export class Http1Client {
   }
 
   #target(url: URL, judge: Judge | undefined, bodies: boolean): Http1Target {
+    const place = `${url.origin} ${judge?.registry ?? ''}`;
     return {
       url,
       lookup: this.#names.lookup(judge),
       trust: () => this.#agents.trust(),
       // A connection that carried a body is the quickest one for the next.
-      key: `${url.origin} ${judge?.registry ?? ''} ${bodies ? 'bodies' : ''}`,
-      connectWithin: this.#timings.connect
+      key: `${place} ${bodies ? 'bodies' : ''}`,
+      place,
+      connectWithin: this.#timings.connect,
+      freeWithin: this.#timings.commit
     };
   }
 

@@ -30,14 +30,25 @@ export interface Http1Target {
   /** Certificates that are believed; for https. */
   readonly trust: () => Trust;
   /** Connections are shared only among equals; it begins with the URL's origin. */
+  readonly place: string;
+  /** Of these, the ones for questions and those for bodies are kept apart as long as there may be many. */
   readonly key: string;
   /** How long it may take to connect, TLS included, in milliseconds. */
   readonly connectWithin: number;
+  /** How long it may take until one becomes free, where there may be no more, in milliseconds. */
+  readonly freeWithin: number;
 }
 
-/** No connection came about in time. */
+/** No connection was there in time. */
 export class Late extends Error {
   override readonly name = 'Late' as const;
+  /** How long was waited, in milliseconds. */
+  readonly within: number;
+
+  constructor(message: string, within: number) {
+    super(message);
+    this.within = within;
+  }
 }
 
 /** Where connections are kept, and the buffers that they read into. */
@@ -58,7 +69,7 @@ export interface ConnectionKeeper {
 
 /** One connection over a socket of our own: one exchange after the other. */
 export class Http1Connection implements Carrier {
-  readonly key: string;
+  readonly target: Http1Target;
   /** Whether it has carried an answer before. */
   used = false;
   readonly #socket: Socket;
@@ -69,8 +80,8 @@ export class Http1Connection implements Carrier {
   #endSending: () => void = () => undefined;
 
   constructor(target: Http1Target, keeper: ConnectionKeeper) {
-    const {url, lookup, trust, key, connectWithin} = target;
-    this.key = key;
+    const {url, lookup, trust, connectWithin} = target;
+    this.target = target;
     this.#keeper = keeper;
     keeper.opened(this);
     const secure = url.protocol === 'https:';
@@ -99,7 +110,7 @@ export class Http1Connection implements Carrier {
         })
       : connectPlain(options);
     this.#timer = setTimeout(() => {
-      this.destroy(new Late());
+      this.destroy(new Late('no connection came about', connectWithin));
     }, connectWithin);
     this.#socket.once(secure ? 'secureConnect' : 'connect', () => {
       clearTimeout(this.#timer);

@@ -1,5 +1,13 @@
 import {onAbort} from '../on-abort.ts';
-import {Http1Connection, type ConnectionKeeper, type Http1Target} from './http1-connection.ts';
+import {Ceiling} from './ceiling.ts';
+import {RegistryError} from './error.ts';
+import {
+  Http1Connection,
+  type ConnectionKeeper,
+  type Http1Target,
+  Late
+} from './http1-connection.ts';
+import {Closed} from './http1-exchange.ts';
 
 /**
  * HTTP/1.1 of our own, for many bytes and many questions: requests over sockets whose bytes land in
@@ -18,17 +26,20 @@ const mostIdle = 96;
 
 /** A request that waits for a connection. */
 interface Waiting {
+  readonly target: Http1Target;
   readonly resolve: (connection: Http1Connection) => void;
   readonly reject: (error: Error) => void;
 }
 
-/** What leads to one origin. There are never more waiting than connections being opened. */
+/** What leads to one origin, and may carry the same. */
 interface Place {
-  /** The last one of them was used last. */
-  readonly idle: Http1Connection[];
+  /** By key; the last one of each was used last. */
+  readonly idle: Map<string, Http1Connection[]>;
+  /** Where there is no ceiling, never more of a key than are being opened for it. */
   readonly waiting: Waiting[];
-  /** How many are being opened for whoever waits. */
-  opening: number;
+  /** How many are being opened for whoever waits, by key. */
+  readonly opening: Map<string, number>;
+  readonly ceiling: Ceiling<Http1Connection>;
 }
 
 /** The kept sockets of a run. */
@@ -43,82 +54,129 @@ export class Http1Pool implements ConnectionKeeper {
   /**
    * A connection that stands and that nobody uses. Where there is none, one is opened; whichever is there
    * first then counts, that one or one that is given back meanwhile: opening takes two or three round trips,
-   * and many answers only one.
-   * @param fresh whether it has to be one that has carried nothing; what is kept there is closed
-   * @throws why none came about; the signal's reason
+   * and many answers only one. Where the origin takes no more of them, one that is given back.
+   * @param fresh whether it has to be one that has carried nothing, as far as there may be another; what is
+   *   kept there is closed
+   * @throws why none came about; `Late` when none became free; the signal's reason
    */
   async take(target: Http1Target, fresh: boolean, signal: AbortSignal): Promise<Http1Connection> {
-    const place = this.#place(target.key);
-    if (fresh) this.forget(target.key);
-    for (let kept = place.idle.pop(); kept !== undefined; kept = place.idle.pop())
-      if (kept.usable) return kept;
+    const place = this.#place(target);
+    const {ceiling} = place;
+    if (fresh) this.forget(target);
+    const kept = this.#kept(place, target.key);
+    if (kept !== undefined) return kept;
+    const waits = ceiling.reached;
+    if (waits) {
+      for (const key of place.idle.keys()) {
+        const sibling = this.#kept(place, key);
+        if (sibling !== undefined) return sibling;
+      }
+    }
+    let timer: NodeJS.Timeout | undefined;
     let callOff: () => void = () => undefined;
     try {
       return await new Promise((resolve, reject) => {
-        const waiting = {resolve, reject};
-        const own = fresh ? new Http1Connection(target, this) : undefined;
+        const waiting = {target, resolve, reject};
+        const own = fresh && !waits ? new Http1Connection(target, this) : undefined;
         if (own !== undefined) this.#opening.set(own, waiting);
-        else if (place.waiting.push(waiting) > place.opening) this.#add(target);
-        callOff = onAbort(signal, () => {
+        else {
+          place.waiting.push(waiting);
+          if (!waits) this.#openFor(place, target);
+        }
+        const giveUp = (error: Error) => {
           const at = place.waiting.indexOf(waiting);
           if (at >= 0) place.waiting.splice(at, 1);
-          reject(signal.reason as Error);
+          reject(error);
           own?.destroy();
+        };
+        timer = setTimeout(() => {
+          giveUp(new Late('no connection became free', target.freeWithin));
+        }, target.freeWithin);
+        callOff = onAbort(signal, () => {
+          giveUp(signal.reason as Error);
         });
       });
     } finally {
+      clearTimeout(timer);
       callOff();
     }
   }
 
   /** Closes what is kept there and not in use. */
-  forget(key: string): void {
-    for (const connection of [...this.#place(key).idle]) connection.destroy();
+  forget(target: Http1Target): void {
+    for (const connection of [...(this.#place(target).idle.get(target.key) ?? [])])
+      connection.destroy();
   }
 
-  /** Closes what is kept in all such places and not in use. */
-  forgetAll(such: (key: string) => boolean): void {
-    for (const key of [...this.#places.keys()].filter(such)) this.forget(key);
+  /** Closes what is kept to an origin and not in use. */
+  forgetAll(origin: string): void {
+    for (const [name, {idle}] of this.#places) {
+      if (!name.startsWith(`${origin} `)) continue;
+      for (const connection of [...idle.values()].flat()) connection.destroy();
+    }
+  }
+
+  /** Whether the origin has shown how many connections it takes, and some of these stand. */
+  isLimited(target: Http1Target): boolean {
+    return this.#place(target).ceiling.known;
   }
 
   /** Opens so many connections ahead of their first use. One that fails is gone without a word. */
   warm(target: Http1Target, count: number): void {
-    for (let i = 0; i < count; i++) this.#add(target);
-  }
-
-  /** Takes one that stands by now: for who opened it, for whoever waits, or to be kept. */
-  connected(connection: Http1Connection): void {
-    const waiting = this.#opening.get(connection);
-    this.#opening.delete(connection);
-    if (waiting !== undefined) {
-      waiting.resolve(connection);
-    } else {
-      this.#place(connection.key).opening--;
-      this.#offer(connection, 'unshift');
-    }
-  }
-
-  /** Takes back a socket whose answer has been read to its end. */
-  keep(connection: Http1Connection): void {
-    this.#offer(connection, 'push');
-  }
-
-  /** Forgets a socket that closed, and tells those who waited for it and have no other to wait for. */
-  drop(connection: Http1Connection, error: Error): void {
-    this.#open.delete(connection);
-    const place = this.#place(connection.key);
-    const at = place.idle.indexOf(connection);
-    if (at >= 0) place.idle.splice(at, 1);
-    if (!this.#opening.has(connection)) return;
-    const waiting = this.#opening.get(connection);
-    this.#opening.delete(connection);
-    if (waiting !== undefined) waiting.reject(error);
-    else if (place.waiting.length > --place.opening) place.waiting.shift()?.reject(error);
+    const place = this.#place(target);
+    for (let i = 0; i < count && !place.ceiling.reached; i++) this.#add(place, target);
   }
 
   /** Knows of a socket that was opened. */
   opened(connection: Http1Connection): void {
     this.#open.add(connection);
+    this.#place(connection.target).ceiling.opened(connection);
+  }
+
+  /** Takes one that stands by now: for who opened it, for whoever waits, or to be kept. */
+  connected(connection: Http1Connection): void {
+    const place = this.#place(connection.target);
+    place.ceiling.stands(connection);
+    const waiting = this.#opening.get(connection);
+    this.#opening.delete(connection);
+    if (waiting !== undefined) {
+      waiting.resolve(connection);
+    } else {
+      count(place.opening, connection.target.key, -1);
+      this.#offer(place, connection, 'unshift');
+    }
+  }
+
+  /** Takes back a socket whose answer has been read to its end. */
+  keep(connection: Http1Connection): void {
+    const place = this.#place(connection.target);
+    place.ceiling.answered();
+    if (place.ceiling.surplus > 0) connection.destroy();
+    else this.#offer(place, connection, 'push');
+  }
+
+  /** Forgets a socket that closed, and tells those who waited for it and have no other to wait for. */
+  drop(connection: Http1Connection, error: Error): void {
+    if (!this.#open.delete(connection)) return;
+    const {target} = connection;
+    const place = this.#place(target);
+    const {idle, waiting, opening, ceiling} = place;
+    ceiling.closed(connection, howClosed(error));
+    const kept = idle.get(target.key) ?? [];
+    const at = kept.indexOf(connection);
+    if (at >= 0) kept.splice(at, 1);
+    if (this.#opening.has(connection)) {
+      const own = this.#opening.get(connection);
+      this.#opening.delete(connection);
+      if (own !== undefined) own.reject(error);
+      else {
+        const left = count(opening, target.key, -1);
+        const those = waiting.filter(one => one.target.key === target.key);
+        // Where others stand and there may be no more, one of these will be given back.
+        if (those.length > left && !ceiling.known) this.#tell(place, those[0], error);
+      }
+    }
+    this.#settle(place);
   }
 
   /** A buffer that nobody uses. */
@@ -137,28 +195,83 @@ export class Http1Pool implements ConnectionKeeper {
     this.#places.clear();
   }
 
-  #add(target: Http1Target): void {
-    this.#place(target.key).opening++;
+  /** After one has closed: what is too much is closed as well, and what there is room for is opened. */
+  #settle(place: Place): void {
+    const {idle, waiting, opening, ceiling} = place;
+    if (ceiling.surplus > 0) {
+      // One that has carried nothing may be one that nobody will answer. It comes by here when it is closed.
+      const kept = [...idle.values()].flat();
+      (kept.find(({used}) => !used) ?? kept[0])?.destroy();
+    }
+    const [first] = waiting;
+    const underWay = [...opening.values()].reduce((sum, some) => sum + some, 0);
+    if (first !== undefined && waiting.length > underWay && !ceiling.reached)
+      this.#add(place, first.target);
+  }
+
+  #tell({waiting}: Place, one: Waiting | undefined, error: Error): void {
+    if (one === undefined) return;
+    waiting.splice(waiting.indexOf(one), 1);
+    one.reject(error);
+  }
+
+  #kept({idle}: Place, key: string): Http1Connection | undefined {
+    const those = idle.get(key) ?? [];
+    for (let kept = those.pop(); kept !== undefined; kept = those.pop())
+      if (kept.usable) return kept;
+    return undefined;
+  }
+
+  /** Unless enough are being opened for all of its kind that wait. */
+  #openFor(place: Place, target: Http1Target): void {
+    const those = place.waiting.filter(one => one.target.key === target.key).length;
+    if (those > (place.opening.get(target.key) ?? 0)) this.#add(place, target);
+  }
+
+  #add({opening}: Place, target: Http1Target): void {
+    count(opening, target.key, 1);
     this.#opening.set(new Http1Connection(target, this), undefined);
   }
 
   /** Gives a connection to who waits longest, or keeps it. */
-  #offer(connection: Http1Connection, end: 'push' | 'unshift'): void {
-    const {idle, waiting} = this.#place(connection.key);
-    const first = waiting.shift();
+  #offer(place: Place, connection: Http1Connection, end: 'push' | 'unshift'): void {
+    const {idle, waiting, ceiling} = place;
+    const {key} = connection.target;
+    const alike = waiting.findIndex(one => one.target.key === key);
+    // Where there may be no more of them, each has to do for all.
+    const at = alike < 0 && ceiling.known ? 0 : alike;
+    const first = at < 0 ? undefined : waiting.splice(at, 1)[0];
+    const kept = idle.get(key) ?? [];
+    idle.set(key, kept);
     if (first !== undefined) {
       first.resolve(connection);
-    } else if (idle.length >= mostIdle) {
+    } else if (kept.length >= mostIdle) {
       connection.destroy();
     } else {
       connection.idle();
-      idle[end](connection);
+      kept[end](connection);
     }
   }
 
-  #place(key: string): Place {
-    const place = this.#places.get(key) ?? {idle: [], waiting: [], opening: 0};
-    this.#places.set(key, place);
+  #place({place: name}: Http1Target): Place {
+    let place = this.#places.get(name);
+    if (place === undefined) {
+      place = {idle: new Map(), waiting: [], opening: new Map(), ceiling: new Ceiling()};
+      this.#places.set(name, place);
+    }
     return place;
   }
+}
+
+/** Adds to a number that is kept by a key. @returns the sum */
+function count(numbers: Map<string, number>, key: string, more: number): number {
+  const sum = (numbers.get(key) ?? 0) + more;
+  numbers.set(key, sum);
+  return sum;
+}
+
+function howClosed(error: Error): Parameters<Ceiling<Http1Connection>['closed']>[1] {
+  if (error instanceof Closed || typeof (error as NodeJS.ErrnoException).code === 'string')
+    return 'broken';
+  return error instanceof RegistryError && error.fault === 'stalled' ? 'unanswered' : 'given up';
 }

@@ -1,0 +1,192 @@
+import {once} from 'node:events';
+import {type AddressInfo, connect, createServer, type Server, type Socket} from 'node:net';
+
+import {afterEach, describe, expect, it, jest} from '@jest/globals';
+
+import {Ceiling} from '../../src/registry/ceiling.ts';
+import {play, type World} from '../support/fault-world.ts';
+
+/** A connection, as far as it is counted. */
+class Line {
+  used = false;
+}
+
+/** So many that stand; some of them have carried an answer. */
+function standing(ceiling: Ceiling<Line>, count: number, used = count): Line[] {
+  return Array.from({length: count}, (_, at) => {
+    const line = new Line();
+    ceiling.opened(line);
+    ceiling.stands(line);
+    line.used = at < used;
+    return line;
+  });
+}
+
+/** So many more that stand for a moment and break. */
+function beyond(ceiling: Ceiling<Line>, count: number): void {
+  for (const line of standing(ceiling, count, 0)) ceiling.closed(line, 'broken');
+}
+
+describe('how many connections an origin takes', () => {
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
+
+  it('is not known as long as nothing breaks', () => {
+    const ceiling = new Ceiling<Line>();
+    standing(ceiling, 500);
+    expect([ceiling.reached, ceiling.known, ceiling.surplus]).toEqual([false, false, 0]);
+  });
+
+  it('is what stands when several new ones break, and some are left to others', () => {
+    const ceiling = new Ceiling<Line>();
+    standing(ceiling, 32);
+    beyond(ceiling, 3);
+    expect(ceiling.known).toBe(false);
+    beyond(ceiling, 1);
+    expect([ceiling.reached, ceiling.known, ceiling.surplus]).toEqual([true, true, 4]);
+  });
+
+  it.each([
+    [1, 1],
+    [2, 1],
+    [3, 2],
+    [8, 4],
+    [9, 5]
+  ])('leaves of %i as many as can be done without: %i', (stand, most) => {
+    const ceiling = new Ceiling<Line>();
+    standing(ceiling, stand);
+    beyond(ceiling, 4);
+    expect(stand - ceiling.surplus).toBe(most);
+  });
+
+  it('is not learned from accidents', () => {
+    const ceiling = new Ceiling<Line>();
+    const [first] = standing(ceiling, 10);
+    // An answer came in between.
+    beyond(ceiling, 3);
+    ceiling.answered();
+    beyond(ceiling, 3);
+    // One that was used was kept for too long; others were given up by us.
+    for (let i = 0; i < 5; i++) {
+      if (first !== undefined) ceiling.closed(first, 'broken');
+      for (const line of standing(ceiling, 3, 0)) ceiling.closed(line, 'given up');
+    }
+    expect(ceiling.known).toBe(false);
+    // All of them break: the registry is down.
+    const down = new Ceiling<Line>();
+    beyond(down, 20);
+    expect(down.known).toBe(false);
+  });
+
+  it('is not learned from those that are closed since nobody used them', () => {
+    const ceiling = new Ceiling<Line>();
+    standing(ceiling, 10);
+    const idle = standing(ceiling, 20, 0);
+    const {now} = performance;
+    jest.spyOn(performance, 'now').mockImplementation(() => now.call(performance) + 5000);
+    for (const line of idle) ceiling.closed(line, 'broken');
+    expect(ceiling.known).toBe(false);
+  });
+
+  it('is what has ever been answered, where one is not', () => {
+    const ceiling = new Ceiling<Line>();
+    const lines = standing(ceiling, 20, 12);
+    const [unheard] = lines.slice(-1);
+    if (unheard !== undefined) ceiling.closed(unheard, 'unanswered');
+    expect([ceiling.known, ceiling.surplus]).toEqual([true, 7]);
+    const silent = new Ceiling<Line>();
+    for (const line of standing(silent, 5, 0)) silent.closed(line, 'unanswered');
+    expect(silent.known).toBe(false);
+  });
+
+  it('is tried again in time', () => {
+    const ceiling = new Ceiling<Line>();
+    standing(ceiling, 8);
+    beyond(ceiling, 4);
+    expect(ceiling.surplus).toBe(4);
+    for (let i = 0; i < 5 * 64; i++) ceiling.answered();
+    expect([ceiling.surplus, ceiling.reached]).toEqual([0, false]);
+    beyond(ceiling, 1);
+    expect([ceiling.surplus, ceiling.reached]).toEqual([0, true]);
+  });
+
+  it('is known no more when nothing stands', () => {
+    const ceiling = new Ceiling<Line>();
+    const lines = standing(ceiling, 2);
+    beyond(ceiling, 4);
+    expect(ceiling.known).toBe(true);
+    for (const line of lines) ceiling.closed(line, 'broken');
+    expect([ceiling.known, ceiling.reached]).toEqual([false, false]);
+  });
+});
+
+/** What stands in front of a registry, and lets so many connections of a client through. */
+class Doorkeeper implements AsyncDisposable {
+  peak = 0;
+  refused = 0;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+
+  constructor(to: string, most: number) {
+    let through = 0;
+    this.#server = createServer(near => {
+      near.on('error', () => undefined);
+      if (through >= most) {
+        this.refused++;
+        near.resetAndDestroy();
+        return;
+      }
+      this.peak = Math.max(this.peak, ++through);
+      const far = connect(Number(to.split(':')[1]), '127.0.0.1');
+      far.on('error', () => undefined);
+      near.pipe(far).pipe(near);
+      for (const socket of [near, far]) this.#sockets.add(socket);
+      near.once('close', () => {
+        through--;
+        far.destroy();
+      });
+      far.once('close', () => near.destroy());
+    });
+  }
+
+  async listen(): Promise<string> {
+    this.#server.listen(0, '127.0.0.1');
+    await once(this.#server, 'listening');
+    return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+}
+
+describe('a run', () => {
+  it.each([
+    ['target', 24],
+    ['target', 5],
+    ['target', 2],
+    ['source', 5],
+    ['source', 2]
+  ] as const)('comes to its end where the %s takes %i connections at once', async (side, most) => {
+    let door: Doorkeeper | undefined;
+    let name = '';
+    const findings = await play({
+      id: 'T2',
+      name: 'few connections',
+      prepare: async (world: World) => {
+        door = new Doorkeeper(world[side].name, most);
+        name = await door.listen();
+      },
+      names: () => ({[side]: name}),
+      end: 'complete'
+    });
+    await door?.[Symbol.asyncDispose]();
+    expect(findings).toEqual([]);
+    expect(door?.peak).toBeLessThanOrEqual(most);
+    // Those that were opened ahead, and few after that.
+    expect(door?.refused).toBeLessThan(110);
+  });
+});
