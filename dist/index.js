@@ -36480,7 +36480,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _inputs_environment_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(120);
 /* harmony import */ var _inputs_error_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1551);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(1118);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(6825);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(9133);
 /* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(6661);
 /* harmony import */ var _report_actions_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(7671);
 /* harmony import */ var _report_help_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(9491);
@@ -38002,7 +38002,7 @@ function isInputName(text) {
 
 /***/ }),
 
-/***/ 6825:
+/***/ 9133:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -38063,9 +38063,71 @@ function imageResult({ image }, names, end) {
 var clean = __nccwpck_require__(4192);
 // EXTERNAL MODULE: ./src/oci/digest.ts
 var oci_digest = __nccwpck_require__(8825);
+// EXTERNAL MODULE: external "node:zlib"
+var external_node_zlib_ = __nccwpck_require__(8522);
+;// CONCATENATED MODULE: ./src/registry/encoding.ts
+
+
+/**
+ * The codings that pack.
+ * @see https://www.iana.org/assignments/http-parameters/http-parameters.xhtml#content-coding
+ */
+const packing = new Map([
+    ['gzip', 'gzip'],
+    ['x-gzip', 'gzip'],
+    ['deflate', 'deflate'],
+    ['br', 'foreign'],
+    ['zstd', 'foreign'],
+    ['compress', 'foreign'],
+    ['x-compress', 'foreign'],
+    ['dcb', 'foreign'],
+    ['dcz', 'foreign']
+]);
+/**
+ * What `Content-Encoding` says, in any letter case; undefined where it says nothing, or `identity`. It need
+ * not be true: some registries label a blob with what the blob itself is.
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-8.4
+ * @see https://github.com/moby/moby/issues/17595
+ */
+function encodingOf({ 'content-encoding': header }) {
+    if (header === undefined)
+        return undefined;
+    const names = header
+        .split(',')
+        .map(name => name.trim().toLowerCase())
+        .filter(name => name !== '' && name !== 'identity');
+    if (names.length === 0)
+        return undefined;
+    const kinds = names.map(name => packing.get(name)).filter(kind => kind !== undefined);
+    const [kind = 'odd'] = kinds;
+    return { kind: kinds.length > 0 && names.length > 1 ? 'foreign' : kind, said: (0,clean/* clean */.uH)(header, 40) };
+}
+/**
+ * Unpacks what is small; undefined where it cannot be unpacked, or becomes more than `limit` bytes.
+ * Never throws.
+ */
+function unpack(packed, kind, limit) {
+    const open = kind === 'gzip' ? external_node_zlib_.gunzipSync : hasZlibHead(packed) ? external_node_zlib_.inflateSync : external_node_zlib_.inflateRawSync;
+    try {
+        return open(packed, { maxOutputLength: limit });
+    }
+    catch {
+        return undefined;
+    }
+}
+/**
+ * `deflate` means the format of zlib, but some send its inside alone.
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-8.4.1.2
+ * @see https://www.rfc-editor.org/rfc/rfc1950#section-2.2
+ */
+function hasZlibHead(packed) {
+    return packed.length >= 2 && packed.readUInt8() % 16 === 8 && packed.readUInt16BE() % 31 === 0;
+}
+
 // EXTERNAL MODULE: ./src/registry/error.ts
 var registry_error = __nccwpck_require__(3269);
 ;// CONCATENATED MODULE: ./src/registry/blobs.ts
+
 
 
 
@@ -38129,7 +38191,7 @@ function judge({ status, headers }, digest, size) {
         ? /\/(\d+)$/.exec(headers['content-range'] ?? '')?.[1]
         : headers['content-length'];
     // A length that is not the blob's: half of it is stored, which is as good as nothing.
-    return headers['content-encoding'] === undefined && total !== undefined && Number(total) !== size
+    return encodingOf(headers) === undefined && total !== undefined && Number(total) !== size
         ? 'absent'
         : 'present';
 }
@@ -38160,9 +38222,11 @@ async function openBlob(registry, repository, { digest, size }, { offset, end },
         }
         const length = headers['content-length'];
         // Of what comes packed it is the packed length, which says nothing of the blob.
-        const packed = headers['content-encoding'] === 'gzip';
-        if (!packed && length !== undefined && Number(length) !== size) {
-            throw fail(`it has ${size} bytes by its manifest, ${(0,clean/* clean */.uH)(length, 30)} by the registry`);
+        const encoding = encodingOf(headers);
+        if (encoding?.kind !== 'gzip' && length !== undefined && Number(length) !== size) {
+            throw fail(encoding === undefined || encoding.kind === 'odd'
+                ? `it has ${size} bytes by its manifest, ${(0,clean/* clean */.uH)(length, 30)} by the registry`
+                : `it came with Content-Encoding ${encoding.said}, which nobody asked for`);
         }
         return { answer, skip: offset };
     };
@@ -38380,7 +38444,11 @@ function list(value, name) {
     return value.map((item, i) => parseDescriptor(item, `number ${i + 1} of its ${name}`));
 }
 
+// EXTERNAL MODULE: external "node:buffer"
+var external_node_buffer_ = __nccwpck_require__(4573);
 ;// CONCATENATED MODULE: ./src/registry/body.ts
+
+
 
 
 /**
@@ -38391,7 +38459,7 @@ const wholeOverIdle = 5;
 /** What an error's body may take as a whole, in milliseconds: the status has said enough. */
 const longestError = 5000;
 /**
- * Reads a body that must be small, to its end.
+ * Reads a body that must be small, to its end, as it comes.
  * @param limit the most bytes that are taken in; reading stops there, whatever Content-Length said
  * @param idle milliseconds between two pieces; the whole may take five times that
  * @throws RegistryError of the kinds corrupt (too large), stalled, connection (it ended early)
@@ -38441,12 +38509,40 @@ function readBody(body, limit, idle, place) {
         });
     });
 }
+/**
+ * Reads a document that must be small, to its end. Some proxies pack although nobody asked: it is unpacked
+ * where that can be done.
+ * @param limit the most bytes, both of what is sent and of what it becomes
+ * @param idle milliseconds, as for `readBody`
+ * @throws RegistryError as `readBody` does; corrupt also where it cannot be unpacked
+ */
+async function readDocument(answer, limit, idle, place) {
+    const encoding = encodingOf(answer.headers);
+    const fail = (text) => new registry_error/* RegistryError */.gl('corrupt', `${place.host}: its answer ${text}`, {
+        ...place,
+        advice: 'See what answers there, and what stands in front of it: it packs although nobody asked.'
+    });
+    if (encoding?.kind === 'foreign') {
+        answer.body.destroy();
+        throw fail(`came with Content-Encoding ${encoding.said}, which nobody asked for`);
+    }
+    const bytes = await readBody(answer.body, limit, idle, place);
+    // What names no way of packing is not packed, or else no document.
+    if (encoding === undefined || encoding.kind === 'odd')
+        return bytes;
+    const unpacked = unpack(bytes, encoding.kind, limit);
+    if (unpacked !== undefined)
+        return unpacked;
+    throw fail(`came with Content-Encoding ${encoding.said}, and cannot be unpacked within ${limit} bytes`);
+}
 /** What is read at most of an error's body: enough for any honest one. */
 const largestError = 64 * 1024;
 /**
- * As much of an error's body as is worth reading; never throws, since the status has said enough.
+ * As much of an error's body as is worth reading, unpacked; empty where it cannot be unpacked. Never throws,
+ * since the status has said enough.
+ * @param idle the most milliseconds that it may take
  */
-async function readError(body, idle) {
+async function readError({ headers, body }, idle) {
     const pieces = [];
     let size = 0;
     const timer = setTimeout(() => body.destroy(), Math.min(idle, longestError));
@@ -38465,7 +38561,15 @@ async function readError(body, idle) {
         clearTimeout(timer);
         body.destroy();
     }
-    return Buffer.concat(pieces).subarray(0, largestError).toString('utf8');
+    return textOf(Buffer.concat(pieces).subarray(0, largestError), encodingOf(headers));
+}
+function textOf(bytes, encoding) {
+    if (encoding === undefined)
+        return bytes.toString('utf8');
+    if (encoding.kind === 'gzip' || encoding.kind === 'deflate')
+        return unpack(bytes, encoding.kind, largestError)?.toString('utf8') ?? '';
+    // A label that names no way of packing may still stand on something that is no text.
+    return encoding.kind === 'odd' && (0,external_node_buffer_.isUtf8)(bytes) ? bytes.toString('utf8') : '';
 }
 /** How long a body may take that nobody wants, in milliseconds. */
 const longestDiscard = 2000;
@@ -38498,10 +38602,7 @@ async function discard(answer) {
     return answer;
 }
 
-// EXTERNAL MODULE: external "node:zlib"
-var external_node_zlib_ = __nccwpck_require__(8522);
 ;// CONCATENATED MODULE: ./src/registry/fetched-manifest.ts
-
 
 
 
@@ -38521,7 +38622,7 @@ function readManifest(raw, { headers }, reference, place) {
     });
     const claimed = headers['docker-content-digest'];
     const expected = wanted ?? ((0,oci_digest/* isDigest */.Bc)(claimed) ? claimed : undefined);
-    const bytes = decode(raw, headers['content-encoding'], expected, fail);
+    const bytes = decode(raw, headers, expected, fail);
     const digest = (0,oci_digest/* digestOf */.ol)(bytes, expected === undefined ? 'sha256' : (0,oci_digest/* algorithmOf */.Hy)(expected));
     if (expected !== undefined && digest !== expected) {
         throw fail(`the registry sent other bytes: ${digest} instead of ${expected}`);
@@ -38539,20 +38640,22 @@ function readManifest(raw, { headers }, reference, place) {
         throw error;
     }
 }
-/** Some proxies compress although nobody asked: then exactly one of both forms is the content. */
-function decode(raw, encoding, expected, fail) {
-    if (encoding === undefined || encoding === 'identity')
+/**
+ * Some proxies compress although nobody asked, and some registries label what they do not pack: by its
+ * digest, where one is known, exactly one of both forms is the content.
+ */
+function decode(raw, headers, expected, fail) {
+    const encoding = encodingOf(headers);
+    if (encoding === undefined)
         return raw;
-    if (encoding !== 'gzip')
-        throw fail(`it came with Content-Encoding ${(0,clean/* clean */.uH)(encoding, 40)}, which nobody asked for`);
     if (expected !== undefined && (0,oci_digest/* digestOf */.ol)(raw, (0,oci_digest/* algorithmOf */.Hy)(expected)) === expected)
         return raw;
-    try {
-        return (0,external_node_zlib_.gunzipSync)(raw, { maxOutputLength: largestManifest });
-    }
-    catch {
+    if (encoding.kind !== 'gzip')
+        throw fail(`it came with Content-Encoding ${encoding.said}, which nobody asked for`);
+    const bytes = unpack(raw, encoding.kind, largestManifest);
+    if (bytes === undefined)
         throw fail('it came compressed, and cannot be unpacked within the limit');
-    }
+    return bytes;
 }
 
 ;// CONCATENATED MODULE: ./src/registry/manifests.ts
@@ -38928,7 +39031,8 @@ async function collect(registry, list) {
                 });
             }
             const place = { host: registry.name, method: 'GET', path: url.pathname };
-            const body = await readBody(answer.body, largestPage, registry.transport.timings.idle, place);
+            const { idle } = registry.transport.timings;
+            const body = await readDocument(answer, largestPage, idle, place);
             size += body.length;
             return { entries: parse(body, key, place), link: answer.headers.link };
         });
@@ -39054,7 +39158,7 @@ async function byList(registry, repository, digest, signal) {
             digest,
             signal
         }, async (answer) => {
-            const { status, headers, body } = answer;
+            const { status, headers } = answer;
             if (status === 403) {
                 registry.warnOnce(`${registry.name} does not tell what refers to ${repository} (403)`);
             }
@@ -39063,7 +39167,8 @@ async function byList(registry, repository, digest, signal) {
                 await discard(answer);
                 return status === 403 ? 'refused' : undefined;
             }
-            const bytes = await readBody(body, left, registry.transport.timings.idle, place);
+            const { idle } = registry.transport.timings;
+            const bytes = await readDocument(answer, left, idle, place);
             left -= bytes.length;
             return { manifests: listIn(bytes, place), link: headers.link };
         });
@@ -39876,6 +39981,7 @@ function piecesOf(body) {
 
 
 
+
 /**
  * The hash is kept at places at least so many bytes apart, and at no more than so many places: to read a
  * part of a blob again costs about one such stretch before it.
@@ -39908,6 +40014,11 @@ class BlobReader {
     #marks = [];
     /** The whole blob, asked for ahead of the first `pump`. */
     #ahead;
+    /**
+     * Whether a blob that comes whole, and labelled as packed, is unpacked; undefined as long as none of it came
+     * with such a label.
+     */
+    #unpacks;
     /** The furthest byte that was ever written, for the progress. */
     #furthest = 0;
     /** @param arrived told of bytes when they are read for the first time */
@@ -39944,7 +40055,7 @@ class BlobReader {
             const cursor = { at, from };
             try {
                 const { answer, skip } = await this.#take(at, to, signal);
-                await this.#pour(decoded(answer, size), cursor, to, skip, sink, signal);
+                await this.#pour(this.#decoded(answer), cursor, to, skip, sink, signal);
                 at = cursor.at;
             }
             catch (error) {
@@ -39965,20 +40076,51 @@ class BlobReader {
         const part = { offset, end };
         return openBlob(this.#registry, this.#repository, this.descriptor, part, signal, 'if-throttled');
     }
-    #take(at, to, signal) {
+    async #take(at, to, signal) {
+        const { size } = this.descriptor;
         const ahead = this.#ahead;
-        if (ahead !== undefined && at === 0 && to === this.descriptor.size) {
+        if (ahead !== undefined && at === 0 && to === size) {
             this.#ahead = undefined;
-            return ahead;
+            return await ahead;
         }
         this.release();
-        return this.#open(at, to, signal);
+        const opened = await this.#open(at, to, signal);
+        const { status, headers } = opened.answer;
+        if (this.#unpacks !== true || status !== 206 || !isGzip(headers))
+            return opened;
+        // It is packed when it comes whole: such a part is one of the packed bytes, or is packed by itself.
+        opened.answer.body.destroy();
+        return { ...(await this.#open(0, size, signal)), skip: at };
+    }
+    /**
+     * The body as the blob's own bytes. Some proxies compress although nobody asked, and some registries label
+     * what they do not pack; without a length, only the digest tells which of both it was.
+     * @see https://github.com/moby/moby/issues/17595
+     */
+    #decoded(answer) {
+        const { status, headers } = answer;
+        if (!isGzip(headers))
+            return { body: answer.pieces(), form: 'raw' };
+        if (status === 206) {
+            // A range counts in what is sent: what would come out of it is no such part.
+            this.#unpacks ??= false;
+            return { body: answer.pieces(), form: 'raw' };
+        }
+        const length = headers['content-length'];
+        // A body that has the blob's length is the blob.
+        this.#unpacks =
+            length === undefined ? (this.#unpacks ?? true) : Number(length) !== this.descriptor.size;
+        if (!this.#unpacks)
+            return { body: answer.pieces(), form: 'raw' };
+        // Whoever takes no more of it closes the connection behind it, too.
+        const body = piecesOf((0,external_node_stream_.pipeline)(answer.body, (0,external_node_zlib_.createGunzip)(), () => undefined));
+        return { body, form: length === undefined ? 'guessed' : 'unpacked' };
     }
     /**
      * Moves bytes from one answer to the sink until the answer ends; the cursor says how far it came. What
      * lies before its `from` is hashed alone.
      */
-    #pour(body, cursor, to, skip, sink, signal) {
+    #pour({ body, form }, cursor, to, skip, sink, signal) {
         const { idle } = this.#registry.transport.timings;
         return new Promise((resolve, reject) => {
             if (signal.aborted || sink.destroyed) {
@@ -40078,10 +40220,17 @@ class BlobReader {
             body.start({
                 data,
                 end: () => {
-                    broken(`it ended after ${cursor.at} of ${to} bytes`);
+                    // What was packed and is whole does not end early.
+                    if (form !== 'raw' && cursor.at < to)
+                        settle(this.#misread(form, cursor.at));
+                    else
+                        broken(`it ended after ${cursor.at} of ${to} bytes`);
                 },
                 fail: error => {
-                    broken(`it broke off after ${cursor.at} of ${to} bytes`, error);
+                    if (form !== 'raw' && cursor.at < to && isUnfit(error))
+                        settle(this.#misread(form, cursor.at, error));
+                    else
+                        broken(`it broke off after ${cursor.at} of ${to} bytes`, error);
                 }
             });
         });
@@ -40120,7 +40269,7 @@ class BlobReader {
         const { digest } = this.descriptor;
         const got = this.#hasher.digest();
         if (got !== digest) {
-            this.#forget();
+            this.#turn();
             throw this.#failure('corrupt', `the registry sent other bytes: ${got} instead of ${digest}`);
         }
         this.#verified = true;
@@ -40130,6 +40279,17 @@ class BlobReader {
         this.#hashed = 0;
         this.#verified = false;
         this.#marks.length = 0;
+    }
+    /** What came was not the blob: another try reads the label the other way. */
+    #turn() {
+        if (this.#unpacks !== undefined)
+            this.#unpacks = !this.#unpacks;
+        this.#forget();
+    }
+    #misread(form, at, cause) {
+        this.#turn();
+        // Where nothing of it has gone out yet, the other way can be tried from here.
+        return this.#failure(form === 'guessed' && at === 0 ? 'connection' : 'corrupt', 'it came with Content-Encoding gzip, and cannot be unpacked to what it should be', cause);
     }
     #failure(fault, text, cause) {
         const { name: host } = this.#registry;
@@ -40143,14 +40303,12 @@ class BlobReader {
         });
     }
 }
-/** Some proxies compress although nobody asked; a body that has the blob's length is the blob. */
-function decoded(answer, size) {
-    const { headers } = answer;
-    if (headers['content-encoding'] !== 'gzip' || Number(headers['content-length']) === size) {
-        return answer.pieces();
-    }
-    // Whoever takes no more of it closes the connection behind it, too.
-    return piecesOf((0,external_node_stream_.pipeline)(answer.body, (0,external_node_zlib_.createGunzip)(), () => undefined));
+function isGzip(headers) {
+    return encodingOf(headers)?.kind === 'gzip';
+}
+/** Whether it is the unpacking that failed. A connection that breaks has another code, and goes on. */
+function isUnfit(error) {
+    return error.code?.startsWith('Z_') === true;
 }
 
 // EXTERNAL MODULE: external "node:net"
@@ -41673,7 +41831,7 @@ function parseAnswer(text, what) {
     throw new docker_error/* DockerError */.B('failed', `${what} did not answer in JSON`);
 }
 /** A text of such an answer, clean. */
-function textOf(value) {
+function answer_textOf(value) {
     return typeof value === 'string' ? (0,clean/* clean */.uH)(value, 200) : 'unknown';
 }
 
@@ -41701,11 +41859,11 @@ async function askDaemon(call) {
     const host = await hostIn(info.ClientInfo, call);
     const containerd = JSON.stringify(info.DriverStatus ?? []).includes('io.containerd.snapshotter');
     return {
-        version: textOf(info.ServerVersion),
+        version: answer_textOf(info.ServerVersion),
         store: containerd ? 'containerd' : 'classic',
-        driver: textOf(info.Driver),
+        driver: answer_textOf(info.Driver),
         dataRoot: info.DockerRootDir,
-        platform: `${textOf(info.OSType)}/${textOf(info.Architecture)}`,
+        platform: `${answer_textOf(info.OSType)}/${answer_textOf(info.Architecture)}`,
         ...(host !== undefined && { host })
     };
 }
@@ -41780,7 +41938,7 @@ async function inspect(name, call) {
         id: image.Id,
         repoDigests: digests.filter(digest => typeof digest === 'string'),
         size: image.Size,
-        platform: `${textOf(image.Os)}/${textOf(image.Architecture)}`,
+        platform: `${answer_textOf(image.Os)}/${answer_textOf(image.Architecture)}`,
         diffIds: diffIdsIn(image.RootFS)
     };
 }
@@ -43634,7 +43792,7 @@ async function readToken(answer, context, log) {
         ...(advice !== undefined && { advice })
     });
     if (status !== 200) {
-        await readError(answer.body, transport.timings.idle);
+        await readError(answer, transport.timings.idle);
         if (status === 401 || (status === 403 && credentials.kind !== 'anonymous')) {
             throw fail('unauthorized', credentials.kind === 'anonymous'
                 ? `wants a user name (${status})`
@@ -43651,7 +43809,7 @@ async function readToken(answer, context, log) {
             ...retryAfterOf(headers, transport.clock.date())
         });
     }
-    const body = await readBody(answer.body, largestToken, transport.timings.idle, place);
+    const body = await readDocument(answer, largestToken, transport.timings.idle, place);
     let parsed;
     try {
         parsed = (JSON.parse(body.toString('utf8')) ?? {});
@@ -44217,7 +44375,7 @@ function quirksOf(registry) {
 async function refusalOf(answer, question, registry) {
     const { status, headers, url } = answer;
     const { name, origin, transport } = registry;
-    const text = await readError(answer.body, transport.timings.idle);
+    const text = await readError(answer, transport.timings.idle);
     const page = baseType(headers['content-type']) === 'text/html' || /^\s*</.test(text);
     const entries = page ? [] : (0,registry_error/* parseEntries */.Km)(text);
     const redirected = url.origin !== origin.origin;
@@ -44558,7 +44716,7 @@ class Registry {
             // begins anew, and the next request finds the new token.
             if (!again || refused >= 1 || streams(question))
                 return answer;
-            await readError(answer.body, this.transport.timings.idle);
+            await readError(answer, this.transport.timings.idle);
         }
     }
     /** One question through its redirects. Authorization goes to the origin and nowhere else. */
@@ -45404,13 +45562,19 @@ const mostWaiting = 384 * 1024;
  * @see https://learn.microsoft.com/azure/load-balancer/load-balancer-tcp-reset
  */
 const keepAlive = 30_000;
-/** No connection came about in time. */
+/** No connection was there in time. */
 class Late extends Error {
     name = 'Late';
+    /** How long was waited, in milliseconds. */
+    within;
+    constructor(message, within) {
+        super(message);
+        this.within = within;
+    }
 }
 /** One connection over a socket of our own: one exchange after the other. */
 class Http1Connection {
-    key;
+    target;
     /** Whether it has carried an answer before. */
     used = false;
     #socket;
@@ -45420,8 +45584,8 @@ class Http1Connection {
     #timer;
     #endSending = () => undefined;
     constructor(target, keeper) {
-        const { url, lookup, trust, key, connectWithin } = target;
-        this.key = key;
+        const { url, lookup, trust, connectWithin } = target;
+        this.target = target;
         this.#keeper = keeper;
         keeper.opened(this);
         const secure = url.protocol === 'https:';
@@ -45450,7 +45614,7 @@ class Http1Connection {
             })
             : (0,external_node_net_.connect)(options);
         this.#timer = setTimeout(() => {
-            this.destroy(new Late());
+            this.destroy(new Late('no connection came about', connectWithin));
         }, connectWithin);
         this.#socket.once(secure ? 'secureConnect' : 'connect', () => {
             clearTimeout(this.#timer);
@@ -45568,7 +45732,85 @@ class Http1Connection {
     }
 }
 
+;// CONCATENATED MODULE: ./src/registry/ceiling.ts
+/** So many new connections break in a row, while others stand, before that is no accident. */
+const noAccident = 4;
+/** A connection that is closed later than this after it stood was not refused, in milliseconds. */
+const refusedWithin = 1000;
+/** What is asked through Node's own client has connections of its own: so many are left to it. */
+const leftToOthers = 4;
+/** After so many answers one more connection is tried: the limit may have been that of a bad moment. */
+const answersForOneMore = 64;
+/**
+ * How many connections an origin takes at once, as far as it has shown. What stands in front of it may allow
+ * each client so many, and reset the others, or let them wait without an answer. Nobody can know that
+ * beforehand: as many are opened as are wanted, until it shows.
+ */
+class Ceiling {
+    #open = new Set();
+    /** Since when they stand. */
+    #standing = new Map();
+    #most = Infinity;
+    #brokenInARow = 0;
+    #answers = 0;
+    /** Whether there may be no more connections than there are. */
+    get reached() {
+        return this.#open.size >= this.#most;
+    }
+    /** Whether there is a limit, and something that works within it. */
+    get known() {
+        return this.#most < Infinity && this.#standing.size > 0;
+    }
+    /** How many connections are too many. */
+    get surplus() {
+        return Math.max(0, this.#open.size - this.#most);
+    }
+    /** One is being opened. */
+    opened(connection) {
+        this.#open.add(connection);
+    }
+    /** It stands. */
+    stands(connection) {
+        this.#standing.set(connection, performance.now());
+    }
+    /** It has carried an answer. */
+    answered() {
+        this.#brokenInARow = 0;
+        if (this.#most === Infinity || ++this.#answers < answersForOneMore)
+            return;
+        this.#answers = 0;
+        this.#most++;
+    }
+    /**
+     * It is closed.
+     * @param how `broken` by the other side, `unanswered` in all the time that it was given, or given up by us
+     */
+    closed(connection, how) {
+        const since = this.#standing.get(connection) ?? performance.now();
+        this.#open.delete(connection);
+        this.#standing.delete(connection);
+        if (connection.used || how === 'given up')
+            return;
+        if (how === 'unanswered') {
+            const proven = [...this.#standing.keys()].filter(({ used }) => used).length;
+            if (proven > 0)
+                this.#most = Math.min(this.#most, proven);
+            return;
+        }
+        const standing = this.#standing.size;
+        if (standing === 0 || performance.now() - since > refusedWithin)
+            return;
+        if (this.#most < Infinity)
+            this.#most = Math.min(this.#most, standing);
+        else if (++this.#brokenInARow >= noAccident)
+            this.#most = Math.max(1, standing - Math.min(leftToOthers, Math.floor(standing / 2)));
+    }
+}
+
 ;// CONCATENATED MODULE: ./src/registry/http1-pool.ts
+
+
+
 
 
 /**
@@ -45595,89 +45837,138 @@ class Http1Pool {
     /**
      * A connection that stands and that nobody uses. Where there is none, one is opened; whichever is there
      * first then counts, that one or one that is given back meanwhile: opening takes two or three round trips,
-     * and many answers only one.
-     * @param fresh whether it has to be one that has carried nothing; what is kept there is closed
-     * @throws why none came about; the signal's reason
+     * and many answers only one. Where the origin takes no more of them, one that is given back.
+     * @param fresh whether it has to be one that has carried nothing, as far as there may be another; what is
+     *   kept there is closed
+     * @throws why none came about; `Late` when none became free; the signal's reason
      */
     async take(target, fresh, signal) {
-        const place = this.#place(target.key);
+        const place = this.#place(target);
+        const { ceiling } = place;
         if (fresh)
-            this.forget(target.key);
-        for (let kept = place.idle.pop(); kept !== undefined; kept = place.idle.pop())
-            if (kept.usable)
-                return kept;
+            this.forget(target);
+        const kept = this.#kept(place, target.key);
+        if (kept !== undefined)
+            return kept;
+        const waits = ceiling.reached;
+        if (waits) {
+            for (const key of place.idle.keys()) {
+                const sibling = this.#kept(place, key);
+                if (sibling !== undefined)
+                    return sibling;
+            }
+        }
+        let timer;
         let callOff = () => undefined;
         try {
             return await new Promise((resolve, reject) => {
-                const waiting = { resolve, reject };
-                const own = fresh ? new Http1Connection(target, this) : undefined;
+                const waiting = { target, resolve, reject };
+                const own = fresh && !waits ? new Http1Connection(target, this) : undefined;
                 if (own !== undefined)
                     this.#opening.set(own, waiting);
-                else if (place.waiting.push(waiting) > place.opening)
-                    this.#add(target);
-                callOff = onAbort(signal, () => {
+                else {
+                    place.waiting.push(waiting);
+                    if (!waits)
+                        this.#openFor(place, target);
+                }
+                const giveUp = (error) => {
                     const at = place.waiting.indexOf(waiting);
                     if (at >= 0)
                         place.waiting.splice(at, 1);
-                    reject(signal.reason);
+                    reject(error);
                     own?.destroy();
+                };
+                timer = setTimeout(() => {
+                    giveUp(new Late('no connection became free', target.freeWithin));
+                }, target.freeWithin);
+                callOff = onAbort(signal, () => {
+                    giveUp(signal.reason);
                 });
             });
         }
         finally {
+            clearTimeout(timer);
             callOff();
         }
     }
     /** Closes what is kept there and not in use. */
-    forget(key) {
-        for (const connection of [...this.#place(key).idle])
+    forget(target) {
+        for (const connection of [...(this.#place(target).idle.get(target.key) ?? [])])
             connection.destroy();
     }
-    /** Closes what is kept in all such places and not in use. */
-    forgetAll(such) {
-        for (const key of [...this.#places.keys()].filter(such))
-            this.forget(key);
+    /** Closes what is kept to an origin and not in use. */
+    forgetAll(origin) {
+        for (const [name, { idle }] of this.#places) {
+            if (!name.startsWith(`${origin} `))
+                continue;
+            for (const connection of [...idle.values()].flat())
+                connection.destroy();
+        }
+    }
+    /** Whether the origin has shown how many connections it takes, and some of these stand. */
+    isLimited(target) {
+        return this.#place(target).ceiling.known;
     }
     /** Opens so many connections ahead of their first use. One that fails is gone without a word. */
     warm(target, count) {
-        for (let i = 0; i < count; i++)
-            this.#add(target);
+        const place = this.#place(target);
+        for (let i = 0; i < count && !place.ceiling.reached; i++)
+            this.#add(place, target);
+    }
+    /** Knows of a socket that was opened. */
+    opened(connection) {
+        this.#open.add(connection);
+        this.#place(connection.target).ceiling.opened(connection);
     }
     /** Takes one that stands by now: for who opened it, for whoever waits, or to be kept. */
     connected(connection) {
+        const place = this.#place(connection.target);
+        place.ceiling.stands(connection);
         const waiting = this.#opening.get(connection);
         this.#opening.delete(connection);
         if (waiting !== undefined) {
             waiting.resolve(connection);
         }
         else {
-            this.#place(connection.key).opening--;
-            this.#offer(connection, 'unshift');
+            count(place.opening, connection.target.key, -1);
+            this.#offer(place, connection, 'unshift');
         }
     }
     /** Takes back a socket whose answer has been read to its end. */
     keep(connection) {
-        this.#offer(connection, 'push');
+        const place = this.#place(connection.target);
+        place.ceiling.answered();
+        if (place.ceiling.surplus > 0)
+            connection.destroy();
+        else
+            this.#offer(place, connection, 'push');
     }
     /** Forgets a socket that closed, and tells those who waited for it and have no other to wait for. */
     drop(connection, error) {
-        this.#open.delete(connection);
-        const place = this.#place(connection.key);
-        const at = place.idle.indexOf(connection);
-        if (at >= 0)
-            place.idle.splice(at, 1);
-        if (!this.#opening.has(connection))
+        if (!this.#open.delete(connection))
             return;
-        const waiting = this.#opening.get(connection);
-        this.#opening.delete(connection);
-        if (waiting !== undefined)
-            waiting.reject(error);
-        else if (place.waiting.length > --place.opening)
-            place.waiting.shift()?.reject(error);
-    }
-    /** Knows of a socket that was opened. */
-    opened(connection) {
-        this.#open.add(connection);
+        const { target } = connection;
+        const place = this.#place(target);
+        const { idle, waiting, opening, ceiling } = place;
+        ceiling.closed(connection, howClosed(error));
+        const kept = idle.get(target.key) ?? [];
+        const at = kept.indexOf(connection);
+        if (at >= 0)
+            kept.splice(at, 1);
+        if (this.#opening.has(connection)) {
+            const own = this.#opening.get(connection);
+            this.#opening.delete(connection);
+            if (own !== undefined)
+                own.reject(error);
+            else {
+                const left = count(opening, target.key, -1);
+                const those = waiting.filter(one => one.target.key === target.key);
+                // Where others stand and there may be no more, one of these will be given back.
+                if (those.length > left && !ceiling.known)
+                    this.#tell(place, those[0], error);
+            }
+        }
+        this.#settle(place);
     }
     /** A buffer that nobody uses. */
     buffer() {
@@ -45694,30 +45985,82 @@ class Http1Pool {
             connection.destroy();
         this.#places.clear();
     }
-    #add(target) {
-        this.#place(target.key).opening++;
+    /** After one has closed: what is too much is closed as well, and what there is room for is opened. */
+    #settle(place) {
+        const { idle, waiting, opening, ceiling } = place;
+        if (ceiling.surplus > 0) {
+            // One that has carried nothing may be one that nobody will answer. It comes by here when it is closed.
+            const kept = [...idle.values()].flat();
+            (kept.find(({ used }) => !used) ?? kept[0])?.destroy();
+        }
+        const [first] = waiting;
+        const underWay = [...opening.values()].reduce((sum, some) => sum + some, 0);
+        if (first !== undefined && waiting.length > underWay && !ceiling.reached)
+            this.#add(place, first.target);
+    }
+    #tell({ waiting }, one, error) {
+        if (one === undefined)
+            return;
+        waiting.splice(waiting.indexOf(one), 1);
+        one.reject(error);
+    }
+    #kept({ idle }, key) {
+        const those = idle.get(key) ?? [];
+        for (let kept = those.pop(); kept !== undefined; kept = those.pop())
+            if (kept.usable)
+                return kept;
+        return undefined;
+    }
+    /** Unless enough are being opened for all of its kind that wait. */
+    #openFor(place, target) {
+        const those = place.waiting.filter(one => one.target.key === target.key).length;
+        if (those > (place.opening.get(target.key) ?? 0))
+            this.#add(place, target);
+    }
+    #add({ opening }, target) {
+        count(opening, target.key, 1);
         this.#opening.set(new Http1Connection(target, this), undefined);
     }
     /** Gives a connection to who waits longest, or keeps it. */
-    #offer(connection, end) {
-        const { idle, waiting } = this.#place(connection.key);
-        const first = waiting.shift();
+    #offer(place, connection, end) {
+        const { idle, waiting, ceiling } = place;
+        const { key } = connection.target;
+        const alike = waiting.findIndex(one => one.target.key === key);
+        // Where there may be no more of them, each has to do for all.
+        const at = alike < 0 && ceiling.known ? 0 : alike;
+        const first = at < 0 ? undefined : waiting.splice(at, 1)[0];
+        const kept = idle.get(key) ?? [];
+        idle.set(key, kept);
         if (first !== undefined) {
             first.resolve(connection);
         }
-        else if (idle.length >= mostIdle) {
+        else if (kept.length >= mostIdle) {
             connection.destroy();
         }
         else {
             connection.idle();
-            idle[end](connection);
+            kept[end](connection);
         }
     }
-    #place(key) {
-        const place = this.#places.get(key) ?? { idle: [], waiting: [], opening: 0 };
-        this.#places.set(key, place);
+    #place({ place: name }) {
+        let place = this.#places.get(name);
+        if (place === undefined) {
+            place = { idle: new Map(), waiting: [], opening: new Map(), ceiling: new Ceiling() };
+            this.#places.set(name, place);
+        }
         return place;
     }
+}
+/** Adds to a number that is kept by a key. @returns the sum */
+function count(numbers, key, more) {
+    const sum = (numbers.get(key) ?? 0) + more;
+    numbers.set(key, sum);
+    return sum;
+}
+function howClosed(error) {
+    if (error instanceof Closed || typeof error.code === 'string')
+        return 'broken';
+    return error instanceof registry_error/* RegistryError */.gl && error.fault === 'stalled' ? 'unanswered' : 'given up';
 }
 
 ;// CONCATENATED MODULE: ./src/registry/http1-client.ts
@@ -45730,6 +46073,8 @@ class Http1Pool {
 
 
 
+/** How often a request is sent anew over another connection, where one that nobody had heard broke. */
+const mostUnheard = 3;
 /** Requests over connections of our own (`http1-pool.ts`), under the transport's limits and with its names and trust. */
 class Http1Client {
     #agents;
@@ -45758,7 +46103,7 @@ class Http1Client {
             return undefined;
         const target = this.#target(url, judge, stream !== undefined);
         let { fresh = false } = outgoing;
-        for (;;) {
+        for (let unheard = 0;;) {
             signal.throwIfAborted();
             let connection;
             let used = false;
@@ -45784,18 +46129,20 @@ class Http1Client {
                 signal.throwIfAborted();
                 if (error instanceof Late) {
                     this.#names.forget(hostOf(url));
-                    throw stalled(outgoing, 'no connection came about', this.#timings.connect);
+                    throw stalled(outgoing, error.message, error.within);
                 }
                 // Where one is silent, what lies between may have forgotten all that are kept: the next try gets another.
                 if (error instanceof registry_error/* RegistryError */.gl && error.fault === 'stalled')
-                    this.#pool.forget(target.key);
+                    this.#pool.forget(target);
                 const { code } = error;
-                const stale = used && (code === 'ECONNRESET' || code === 'EPIPE');
+                const reset = code === 'ECONNRESET' || code === 'EPIPE';
+                // One more than the origin takes: nobody has heard it.
+                const beyond = !used && this.#pool.isLimited(target) && unheard++ < mostUnheard;
                 // A body that streams cannot be sent twice from here.
-                if (!stale || stream !== undefined)
+                if (!reset || !(used || beyond) || stream !== undefined)
                     throw explain(error, outgoing, this.#names, connection !== undefined);
                 // Where one was closed unnoticed, others were, too: what lies between may have forgotten them all.
-                fresh = true;
+                fresh ||= used;
             }
         }
     }
@@ -45806,20 +46153,23 @@ class Http1Client {
     }
     /** Closes what is kept open to an origin and not in use. */
     forget(url) {
-        this.#pool.forgetAll(key => key.startsWith(`${url.origin} `));
+        this.#pool.forgetAll(url.origin);
     }
     /** Closes what is kept open. */
     close() {
         this.#pool.close();
     }
     #target(url, judge, bodies) {
+        const place = `${url.origin} ${judge?.registry ?? ''}`;
         return {
             url,
             lookup: this.#names.lookup(judge),
             trust: () => this.#agents.trust(),
             // A connection that carried a body is the quickest one for the next.
-            key: `${url.origin} ${judge?.registry ?? ''} ${bodies ? 'bodies' : ''}`,
-            connectWithin: this.#timings.connect
+            key: `${place} ${bodies ? 'bodies' : ''}`,
+            place,
+            connectWithin: this.#timings.connect,
+            freeWithin: this.#timings.commit
         };
     }
     /** Waits for an answer, as long as that may take; a body that streams is sent meanwhile. */
