@@ -114,7 +114,8 @@ function wordFindings({store, requests}: EmbeddedRegistry, before: Snapshot): st
         : (parameters.get('digest') ?? parameters.get('mount') ?? '');
     const key = `${repository}@${digest}`;
     if (kind === 'blob' && status === 404 && ['GET', 'HEAD'].includes(method)) absent.add(key);
-    else if (status === 200 || status === 201 || status === 206) absent.delete(key);
+    // Whoever says where it is to be had has it.
+    else if ([200, 201, 206, 307].includes(status)) absent.delete(key);
   }
   return [...snapshotOf(store).tags]
     .filter(([name, digest]) => before.tags.get(name) !== digest)
