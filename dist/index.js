@@ -44611,7 +44611,9 @@ class Registry {
                 const { tries = 'patient' } = question;
                 if (tries === 'once' || (tries === 'if-throttled' && failure.fault !== 'throttled'))
                     throw failure;
-                if (failure.fault === 'unauthorized' && this.#trusted && refused++ === 0) {
+                // Of what one may only read, a refusal may say that it is not there.
+                const doubtful = failure.fault === 'unauthorized' && question.method === 'PUT';
+                if (doubtful && this.#trusted && refused++ === 0) {
                     this.log.debug(`${failure.message}; once more, since the credentials were good before`);
                     await this.transport.clock.sleep(secondThought, question.signal);
                     continue;
