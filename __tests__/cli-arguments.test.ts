@@ -153,6 +153,9 @@ describe('passwords on the command line', () => {
   });
 
   it('come over standard input one at a time', () => {
+    expect(mistakes('--target-passwd=x')).toEqual([
+      '--target-passwd is not known; did you mean --target-password-stdin? (--help lists all flags)'
+    ]);
     expect(mistakes('--source-password-stdin', '--target-password-stdin')).toEqual([
       expect.stringContaining('only one password')
     ]);

@@ -185,8 +185,11 @@ class ArgumentReader {
     const short = !written.startsWith('--');
     const flag = short ? written.slice(0, 2) : `--${clean(name, 60)}`;
     const known = [...inputTable.map(row => row.name), ...own];
+    // A secret is not taken as an argument: what is meant is the flag beside it.
+    const show = (one: string) =>
+      `--${one}${isInputName(one) && inputRow(one).form === 'secret' ? '-stdin' : ''}`;
     this.#mistakes.add(
-      `${clean(flag)} is not known${short ? '' : didYouMean(name, known, '--')} (--help lists all flags)`
+      `${clean(flag)} is not known${short ? '' : didYouMean(name, known, show)} (--help lists all flags)`
     );
   }
 

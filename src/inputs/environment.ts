@@ -58,7 +58,8 @@ export function warnOfUnknownVariables(env: NodeJS.ProcessEnv, log: Log): void {
     for (const key of unknown.slice(0, mostTold)) {
       maskIfSecret(key, env[key], log);
       const meant =
-        didYouMean(key.slice(side.length), ends, side) || `; known are ${own.join(', ')}`;
+        didYouMean(key.slice(side.length), ends, name => `${side}${name}`) ||
+        `; known are ${own.join(', ')}`;
       log.warning(`The variable ${clean(key, 60)} is not known, so it has no effect${meant}`);
     }
   }

@@ -19,11 +19,18 @@ export function nearest<Name extends string>(
   return ranked.filter(({far}) => far === least).map(({name}) => name);
 }
 
-/** `, did you mean a or b?`, or nothing when no name is near. */
-export function didYouMean(text: string, names: readonly string[], mark = ''): string {
+/**
+ * `; did you mean a or b?`, or nothing when no name is near.
+ * @param show how a name is written
+ */
+export function didYouMean(
+  text: string,
+  names: readonly string[],
+  show = (name: string) => name
+): string {
   const found = nearest(text, names).slice(0, 3);
   if (found.length === 0) return '';
-  return `; did you mean ${found.map(name => `${mark}${name}`).join(' or ')}?`;
+  return `; did you mean ${found.map(show).join(' or ')}?`;
 }
 
 function normal(text: string): string {
