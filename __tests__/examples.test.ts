@@ -168,19 +168,19 @@ describe('the scripts of examples', () => {
     'az acr login --name myregistry': 'not here: it asks Azure',
     'python pull-and-push-arc-data-services-images-to-private-registry.py':
       "not here: Microsoft's script, as it was before",
-    'echo "New here are $RELEASES; the controller is $CONTROLLER"': 'below'
+    'echo "$RELEASES can be had here now; the controller is $CONTROLLER"': 'below'
   };
 
   it.each(scripts)('$name: $step.name', ({step, script}) => {
     expect(known[step.name ?? script]).toBeDefined();
   });
 
-  it('say what is new', async () => {
-    const found = scripts.find(({script}) => script.startsWith('echo "New here'));
+  it('say what can be had', async () => {
+    const found = scripts.find(({script}) => script.startsWith('echo "$RELEASES can'));
     const variables = {RELEASES: `["${newest}"]`, CONTROLLER: 'r.example/arcdata/arc-controller'};
     const end = await shellStep(found?.script ?? 'exit 1', {temporary, variables});
     expect(end.stdout).toBe(
-      `New here are ["${newest}"]; the controller is ${variables.CONTROLLER}\n`
+      `["${newest}"] can be had here now; the controller is ${variables.CONTROLLER}\n`
     );
   });
 
