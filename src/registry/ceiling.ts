@@ -2,6 +2,8 @@
 interface Counted {
   /** Whether it has carried an answer. */
   readonly used: boolean;
+  /** When a question was last sent over it, by `performance.now()`. */
+  readonly askedAt: number;
 }
 
 /** So many new connections break in a row, while others stand, before that is no accident. */
@@ -25,6 +27,7 @@ export class Ceiling<T extends Counted> {
   #most = Infinity;
   #brokenInARow = 0;
   #answers = 0;
+  #answeredAt = -Infinity;
 
   /** Whether there may be no more connections than there are. */
   get reached(): boolean {
@@ -54,6 +57,7 @@ export class Ceiling<T extends Counted> {
   /** It has carried an answer. */
   answered(): void {
     this.#brokenInARow = 0;
+    this.#answeredAt = performance.now();
     if (this.#most === Infinity || ++this.#answers < answersForOneMore) return;
     this.#answers = 0;
     this.#most++;
@@ -61,7 +65,8 @@ export class Ceiling<T extends Counted> {
 
   /**
    * It is closed.
-   * @param how `broken` by the other side, `unanswered` in all the time that it was given, or given up by us
+   * @param how `broken` by the other side, `unanswered` though a whole question was sent and all the time
+   *   that there is was given, or given up by us
    */
   closed(connection: T, how: 'broken' | 'unanswered' | 'given up'): void {
     const since = this.#standing.get(connection) ?? performance.now();
@@ -69,6 +74,8 @@ export class Ceiling<T extends Counted> {
     this.#standing.delete(connection);
     if (connection.used || how === 'given up') return;
     if (how === 'unanswered') {
+      // Where nobody else was answered since, it is not about this connection.
+      if (this.#answeredAt <= connection.askedAt) return;
       const proven = [...this.#standing.keys()].filter(({used}) => used).length;
       if (proven > 0) this.#most = Math.min(this.#most, proven);
       return;

@@ -130,6 +130,8 @@ export class Http1Client {
       endWatch();
       if (over) return;
       timer = setTimeout(() => {
+        // Of a body, it may be too busy with the bytes.
+        connection.unanswered = stream === undefined;
         connection.destroy(stalled(outgoing, 'it did not answer', answerWithin));
       }, answerWithin);
     };

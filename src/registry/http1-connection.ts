@@ -72,6 +72,10 @@ export class Http1Connection implements Carrier {
   readonly target: Http1Target;
   /** Whether it has carried an answer before. */
   used = false;
+  /** When it was last asked, by `performance.now()`. */
+  askedAt = 0;
+  /** Whether a whole question was sent over it, and no answer came in all the time that there is. */
+  unanswered = false;
   readonly #socket: Socket;
   readonly #keeper: ConnectionKeeper;
   #exchange: Http1Exchange | undefined;
@@ -150,6 +154,7 @@ export class Http1Connection implements Carrier {
     const follows = body !== undefined && !(body instanceof Uint8Array);
     const exchange = new Http1Exchange(this, method, !follows);
     this.#exchange = exchange;
+    this.askedAt = performance.now();
     // What could end a line early never gets here; should it, nothing is sent.
     if (
       /[^\t\x20-\x7e\r\n]|\r(?!\n)|(?<!\r)\n/.test(head) ||

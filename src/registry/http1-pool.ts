@@ -1,6 +1,5 @@
 import {onAbort} from '../on-abort.ts';
 import {Ceiling} from './ceiling.ts';
-import {RegistryError} from './error.ts';
 import {
   Http1Connection,
   type ConnectionKeeper,
@@ -161,7 +160,7 @@ export class Http1Pool implements ConnectionKeeper {
     const {target} = connection;
     const place = this.#place(target);
     const {idle, waiting, opening, ceiling} = place;
-    ceiling.closed(connection, howClosed(error));
+    ceiling.closed(connection, howClosed(connection, error));
     const kept = idle.get(target.key) ?? [];
     const at = kept.indexOf(connection);
     if (at >= 0) kept.splice(at, 1);
@@ -270,8 +269,12 @@ function count(numbers: Map<string, number>, key: string, more: number): number 
   return sum;
 }
 
-function howClosed(error: Error): Parameters<Ceiling<Http1Connection>['closed']>[1] {
-  if (error instanceof Closed || typeof (error as NodeJS.ErrnoException).code === 'string')
-    return 'broken';
-  return error instanceof RegistryError && error.fault === 'stalled' ? 'unanswered' : 'given up';
+function howClosed(
+  {unanswered}: Http1Connection,
+  error: Error
+): Parameters<Ceiling<Http1Connection>['closed']>[1] {
+  if (unanswered) return 'unanswered';
+  const theirs =
+    error instanceof Closed || typeof (error as NodeJS.ErrnoException).code === 'string';
+  return theirs ? 'broken' : 'given up';
 }
