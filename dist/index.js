@@ -37678,12 +37678,15 @@ function nearest(text, names) {
         return [];
     return ranked.filter(({ far }) => far === least).map(({ name }) => name);
 }
-/** `, did you mean a or b?`, or nothing when no name is near. */
-function didYouMean(text, names, mark = '') {
+/**
+ * `; did you mean a or b?`, or nothing when no name is near.
+ * @param show how a name is written
+ */
+function didYouMean(text, names, show = (name) => name) {
     const found = nearest(text, names).slice(0, 3);
     if (found.length === 0)
         return '';
-    return `; did you mean ${found.map(name => `${mark}${name}`).join(' or ')}?`;
+    return `; did you mean ${found.map(show).join(' or ')}?`;
 }
 function normal(text) {
     return text.toLowerCase().replaceAll('_', '-').slice(0, 60);
@@ -37741,7 +37744,8 @@ function warnOfUnknownVariables(env, log) {
         const unknown = Object.keys(env).filter(key => key.startsWith(side) && !scriptVariables.has(key));
         for (const key of unknown.slice(0, mostTold)) {
             maskIfSecret(key, env[key], log);
-            const meant = didYouMean(key.slice(side.length), ends, side) || `; known are ${own.join(', ')}`;
+            const meant = didYouMean(key.slice(side.length), ends, name => `${side}${name}`) ||
+                `; known are ${own.join(', ')}`;
             log.warning(`The variable ${(0,clean/* clean */.uH)(key, 60)} is not known, so it has no effect${meant}`);
         }
     }
@@ -45579,6 +45583,10 @@ class Http1Connection {
     target;
     /** Whether it has carried an answer before. */
     used = false;
+    /** When it was last asked, by `performance.now()`. */
+    askedAt = 0;
+    /** Whether a whole question was sent over it, and no answer came in all the time that there is. */
+    unanswered = false;
     #socket;
     #keeper;
     #exchange;
@@ -45649,6 +45657,7 @@ class Http1Connection {
         const follows = body !== undefined && !(body instanceof Uint8Array);
         const exchange = new Http1Exchange(this, method, !follows);
         this.#exchange = exchange;
+        this.askedAt = performance.now();
         // What could end a line early never gets here; should it, nothing is sent.
         if (/[^\t\x20-\x7e\r\n]|\r(?!\n)|(?<!\r)\n/.test(head) ||
             head.split('\r\n').length !== lines.length + 3) {
@@ -45755,6 +45764,7 @@ class Ceiling {
     #most = Infinity;
     #brokenInARow = 0;
     #answers = 0;
+    #answeredAt = -Infinity;
     /** Whether there may be no more connections than there are. */
     get reached() {
         return this.#open.size >= this.#most;
@@ -45778,6 +45788,7 @@ class Ceiling {
     /** It has carried an answer. */
     answered() {
         this.#brokenInARow = 0;
+        this.#answeredAt = performance.now();
         if (this.#most === Infinity || ++this.#answers < answersForOneMore)
             return;
         this.#answers = 0;
@@ -45785,7 +45796,8 @@ class Ceiling {
     }
     /**
      * It is closed.
-     * @param how `broken` by the other side, `unanswered` in all the time that it was given, or given up by us
+     * @param how `broken` by the other side, `unanswered` though a whole question was sent and all the time
+     *   that there is was given, or given up by us
      */
     closed(connection, how) {
         const since = this.#standing.get(connection) ?? performance.now();
@@ -45794,6 +45806,9 @@ class Ceiling {
         if (connection.used || how === 'given up')
             return;
         if (how === 'unanswered') {
+            // Where nobody else was answered since, it is not about this connection.
+            if (this.#answeredAt <= connection.askedAt)
+                return;
             const proven = [...this.#standing.keys()].filter(({ used }) => used).length;
             if (proven > 0)
                 this.#most = Math.min(this.#most, proven);
@@ -45810,7 +45825,6 @@ class Ceiling {
 }
 
 ;// CONCATENATED MODULE: ./src/registry/http1-pool.ts
-
 
 
 
@@ -45952,7 +45966,7 @@ class Http1Pool {
         const { target } = connection;
         const place = this.#place(target);
         const { idle, waiting, opening, ceiling } = place;
-        ceiling.closed(connection, howClosed(error));
+        ceiling.closed(connection, howClosed(connection, error));
         const kept = idle.get(target.key) ?? [];
         const at = kept.indexOf(connection);
         if (at >= 0)
@@ -46059,10 +46073,11 @@ function count(numbers, key, more) {
     numbers.set(key, sum);
     return sum;
 }
-function howClosed(error) {
-    if (error instanceof Closed || typeof error.code === 'string')
-        return 'broken';
-    return error instanceof registry_error/* RegistryError */.gl && error.fault === 'stalled' ? 'unanswered' : 'given up';
+function howClosed({ unanswered }, error) {
+    if (unanswered)
+        return 'unanswered';
+    const theirs = error instanceof Closed || typeof error.code === 'string';
+    return theirs ? 'broken' : 'given up';
 }
 
 ;// CONCATENATED MODULE: ./src/registry/http1-client.ts
@@ -46186,6 +46201,8 @@ class Http1Client {
             if (over)
                 return;
             timer = setTimeout(() => {
+                // Of a body, it may be too busy with the bytes.
+                connection.unanswered = stream === undefined;
                 connection.destroy(stalled(outgoing, 'it did not answer', answerWithin));
             }, answerWithin);
         };

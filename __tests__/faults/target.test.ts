@@ -1057,8 +1057,16 @@ const damages: readonly Row[] = [
           {effect: 'headers', set: {'Content-Length': '20000'}}
         )
       );
+      target.rule(
+        rule(
+          {kind: 'blob', method: 'GET', ranged: true, digest: late.digest},
+          {effect: 'headers', set: {'Content-Range': 'bytes 0-0/20000'}}
+        )
+      );
     },
-    end: 'complete'
+    end: 'complete',
+    also: ({target}) =>
+      asked(target.requests, 'upload', 'PUT').length > 0 ? [] : ['it was not sent again']
   },
   {
     id: 'T17',

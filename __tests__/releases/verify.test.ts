@@ -233,10 +233,16 @@ describe('what is not as it should be is named', () => {
     'a layer that is only half there': [
       'arc-sqlmi',
       () => {
+        const on = {kind: 'blob', digest: ownLayer('arc-sqlmi', tag)} as const;
         world.target.rule({
-          on: {kind: 'blob', method: 'HEAD', digest: ownLayer('arc-sqlmi', tag)},
+          on: {...on, method: 'HEAD'},
           times: 'always',
           do: {effect: 'headers', set: {'Content-Length': '7'}}
+        });
+        world.target.rule({
+          on: {...on, method: 'GET', ranged: true},
+          times: 'always',
+          do: {effect: 'headers', set: {'Content-Range': 'bytes 0-0/7'}}
         });
       },
       {kind: 'missing', digest: ownLayer('arc-sqlmi', tag)}

@@ -5487,7 +5487,9 @@ class ArgumentReader {
         const short = !written.startsWith('--');
         const flag = short ? written.slice(0, 2) : `--${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_6__/* .clean */ .uH)(name, 60)}`;
         const known = [..._inputs_table_js__WEBPACK_IMPORTED_MODULE_3__/* .inputTable */ .Fu.map(row => row.name), ...own];
-        this.#mistakes.add(`${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_6__/* .clean */ .uH)(flag)} is not known${short ? '' : (0,_inputs_nearest_js__WEBPACK_IMPORTED_MODULE_2__/* .didYouMean */ .a)(name, known, '--')} (--help lists all flags)`);
+        // A secret is not taken as an argument: what is meant is the flag beside it.
+        const show = (one) => `--${one}${(0,_inputs_table_js__WEBPACK_IMPORTED_MODULE_3__/* .isInputName */ .wp)(one) && (0,_inputs_table_js__WEBPACK_IMPORTED_MODULE_3__/* .inputRow */ .bd)(one).form === 'secret' ? '-stdin' : ''}`;
+        this.#mistakes.add(`${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_6__/* .clean */ .uH)(flag)} is not known${short ? '' : (0,_inputs_nearest_js__WEBPACK_IMPORTED_MODULE_2__/* .didYouMean */ .a)(name, known, show)} (--help lists all flags)`);
     }
     #command() {
         const [first, ...more] = this.#words;
@@ -11661,7 +11663,8 @@ function warnOfUnknownVariables(env, log) {
         const unknown = Object.keys(env).filter(key => key.startsWith(side) && !scriptVariables.has(key));
         for (const key of unknown.slice(0, mostTold)) {
             maskIfSecret(key, env[key], log);
-            const meant = (0,nearest/* didYouMean */.a)(key.slice(side.length), ends, side) || `; known are ${own.join(', ')}`;
+            const meant = (0,nearest/* didYouMean */.a)(key.slice(side.length), ends, name => `${side}${name}`) ||
+                `; known are ${own.join(', ')}`;
             log.warning(`The variable ${(0,oci_clean/* clean */.uH)(key, 60)} is not known, so it has no effect${meant}`);
         }
     }
@@ -12447,12 +12450,15 @@ function nearest(text, names) {
         return [];
     return ranked.filter(({ far }) => far === least).map(({ name }) => name);
 }
-/** `, did you mean a or b?`, or nothing when no name is near. */
-function didYouMean(text, names, mark = '') {
+/**
+ * `; did you mean a or b?`, or nothing when no name is near.
+ * @param show how a name is written
+ */
+function didYouMean(text, names, show = (name) => name) {
     const found = nearest(text, names).slice(0, 3);
     if (found.length === 0)
         return '';
-    return `; did you mean ${found.map(name => `${mark}${name}`).join(' or ')}?`;
+    return `; did you mean ${found.map(show).join(' or ')}?`;
 }
 function normal(text) {
     return text.toLowerCase().replaceAll('_', '-').slice(0, 60);
@@ -25290,6 +25296,10 @@ class Http1Connection {
     target;
     /** Whether it has carried an answer before. */
     used = false;
+    /** When it was last asked, by `performance.now()`. */
+    askedAt = 0;
+    /** Whether a whole question was sent over it, and no answer came in all the time that there is. */
+    unanswered = false;
     #socket;
     #keeper;
     #exchange;
@@ -25360,6 +25370,7 @@ class Http1Connection {
         const follows = body !== undefined && !(body instanceof Uint8Array);
         const exchange = new Http1Exchange(this, method, !follows);
         this.#exchange = exchange;
+        this.askedAt = performance.now();
         // What could end a line early never gets here; should it, nothing is sent.
         if (/[^\t\x20-\x7e\r\n]|\r(?!\n)|(?<!\r)\n/.test(head) ||
             head.split('\r\n').length !== lines.length + 3) {
@@ -25466,6 +25477,7 @@ class Ceiling {
     #most = Infinity;
     #brokenInARow = 0;
     #answers = 0;
+    #answeredAt = -Infinity;
     /** Whether there may be no more connections than there are. */
     get reached() {
         return this.#open.size >= this.#most;
@@ -25489,6 +25501,7 @@ class Ceiling {
     /** It has carried an answer. */
     answered() {
         this.#brokenInARow = 0;
+        this.#answeredAt = performance.now();
         if (this.#most === Infinity || ++this.#answers < answersForOneMore)
             return;
         this.#answers = 0;
@@ -25496,7 +25509,8 @@ class Ceiling {
     }
     /**
      * It is closed.
-     * @param how `broken` by the other side, `unanswered` in all the time that it was given, or given up by us
+     * @param how `broken` by the other side, `unanswered` though a whole question was sent and all the time
+     *   that there is was given, or given up by us
      */
     closed(connection, how) {
         const since = this.#standing.get(connection) ?? performance.now();
@@ -25505,6 +25519,9 @@ class Ceiling {
         if (connection.used || how === 'given up')
             return;
         if (how === 'unanswered') {
+            // Where nobody else was answered since, it is not about this connection.
+            if (this.#answeredAt <= connection.askedAt)
+                return;
             const proven = [...this.#standing.keys()].filter(({ used }) => used).length;
             if (proven > 0)
                 this.#most = Math.min(this.#most, proven);
@@ -25521,7 +25538,6 @@ class Ceiling {
 }
 
 ;// CONCATENATED MODULE: ./src/registry/http1-pool.ts
-
 
 
 
@@ -25663,7 +25679,7 @@ class Http1Pool {
         const { target } = connection;
         const place = this.#place(target);
         const { idle, waiting, opening, ceiling } = place;
-        ceiling.closed(connection, howClosed(error));
+        ceiling.closed(connection, howClosed(connection, error));
         const kept = idle.get(target.key) ?? [];
         const at = kept.indexOf(connection);
         if (at >= 0)
@@ -25770,10 +25786,11 @@ function count(numbers, key, more) {
     numbers.set(key, sum);
     return sum;
 }
-function howClosed(error) {
-    if (error instanceof Closed || typeof error.code === 'string')
-        return 'broken';
-    return error instanceof registry_error/* RegistryError */.gl && error.fault === 'stalled' ? 'unanswered' : 'given up';
+function howClosed({ unanswered }, error) {
+    if (unanswered)
+        return 'unanswered';
+    const theirs = error instanceof Closed || typeof error.code === 'string';
+    return theirs ? 'broken' : 'given up';
 }
 
 ;// CONCATENATED MODULE: ./src/registry/http1-client.ts
@@ -25897,6 +25914,8 @@ class Http1Client {
             if (over)
                 return;
             timer = setTimeout(() => {
+                // Of a body, it may be too busy with the bytes.
+                connection.unanswered = stream === undefined;
                 connection.destroy(stalled(outgoing, 'it did not answer', answerWithin));
             }, answerWithin);
         };
