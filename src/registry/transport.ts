@@ -114,9 +114,12 @@ export class Transport {
         return await attempt.run(this.#agents);
       } catch (error) {
         outgoing.signal.throwIfAborted();
-        // Where one is silent, what lies between may have forgotten all that are kept.
-        if (error instanceof RegistryError && error.fault === 'stalled')
+        // Where one is silent, what lies between may have forgotten all that are kept, or have no room for
+        // one more beside them.
+        if (error instanceof RegistryError && error.fault === 'stalled') {
           dropIdle(this.#agents.for(outgoing.url, outgoing.judge), outgoing.url);
+          this.#http1.forget(outgoing.url);
+        }
         // The other side closed a kept connection before it saw the request: not a failure of the
         // registry, so a fresh one is taken. A body that streams cannot be sent twice from here.
         const replayable = outgoing.body === undefined || outgoing.body instanceof Uint8Array;
