@@ -2,23 +2,23 @@
 interface Counted {
   /** Whether it has carried an answer. */
   readonly used: boolean;
-  /** When a question was last sent over it, by `performance.now()`. */
-  readonly askedAt: number;
 }
 
 /** So many new connections break in a row, while others stand, before that is no accident. */
 const noAccident = 4;
 /** A connection that is closed later than this after it stood was not refused, in milliseconds. */
 const refusedWithin = 1000;
-/** What is asked through Node's own client has connections of its own: so many are left to it. */
+/** What is asked through Node's own client has connections of its own: so many are left to it, or half. */
 const leftToOthers = 4;
 /** After so many answers one more connection is tried: the limit may have been that of a bad moment. */
 const answersForOneMore = 64;
+/** The same in milliseconds, since few answers come where large layers travel. */
+const timeForOneMore = 10_000;
 
 /**
  * How many connections an origin takes at once, as far as it has shown. What stands in front of it may allow
- * each client so many, and reset the others, or let them wait without an answer. Nobody can know that
- * beforehand: as many are opened as are wanted, until it shows.
+ * each client so many, and reset the others. Nobody can know that beforehand: as many are opened as are
+ * wanted, until it shows.
  */
 export class Ceiling<T extends Counted> {
   readonly #open = new Set<T>();
@@ -27,10 +27,12 @@ export class Ceiling<T extends Counted> {
   #most = Infinity;
   #brokenInARow = 0;
   #answers = 0;
-  #answeredAt = -Infinity;
+  #changedAt = 0;
 
   /** Whether there may be no more connections than there are. */
   get reached(): boolean {
+    if (this.#most < Infinity && performance.now() - this.#changedAt > timeForOneMore)
+      this.#set(this.#most + 1);
     return this.#open.size >= this.#most;
   }
 
@@ -39,9 +41,9 @@ export class Ceiling<T extends Counted> {
     return this.#most < Infinity && this.#standing.size > 0;
   }
 
-  /** How many connections are too many. */
+  /** How many that stand are too many. */
   get surplus(): number {
-    return Math.max(0, this.#open.size - this.#most);
+    return Math.max(0, this.#standing.size - this.#most);
   }
 
   /** One is being opened. */
@@ -54,36 +56,28 @@ export class Ceiling<T extends Counted> {
     this.#standing.set(connection, performance.now());
   }
 
-  /** It has carried an answer. */
+  /** One has carried an answer. */
   answered(): void {
     this.#brokenInARow = 0;
-    this.#answeredAt = performance.now();
-    if (this.#most === Infinity || ++this.#answers < answersForOneMore) return;
-    this.#answers = 0;
-    this.#most++;
+    if (this.#most < Infinity && ++this.#answers >= answersForOneMore) this.#set(this.#most + 1);
   }
 
-  /**
-   * It is closed.
-   * @param how `broken` by the other side, `unanswered` though a whole question was sent and all the time
-   *   that there is was given, or given up by us
-   */
-  closed(connection: T, how: 'broken' | 'unanswered' | 'given up'): void {
+  /** It is closed. @param broken by the other side, and not given up by us */
+  closed(connection: T, broken: boolean): void {
     const since = this.#standing.get(connection) ?? performance.now();
     this.#open.delete(connection);
     this.#standing.delete(connection);
-    if (connection.used || how === 'given up') return;
-    if (how === 'unanswered') {
-      // Where nobody else was answered since, it is not about this connection.
-      if (this.#answeredAt <= connection.askedAt) return;
-      const proven = [...this.#standing.keys()].filter(({used}) => used).length;
-      if (proven > 0) this.#most = Math.min(this.#most, proven);
-      return;
-    }
     const standing = this.#standing.size;
-    if (standing === 0 || performance.now() - since > refusedWithin) return;
-    if (this.#most < Infinity) this.#most = Math.min(this.#most, standing);
-    else if (++this.#brokenInARow >= noAccident)
-      this.#most = Math.max(1, standing - Math.min(leftToOthers, Math.floor(standing / 2)));
+    if (!broken || connection.used || standing === 0) return;
+    if (performance.now() - since > refusedWithin) return;
+    // Where there is a limit, one is enough: it was tried whether there is room for one more.
+    if (this.#most === Infinity && ++this.#brokenInARow < noAccident) return;
+    this.#set(Math.max(1, standing - Math.min(leftToOthers, Math.floor(standing / 2))));
+  }
+
+  #set(most: number): void {
+    this.#most = most;
+    this.#answers = 0;
+    this.#changedAt = performance.now();
   }
 }

@@ -7,12 +7,19 @@ import {RegistryError} from './error.ts';
 import {explain, stalled} from './explain.ts';
 import type {Http1Method} from './http1-head.ts';
 import {type Http1Connection, type Http1Target, Late} from './http1-connection.ts';
-import type {Judge, Names} from './names.ts';
+import type {Names} from './names.ts';
 import {piecesOf} from './pieces.ts';
 import {Sending, whenStuck} from './sending.ts';
 import type {Answer, BodyStream, Outgoing, Timings} from './transport.ts';
 import {Http1Pool} from './http1-pool.ts';
 import type {Http1Answer} from './http1-exchange.ts';
+
+/** What a connection is for. */
+interface Use {
+  readonly side?: Outgoing['side'];
+  readonly judge?: Outgoing['judge'] | undefined;
+  readonly bodies: boolean;
+}
 
 /** How often a request is sent anew over another connection, where one that nobody had heard broke. */
 const mostUnheard = 3;
@@ -38,12 +45,12 @@ export class Http1Client {
    * @throws RegistryError of the kinds address, certificate, connection, stalled, unsafe; the signal's reason
    */
   async ask(outgoing: Outgoing): Promise<Answer | undefined> {
-    const {method, url, judge, headers, body, signal} = outgoing;
+    const {method, url, side, judge, headers, body, signal} = outgoing;
     if (!isPlain(method)) return undefined;
     const stream = body === undefined || body instanceof Uint8Array ? undefined : body;
     const kind = `${method} ${url.origin}`;
     if (this.#leftToNode.has(kind) || !this.#agents.isDirect(url)) return undefined;
-    const target = this.#target(url, judge, stream !== undefined);
+    const target = this.#target(url, {side, judge, bodies: stream !== undefined});
     let {fresh = false} = outgoing;
     for (let unheard = 0; ;) {
       signal.throwIfAborted();
@@ -86,8 +93,8 @@ export class Http1Client {
   }
 
   /** Opens connections to an origin that will be asked for much. */
-  warm(url: URL, count: number, bodies = false): void {
-    if (this.#agents.isDirect(url)) this.#pool.warm(this.#target(url, undefined, bodies), count);
+  warm(url: URL, count: number, use: Pick<Use, 'side' | 'bodies'>): void {
+    if (this.#agents.isDirect(url)) this.#pool.warm(this.#target(url, use), count);
   }
 
   /** Closes what is kept open to an origin and not in use. */
@@ -100,8 +107,8 @@ export class Http1Client {
     this.#pool.close();
   }
 
-  #target(url: URL, judge: Judge | undefined, bodies: boolean): Http1Target {
-    const place = `${url.origin} ${judge?.registry ?? ''}`;
+  #target(url: URL, {side = '', judge, bodies}: Use): Http1Target {
+    const place = `${url.origin} ${judge?.registry ?? ''} ${side}`;
     return {
       url,
       lookup: this.#names.lookup(judge),
@@ -130,8 +137,6 @@ export class Http1Client {
       endWatch();
       if (over) return;
       timer = setTimeout(() => {
-        // Of a body, it may be too busy with the bytes.
-        connection.unanswered = stream === undefined;
         connection.destroy(stalled(outgoing, 'it did not answer', answerWithin));
       }, answerWithin);
     };

@@ -57,7 +57,9 @@ export interface ConnectionKeeper {
   opened(connection: Http1Connection): void;
   /** Takes one that stands by now. */
   connected(connection: Http1Connection): void;
-  /** Takes back one whose answer has been read to its end. */
+  /** Hears that one has carried an answer to its end. */
+  answered(connection: Http1Connection): void;
+  /** Takes back one that can carry another. */
   keep(connection: Http1Connection): void;
   /** Forgets one that closed. */
   drop(connection: Http1Connection, error: Error): void;
@@ -72,10 +74,6 @@ export class Http1Connection implements Carrier {
   readonly target: Http1Target;
   /** Whether it has carried an answer before. */
   used = false;
-  /** When it was last asked, by `performance.now()`. */
-  askedAt = 0;
-  /** Whether a whole question was sent over it, and no answer came in all the time that there is. */
-  unanswered = false;
   readonly #socket: Socket;
   readonly #keeper: ConnectionKeeper;
   #exchange: Http1Exchange | undefined;
@@ -154,7 +152,6 @@ export class Http1Connection implements Carrier {
     const follows = body !== undefined && !(body instanceof Uint8Array);
     const exchange = new Http1Exchange(this, method, !follows);
     this.#exchange = exchange;
-    this.askedAt = performance.now();
     // What could end a line early never gets here; should it, nothing is sent.
     if (
       /[^\t\x20-\x7e\r\n]|\r(?!\n)|(?<!\r)\n/.test(head) ||
@@ -200,6 +197,7 @@ export class Http1Connection implements Carrier {
   done(keep: boolean): void {
     this.#exchange = undefined;
     this.used = true;
+    this.#keeper.answered(this);
     this.#endSending();
     if (!keep || this.#socket.destroyed) {
       this.destroy();

@@ -65,12 +65,8 @@ export class Http1Pool implements ConnectionKeeper {
     const kept = this.#kept(place, target.key);
     if (kept !== undefined) return kept;
     const waits = ceiling.reached;
-    if (waits) {
-      for (const key of place.idle.keys()) {
-        const sibling = this.#kept(place, key);
-        if (sibling !== undefined) return sibling;
-      }
-    }
+    const sibling = waits ? this.#anyKept(place) : undefined;
+    if (sibling !== undefined) return sibling;
     let timer: NodeJS.Timeout | undefined;
     let callOff: () => void = () => undefined;
     try {
@@ -146,10 +142,14 @@ export class Http1Pool implements ConnectionKeeper {
     }
   }
 
-  /** Takes back a socket whose answer has been read to its end. */
+  /** Knows that an answer has been read to its end. */
+  answered(connection: Http1Connection): void {
+    this.#place(connection.target).ceiling.answered();
+  }
+
+  /** Takes back a socket that can carry another request. */
   keep(connection: Http1Connection): void {
     const place = this.#place(connection.target);
-    place.ceiling.answered();
     if (place.ceiling.surplus > 0) connection.destroy();
     else this.#offer(place, connection, 'push');
   }
@@ -160,7 +160,7 @@ export class Http1Pool implements ConnectionKeeper {
     const {target} = connection;
     const place = this.#place(target);
     const {idle, waiting, opening, ceiling} = place;
-    ceiling.closed(connection, howClosed(connection, error));
+    ceiling.closed(connection, isBroken(error));
     const kept = idle.get(target.key) ?? [];
     const at = kept.indexOf(connection);
     if (at >= 0) kept.splice(at, 1);
@@ -194,11 +194,19 @@ export class Http1Pool implements ConnectionKeeper {
     this.#places.clear();
   }
 
-  /** After one has closed: what is too much is closed as well, and what there is room for is opened. */
+  /**
+   * After one has closed: whoever waits and cannot have one of his own gets what is kept; what is too much is
+   * closed as well; and what there is room for is opened.
+   */
   #settle(place: Place): void {
     const {idle, waiting, opening, ceiling} = place;
+    while (ceiling.known && waiting.length > 0) {
+      const kept = this.#anyKept(place);
+      if (kept === undefined) break;
+      waiting.shift()?.resolve(kept);
+    }
     if (ceiling.surplus > 0) {
-      // One that has carried nothing may be one that nobody will answer. It comes by here when it is closed.
+      // It comes by here when it is closed.
       const kept = [...idle.values()].flat();
       (kept.find(({used}) => !used) ?? kept[0])?.destroy();
     }
@@ -218,6 +226,14 @@ export class Http1Pool implements ConnectionKeeper {
     const those = idle.get(key) ?? [];
     for (let kept = those.pop(); kept !== undefined; kept = those.pop())
       if (kept.usable) return kept;
+    return undefined;
+  }
+
+  #anyKept(place: Place): Http1Connection | undefined {
+    for (const key of place.idle.keys()) {
+      const kept = this.#kept(place, key);
+      if (kept !== undefined) return kept;
+    }
     return undefined;
   }
 
@@ -269,12 +285,8 @@ function count(numbers: Map<string, number>, key: string, more: number): number 
   return sum;
 }
 
-function howClosed(
-  {unanswered}: Http1Connection,
-  error: Error
-): Parameters<Ceiling<Http1Connection>['closed']>[1] {
-  if (unanswered) return 'unanswered';
-  const theirs =
-    error instanceof Closed || typeof (error as NodeJS.ErrnoException).code === 'string';
-  return theirs ? 'broken' : 'given up';
+/** Whether it was the other side that broke a connection. */
+function isBroken(error: Error): boolean {
+  const {code = ''} = error as NodeJS.ErrnoException;
+  return error instanceof Closed || code === 'ECONNRESET' || code === 'EPIPE';
 }

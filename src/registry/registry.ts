@@ -260,7 +260,7 @@ export class Registry {
    * not wait until the first bytes are wanted.
    */
   warm(count: {readonly questions: number; readonly bodies: number}): void {
-    this.transport.warm(this.origin, count);
+    this.transport.warm(this.origin, count, this.actions);
   }
 
   /** Shows a message once in a run. */
@@ -312,6 +312,7 @@ export class Registry {
         },
         ...(body !== undefined && {body}),
         answerWithin: commit === true ? timings.commit : timings.answer,
+        side: this.actions,
         ...(judge !== undefined && {judge}),
         ...(question.fresh !== undefined && {fresh: question.fresh}),
         ...(hot !== undefined && {hot}),

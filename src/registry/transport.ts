@@ -55,6 +55,11 @@ export interface Outgoing {
   readonly hot?: boolean;
   /** Not on a kept connection, which may have been closed unnoticed: the body cannot be sent again. */
   readonly fresh?: boolean;
+  /**
+   * For whom, as far as that matters: what one side holds must never wait for the other where both are at
+   * one registry that takes few connections.
+   */
+  readonly side?: string | undefined;
   /** For hosts that a registry named: judges the addresses. */
   readonly judge?: Judge;
   readonly signal: AbortSignal;
@@ -114,26 +119,30 @@ export class Transport {
         return await attempt.run(this.#agents);
       } catch (error) {
         outgoing.signal.throwIfAborted();
-        // Where one is silent, what lies between may have forgotten all that are kept, or have no room for
-        // one more beside them.
-        if (error instanceof RegistryError && error.fault === 'stalled') {
+        // Where one is silent, what lies between may have forgotten all that are kept.
+        if (error instanceof RegistryError && error.fault === 'stalled')
           dropIdle(this.#agents.for(outgoing.url, outgoing.judge), outgoing.url);
-          this.#http1.forget(outgoing.url);
-        }
         // The other side closed a kept connection before it saw the request: not a failure of the
         // registry, so a fresh one is taken. A body that streams cannot be sent twice from here.
         const replayable = outgoing.body === undefined || outgoing.body instanceof Uint8Array;
-        if (!attempt.stale(error) || !replayable)
+        if (!attempt.stale(error) || !replayable) {
+          // There may be no room for one more beside those that are kept for what is asked more often.
+          this.#http1.forget(outgoing.url);
           throw explain(error, outgoing, this.names, attempt.established);
+        }
         fresh = true;
       }
     }
   }
 
   /** Opens connections to an origin ahead of their use: for questions, and for bodies. */
-  warm(url: URL, count: {readonly questions: number; readonly bodies: number}): void {
-    this.#http1.warm(url, count.questions);
-    this.#http1.warm(url, count.bodies, true);
+  warm(
+    url: URL,
+    count: {readonly questions: number; readonly bodies: number},
+    side?: Outgoing['side']
+  ): void {
+    this.#http1.warm(url, count.questions, {side, bodies: false});
+    this.#http1.warm(url, count.bodies, {side, bodies: true});
   }
 
   /** Lets the next connection to an origin go to another address of its name, as far as there is one. */
