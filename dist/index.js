@@ -39495,10 +39495,11 @@ async function heal(planned, node, context) {
 }
 /**
  * Puts a manifest under a digest or tag; a registry that misses something below it gets that again.
+ * @param above what is being put for want of this one, and waits for it
  * @returns whether the registry lists it by what it refers to
  * @throws RegistryError
  */
-async function putHealed(planned, node, reference, context) {
+async function putHealed(planned, node, reference, context, above = new Set()) {
     const { target, signal, repair } = context;
     const { repository } = planned.image.target;
     // Replicas of a registry were seen to need most of a minute to learn of a blob: it gets that time.
@@ -39513,13 +39514,15 @@ async function putHealed(planned, node, reference, context) {
             if (!error.says('MANIFEST_BLOB_UNKNOWN', 'BLOB_UNKNOWN', 'MANIFEST_UNKNOWN'))
                 throw error;
             const named = new Set(error.entries.flatMap(({ digests }) => digests));
-            await mend(planned, named, { target, slots: context.slots, signal, repair }, heals > 0);
+            // One that is named while it is put is no child of its own.
+            const healing = new Set([...above, node.descriptor.digest]);
+            await mend(planned, named, { ...context, repair }, { insist: heals > 0, healing });
             await target.recover(patience, error.as('server', error.message), signal);
         }
     }
 }
 /** Puts in place again what is not there; all that was named where asking does not help. */
-async function mend(planned, named, context, insist) {
+async function mend(planned, named, context, { insist, healing }) {
     const { target, signal, repair } = context;
     const { repository } = planned.image.target;
     const suspects = planned.placements.filter(({ descriptor }) => named.size === 0 || named.has(descriptor.digest));
@@ -39530,8 +39533,9 @@ async function mend(planned, named, context, insist) {
     }));
     // With what lies below them in turn: a registry that tidies up takes a child and its blobs together.
     for (const node of [...planned.image.manifests, ...planned.image.attached]) {
-        if (named.has(node.descriptor.digest))
-            await putHealed(planned, node, node.descriptor.digest, context);
+        const { digest } = node.descriptor;
+        if (named.has(digest) && !healing.has(digest))
+            await putHealed(planned, node, digest, context, healing);
     }
 }
 /**
@@ -40023,6 +40027,8 @@ class BlobReader {
      * with such a label.
      */
     #unpacks;
+    /** Where the last of it came from: the registry, or where that had redirected to. */
+    #through;
     /** The furthest byte that was ever written, for the progress. */
     #furthest = 0;
     /** @param arrived told of bytes when they are read for the first time */
@@ -40059,6 +40065,7 @@ class BlobReader {
             const cursor = { at, from };
             try {
                 const { answer, skip } = await this.#take(at, to, signal);
+                this.#through = new URL(answer.url.origin);
                 await this.#pour(this.#decoded(answer), cursor, to, skip, sink, signal);
                 at = cursor.at;
             }
@@ -40303,6 +40310,7 @@ class BlobReader {
             method: 'GET',
             repository: this.#repository,
             digest,
+            through: this.#through,
             cause
         });
     }
@@ -42307,7 +42315,7 @@ async function removeStaging(context, staged, tag) {
                     : await otherTags(held, { repository, tag }, limited);
                 if (!(await removeTag(target, repository, tag, limited.signal)))
                     break;
-                const taken = await putBack(held, others, repository, limited);
+                const taken = await putBack(held, others, repository, context);
                 if (taken) {
                     why = 'the registry deletes more than the tag';
                     removed++;
@@ -42341,27 +42349,29 @@ async function otherTags({ descriptor }, { repository, tag }, { target, lanes, s
     return known.flat();
 }
 /**
- * Sets the tags again that are gone, and reads them.
- * @returns whether any was
+ * Sets the tags again that are gone, and those of which the registry does not tell.
+ * @returns whether there was any
  * @throws MirrorError when one stays away
  */
-async function putBack(held, tags, repository, { target, signal }) {
+async function putBack(held, tags, repository, { target, signal: run }) {
+    if (tags.length === 0)
+        return false;
+    const signal = ownTime(run, removalTime);
     const { digest } = held.descriptor;
-    const lost = [];
-    try {
-        for (const tag of tags) {
-            if ((await resolveManifest(target, repository, tag, signal, true)) !== digest)
-                lost.push(tag);
-        }
-        for (const tag of lost)
+    let lost = 0;
+    for (const tag of tags) {
+        const stands = await resolveManifest(target, repository, tag, signal, true).catch(() => undefined);
+        if (stands === digest)
+            continue;
+        lost++;
+        try {
             await putManifest(target, repository, tag, held, signal);
+        }
+        catch (cause) {
+            throw new mirror_error/* MirrorError */.En(`${target.name}/${repository} may have deleted ${tag} together with the tag under which docker had pushed, and did not take it back: ${cause.message}`, `See that ${tags.join(', ')} ${tags.length === 1 ? 'stands' : 'stand'} for ${digest} there, or mirror what is missing once more; use engine: registry at this registry.`, { fault: 'docker' });
+        }
     }
-    catch (cause) {
-        if (lost.length === 0)
-            throw cause;
-        throw new mirror_error/* MirrorError */.En(`${target.name}/${repository} deleted ${lost.join(', ')} together with the tag under which docker had pushed, and did not take it back: ${cause.message}`, `Set what is missing to ${digest} again, or mirror its release once more; use engine: registry at this registry.`, { fault: 'docker' });
-    }
-    return lost.length > 0;
+    return lost > 0;
 }
 
 ;// CONCATENATED MODULE: ./src/run/docker-engine.ts
@@ -43064,7 +43074,12 @@ function tagLists(registries, settings, { slots, signal }) {
             if (tags.length > 0)
                 return { name: tag_lists_anchor, tags };
         }
-        return { name: leader, tags: await list('source', leader).catch(asNamed) };
+        try {
+            return { name: leader, tags: await list('source', leader) };
+        }
+        catch (error) {
+            return { name: leader, tags: asNamed(error), unlisted: true };
+        }
     });
     let hidden = false;
     const target = lazy(async () => {
@@ -44174,7 +44189,7 @@ const unreachable = {
 /** What took longer than it may. @param what such as "it did not answer" @param milliseconds how long it may take */
 function stalled({ url, method }, what, milliseconds) {
     const seconds = Math.round(milliseconds / 100) / 10;
-    const place = { host: url.host, method, path: url.pathname };
+    const place = { host: url.host, method, path: url.pathname, through: new URL(url.origin) };
     return new registry_error/* RegistryError */.gl('stalled', `${url.host}: ${what} within ${seconds} s`, place);
 }
 /**
@@ -44189,7 +44204,13 @@ function explain(error, request, names, established) {
     const proxy = error instanceof ProxyUnreached ? error.proxy : undefined;
     const broken = (error instanceof ProxyUnreached ? error.cause : error);
     const { code = '', message } = broken;
-    const place = { host: url.host, method, path: url.pathname, cause: error };
+    const place = {
+        host: url.host,
+        method,
+        path: url.pathname,
+        through: new URL(url.origin),
+        cause: error
+    };
     const registry = `${url.hostname}:${portOf(url)}`;
     const host = proxy === undefined
         ? registry
@@ -44644,14 +44665,14 @@ class Registry {
             this.#gate.close(wait);
     }
     /** Of several machines behind one name, another one may be well. */
-    #turn({ fault, host }) {
+    #turn({ fault, through }) {
+        if ((fault !== 'connection' && fault !== 'stalled') || through === undefined)
+            return;
         const now = this.transport.clock.now();
-        if ((fault !== 'connection' && fault !== 'stalled') || now - this.#turnedAt < together)
+        if (now - this.#turnedAt < together)
             return;
         this.#turnedAt = now;
-        const place = `${this.origin.protocol}//${host}`;
-        if (URL.canParse(place))
-            this.transport.turn(new URL(place));
+        this.transport.turn(through);
     }
     /** Tells once for each cause that somebody is waited for, where that takes longer than a hiccup. */
     #tellTrouble({ fault, status, host, method = '', message }, wait) {
@@ -44698,7 +44719,7 @@ class Registry {
      * not wait until the first bytes are wanted.
      */
     warm(count) {
-        this.transport.warm(this.origin, count);
+        this.transport.warm(this.origin, count, this.actions);
     }
     /** Shows a message once in a run. */
     warnOnce(message) {
@@ -44747,6 +44768,7 @@ class Registry {
                 },
                 ...(body !== undefined && { body }),
                 answerWithin: commit === true ? timings.commit : timings.answer,
+                side: this.actions,
                 ...(judge !== undefined && { judge }),
                 ...(question.fresh !== undefined && { fresh: question.fresh }),
                 ...(hot !== undefined && { hot }),
@@ -45027,8 +45049,8 @@ class Names {
     #resolve;
     #known = new Map();
     #found = new Map();
-    /** How often another address was wanted. */
-    #turned = new Map();
+    /** Addresses at which all broke, the last one last. */
+    #left = new Map();
     constructor(resolve = systemResolve) {
         this.#resolve = resolve;
     }
@@ -45041,8 +45063,9 @@ class Names {
         if (known !== undefined)
             return known;
         const asked = this.#resolve(host).then(found => {
-            const first = (this.#turned.get(host) ?? 0) % Math.max(1, found.length);
-            const all = [...found.slice(first), ...found.slice(0, first)];
+            // Whatever order they come in this time.
+            const left = this.#left.get(host) ?? [];
+            const all = [...found].sort((one, other) => left.lastIndexOf(one.address) - left.lastIndexOf(other.address));
             this.#found.set(host, all.map(({ address }) => address));
             return all;
         }, (error) => {
@@ -45062,11 +45085,15 @@ class Names {
     }
     /**
      * Lets the next connection go to another address, as far as there is one: what stands behind this one
-     * breaks time and again. The resolver is asked anew, and its first answer comes last.
+     * breaks time and again. The resolver is asked anew, and what was tried comes last.
      */
     turn(host) {
+        const [used] = this.found(host);
         this.forget(host);
-        this.#turned.set(host, (this.#turned.get(host) ?? 0) + 1);
+        if (used === undefined)
+            return;
+        const others = (this.#left.get(host) ?? []).filter(address => address !== used);
+        this.#left.set(host, [...others, used]);
     }
     /**
      * The `lookup` of a connection. With a judge, every address is judged where it is about to be
@@ -45583,10 +45610,6 @@ class Http1Connection {
     target;
     /** Whether it has carried an answer before. */
     used = false;
-    /** When it was last asked, by `performance.now()`. */
-    askedAt = 0;
-    /** Whether a whole question was sent over it, and no answer came in all the time that there is. */
-    unanswered = false;
     #socket;
     #keeper;
     #exchange;
@@ -45657,7 +45680,6 @@ class Http1Connection {
         const follows = body !== undefined && !(body instanceof Uint8Array);
         const exchange = new Http1Exchange(this, method, !follows);
         this.#exchange = exchange;
-        this.askedAt = performance.now();
         // What could end a line early never gets here; should it, nothing is sent.
         if (/[^\t\x20-\x7e\r\n]|\r(?!\n)|(?<!\r)\n/.test(head) ||
             head.split('\r\n').length !== lines.length + 3) {
@@ -45702,6 +45724,7 @@ class Http1Connection {
     done(keep) {
         this.#exchange = undefined;
         this.used = true;
+        this.#keeper.answered(this);
         this.#endSending();
         if (!keep || this.#socket.destroyed) {
             this.destroy();
@@ -45748,14 +45771,16 @@ class Http1Connection {
 const noAccident = 4;
 /** A connection that is closed later than this after it stood was not refused, in milliseconds. */
 const refusedWithin = 1000;
-/** What is asked through Node's own client has connections of its own: so many are left to it. */
+/** What is asked through Node's own client has connections of its own: so many are left to it, or half. */
 const leftToOthers = 4;
 /** After so many answers one more connection is tried: the limit may have been that of a bad moment. */
 const answersForOneMore = 64;
+/** The same in milliseconds, since few answers come where large layers travel. */
+const timeForOneMore = 10_000;
 /**
  * How many connections an origin takes at once, as far as it has shown. What stands in front of it may allow
- * each client so many, and reset the others, or let them wait without an answer. Nobody can know that
- * beforehand: as many are opened as are wanted, until it shows.
+ * each client so many, and reset the others. Nobody can know that beforehand: as many are opened as are
+ * wanted, until it shows.
  */
 class Ceiling {
     #open = new Set();
@@ -45764,18 +45789,20 @@ class Ceiling {
     #most = Infinity;
     #brokenInARow = 0;
     #answers = 0;
-    #answeredAt = -Infinity;
+    #changedAt = 0;
     /** Whether there may be no more connections than there are. */
     get reached() {
+        if (this.#most < Infinity && performance.now() - this.#changedAt > timeForOneMore)
+            this.#set(this.#most + 1);
         return this.#open.size >= this.#most;
     }
     /** Whether there is a limit, and something that works within it. */
     get known() {
         return this.#most < Infinity && this.#standing.size > 0;
     }
-    /** How many connections are too many. */
+    /** How many that stand are too many. */
     get surplus() {
-        return Math.max(0, this.#open.size - this.#most);
+        return Math.max(0, this.#standing.size - this.#most);
     }
     /** One is being opened. */
     opened(connection) {
@@ -45785,42 +45812,31 @@ class Ceiling {
     stands(connection) {
         this.#standing.set(connection, performance.now());
     }
-    /** It has carried an answer. */
+    /** One has carried an answer. */
     answered() {
         this.#brokenInARow = 0;
-        this.#answeredAt = performance.now();
-        if (this.#most === Infinity || ++this.#answers < answersForOneMore)
-            return;
-        this.#answers = 0;
-        this.#most++;
+        if (this.#most < Infinity && ++this.#answers >= answersForOneMore)
+            this.#set(this.#most + 1);
     }
-    /**
-     * It is closed.
-     * @param how `broken` by the other side, `unanswered` though a whole question was sent and all the time
-     *   that there is was given, or given up by us
-     */
-    closed(connection, how) {
+    /** It is closed. @param broken by the other side, and not given up by us */
+    closed(connection, broken) {
         const since = this.#standing.get(connection) ?? performance.now();
         this.#open.delete(connection);
         this.#standing.delete(connection);
-        if (connection.used || how === 'given up')
-            return;
-        if (how === 'unanswered') {
-            // Where nobody else was answered since, it is not about this connection.
-            if (this.#answeredAt <= connection.askedAt)
-                return;
-            const proven = [...this.#standing.keys()].filter(({ used }) => used).length;
-            if (proven > 0)
-                this.#most = Math.min(this.#most, proven);
-            return;
-        }
         const standing = this.#standing.size;
-        if (standing === 0 || performance.now() - since > refusedWithin)
+        if (!broken || connection.used || standing === 0)
             return;
-        if (this.#most < Infinity)
-            this.#most = Math.min(this.#most, standing);
-        else if (++this.#brokenInARow >= noAccident)
-            this.#most = Math.max(1, standing - Math.min(leftToOthers, Math.floor(standing / 2)));
+        if (performance.now() - since > refusedWithin)
+            return;
+        // Where there is a limit, one is enough: it was tried whether there is room for one more.
+        if (this.#most === Infinity && ++this.#brokenInARow < noAccident)
+            return;
+        this.#set(Math.max(1, standing - Math.min(leftToOthers, Math.floor(standing / 2))));
+    }
+    #set(most) {
+        this.#most = most;
+        this.#answers = 0;
+        this.#changedAt = performance.now();
     }
 }
 
@@ -45867,13 +45883,9 @@ class Http1Pool {
         if (kept !== undefined)
             return kept;
         const waits = ceiling.reached;
-        if (waits) {
-            for (const key of place.idle.keys()) {
-                const sibling = this.#kept(place, key);
-                if (sibling !== undefined)
-                    return sibling;
-            }
-        }
+        const sibling = waits ? this.#anyKept(place) : undefined;
+        if (sibling !== undefined)
+            return sibling;
         let timer;
         let callOff = () => undefined;
         try {
@@ -45950,10 +45962,13 @@ class Http1Pool {
             this.#offer(place, connection, 'unshift');
         }
     }
-    /** Takes back a socket whose answer has been read to its end. */
+    /** Knows that an answer has been read to its end. */
+    answered(connection) {
+        this.#place(connection.target).ceiling.answered();
+    }
+    /** Takes back a socket that can carry another request. */
     keep(connection) {
         const place = this.#place(connection.target);
-        place.ceiling.answered();
         if (place.ceiling.surplus > 0)
             connection.destroy();
         else
@@ -45966,7 +45981,7 @@ class Http1Pool {
         const { target } = connection;
         const place = this.#place(target);
         const { idle, waiting, opening, ceiling } = place;
-        ceiling.closed(connection, howClosed(connection, error));
+        ceiling.closed(connection, isBroken(error));
         const kept = idle.get(target.key) ?? [];
         const at = kept.indexOf(connection);
         if (at >= 0)
@@ -46001,11 +46016,20 @@ class Http1Pool {
             connection.destroy();
         this.#places.clear();
     }
-    /** After one has closed: what is too much is closed as well, and what there is room for is opened. */
+    /**
+     * After one has closed: whoever waits and cannot have one of his own gets what is kept; what is too much is
+     * closed as well; and what there is room for is opened.
+     */
     #settle(place) {
         const { idle, waiting, opening, ceiling } = place;
+        while (ceiling.known && waiting.length > 0) {
+            const kept = this.#anyKept(place);
+            if (kept === undefined)
+                break;
+            waiting.shift()?.resolve(kept);
+        }
         if (ceiling.surplus > 0) {
-            // One that has carried nothing may be one that nobody will answer. It comes by here when it is closed.
+            // It comes by here when it is closed.
             const kept = [...idle.values()].flat();
             (kept.find(({ used }) => !used) ?? kept[0])?.destroy();
         }
@@ -46025,6 +46049,14 @@ class Http1Pool {
         for (let kept = those.pop(); kept !== undefined; kept = those.pop())
             if (kept.usable)
                 return kept;
+        return undefined;
+    }
+    #anyKept(place) {
+        for (const key of place.idle.keys()) {
+            const kept = this.#kept(place, key);
+            if (kept !== undefined)
+                return kept;
+        }
         return undefined;
     }
     /** Unless enough are being opened for all of its kind that wait. */
@@ -46073,11 +46105,10 @@ function count(numbers, key, more) {
     numbers.set(key, sum);
     return sum;
 }
-function howClosed({ unanswered }, error) {
-    if (unanswered)
-        return 'unanswered';
-    const theirs = error instanceof Closed || typeof error.code === 'string';
-    return theirs ? 'broken' : 'given up';
+/** Whether it was the other side that broke a connection. */
+function isBroken(error) {
+    const { code = '' } = error;
+    return error instanceof Closed || code === 'ECONNRESET' || code === 'EPIPE';
 }
 
 ;// CONCATENATED MODULE: ./src/registry/http1-client.ts
@@ -46111,14 +46142,14 @@ class Http1Client {
      * @throws RegistryError of the kinds address, certificate, connection, stalled, unsafe; the signal's reason
      */
     async ask(outgoing) {
-        const { method, url, judge, headers, body, signal } = outgoing;
+        const { method, url, side, judge, headers, body, signal } = outgoing;
         if (!isPlain(method))
             return undefined;
         const stream = body === undefined || body instanceof Uint8Array ? undefined : body;
         const kind = `${method} ${url.origin}`;
         if (this.#leftToNode.has(kind) || !this.#agents.isDirect(url))
             return undefined;
-        const target = this.#target(url, judge, stream !== undefined);
+        const target = this.#target(url, { side, judge, bodies: stream !== undefined });
         let { fresh = false } = outgoing;
         for (let unheard = 0;;) {
             signal.throwIfAborted();
@@ -46164,9 +46195,9 @@ class Http1Client {
         }
     }
     /** Opens connections to an origin that will be asked for much. */
-    warm(url, count, bodies = false) {
+    warm(url, count, use) {
         if (this.#agents.isDirect(url))
-            this.#pool.warm(this.#target(url, undefined, bodies), count);
+            this.#pool.warm(this.#target(url, use), count);
     }
     /** Closes what is kept open to an origin and not in use. */
     forget(url) {
@@ -46176,8 +46207,8 @@ class Http1Client {
     close() {
         this.#pool.close();
     }
-    #target(url, judge, bodies) {
-        const place = `${url.origin} ${judge?.registry ?? ''}`;
+    #target(url, { side = '', judge, bodies }) {
+        const place = `${url.origin} ${judge?.registry ?? ''} ${side}`;
         return {
             url,
             lookup: this.#names.lookup(judge),
@@ -46201,8 +46232,6 @@ class Http1Client {
             if (over)
                 return;
             timer = setTimeout(() => {
-                // Of a body, it may be too busy with the bytes.
-                connection.unanswered = stream === undefined;
                 connection.destroy(stalled(outgoing, 'it did not answer', answerWithin));
             }, answerWithin);
         };
@@ -46327,25 +46356,25 @@ class Transport {
             }
             catch (error) {
                 outgoing.signal.throwIfAborted();
-                // Where one is silent, what lies between may have forgotten all that are kept, or have no room for
-                // one more beside them.
-                if (error instanceof registry_error/* RegistryError */.gl && error.fault === 'stalled') {
+                // Where one is silent, what lies between may have forgotten all that are kept.
+                if (error instanceof registry_error/* RegistryError */.gl && error.fault === 'stalled')
                     dropIdle(this.#agents.for(outgoing.url, outgoing.judge), outgoing.url);
-                    this.#http1.forget(outgoing.url);
-                }
                 // The other side closed a kept connection before it saw the request: not a failure of the
                 // registry, so a fresh one is taken. A body that streams cannot be sent twice from here.
                 const replayable = outgoing.body === undefined || outgoing.body instanceof Uint8Array;
-                if (!attempt.stale(error) || !replayable)
+                if (!attempt.stale(error) || !replayable) {
+                    // There may be no room for one more beside those that are kept for what is asked more often.
+                    this.#http1.forget(outgoing.url);
                     throw explain(error, outgoing, this.names, attempt.established);
+                }
                 fresh = true;
             }
         }
     }
     /** Opens connections to an origin ahead of their use: for questions, and for bodies. */
-    warm(url, count) {
-        this.#http1.warm(url, count.questions);
-        this.#http1.warm(url, count.bodies, true);
+    warm(url, count, side) {
+        this.#http1.warm(url, count.questions, { side, bodies: false });
+        this.#http1.warm(url, count.bodies, { side, bodies: true });
     }
     /** Lets the next connection to an origin go to another address of its name, as far as there is one. */
     turn(url) {
@@ -46796,7 +46825,7 @@ function either(texts) {
  */
 async function newestComplete(registries, settings, { lists, roots, ...asking }) {
     const { slots, signal } = asking;
-    const { images, engine } = settings;
+    const { images } = settings;
     const carries = async (name, tag) => {
         const repository = (0,oci_reference/* within */.ux)(settings.target.repository, name);
         const digest = await slots.run(() => resolveManifest(registries.target, repository, tag, signal));
@@ -46814,23 +46843,43 @@ async function newestComplete(registries, settings, { lists, roots, ...asking })
         const asFarAsThere = async (name) => (await there(name)) || !(await roots.has(name, tag));
         if (!(await all(required, there)) || !(await all(others, asFarAsThere)))
             continue;
-        // What docker brought has digests of its own.
-        if (engine === 'docker' || !live.has(tag))
+        if (!live.has(tag))
             return tag;
         if (await standsAlike(registries, settings, { ...asking, leader: lists.leader, tag }))
             return tag;
     }
     return undefined;
 }
-/** Whether a tag of the leading image stands for the same at both registries. */
+/**
+ * Whether a tag of the leading image stands for the same at both registries: by its digest, or where docker
+ * has packed it anew by that of its config, which names the unpacked layers.
+ */
 async function standsAlike({ source, target }, settings, at) {
     const { leader, tag, slots, signal } = at;
-    const resolve = (registry, { repository }) => slots.run(() => resolveManifest(registry, (0,oci_reference/* within */.ux)(repository, leader), tag, signal));
-    const [here, there] = await Promise.all([
-        resolve(source, settings.source),
-        resolve(target, settings.target)
-    ]);
-    return here === there;
+    const places = [
+        { registry: source, repository: (0,oci_reference/* within */.ux)(settings.source.repository, leader) },
+        { registry: target, repository: (0,oci_reference/* within */.ux)(settings.target.repository, leader) }
+    ];
+    const [here, there] = await Promise.all(places.map(({ registry, repository }) => slots.run(() => resolveManifest(registry, repository, tag, signal))));
+    if (here === undefined || there === undefined || here === there)
+        return here === there;
+    const [ours = [], theirs = []] = await Promise.all(places.map(({ registry, repository }) => configsOf(registry, repository, tag, at)));
+    return theirs.length > 0 && theirs.every(config => ours.includes(config));
+}
+/** The digests of an image's configs, one for each platform. */
+async function configsOf(registry, repository, reference, { slots, signal }) {
+    const found = await slots.run(() => getManifest(registry, repository, reference, signal));
+    if (found === undefined)
+        return [];
+    const { manifest } = found;
+    if (manifest.kind === 'image')
+        return [manifest.config.digest];
+    const children = manifest.manifests.filter(({ digest }) => digest !== reference);
+    const below = await Promise.all(children.map(async ({ digest }) => {
+        const child = await slots.run(() => getManifest(registry, repository, digest, signal));
+        return child?.manifest.kind === 'image' ? [child.manifest.config.digest] : [];
+    }));
+    return below.flat();
 }
 /** The images of a release, without its chart: those that have to be there, and those that may. */
 function due(images, tag) {
@@ -46858,8 +46907,9 @@ async function guardTarget(registries, settings, wanted, { lists, log, slots, si
     const { leader } = lists;
     const { repository: sourceRepository } = settings.source;
     const { registry, repository: targetRepository } = settings.target;
-    const [{ tags: live }, targetTags] = await Promise.all([lists.source(), lists.target()]);
-    const odd = (0,channel/* confusing */.x2)(targetTags, live);
+    const [{ tags: live, unlisted }, targetTags] = await Promise.all([lists.source(), lists.target()]);
+    // Where the source does not tell, a newer release than were known here is as good as any.
+    const odd = unlisted === true ? targetTags.filter(channel/* looksLikeRelease */.ZW) : (0,channel/* confusing */.x2)(targetTags, live);
     if (odd.length > 0) {
         log.warning(`${registry}/${(0,oci_reference/* within */.ux)(targetRepository, leader)} has tags that Arc's upgrade check will take for releases: ${odd.slice(0, 5).join(', ')}${odd.length > 5 ? ', …' : ''}`);
     }
@@ -48317,6 +48367,10 @@ class RegistryError extends Error {
     /** Answered by a host that the registry redirected to. */
     get redirected() {
         return this.#facts.redirected ?? false;
+    }
+    /** Where the connection led that broke or was silent; undefined where it was none. */
+    get through() {
+        return this.#facts.through;
     }
     /** The same failure, seen from further away. */
     as(fault, message, more = {}) {

@@ -182,6 +182,29 @@ describeOnPosix('the docker engine', () => {
     expect(log.lines.join('\n')).toContain('the registry deletes more than the tag');
   });
 
+  test('puts a tag back also where the registry does not tell that it is gone', async () => {
+    await using scene = await setScene(new FakeDaemon());
+    const {store} = scene.target;
+    deletesManifests(scene);
+    scene.target.rule({
+      on: {method: ['GET', 'HEAD'], kind: 'manifest', tag},
+      times: 'always',
+      do: {
+        effect: 'custom',
+        run: async exchange => {
+          if (untagged(scene) === 0) return false;
+          await exchange.answer(403);
+          return true;
+        }
+      }
+    });
+    const {record} = await scene.run();
+    expect(record.failure).toBeUndefined();
+    expect(repositories.map(one => store.tag(one, tag))).toEqual(
+      record.releases[0]?.images.map(({digest}) => digest)
+    );
+  });
+
   test('fails when a tag that went with the staging tag does not come back', async () => {
     await using scene = await setScene(new FakeDaemon());
     deletesManifests(scene);
@@ -199,7 +222,7 @@ describeOnPosix('the docker engine', () => {
     });
     const {record} = await scene.run();
     expect(record.failure?.message).toContain(`deleted ${tag} together with the tag`);
-    expect(reasons(record)).toMatch(/Set what is missing to sha256:[0-9a-f]{64} again/);
+    expect(reasons(record)).toMatch(/See that \S+ stands for sha256:[0-9a-f]{64} there/);
     expect(untagged(scene)).toBe(1);
   });
 

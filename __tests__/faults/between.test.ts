@@ -5,6 +5,7 @@ import {describe, expect, test} from '@jest/globals';
 
 import type {RuleMatch} from '../../src/demo/rules.ts';
 import {parseLinks} from '../../src/registry/links.ts';
+import {Names} from '../../src/registry/names.ts';
 import {play, release, type Row, type World} from '../support/fault-world.ts';
 import {
   account,
@@ -212,7 +213,39 @@ describe('a registry that tidies up while a run is under way', () => {
   });
 });
 
+test('a manifest that is refused for want of itself is not put without end', async () => {
+  const root = release.images.get('arc-controller')?.digest ?? '';
+  const findings = await play({
+    id: 'T14',
+    name: 'it names itself',
+    target: [
+      rule(
+        {kind: 'manifest', method: 'PUT', repository: 'mirror/arcdata/arc-controller'},
+        {effect: 'missing', digests: [root]},
+        {times: always}
+      )
+    ],
+    end: {refused: ['MANIFEST_BLOB_UNKNOWN']},
+    also: ({target}) => most(30, 'PUTs', asked(target.requests, 'manifest', 'PUT').length)
+  });
+  expect(findings).toEqual([]);
+});
+
 describe('of two machines behind one name', () => {
+  test('the other one is next, in whatever order they are told', async () => {
+    const two = ['10.0.0.1', '10.0.0.2'].map(address => ({address, family: 4}));
+    for (const orders of [[two], [two, [...two].reverse()]]) {
+      let asked = 0;
+      const names = new Names(() => Promise.resolve(orders[asked++ % orders.length] ?? []));
+      const used: unknown[] = [];
+      for (let i = 0; i < 6; i++) {
+        used.push((await names.addresses('registry.test'))[0]?.address.slice(-1));
+        names.turn('registry.test');
+      }
+      expect(used.join('')).toBe('121212');
+    }
+  });
+
   /** A machine beside the target, on the same port, that takes connections and breaks them. */
   async function broken({target}: World, how: 'resets' | 'says nothing') {
     const sockets = new Set<Socket>();

@@ -1,10 +1,18 @@
 import {once} from 'node:events';
 import {type AddressInfo, connect, createServer, type Server, type Socket} from 'node:net';
 
+import type {Writable} from 'node:stream';
+
 import {afterEach, describe, expect, it, jest} from '@jest/globals';
 
+import {EmbeddedRegistry} from '../../src/demo/registry.ts';
 import {Ceiling} from '../../src/registry/ceiling.ts';
-import {play, type World} from '../support/fault-world.ts';
+import {type Outgoing, Transport, usualTimings} from '../../src/registry/transport.ts';
+import {play, release, type World} from '../support/fault-world.ts';
+import {mirrorRun} from '../support/mirror-run.ts';
+import {putRelease} from '../support/small-release.ts';
+import {VirtualClock} from '../support/virtual-clock.ts';
+import {plain, Script} from './script.ts';
 
 /** A connection, as far as it is counted. */
 class Line {
@@ -181,5 +189,53 @@ describe('a run', () => {
     expect(door?.peak).toBeLessThanOrEqual(most);
     // Those that were opened ahead, and few after that.
     expect(door?.refused).toBeLessThan(110);
+  });
+
+  it('comes to its end where both sides are at one registry that takes four', async () => {
+    const clock = new VirtualClock();
+    await using registry = await EmbeddedRegistry.start({now: clock.now});
+    putRelease(registry.store, 'arcdata', release);
+    await using door = new Doorkeeper(registry.name, 4);
+    const name = await door.listen();
+    const names = {source: name, target: name};
+    const {record, took} = await mirrorRun({source: registry, target: registry, clock, names});
+    expect(record.failure).toBeUndefined();
+    expect(took).toBeLessThan(10_000);
+  });
+});
+
+describe('requests', () => {
+  const ask = async (transport: Transport, url: URL, more: Partial<Outgoing> = {}) => {
+    const {body} = await transport.send({
+      ...{method: 'GET', url, headers: {}, answerWithin: 4000, hot: true},
+      ...{signal: new AbortController().signal, ...more}
+    });
+    return Buffer.concat((await body.toArray()) as Buffer[]).toString();
+  };
+
+  it('with bodies get what is kept for questions, where there may be no more', async () => {
+    await using server = new Script((socket, _, n) => {
+      setTimeout(() => socket.write(plain(`${n}`)), 20);
+    });
+    const {port} = await server.listen();
+    await using door = new Doorkeeper(`127.0.0.1:${port}`, 2);
+    const url = new URL(`http://${await door.listen()}/v2/x`);
+    const transport = new Transport({timings: {...usualTimings, commit: 5000}});
+    await Promise.all([ask(transport, url), ask(transport, url)]);
+    const body = {
+      length: 3,
+      pump: (sink: Writable) => {
+        sink.write('abc');
+        return Promise.resolve();
+      }
+    };
+    const began = performance.now();
+    const ends = await Promise.allSettled(
+      Array.from({length: 12}, () => ask(transport, url, {method: 'PUT', body}))
+    );
+    // None waits for what never comes.
+    expect(performance.now() - began).toBeLessThan(4000);
+    expect(ends.some(({status}) => status === 'fulfilled')).toBe(true);
+    transport.close();
   });
 });

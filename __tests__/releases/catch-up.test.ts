@@ -1,9 +1,11 @@
 import {afterEach, beforeEach, describe, expect, test} from '@jest/globals';
 
 import type {Rule} from '../../src/demo/rules.ts';
+import {digestOf} from '../../src/oci/digest.ts';
 import {compareTags} from '../../src/release/tag.ts';
 import {verdict} from '../../src/report/verdict.ts';
 import {trueSets} from '../release/history.ts';
+import {imageOf, putImage} from '../support/small-release.ts';
 import {Job, until} from '../support/step.ts';
 import {mirrored, ownLayer, putReleases, World} from './world.ts';
 
@@ -52,6 +54,20 @@ test.each([
   expect(record.failure).toBeUndefined();
   expect(record.releases.map(({tag}) => tag)).toEqual(later.filter(tag => tag >= 'v1.45'));
   expect((await world.mirror('catch-up', images)).record.releases).toEqual([]);
+});
+
+test('goes on from what docker brought, which has digests of its own and the same content', async () => {
+  // Packed anew: another layer, and the config of the source.
+  const bytes = Buffer.from('packed by docker');
+  for (const [tag, names] of sets.slice(0, 4)) {
+    for (const name of names) {
+      const image = imageOf(`${name} ${tag}`, 'oci', [{bytes, digest: digestOf(bytes)}]);
+      putImage(world.target.store, `${mirrored}/${name}`, image, tag);
+    }
+  }
+  const {record} = await world.mirror('catch-up');
+  expect(record.failure).toBeUndefined();
+  expect(record.releases.map(({tag}) => tag)).toEqual(sets.slice(4).map(([tag]) => tag));
 });
 
 test('an image that was named is missed, though it is none that Arc needs', async () => {

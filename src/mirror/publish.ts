@@ -97,6 +97,7 @@ async function heal(planned: PlannedImage, node: Node, context: PublishContext):
 
 /**
  * Puts a manifest under a digest or tag; a registry that misses something below it gets that again.
+ * @param above what is being put for want of this one, and waits for it
  * @returns whether the registry lists it by what it refers to
  * @throws RegistryError
  */
@@ -104,7 +105,8 @@ export async function putHealed(
   planned: PlannedImage,
   node: Node,
   reference: string,
-  context: PutContext
+  context: PutContext,
+  above: ReadonlySet<Digest> = new Set()
 ): Promise<{readonly subjectTaken: boolean}> {
   const {target, signal, repair} = context;
   const {repository} = planned.image.target;
@@ -118,7 +120,9 @@ export async function putHealed(
         throw error;
       if (!error.says('MANIFEST_BLOB_UNKNOWN', 'BLOB_UNKNOWN', 'MANIFEST_UNKNOWN')) throw error;
       const named = new Set(error.entries.flatMap(({digests}) => digests));
-      await mend(planned, named, {target, slots: context.slots, signal, repair}, heals > 0);
+      // One that is named while it is put is no child of its own.
+      const healing = new Set([...above, node.descriptor.digest]);
+      await mend(planned, named, {...context, repair}, {insist: heals > 0, healing});
       await target.recover(patience, error.as('server', error.message), signal);
     }
   }
@@ -129,7 +133,7 @@ async function mend(
   planned: PlannedImage,
   named: ReadonlySet<Digest>,
   context: PutContext & Required<Pick<PutContext, 'repair'>>,
-  insist: boolean
+  {insist, healing}: {readonly insist: boolean; readonly healing: ReadonlySet<Digest>}
 ): Promise<void> {
   const {target, signal, repair} = context;
   const {repository} = planned.image.target;
@@ -144,8 +148,9 @@ async function mend(
   );
   // With what lies below them in turn: a registry that tidies up takes a child and its blobs together.
   for (const node of [...planned.image.manifests, ...planned.image.attached]) {
-    if (named.has(node.descriptor.digest))
-      await putHealed(planned, node, node.descriptor.digest, context);
+    const {digest} = node.descriptor;
+    if (named.has(digest) && !healing.has(digest))
+      await putHealed(planned, node, digest, context, healing);
   }
 }
 

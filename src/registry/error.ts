@@ -53,6 +53,8 @@ interface Facts extends Place {
   readonly advice?: string | undefined;
   /** Answered by a host that the registry redirected to. */
   readonly redirected?: boolean | undefined;
+  /** Where the connection led that broke or was silent: to the registry, or where that had redirected to. */
+  readonly through?: URL | undefined;
   readonly cause?: unknown;
 }
 
@@ -110,6 +112,11 @@ export class RegistryError extends Error {
   /** Answered by a host that the registry redirected to. */
   get redirected(): boolean {
     return this.#facts.redirected ?? false;
+  }
+
+  /** Where the connection led that broke or was silent; undefined where it was none. */
+  get through(): URL | undefined {
+    return this.#facts.through;
   }
 
   /** The same failure, seen from further away. */

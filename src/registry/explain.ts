@@ -21,7 +21,7 @@ export function stalled(
   milliseconds: number
 ): RegistryError {
   const seconds = Math.round(milliseconds / 100) / 10;
-  const place = {host: url.host, method, path: url.pathname};
+  const place = {host: url.host, method, path: url.pathname, through: new URL(url.origin)};
   return new RegistryError('stalled', `${url.host}: ${what} within ${seconds} s`, place);
 }
 
@@ -41,7 +41,13 @@ export function explain(
   const proxy = error instanceof ProxyUnreached ? error.proxy : undefined;
   const broken = (error instanceof ProxyUnreached ? error.cause : error) as NodeJS.ErrnoException;
   const {code = '', message} = broken;
-  const place = {host: url.host, method, path: url.pathname, cause: error};
+  const place = {
+    host: url.host,
+    method,
+    path: url.pathname,
+    through: new URL(url.origin),
+    cause: error
+  };
   const registry = `${url.hostname}:${portOf(url)}`;
   const host =
     proxy === undefined

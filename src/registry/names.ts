@@ -21,8 +21,8 @@ export class Names {
   readonly #resolve: Resolve;
   readonly #known = new Map<string, Promise<readonly LookupAddress[]>>();
   readonly #found = new Map<string, readonly string[]>();
-  /** How often another address was wanted. */
-  readonly #turned = new Map<string, number>();
+  /** Addresses at which all broke, the last one last. */
+  readonly #left = new Map<string, readonly string[]>();
 
   constructor(resolve: Resolve = systemResolve) {
     this.#resolve = resolve;
@@ -36,8 +36,11 @@ export class Names {
     if (known !== undefined) return known;
     const asked = this.#resolve(host).then(
       found => {
-        const first = (this.#turned.get(host) ?? 0) % Math.max(1, found.length);
-        const all = [...found.slice(first), ...found.slice(0, first)];
+        // Whatever order they come in this time.
+        const left = this.#left.get(host) ?? [];
+        const all = [...found].sort(
+          (one, other) => left.lastIndexOf(one.address) - left.lastIndexOf(other.address)
+        );
         this.#found.set(
           host,
           all.map(({address}) => address)
@@ -65,11 +68,14 @@ export class Names {
 
   /**
    * Lets the next connection go to another address, as far as there is one: what stands behind this one
-   * breaks time and again. The resolver is asked anew, and its first answer comes last.
+   * breaks time and again. The resolver is asked anew, and what was tried comes last.
    */
   turn(host: string): void {
+    const [used] = this.found(host);
     this.forget(host);
-    this.#turned.set(host, (this.#turned.get(host) ?? 0) + 1);
+    if (used === undefined) return;
+    const others = (this.#left.get(host) ?? []).filter(address => address !== used);
+    this.#left.set(host, [...others, used]);
   }
 
   /**

@@ -206,12 +206,12 @@ export class Registry {
   }
 
   /** Of several machines behind one name, another one may be well. */
-  #turn({fault, host}: RegistryError): void {
+  #turn({fault, through}: RegistryError): void {
+    if ((fault !== 'connection' && fault !== 'stalled') || through === undefined) return;
     const now = this.transport.clock.now();
-    if ((fault !== 'connection' && fault !== 'stalled') || now - this.#turnedAt < together) return;
+    if (now - this.#turnedAt < together) return;
     this.#turnedAt = now;
-    const place = `${this.origin.protocol}//${host}`;
-    if (URL.canParse(place)) this.transport.turn(new URL(place));
+    this.transport.turn(through);
   }
 
   /** Tells once for each cause that somebody is waited for, where that takes longer than a hiccup. */

@@ -1,7 +1,8 @@
 import type {Settings} from '../inputs.ts';
 import type {Slots} from '../mirror/slots.ts';
+import type {Digest} from '../oci/digest.ts';
 import {within} from '../oci/reference.ts';
-import {resolveManifest} from '../registry/manifests.ts';
+import {getManifest, resolveManifest} from '../registry/manifests.ts';
 import type {Registry} from '../registry/registry.ts';
 import {imageSet} from '../release/catalog.ts';
 import {knownReleases} from '../release/companions.ts';
@@ -29,7 +30,7 @@ export async function newestComplete(
   {lists, roots, ...asking}: Asking & {readonly lists: TagLists; readonly roots: Roots}
 ): Promise<string | undefined> {
   const {slots, signal} = asking;
-  const {images, engine} = settings;
+  const {images} = settings;
   const carries = async (name: string, tag: string) => {
     const repository = within(settings.target.repository, name);
     const digest = await slots.run(() =>
@@ -50,27 +51,57 @@ export async function newestComplete(
     const asFarAsThere = async (name: string) =>
       (await there(name)) || !(await roots.has(name, tag));
     if (!(await all(required, there)) || !(await all(others, asFarAsThere))) continue;
-    // What docker brought has digests of its own.
-    if (engine === 'docker' || !live.has(tag)) return tag;
+    if (!live.has(tag)) return tag;
     if (await standsAlike(registries, settings, {...asking, leader: lists.leader, tag})) return tag;
   }
   return undefined;
 }
 
-/** Whether a tag of the leading image stands for the same at both registries. */
+/**
+ * Whether a tag of the leading image stands for the same at both registries: by its digest, or where docker
+ * has packed it anew by that of its config, which names the unpacked layers.
+ */
 export async function standsAlike(
   {source, target}: Pick<Registries, 'source' | 'target'>,
   settings: Settings,
   at: Asking & {readonly leader: string; readonly tag: string}
 ): Promise<boolean> {
   const {leader, tag, slots, signal} = at;
-  const resolve = (registry: Registry, {repository}: {readonly repository: string}) =>
-    slots.run(() => resolveManifest(registry, within(repository, leader), tag, signal));
-  const [here, there] = await Promise.all([
-    resolve(source, settings.source),
-    resolve(target, settings.target)
-  ]);
-  return here === there;
+  const places = [
+    {registry: source, repository: within(settings.source.repository, leader)},
+    {registry: target, repository: within(settings.target.repository, leader)}
+  ];
+  const [here, there] = await Promise.all(
+    places.map(({registry, repository}) =>
+      slots.run(() => resolveManifest(registry, repository, tag, signal))
+    )
+  );
+  if (here === undefined || there === undefined || here === there) return here === there;
+  const [ours = [], theirs = []] = await Promise.all(
+    places.map(({registry, repository}) => configsOf(registry, repository, tag, at))
+  );
+  return theirs.length > 0 && theirs.every(config => ours.includes(config));
+}
+
+/** The digests of an image's configs, one for each platform. */
+async function configsOf(
+  registry: Registry,
+  repository: string,
+  reference: string,
+  {slots, signal}: Asking
+): Promise<readonly Digest[]> {
+  const found = await slots.run(() => getManifest(registry, repository, reference, signal));
+  if (found === undefined) return [];
+  const {manifest} = found;
+  if (manifest.kind === 'image') return [manifest.config.digest];
+  const children = manifest.manifests.filter(({digest}) => digest !== reference);
+  const below = await Promise.all(
+    children.map(async ({digest}) => {
+      const child = await slots.run(() => getManifest(registry, repository, digest, signal));
+      return child?.manifest.kind === 'image' ? [child.manifest.config.digest] : [];
+    })
+  );
+  return below.flat();
 }
 
 /** The images of a release, without its chart: those that have to be there, and those that may. */

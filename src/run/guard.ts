@@ -42,8 +42,9 @@ export async function guardTarget(
   const {leader} = lists;
   const {repository: sourceRepository} = settings.source;
   const {registry, repository: targetRepository} = settings.target;
-  const [{tags: live}, targetTags] = await Promise.all([lists.source(), lists.target()]);
-  const odd = confusing(targetTags, live);
+  const [{tags: live, unlisted}, targetTags] = await Promise.all([lists.source(), lists.target()]);
+  // Where the source does not tell, a newer release than were known here is as good as any.
+  const odd = unlisted === true ? targetTags.filter(looksLikeRelease) : confusing(targetTags, live);
   if (odd.length > 0) {
     log.warning(
       `${registry}/${within(targetRepository, leader)} has tags that Arc's upgrade check will take for releases: ${odd.slice(0, 5).join(', ')}${odd.length > 5 ? ', …' : ''}`

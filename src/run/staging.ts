@@ -44,7 +44,7 @@ export async function removeStaging(
           ? []
           : await otherTags(held, {repository, tag}, limited);
         if (!(await removeTag(target, repository, tag, limited.signal))) break;
-        const taken = await putBack(held, others, repository, limited);
+        const taken = await putBack(held, others, repository, context);
         if (taken) {
           why = 'the registry deletes more than the tag';
           removed++;
@@ -87,30 +87,35 @@ async function otherTags(
 }
 
 /**
- * Sets the tags again that are gone, and reads them.
- * @returns whether any was
+ * Sets the tags again that are gone, and those of which the registry does not tell.
+ * @returns whether there was any
  * @throws MirrorError when one stays away
  */
 async function putBack(
   held: FetchedManifest,
   tags: readonly string[],
   repository: string,
-  {target, signal}: Context
+  {target, signal: run}: Context
 ): Promise<boolean> {
+  if (tags.length === 0) return false;
+  const signal = ownTime(run, removalTime);
   const {digest} = held.descriptor;
-  const lost: string[] = [];
-  try {
-    for (const tag of tags) {
-      if ((await resolveManifest(target, repository, tag, signal, true)) !== digest) lost.push(tag);
-    }
-    for (const tag of lost) await putManifest(target, repository, tag, held, signal);
-  } catch (cause) {
-    if (lost.length === 0) throw cause;
-    throw new MirrorError(
-      `${target.name}/${repository} deleted ${lost.join(', ')} together with the tag under which docker had pushed, and did not take it back: ${(cause as Error).message}`,
-      `Set what is missing to ${digest} again, or mirror its release once more; use engine: registry at this registry.`,
-      {fault: 'docker'}
+  let lost = 0;
+  for (const tag of tags) {
+    const stands = await resolveManifest(target, repository, tag, signal, true).catch(
+      () => undefined
     );
+    if (stands === digest) continue;
+    lost++;
+    try {
+      await putManifest(target, repository, tag, held, signal);
+    } catch (cause) {
+      throw new MirrorError(
+        `${target.name}/${repository} may have deleted ${tag} together with the tag under which docker had pushed, and did not take it back: ${(cause as Error).message}`,
+        `See that ${tags.join(', ')} ${tags.length === 1 ? 'stands' : 'stand'} for ${digest} there, or mirror what is missing once more; use engine: registry at this registry.`,
+        {fault: 'docker'}
+      );
+    }
   }
-  return lost.length > 0;
+  return lost > 0;
 }

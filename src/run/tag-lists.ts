@@ -25,6 +25,8 @@ const isImage = (name: string) => name !== chartArtifact;
 export interface TagList {
   readonly name: string;
   readonly tags: readonly string[];
+  /** The registry does not tell them: these are those that were asked for. */
+  readonly unlisted?: true;
 }
 
 /** The tags of the image that leads a release, at both registries. */
@@ -74,12 +76,16 @@ export function tagLists(
   };
   const list = async (side: 'source' | 'target', name: string) =>
     await listTags(registries[side], within(settings[side].repository, name), signal);
-  const source = lazy(async () => {
+  const source = lazy(async (): Promise<TagList> => {
     if (images.kind !== 'exactly' && leader !== anchor) {
       const tags = await list('source', anchor).catch(noneIfRefused(registries.source.log));
       if (tags.length > 0) return {name: anchor, tags};
     }
-    return {name: leader, tags: await list('source', leader).catch(asNamed)};
+    try {
+      return {name: leader, tags: await list('source', leader)};
+    } catch (error) {
+      return {name: leader, tags: asNamed(error), unlisted: true};
+    }
   });
   let hidden = false;
   const target = lazy(async () => {
