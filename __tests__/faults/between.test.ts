@@ -72,7 +72,7 @@ const rows: readonly Row[] = [
     end: 'complete'
   },
   {
-    id: 'T8',
+    id: 'T2',
     name: 'one chunk is taken short where requests have a largest size',
     targetOptions: {profile: 'nginx'},
     target: [
@@ -81,7 +81,7 @@ const rows: readonly Row[] = [
     end: 'complete'
   },
   ...[405, 501].map((code): Row => ({
-    id: 'T6',
+    id: 'T1',
     name: `PATCH does not get through (${code}), and one PUT does`,
     target: [rule(patch, status(code), {times: always})],
     end: 'complete',
@@ -89,7 +89,7 @@ const rows: readonly Row[] = [
     also: ({target}) => most(8, 'PATCHes', asked(target.requests, 'upload', 'PATCH').length)
   })),
   {
-    id: 'T6',
+    id: 'T1',
     name: 'neither PATCH nor PUT gets through',
     target: [rule({kind: 'upload', method: ['PATCH', 'PUT']}, status(405), {times: always})],
     end: {refused: [/let no PUT through/, 'status 405']},
@@ -169,7 +169,7 @@ describe('a registry that tidies up while a run is under way', () => {
   test('takes a layer of what is not tagged yet', async () => {
     let world: World | undefined;
     const findings = await play({
-      id: 'T19',
+      id: 'T15',
       name: 'tidied up',
       targetOptions: {verifyReferences: false},
       prepare: one => {
@@ -267,7 +267,7 @@ describe('of two machines behind one name', () => {
     let close: () => void = () => undefined;
     const timings = {connect: 2000, answer: 200, commit: 2000, idle: 2000};
     const findings = await play({
-      id: 'T2',
+      id: 'T25',
       name: 'half of it is dead',
       names: ({target}) => ({target: `registry.test:${target.name.split(':')[1] ?? ''}`}),
       prepare: async world => {
@@ -324,7 +324,7 @@ describe('a Link header', () => {
     async header => {
       expect(parseLinks(header)).toBeUndefined();
       const findings = await play({
-        id: 'S9',
+        id: 'end-8',
         name: 'a header that is none',
         inputs: {'source-tag': 'latest'},
         source: [rule({kind: 'tags'}, {effect: 'headers', set: {Link: header}}, {times: always})],

@@ -175,7 +175,7 @@ describe('a run', () => {
     let door: Doorkeeper | undefined;
     let name = '';
     const findings = await play({
-      id: 'T2',
+      id: 'T25',
       name: 'few connections',
       prepare: async (world: World) => {
         door = new Doorkeeper(world[side].name, most);
