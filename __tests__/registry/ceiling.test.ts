@@ -11,6 +11,7 @@ import {type Outgoing, Transport, usualTimings} from '../../src/registry/transpo
 import {play, release, type World} from '../support/fault-world.ts';
 import {mirrorRun} from '../support/mirror-run.ts';
 import {putRelease} from '../support/small-release.ts';
+import {until} from '../support/step.ts';
 import {VirtualClock} from '../support/virtual-clock.ts';
 import {plain, Script} from './script.ts';
 
@@ -237,5 +238,24 @@ describe('requests', () => {
     expect(performance.now() - began).toBeLessThan(4000);
     expect(ends.some(({status}) => status === 'fulfilled')).toBe(true);
     transport.close();
+  });
+
+  it('that wait for a connection end with the run', async () => {
+    await using server = new Script((socket, _, n) => {
+      if (n <= 2) socket.write(plain(`${n}`));
+    });
+    const {port} = await server.listen();
+    await using door = new Doorkeeper(`127.0.0.1:${port}`, 2);
+    const url = new URL(`http://${await door.listen()}/v2/x`);
+    const transport = new Transport();
+    await Promise.all([ask(transport, url), ask(transport, url)]);
+    transport.warm(url, {questions: 8, bodies: 0});
+    await until('the others are refused', () => door.refused >= 7);
+    const asked = Promise.allSettled(Array.from({length: 6}, () => ask(transport, url)));
+    await until('some are asked', () => server.requests.length > 2);
+    transport.close();
+    expect((await asked).map(({status}) => status)).toEqual(Array(6).fill('rejected'));
+    await new Promise(resolve => setTimeout(resolve, 100));
+    expect(server.open).toBe(0);
   });
 });

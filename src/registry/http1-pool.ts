@@ -190,6 +190,8 @@ export class Http1Pool implements ConnectionKeeper {
 
   /** Closes all that is open, also where an answer is still under way. */
   close(): void {
+    const waiting = [...this.#places.values()].flatMap(place => place.waiting.splice(0));
+    for (const one of waiting) one.reject(new Error('given up'));
     for (const connection of [...this.#open]) connection.destroy();
     this.#places.clear();
   }
