@@ -46012,6 +46012,9 @@ class Http1Pool {
     }
     /** Closes all that is open, also where an answer is still under way. */
     close() {
+        const waiting = [...this.#places.values()].flatMap(place => place.waiting.splice(0));
+        for (const one of waiting)
+            one.reject(new Error('given up'));
         for (const connection of [...this.#open])
             connection.destroy();
         this.#places.clear();
