@@ -36480,7 +36480,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _inputs_environment_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(120);
 /* harmony import */ var _inputs_error_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1551);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(1118);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(9133);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(8645);
 /* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(6661);
 /* harmony import */ var _report_actions_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(7671);
 /* harmony import */ var _report_help_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(9491);
@@ -38006,7 +38006,7 @@ function isInputName(text) {
 
 /***/ }),
 
-/***/ 9133:
+/***/ 8645:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -39247,6 +39247,59 @@ function entryOf({ descriptor, bytes }) {
     };
 }
 
+;// CONCATENATED MODULE: ./src/mirror/heal.ts
+
+
+
+
+/** How often a registry may say that something is missing which it has taken. */
+const mostHeals = 5;
+/**
+ * Puts a manifest under a digest or tag; a registry that misses something below it gets that again.
+ * @param above what is being put for want of this one, and waits for it
+ * @returns whether the registry lists it by what it refers to
+ * @throws RegistryError
+ */
+async function putHealed(planned, node, reference, context, above = new Set()) {
+    const { target, signal, repair } = context;
+    const { repository } = planned.image.target;
+    // Replicas of a registry were seen to need most of a minute to learn of a blob: it gets that time.
+    const patience = target.patience({ first: 8000, steady: 0.6 });
+    for (let heals = 0;; heals++) {
+        try {
+            return await putManifest(target, repository, reference, node, signal);
+        }
+        catch (error) {
+            if (!(error instanceof registry_error/* RegistryError */.gl) || repair === undefined || heals >= mostHeals)
+                throw error;
+            if (!error.says('MANIFEST_BLOB_UNKNOWN', 'BLOB_UNKNOWN', 'MANIFEST_UNKNOWN'))
+                throw error;
+            const named = new Set(error.entries.flatMap(({ digests }) => digests));
+            // One that is named while it is put is no child of its own.
+            const healing = new Set([...above, node.descriptor.digest]);
+            await mend(planned, named, { ...context, repair }, { insist: heals > 0, healing });
+            await target.recover(patience, error.as('server', error.message), signal);
+        }
+    }
+}
+/** Puts in place again what is not there; all that was named where asking does not help. */
+async function mend(planned, named, context, { insist, healing }) {
+    const { target, signal, repair } = context;
+    const { repository } = planned.image.target;
+    const suspects = planned.placements.filter(({ descriptor }) => named.size === 0 || named.has(descriptor.digest));
+    await all_all(suspects.map(async (placement) => {
+        const has = await hasBlob(target, repository, placement.descriptor, signal);
+        if (has !== 'present' || (insist && named.size > 0))
+            await repair(placement);
+    }));
+    // With what lies below them in turn: a registry that tidies up takes a child and its blobs together.
+    for (const node of [...planned.image.manifests, ...planned.image.attached]) {
+        const { digest } = node.descriptor;
+        if (named.has(digest) && !healing.has(digest))
+            await putHealed(planned, node, digest, context, healing);
+    }
+}
+
 ;// CONCATENATED MODULE: ./src/mirror/offer.ts
 
 
@@ -39441,8 +39494,7 @@ async function proveChecks(target, images, landed, signal) {
 
 
 
-/** How often a registry may say that something is missing which it has taken. */
-const mostHeals = 5;
+
 /**
  * Commits an image by digest: children first, then a look at everything below the root, then the
  * root. No tag is touched. What turns out to be missing is put in place and looked at once more.
@@ -39492,51 +39544,6 @@ async function heal(planned, node, context) {
         await recordReferrer(target, repository, subject.digest, node, signal);
     context.landed.add(pair(repository, digest));
     context.arrived(size);
-}
-/**
- * Puts a manifest under a digest or tag; a registry that misses something below it gets that again.
- * @param above what is being put for want of this one, and waits for it
- * @returns whether the registry lists it by what it refers to
- * @throws RegistryError
- */
-async function putHealed(planned, node, reference, context, above = new Set()) {
-    const { target, signal, repair } = context;
-    const { repository } = planned.image.target;
-    // Replicas of a registry were seen to need most of a minute to learn of a blob: it gets that time.
-    const patience = target.patience({ first: 8000, steady: 0.6 });
-    for (let heals = 0;; heals++) {
-        try {
-            return await putManifest(target, repository, reference, node, signal);
-        }
-        catch (error) {
-            if (!(error instanceof registry_error/* RegistryError */.gl) || repair === undefined || heals >= mostHeals)
-                throw error;
-            if (!error.says('MANIFEST_BLOB_UNKNOWN', 'BLOB_UNKNOWN', 'MANIFEST_UNKNOWN'))
-                throw error;
-            const named = new Set(error.entries.flatMap(({ digests }) => digests));
-            // One that is named while it is put is no child of its own.
-            const healing = new Set([...above, node.descriptor.digest]);
-            await mend(planned, named, { ...context, repair }, { insist: heals > 0, healing });
-            await target.recover(patience, error.as('server', error.message), signal);
-        }
-    }
-}
-/** Puts in place again what is not there; all that was named where asking does not help. */
-async function mend(planned, named, context, { insist, healing }) {
-    const { target, signal, repair } = context;
-    const { repository } = planned.image.target;
-    const suspects = planned.placements.filter(({ descriptor }) => named.size === 0 || named.has(descriptor.digest));
-    await all_all(suspects.map(async (placement) => {
-        const has = await hasBlob(target, repository, placement.descriptor, signal);
-        if (has !== 'present' || (insist && named.size > 0))
-            await repair(placement);
-    }));
-    // With what lies below them in turn: a registry that tidies up takes a child and its blobs together.
-    for (const node of [...planned.image.manifests, ...planned.image.attached]) {
-        const { digest } = node.descriptor;
-        if (named.has(digest) && !healing.has(digest))
-            await putHealed(planned, node, digest, context, healing);
-    }
 }
 /**
  * Looks at everything below the root: that a registry took a blob does not mean that it has it.
@@ -40028,7 +40035,7 @@ class BlobReader {
      */
     #unpacks;
     /** Where the last of it came from: the registry, or where that had redirected to. */
-    #through;
+    #from;
     /** The furthest byte that was ever written, for the progress. */
     #furthest = 0;
     /** @param arrived told of bytes when they are read for the first time */
@@ -40065,7 +40072,7 @@ class BlobReader {
             const cursor = { at, from };
             try {
                 const { answer, skip } = await this.#take(at, to, signal);
-                this.#through = new URL(answer.url.origin);
+                this.#from = answer.url;
                 await this.#pour(this.#decoded(answer), cursor, to, skip, sink, signal);
                 at = cursor.at;
             }
@@ -40310,7 +40317,7 @@ class BlobReader {
             method: 'GET',
             repository: this.#repository,
             digest,
-            through: this.#through,
+            through: this.#from && new URL(this.#from.origin),
             cause
         });
     }
@@ -42313,14 +42320,22 @@ async function removeStaging(context, staged, tag) {
                 const others = harmless
                     ? []
                     : await otherTags(held, { repository, tag }, limited);
-                if (!(await removeTag(target, repository, tag, limited.signal)))
-                    break;
-                const taken = await putBack(held, others, repository, context);
+                let gone = false;
+                let taken = false;
+                try {
+                    gone = await removeTag(target, repository, tag, limited.signal);
+                }
+                finally {
+                    // Whatever it said: it may have deleted, and then have failed to tell.
+                    taken = await putBack(held, others, repository, context);
+                }
                 if (taken) {
                     why = 'the registry deletes more than the tag';
                     removed++;
                     break;
                 }
+                if (!gone)
+                    break;
                 harmless ||= others.length > 0;
             }
             removed++;
@@ -45783,7 +45798,7 @@ const timeForOneMore = 10_000;
  * wanted, until it shows.
  */
 class Ceiling {
-    #open = new Set();
+    #open = 0;
     /** Since when they stand. */
     #standing = new Map();
     #most = Infinity;
@@ -45792,9 +45807,7 @@ class Ceiling {
     #changedAt = 0;
     /** Whether there may be no more connections than there are. */
     get reached() {
-        if (this.#most < Infinity && performance.now() - this.#changedAt > timeForOneMore)
-            this.#set(this.#most + 1);
-        return this.#open.size >= this.#most;
+        return this.#open >= this.#limit;
     }
     /** Whether there is a limit, and something that works within it. */
     get known() {
@@ -45802,11 +45815,11 @@ class Ceiling {
     }
     /** How many that stand are too many. */
     get surplus() {
-        return Math.max(0, this.#standing.size - this.#most);
+        return Math.max(0, this.#standing.size - this.#limit);
     }
     /** One is being opened. */
-    opened(connection) {
-        this.#open.add(connection);
+    opened() {
+        this.#open++;
     }
     /** It stands. */
     stands(connection) {
@@ -45816,12 +45829,12 @@ class Ceiling {
     answered() {
         this.#brokenInARow = 0;
         if (this.#most < Infinity && ++this.#answers >= answersForOneMore)
-            this.#set(this.#most + 1);
+            this.#set(this.#limit + 1);
     }
     /** It is closed. @param broken by the other side, and not given up by us */
     closed(connection, broken) {
         const since = this.#standing.get(connection) ?? performance.now();
-        this.#open.delete(connection);
+        this.#open--;
         this.#standing.delete(connection);
         const standing = this.#standing.size;
         if (!broken || connection.used || standing === 0)
@@ -45832,6 +45845,10 @@ class Ceiling {
         if (this.#most === Infinity && ++this.#brokenInARow < noAccident)
             return;
         this.#set(Math.max(1, standing - Math.min(leftToOthers, Math.floor(standing / 2))));
+    }
+    /** What was last set, and what time has added. */
+    get #limit() {
+        return this.#most + Math.floor((performance.now() - this.#changedAt) / timeForOneMore);
     }
     #set(most) {
         this.#most = most;
@@ -45946,7 +45963,7 @@ class Http1Pool {
     /** Knows of a socket that was opened. */
     opened(connection) {
         this.#open.add(connection);
-        this.#place(connection.target).ceiling.opened(connection);
+        this.#place(connection.target).ceiling.opened();
     }
     /** Takes one that stands by now: for who opened it, for whoever waits, or to be kept. */
     connected(connection) {
@@ -46859,30 +46876,25 @@ async function newestComplete(registries, settings, { lists, roots, ...asking })
  */
 async function standsAlike({ source, target }, settings, at) {
     const { leader, tag, slots, signal } = at;
-    const places = [
-        { registry: source, repository: (0,oci_reference/* within */.ux)(settings.source.repository, leader) },
-        { registry: target, repository: (0,oci_reference/* within */.ux)(settings.target.repository, leader) }
-    ];
-    const [here, there] = await Promise.all(places.map(({ registry, repository }) => slots.run(() => resolveManifest(registry, repository, tag, signal))));
+    const ours = { registry: source, repository: (0,oci_reference/* within */.ux)(settings.source.repository, leader) };
+    const theirs = { registry: target, repository: (0,oci_reference/* within */.ux)(settings.target.repository, leader) };
+    const [here, there] = await Promise.all([ours, theirs].map(({ registry, repository }) => slots.run(() => resolveManifest(registry, repository, tag, signal))));
     if (here === undefined || there === undefined || here === there)
         return here === there;
-    const [ours = [], theirs = []] = await Promise.all(places.map(({ registry, repository }) => configsOf(registry, repository, tag, at)));
-    return theirs.length > 0 && theirs.every(config => ours.includes(config));
+    const [known, found] = await Promise.all([
+        configsOf(ours, here, at),
+        configsOf(theirs, there, at)
+    ]);
+    return found.length > 0 && found.every(config => known.includes(config));
 }
 /** The digests of an image's configs, one for each platform. */
-async function configsOf(registry, repository, reference, { slots, signal }) {
-    const found = await slots.run(() => getManifest(registry, repository, reference, signal));
-    if (found === undefined)
-        return [];
-    const { manifest } = found;
-    if (manifest.kind === 'image')
-        return [manifest.config.digest];
-    const children = manifest.manifests.filter(({ digest }) => digest !== reference);
-    const below = await Promise.all(children.map(async ({ digest }) => {
-        const child = await slots.run(() => getManifest(registry, repository, digest, signal));
-        return child?.manifest.kind === 'image' ? [child.manifest.config.digest] : [];
-    }));
-    return below.flat();
+async function configsOf({ registry, repository }, root, { slots, signal }) {
+    const read = (digest) => slots.run(() => getManifest(registry, repository, digest, signal));
+    const found = await read(root);
+    const children = found?.manifest.kind === 'index'
+        ? await Promise.all(found.manifest.manifests.map(({ digest }) => read(digest)))
+        : [found];
+    return children.flatMap(one => one?.manifest.kind === 'image' ? [one.manifest.config.digest] : []);
 }
 /** The images of a release, without its chart: those that have to be there, and those that may. */
 function due(images, tag) {

@@ -2,6 +2,8 @@ import {readdir, readFile} from 'node:fs/promises';
 
 import {expect, test} from '@jest/globals';
 
+import type {RuleMatch} from '../../src/demo/rules.ts';
+import {seedRelease} from '../../src/demo/sample.ts';
 import {DockerError} from '../../src/docker/error.ts';
 import {deferred} from '../../src/mirror/deferred.ts';
 import type {Plan} from '../../src/mirror/plan.ts';
@@ -143,6 +145,22 @@ describeOnPosix('the docker engine', () => {
   const untagged = ({target}: Scene) =>
     target.requests.filter(({method}) => method === 'DELETE').length;
 
+  /** Once a staging tag was taken away, such requests are refused. */
+  function refusesAfterwards(scene: Scene, on: RuleMatch): void {
+    scene.target.rule({
+      on,
+      times: 'always',
+      do: {
+        effect: 'custom',
+        run: async exchange => {
+          if (untagged(scene) === 0) return false;
+          await exchange.answer(403);
+          return true;
+        }
+      }
+    });
+  }
+
   test('puts a tag back that a registry deleted with the staging tag, and leaves the others', async () => {
     await using scene = await setScene(new FakeDaemon());
     const {store} = scene.target;
@@ -186,44 +204,36 @@ describeOnPosix('the docker engine', () => {
     await using scene = await setScene(new FakeDaemon());
     const {store} = scene.target;
     deletesManifests(scene);
-    scene.target.rule({
-      on: {method: ['GET', 'HEAD'], kind: 'manifest', tag},
-      times: 'always',
-      do: {
-        effect: 'custom',
-        run: async exchange => {
-          if (untagged(scene) === 0) return false;
-          await exchange.answer(403);
-          return true;
-        }
-      }
-    });
-    const {record} = await scene.run();
+    refusesAfterwards(scene, {method: ['GET', 'HEAD'], kind: 'manifest'});
+    const {record, log} = await scene.run();
     expect(record.failure).toBeUndefined();
     expect(repositories.map(one => store.tag(one, tag))).toEqual(
       record.releases[0]?.images.map(({digest}) => digest)
     );
+    expect(log.lines.join('\n')).toContain('2 images keep the tag');
+    expect(log.lines.join('\n')).toContain('the registry deletes more than the tag');
   });
 
   test('fails when a tag that went with the staging tag does not come back', async () => {
     await using scene = await setScene(new FakeDaemon());
     deletesManifests(scene);
-    scene.target.rule({
-      on: {method: 'PUT', kind: 'manifest', tag},
-      times: 'always',
-      do: {
-        effect: 'custom',
-        run: async exchange => {
-          if (untagged(scene) === 0) return false;
-          await exchange.answer(403);
-          return true;
-        }
-      }
-    });
+    refusesAfterwards(scene, {method: 'PUT', kind: 'manifest', tag});
     const {record} = await scene.run();
     expect(record.failure?.message).toContain(`deleted ${tag} together with the tag`);
     expect(reasons(record)).toMatch(/See that \S+ stands for sha256:[0-9a-f]{64} there/);
     expect(untagged(scene)).toBe(1);
+  });
+
+  test('brings several releases where tags can be neither deleted nor moved', async () => {
+    await using scene = await setScene(new FakeDaemon(), {
+      character: {deletes: false, immutableTags: 'refused'}
+    });
+    seedRelease(scene.source.store, 'arcdata', {tag: old, names, month: 0});
+    const {record} = await scene.run({inputs: {'source-tag': `${old}\n${tag}`}});
+    expect(record.failure).toBeUndefined();
+    expect(record.releases.map(({published}) => published)).toEqual([true, true]);
+    const staging = tagsAt(scene).map(tags => tags.filter(one => one.startsWith('mirror-')));
+    expect(staging.map(tags => new Set(tags).size)).toEqual(names.map(() => 2));
   });
 
   const failsLate: FakeDaemonOptions['before'] = ({command, name}) => {

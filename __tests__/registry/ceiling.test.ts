@@ -24,7 +24,7 @@ class Line {
 function standing(ceiling: Ceiling<Line>, count: number, used = count): Line[] {
   return Array.from({length: count}, (_, at) => {
     const line = new Line();
-    ceiling.opened(line);
+    ceiling.opened();
     ceiling.stands(line);
     line.used = at < used;
     return line;

@@ -5145,7 +5145,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _inputs_given_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(2604);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(6754);
 /* harmony import */ var _log_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(5625);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(2524);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(6866);
 /* harmony import */ var _report_help_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(9491);
 /* harmony import */ var _report_terminal_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(7825);
 /* harmony import */ var _report_verdict_js__WEBPACK_IMPORTED_MODULE_21__ = __nccwpck_require__(687);
@@ -8461,8 +8461,8 @@ function manifestOf(document) {
 var given = __nccwpck_require__(2604);
 // EXTERNAL MODULE: ./src/inputs.ts + 8 modules
 var inputs = __nccwpck_require__(6754);
-// EXTERNAL MODULE: ./src/main.ts + 33 modules
-var main = __nccwpck_require__(2524);
+// EXTERNAL MODULE: ./src/main.ts + 34 modules
+var main = __nccwpck_require__(6866);
 // EXTERNAL MODULE: ./src/report/verdict.ts
 var verdict = __nccwpck_require__(687);
 ;// CONCATENATED MODULE: ./src/cli/demo.ts
@@ -12798,7 +12798,7 @@ const silent = {
 
 /***/ }),
 
-/***/ 2524:
+/***/ 6866:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -12876,6 +12876,59 @@ var mirror_plan = __nccwpck_require__(4236);
 var registry_error = __nccwpck_require__(3269);
 // EXTERNAL MODULE: ./src/registry/referrers.ts
 var referrers = __nccwpck_require__(9191);
+;// CONCATENATED MODULE: ./src/mirror/heal.ts
+
+
+
+
+/** How often a registry may say that something is missing which it has taken. */
+const mostHeals = 5;
+/**
+ * Puts a manifest under a digest or tag; a registry that misses something below it gets that again.
+ * @param above what is being put for want of this one, and waits for it
+ * @returns whether the registry lists it by what it refers to
+ * @throws RegistryError
+ */
+async function putHealed(planned, node, reference, context, above = new Set()) {
+    const { target, signal, repair } = context;
+    const { repository } = planned.image.target;
+    // Replicas of a registry were seen to need most of a minute to learn of a blob: it gets that time.
+    const patience = target.patience({ first: 8000, steady: 0.6 });
+    for (let heals = 0;; heals++) {
+        try {
+            return await (0,registry_manifests/* putManifest */.RV)(target, repository, reference, node, signal);
+        }
+        catch (error) {
+            if (!(error instanceof registry_error/* RegistryError */.gl) || repair === undefined || heals >= mostHeals)
+                throw error;
+            if (!error.says('MANIFEST_BLOB_UNKNOWN', 'BLOB_UNKNOWN', 'MANIFEST_UNKNOWN'))
+                throw error;
+            const named = new Set(error.entries.flatMap(({ digests }) => digests));
+            // One that is named while it is put is no child of its own.
+            const healing = new Set([...above, node.descriptor.digest]);
+            await mend(planned, named, { ...context, repair }, { insist: heals > 0, healing });
+            await target.recover(patience, error.as('server', error.message), signal);
+        }
+    }
+}
+/** Puts in place again what is not there; all that was named where asking does not help. */
+async function mend(planned, named, context, { insist, healing }) {
+    const { target, signal, repair } = context;
+    const { repository } = planned.image.target;
+    const suspects = planned.placements.filter(({ descriptor }) => named.size === 0 || named.has(descriptor.digest));
+    await all_all(suspects.map(async (placement) => {
+        const has = await (0,registry_blobs/* hasBlob */.is)(target, repository, placement.descriptor, signal);
+        if (has !== 'present' || (insist && named.size > 0))
+            await repair(placement);
+    }));
+    // With what lies below them in turn: a registry that tidies up takes a child and its blobs together.
+    for (const node of [...planned.image.manifests, ...planned.image.attached]) {
+        const { digest } = node.descriptor;
+        if (named.has(digest) && !healing.has(digest))
+            await putHealed(planned, node, digest, context, healing);
+    }
+}
+
 // EXTERNAL MODULE: ./src/oci/descriptor.ts
 var oci_descriptor = __nccwpck_require__(7592);
 ;// CONCATENATED MODULE: ./src/mirror/offer.ts
@@ -13072,8 +13125,7 @@ async function proveChecks(target, images, landed, signal) {
 
 
 
-/** How often a registry may say that something is missing which it has taken. */
-const mostHeals = 5;
+
 /**
  * Commits an image by digest: children first, then a look at everything below the root, then the
  * root. No tag is touched. What turns out to be missing is put in place and looked at once more.
@@ -13123,51 +13175,6 @@ async function heal(planned, node, context) {
         await (0,referrers/* recordReferrer */.zw)(target, repository, subject.digest, node, signal);
     context.landed.add((0,mirror_plan/* pair */.V2)(repository, digest));
     context.arrived(size);
-}
-/**
- * Puts a manifest under a digest or tag; a registry that misses something below it gets that again.
- * @param above what is being put for want of this one, and waits for it
- * @returns whether the registry lists it by what it refers to
- * @throws RegistryError
- */
-async function putHealed(planned, node, reference, context, above = new Set()) {
-    const { target, signal, repair } = context;
-    const { repository } = planned.image.target;
-    // Replicas of a registry were seen to need most of a minute to learn of a blob: it gets that time.
-    const patience = target.patience({ first: 8000, steady: 0.6 });
-    for (let heals = 0;; heals++) {
-        try {
-            return await (0,registry_manifests/* putManifest */.RV)(target, repository, reference, node, signal);
-        }
-        catch (error) {
-            if (!(error instanceof registry_error/* RegistryError */.gl) || repair === undefined || heals >= mostHeals)
-                throw error;
-            if (!error.says('MANIFEST_BLOB_UNKNOWN', 'BLOB_UNKNOWN', 'MANIFEST_UNKNOWN'))
-                throw error;
-            const named = new Set(error.entries.flatMap(({ digests }) => digests));
-            // One that is named while it is put is no child of its own.
-            const healing = new Set([...above, node.descriptor.digest]);
-            await mend(planned, named, { ...context, repair }, { insist: heals > 0, healing });
-            await target.recover(patience, error.as('server', error.message), signal);
-        }
-    }
-}
-/** Puts in place again what is not there; all that was named where asking does not help. */
-async function mend(planned, named, context, { insist, healing }) {
-    const { target, signal, repair } = context;
-    const { repository } = planned.image.target;
-    const suspects = planned.placements.filter(({ descriptor }) => named.size === 0 || named.has(descriptor.digest));
-    await all_all(suspects.map(async (placement) => {
-        const has = await (0,registry_blobs/* hasBlob */.is)(target, repository, placement.descriptor, signal);
-        if (has !== 'present' || (insist && named.size > 0))
-            await repair(placement);
-    }));
-    // With what lies below them in turn: a registry that tidies up takes a child and its blobs together.
-    for (const node of [...planned.image.manifests, ...planned.image.attached]) {
-        const { digest } = node.descriptor;
-        if (named.has(digest) && !healing.has(digest))
-            await putHealed(planned, node, digest, context, healing);
-    }
 }
 /**
  * Looks at everything below the root: that a registry took a blob does not mean that it has it.
@@ -13436,7 +13443,7 @@ class BlobReader {
      */
     #unpacks;
     /** Where the last of it came from: the registry, or where that had redirected to. */
-    #through;
+    #from;
     /** The furthest byte that was ever written, for the progress. */
     #furthest = 0;
     /** @param arrived told of bytes when they are read for the first time */
@@ -13473,7 +13480,7 @@ class BlobReader {
             const cursor = { at, from };
             try {
                 const { answer, skip } = await this.#take(at, to, signal);
-                this.#through = new URL(answer.url.origin);
+                this.#from = answer.url;
                 await this.#pour(this.#decoded(answer), cursor, to, skip, sink, signal);
                 at = cursor.at;
             }
@@ -13718,7 +13725,7 @@ class BlobReader {
             method: 'GET',
             repository: this.#repository,
             digest,
-            through: this.#through,
+            through: this.#from && new URL(this.#from.origin),
             cause
         });
     }
@@ -15541,14 +15548,22 @@ async function removeStaging(context, staged, tag) {
                 const others = harmless
                     ? []
                     : await otherTags(held, { repository, tag }, limited);
-                if (!(await (0,registry_tags/* removeTag */.b)(target, repository, tag, limited.signal)))
-                    break;
-                const taken = await putBack(held, others, repository, context);
+                let gone = false;
+                let taken = false;
+                try {
+                    gone = await (0,registry_tags/* removeTag */.b)(target, repository, tag, limited.signal);
+                }
+                finally {
+                    // Whatever it said: it may have deleted, and then have failed to tell.
+                    taken = await putBack(held, others, repository, context);
+                }
                 if (taken) {
                     why = 'the registry deletes more than the tag';
                     removed++;
                     break;
                 }
+                if (!gone)
+                    break;
                 harmless ||= others.length > 0;
             }
             removed++;
@@ -25500,7 +25515,7 @@ const timeForOneMore = 10_000;
  * wanted, until it shows.
  */
 class Ceiling {
-    #open = new Set();
+    #open = 0;
     /** Since when they stand. */
     #standing = new Map();
     #most = Infinity;
@@ -25509,9 +25524,7 @@ class Ceiling {
     #changedAt = 0;
     /** Whether there may be no more connections than there are. */
     get reached() {
-        if (this.#most < Infinity && performance.now() - this.#changedAt > timeForOneMore)
-            this.#set(this.#most + 1);
-        return this.#open.size >= this.#most;
+        return this.#open >= this.#limit;
     }
     /** Whether there is a limit, and something that works within it. */
     get known() {
@@ -25519,11 +25532,11 @@ class Ceiling {
     }
     /** How many that stand are too many. */
     get surplus() {
-        return Math.max(0, this.#standing.size - this.#most);
+        return Math.max(0, this.#standing.size - this.#limit);
     }
     /** One is being opened. */
-    opened(connection) {
-        this.#open.add(connection);
+    opened() {
+        this.#open++;
     }
     /** It stands. */
     stands(connection) {
@@ -25533,12 +25546,12 @@ class Ceiling {
     answered() {
         this.#brokenInARow = 0;
         if (this.#most < Infinity && ++this.#answers >= answersForOneMore)
-            this.#set(this.#most + 1);
+            this.#set(this.#limit + 1);
     }
     /** It is closed. @param broken by the other side, and not given up by us */
     closed(connection, broken) {
         const since = this.#standing.get(connection) ?? performance.now();
-        this.#open.delete(connection);
+        this.#open--;
         this.#standing.delete(connection);
         const standing = this.#standing.size;
         if (!broken || connection.used || standing === 0)
@@ -25549,6 +25562,10 @@ class Ceiling {
         if (this.#most === Infinity && ++this.#brokenInARow < noAccident)
             return;
         this.#set(Math.max(1, standing - Math.min(leftToOthers, Math.floor(standing / 2))));
+    }
+    /** What was last set, and what time has added. */
+    get #limit() {
+        return this.#most + Math.floor((performance.now() - this.#changedAt) / timeForOneMore);
     }
     #set(most) {
         this.#most = most;
@@ -25663,7 +25680,7 @@ class Http1Pool {
     /** Knows of a socket that was opened. */
     opened(connection) {
         this.#open.add(connection);
-        this.#place(connection.target).ceiling.opened(connection);
+        this.#place(connection.target).ceiling.opened();
     }
     /** Takes one that stands by now: for who opened it, for whoever waits, or to be kept. */
     connected(connection) {
@@ -26610,30 +26627,25 @@ async function newestComplete(registries, settings, { lists, roots, ...asking })
  */
 async function standsAlike({ source, target }, settings, at) {
     const { leader, tag, slots, signal } = at;
-    const places = [
-        { registry: source, repository: (0,reference/* within */.ux)(settings.source.repository, leader) },
-        { registry: target, repository: (0,reference/* within */.ux)(settings.target.repository, leader) }
-    ];
-    const [here, there] = await Promise.all(places.map(({ registry, repository }) => slots.run(() => (0,manifests/* resolveManifest */.K9)(registry, repository, tag, signal))));
+    const ours = { registry: source, repository: (0,reference/* within */.ux)(settings.source.repository, leader) };
+    const theirs = { registry: target, repository: (0,reference/* within */.ux)(settings.target.repository, leader) };
+    const [here, there] = await Promise.all([ours, theirs].map(({ registry, repository }) => slots.run(() => (0,manifests/* resolveManifest */.K9)(registry, repository, tag, signal))));
     if (here === undefined || there === undefined || here === there)
         return here === there;
-    const [ours = [], theirs = []] = await Promise.all(places.map(({ registry, repository }) => configsOf(registry, repository, tag, at)));
-    return theirs.length > 0 && theirs.every(config => ours.includes(config));
+    const [known, found] = await Promise.all([
+        configsOf(ours, here, at),
+        configsOf(theirs, there, at)
+    ]);
+    return found.length > 0 && found.every(config => known.includes(config));
 }
 /** The digests of an image's configs, one for each platform. */
-async function configsOf(registry, repository, reference, { slots, signal }) {
-    const found = await slots.run(() => (0,manifests/* getManifest */.c2)(registry, repository, reference, signal));
-    if (found === undefined)
-        return [];
-    const { manifest } = found;
-    if (manifest.kind === 'image')
-        return [manifest.config.digest];
-    const children = manifest.manifests.filter(({ digest }) => digest !== reference);
-    const below = await Promise.all(children.map(async ({ digest }) => {
-        const child = await slots.run(() => (0,manifests/* getManifest */.c2)(registry, repository, digest, signal));
-        return child?.manifest.kind === 'image' ? [child.manifest.config.digest] : [];
-    }));
-    return below.flat();
+async function configsOf({ registry, repository }, root, { slots, signal }) {
+    const read = (digest) => slots.run(() => (0,manifests/* getManifest */.c2)(registry, repository, digest, signal));
+    const found = await read(root);
+    const children = found?.manifest.kind === 'index'
+        ? await Promise.all(found.manifest.manifests.map(({ digest }) => read(digest)))
+        : [found];
+    return children.flatMap(one => one?.manifest.kind === 'image' ? [one.manifest.config.digest] : []);
 }
 /** The images of a release, without its chart: those that have to be there, and those that may. */
 function due(images, tag) {

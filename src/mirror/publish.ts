@@ -1,20 +1,16 @@
 import type {Digest} from '../oci/digest.ts';
 import {hasBlob, type Presence} from '../registry/blobs.ts';
 import {RegistryError} from '../registry/error.ts';
-import {putManifest, resolveManifest} from '../registry/manifests.ts';
+import {resolveManifest} from '../registry/manifests.ts';
 import {recordReferrer} from '../registry/referrers.ts';
-import type {Registry} from '../registry/registry.ts';
 import {all} from './all.ts';
 import type {Node} from './graph.ts';
+import {putHealed, type PutContext} from './heal.ts';
 import {pair, type Placement, type PlannedImage} from './plan.ts';
 import {below} from './proof.ts';
-import type {Slots} from './slots.ts';
 
 /** What committing an image needs. */
-export interface PublishContext {
-  readonly target: Registry;
-  readonly slots: Slots;
-  readonly signal: AbortSignal;
+export interface PublishContext extends Required<PutContext> {
   /** Whether the root gets its tag afterwards. */
   readonly publish: boolean;
   /** What is at the target, by `pair`: manifests are added as they arrive. */
@@ -23,18 +19,9 @@ export interface PublishContext {
   readonly proven: Promise<void>;
   /** Told of the bytes of manifests when they arrive. */
   readonly arrived: (bytes: number) => void;
-  /** Puts a blob that turned out to be missing in its place. */
-  readonly repair: (placement: Placement) => Promise<void>;
   /** What one look at each blob tells that the registry only said it has; begun while others travel. */
   readonly looks: ReadonlyMap<Digest, Promise<Presence>>;
 }
-
-/** What putting a manifest needs; without `repair`, what is missing below it stays missing. */
-export type PutContext = Pick<PublishContext, 'target' | 'slots' | 'signal'> &
-  Partial<Pick<PublishContext, 'repair'>>;
-
-/** How often a registry may say that something is missing which it has taken. */
-const mostHeals = 5;
 
 /**
  * Commits an image by digest: children first, then a look at everything below the root, then the
@@ -93,65 +80,6 @@ async function heal(planned: PlannedImage, node: Node, context: PublishContext):
     await recordReferrer(target, repository, subject.digest, node, signal);
   context.landed.add(pair(repository, digest));
   context.arrived(size);
-}
-
-/**
- * Puts a manifest under a digest or tag; a registry that misses something below it gets that again.
- * @param above what is being put for want of this one, and waits for it
- * @returns whether the registry lists it by what it refers to
- * @throws RegistryError
- */
-export async function putHealed(
-  planned: PlannedImage,
-  node: Node,
-  reference: string,
-  context: PutContext,
-  above: ReadonlySet<Digest> = new Set()
-): Promise<{readonly subjectTaken: boolean}> {
-  const {target, signal, repair} = context;
-  const {repository} = planned.image.target;
-  // Replicas of a registry were seen to need most of a minute to learn of a blob: it gets that time.
-  const patience = target.patience({first: 8000, steady: 0.6});
-  for (let heals = 0; ; heals++) {
-    try {
-      return await putManifest(target, repository, reference, node, signal);
-    } catch (error) {
-      if (!(error instanceof RegistryError) || repair === undefined || heals >= mostHeals)
-        throw error;
-      if (!error.says('MANIFEST_BLOB_UNKNOWN', 'BLOB_UNKNOWN', 'MANIFEST_UNKNOWN')) throw error;
-      const named = new Set(error.entries.flatMap(({digests}) => digests));
-      // One that is named while it is put is no child of its own.
-      const healing = new Set([...above, node.descriptor.digest]);
-      await mend(planned, named, {...context, repair}, {insist: heals > 0, healing});
-      await target.recover(patience, error.as('server', error.message), signal);
-    }
-  }
-}
-
-/** Puts in place again what is not there; all that was named where asking does not help. */
-async function mend(
-  planned: PlannedImage,
-  named: ReadonlySet<Digest>,
-  context: PutContext & Required<Pick<PutContext, 'repair'>>,
-  {insist, healing}: {readonly insist: boolean; readonly healing: ReadonlySet<Digest>}
-): Promise<void> {
-  const {target, signal, repair} = context;
-  const {repository} = planned.image.target;
-  const suspects = planned.placements.filter(
-    ({descriptor}) => named.size === 0 || named.has(descriptor.digest)
-  );
-  await all(
-    suspects.map(async placement => {
-      const has = await hasBlob(target, repository, placement.descriptor, signal);
-      if (has !== 'present' || (insist && named.size > 0)) await repair(placement);
-    })
-  );
-  // With what lies below them in turn: a registry that tidies up takes a child and its blobs together.
-  for (const node of [...planned.image.manifests, ...planned.image.attached]) {
-    const {digest} = node.descriptor;
-    if (named.has(digest) && !healing.has(digest))
-      await putHealed(planned, node, digest, context, healing);
-  }
 }
 
 /**

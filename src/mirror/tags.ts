@@ -4,7 +4,7 @@ import {getManifest, putManifest, resolveManifest} from '../registry/manifests.t
 import {all} from './all.ts';
 import {ownTime} from './own-time.ts';
 import type {PlannedImage} from './plan.ts';
-import {putHealed, type PutContext} from './publish.ts';
+import {putHealed, type PutContext} from './heal.ts';
 
 /** What moving tags needs. */
 interface TagContext extends PutContext {

@@ -21,7 +21,7 @@ const timeForOneMore = 10_000;
  * wanted, until it shows.
  */
 export class Ceiling<T extends Counted> {
-  readonly #open = new Set<T>();
+  #open = 0;
   /** Since when they stand. */
   readonly #standing = new Map<T, number>();
   #most = Infinity;
@@ -31,9 +31,7 @@ export class Ceiling<T extends Counted> {
 
   /** Whether there may be no more connections than there are. */
   get reached(): boolean {
-    if (this.#most < Infinity && performance.now() - this.#changedAt > timeForOneMore)
-      this.#set(this.#most + 1);
-    return this.#open.size >= this.#most;
+    return this.#open >= this.#limit;
   }
 
   /** Whether there is a limit, and something that works within it. */
@@ -43,12 +41,12 @@ export class Ceiling<T extends Counted> {
 
   /** How many that stand are too many. */
   get surplus(): number {
-    return Math.max(0, this.#standing.size - this.#most);
+    return Math.max(0, this.#standing.size - this.#limit);
   }
 
   /** One is being opened. */
-  opened(connection: T): void {
-    this.#open.add(connection);
+  opened(): void {
+    this.#open++;
   }
 
   /** It stands. */
@@ -59,13 +57,13 @@ export class Ceiling<T extends Counted> {
   /** One has carried an answer. */
   answered(): void {
     this.#brokenInARow = 0;
-    if (this.#most < Infinity && ++this.#answers >= answersForOneMore) this.#set(this.#most + 1);
+    if (this.#most < Infinity && ++this.#answers >= answersForOneMore) this.#set(this.#limit + 1);
   }
 
   /** It is closed. @param broken by the other side, and not given up by us */
   closed(connection: T, broken: boolean): void {
     const since = this.#standing.get(connection) ?? performance.now();
-    this.#open.delete(connection);
+    this.#open--;
     this.#standing.delete(connection);
     const standing = this.#standing.size;
     if (!broken || connection.used || standing === 0) return;
@@ -73,6 +71,11 @@ export class Ceiling<T extends Counted> {
     // Where there is a limit, one is enough: it was tried whether there is room for one more.
     if (this.#most === Infinity && ++this.#brokenInARow < noAccident) return;
     this.#set(Math.max(1, standing - Math.min(leftToOthers, Math.floor(standing / 2))));
+  }
+
+  /** What was last set, and what time has added. */
+  get #limit(): number {
+    return this.#most + Math.floor((performance.now() - this.#changedAt) / timeForOneMore);
   }
 
   #set(most: number): void {

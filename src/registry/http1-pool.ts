@@ -125,7 +125,7 @@ export class Http1Pool implements ConnectionKeeper {
   /** Knows of a socket that was opened. */
   opened(connection: Http1Connection): void {
     this.#open.add(connection);
-    this.#place(connection.target).ceiling.opened(connection);
+    this.#place(connection.target).ceiling.opened();
   }
 
   /** Takes one that stands by now: for who opened it, for whoever waits, or to be kept. */

@@ -64,7 +64,7 @@ export class BlobReader implements BlobContent {
    */
   #unpacks: boolean | undefined;
   /** Where the last of it came from: the registry, or where that had redirected to. */
-  #through: URL | undefined;
+  #from: URL | undefined;
   /** The furthest byte that was ever written, for the progress. */
   #furthest = 0;
 
@@ -111,7 +111,7 @@ export class BlobReader implements BlobContent {
       const cursor = {at, from};
       try {
         const {answer, skip} = await this.#take(at, to, signal);
-        this.#through = new URL(answer.url.origin);
+        this.#from = answer.url;
         await this.#pour(this.#decoded(answer), cursor, to, skip, sink, signal);
         at = cursor.at;
       } catch (error) {
@@ -369,7 +369,7 @@ export class BlobReader implements BlobContent {
       method: 'GET',
       repository: this.#repository,
       digest,
-      through: this.#through,
+      through: this.#from && new URL(this.#from.origin),
       cause
     });
   }

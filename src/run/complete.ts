@@ -67,41 +67,37 @@ export async function standsAlike(
   at: Asking & {readonly leader: string; readonly tag: string}
 ): Promise<boolean> {
   const {leader, tag, slots, signal} = at;
-  const places = [
-    {registry: source, repository: within(settings.source.repository, leader)},
-    {registry: target, repository: within(settings.target.repository, leader)}
-  ];
+  const ours = {registry: source, repository: within(settings.source.repository, leader)};
+  const theirs = {registry: target, repository: within(settings.target.repository, leader)};
   const [here, there] = await Promise.all(
-    places.map(({registry, repository}) =>
+    [ours, theirs].map(({registry, repository}) =>
       slots.run(() => resolveManifest(registry, repository, tag, signal))
     )
   );
   if (here === undefined || there === undefined || here === there) return here === there;
-  const [ours = [], theirs = []] = await Promise.all(
-    places.map(({registry, repository}) => configsOf(registry, repository, tag, at))
-  );
-  return theirs.length > 0 && theirs.every(config => ours.includes(config));
+  const [known, found] = await Promise.all([
+    configsOf(ours, here, at),
+    configsOf(theirs, there, at)
+  ]);
+  return found.length > 0 && found.every(config => known.includes(config));
 }
 
 /** The digests of an image's configs, one for each platform. */
 async function configsOf(
-  registry: Registry,
-  repository: string,
-  reference: string,
+  {registry, repository}: {readonly registry: Registry; readonly repository: string},
+  root: Digest,
   {slots, signal}: Asking
 ): Promise<readonly Digest[]> {
-  const found = await slots.run(() => getManifest(registry, repository, reference, signal));
-  if (found === undefined) return [];
-  const {manifest} = found;
-  if (manifest.kind === 'image') return [manifest.config.digest];
-  const children = manifest.manifests.filter(({digest}) => digest !== reference);
-  const below = await Promise.all(
-    children.map(async ({digest}) => {
-      const child = await slots.run(() => getManifest(registry, repository, digest, signal));
-      return child?.manifest.kind === 'image' ? [child.manifest.config.digest] : [];
-    })
+  const read = (digest: Digest) =>
+    slots.run(() => getManifest(registry, repository, digest, signal));
+  const found = await read(root);
+  const children =
+    found?.manifest.kind === 'index'
+      ? await Promise.all(found.manifest.manifests.map(({digest}) => read(digest)))
+      : [found];
+  return children.flatMap(one =>
+    one?.manifest.kind === 'image' ? [one.manifest.config.digest] : []
   );
-  return below.flat();
 }
 
 /** The images of a release, without its chart: those that have to be there, and those that may. */

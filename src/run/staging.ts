@@ -43,13 +43,20 @@ export async function removeStaging(
         const others: readonly string[] = harmless
           ? []
           : await otherTags(held, {repository, tag}, limited);
-        if (!(await removeTag(target, repository, tag, limited.signal))) break;
-        const taken = await putBack(held, others, repository, context);
+        let gone = false;
+        let taken = false;
+        try {
+          gone = await removeTag(target, repository, tag, limited.signal);
+        } finally {
+          // Whatever it said: it may have deleted, and then have failed to tell.
+          taken = await putBack(held, others, repository, context);
+        }
         if (taken) {
           why = 'the registry deletes more than the tag';
           removed++;
           break;
         }
+        if (!gone) break;
         harmless ||= others.length > 0;
       }
       removed++;
