@@ -348,7 +348,7 @@ const rows: readonly Row[] = [
   },
   {
     id: 'spec-redirects',
-    name: 'only questions are sent on, uploads and manifests are not',
+    name: 'only questions are sent on to others, uploads and manifests are not',
     prepare: ({target, sink}) => {
       target.rule(
         rule(
@@ -358,8 +358,28 @@ const rows: readonly Row[] = [
         )
       );
     },
-    end: {refused: ['status 307']},
+    end: {refused: ['another origin']},
     also: nothingAtSink,
+    longest: 60_000
+  },
+  {
+    id: 'spec-moved',
+    name: 'what opens uploads and tags is sent on within the registry, by 307 and 308',
+    prepare: ({target}) => {
+      const here = (status: number) => ({effect: 'redirect', to: '{self}', status}) as const;
+      target.rule(rule({kind: ['upload', 'mount'], method: 'POST'}, here(308), {times: 3}));
+      target.rule(rule({kind: 'manifest', method: 'PUT'}, here(307), {times: 5}));
+    },
+    end: 'complete'
+  },
+  {
+    id: 'spec-moved-other',
+    name: 'a redirect that takes the method away is none for what writes',
+    prepare: ({target}) => {
+      const there = {effect: 'redirect', to: '{self}', status: 301} as const;
+      target.rule(rule({kind: 'manifest', method: 'PUT'}, there, {times: always}));
+    },
+    end: {refused: ['status 301']},
     longest: 60_000
   }
 ];

@@ -2,9 +2,36 @@ import {clean} from '../oci/clean.ts';
 import {hostOf, isAddress, portOf, reachOf} from './address.ts';
 import {RegistryError} from './error.ts';
 import type {Judge} from './names.ts';
+import {type Question, streams} from './question.ts';
+import type {Answer} from './transport.ts';
 
 /** How many redirects in a row are followed. */
 export const mostHops = 5;
+
+/**
+ * Where an answer sends the question, judged; undefined where it is an answer by itself. What is asked is
+ * sent on wherever a registry may send anyone to; what writes only within its origin, with 307 and 308,
+ * which keep the method, and with a body that can be sent once more.
+ * @throws RegistryError of the kind unsafe
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-15.4
+ */
+export function followed({status, headers, url}: Answer, question: Question): URL | undefined {
+  const asks = question.method === 'GET' || question.method === 'HEAD';
+  const keeps = status === 307 || status === 308;
+  if (!keeps && !(asks && [301, 302, 303].includes(status))) return undefined;
+  if (!asks && streams(question)) return undefined;
+  const next = judgeRedirect(headers.location, url);
+  if (asks || next.origin === url.origin) return next;
+  throw new RegistryError(
+    'unsafe',
+    `${url.host} redirects a ${question.method} to ${clean(next.origin, 120)}, another origin; nothing was sent there`,
+    {
+      host: url.host,
+      path: url.pathname,
+      advice: "Set the registry's external URL to the name that is used here."
+    }
+  );
+}
 
 /**
  * Where a redirect leads, judged: to https from https, without a user in it, and never to an

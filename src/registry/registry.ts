@@ -11,7 +11,7 @@ import type {Judge} from './names.ts';
 import {Gate, isPassing, Patience, type PatienceOptions, usualPatience} from './patience.ts';
 import {greeting, type Question, streams, versionHeader} from './question.ts';
 import {type Learned, type Quirks, quirksOf} from './quirks.ts';
-import {judgeAddress, judgeLiteral, judgeRedirect, mostHops} from './redirect.ts';
+import {followed, judgeAddress, judgeLiteral, mostHops} from './redirect.ts';
 import {refusalOf} from './refusal.ts';
 import type {Answer, Outgoing, Transport} from './transport.ts';
 import {unlessAborted} from './unless-aborted.ts';
@@ -129,8 +129,8 @@ export class Registry {
   }
 
   /**
-   * Asks, signs in where that is asked for, follows redirects of GET and HEAD, waits and asks again
-   * while the failure may pass.
+   * Asks, signs in where that is asked for, follows redirects, waits and asks again while the failure may
+   * pass.
    * @param read takes in the answer; what breaks while it reads counts as a failure of the question
    * @throws RegistryError, with the number of tries; the signal's reason when it aborts
    */
@@ -319,8 +319,8 @@ export class Registry {
         signal
       });
       this.#met = true;
-      const moved = [301, 302, 303, 307, 308].includes(answer.status);
-      if (!moved || (method !== 'GET' && method !== 'HEAD')) return answer;
+      const next = followed(answer, question);
+      if (next === undefined) return answer;
       void discard(answer);
       if (hop >= mostHops) {
         throw new RegistryError(
@@ -329,7 +329,7 @@ export class Registry {
           {host: this.name}
         );
       }
-      url = judgeRedirect(answer.headers.location, url);
+      url = next;
     }
   }
 
