@@ -829,9 +829,14 @@ describe('in-file lock-file', () => {
   });
 
   it('needs the temporary folder when it is not given', () => {
-    expect(mistakes({}, {RUNNER_TEMP: join(home, 'gone')})).toEqual([
-      expect.stringContaining('[lock-file]')
-    ]);
+    for (const [place, rule] of [
+      ['gone', 'gone", does not exist'],
+      ['outside.pem', 'outside.pem", is no folder']
+    ] as const) {
+      expect(mistakes({}, {RUNNER_TEMP: join(home, place)})).toEqual([
+        expect.stringMatching(`^.*\\[lock-file\\].*none is given.*${rule}.*RUNNER_TEMP.*TMPDIR`)
+      ]);
+    }
   });
 });
 

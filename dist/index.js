@@ -36917,6 +36917,9 @@ function readLockFile(text, places) {
         : readPath(text, places);
     const named = shown(text === '' ? path : text);
     const folder = kindOf((0,external_node_path_.dirname)(path), named);
+    if (text === '' && folder !== 'folder') {
+        throw new inputs_error/* Refusal */.P(`none is given, and the folder for temporary files, ${shown((0,external_node_path_.dirname)(path))}, ${folder === 'nothing' ? 'does not exist' : 'is no folder'}; give a path, or name a folder that is there in RUNNER_TEMP (in a job) or TMPDIR`);
+    }
     if (folder === 'nothing') {
         throw new inputs_error/* Refusal */.P(`${named} lies in a folder that does not exist; make it in an earlier step`);
     }
@@ -40444,12 +40447,46 @@ function isAddress(url) {
     return (0,external_node_net_.isIP)(hostOf(url)) !== 0;
 }
 
+;// CONCATENATED MODULE: ./src/registry/question.ts
+/** What registries put into every answer, though they need not. */
+const versionHeader = 'docker-distribution-api-version';
+/** Where every registry answers, whatever is in it. */
+const greeting = '/v2/';
+/** Whether the body is written as it comes, so that sending it once more means reading it once more. */
+function streams({ body }) {
+    return body !== undefined && !(body instanceof Uint8Array);
+}
+
 ;// CONCATENATED MODULE: ./src/registry/redirect.ts
+
 
 
 
 /** How many redirects in a row are followed. */
 const mostHops = 5;
+/**
+ * Where an answer sends the question, judged; undefined where it is an answer by itself. What is asked is
+ * sent on wherever a registry may send anyone to; what writes only within its origin, with 307 and 308,
+ * which keep the method, and with a body that can be sent once more.
+ * @throws RegistryError of the kind unsafe
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-15.4
+ */
+function followed({ status, headers, url }, question) {
+    const asks = question.method === 'GET' || question.method === 'HEAD';
+    const keeps = status === 307 || status === 308;
+    if (!keeps && !(asks && [301, 302, 303].includes(status)))
+        return undefined;
+    if (!asks && streams(question))
+        return undefined;
+    const next = judgeRedirect(headers.location, url);
+    if (asks || next.origin === url.origin)
+        return next;
+    throw new registry_error/* RegistryError */.gl('unsafe', `${url.host} redirects a ${question.method} to ${(0,clean/* clean */.uH)(next.origin, 120)}, another origin; nothing was sent there`, {
+        host: url.host,
+        path: url.pathname,
+        advice: "Set the registry's external URL to the name that is used here."
+    });
+}
 /**
  * Where a redirect leads, judged: to https from https, without a user in it, and never to an
  * address that no registry may send anyone to. The caller keeps credentials to their origin.
@@ -44319,16 +44356,6 @@ function proxyRefusal(status, { url, method }) {
     });
 }
 
-;// CONCATENATED MODULE: ./src/registry/question.ts
-/** What registries put into every answer, though they need not. */
-const versionHeader = 'docker-distribution-api-version';
-/** Where every registry answers, whatever is in it. */
-const greeting = '/v2/';
-/** Whether the body is written as it comes, so that sending it once more means reading it once more. */
-function streams({ body }) {
-    return body !== undefined && !(body instanceof Uint8Array);
-}
-
 ;// CONCATENATED MODULE: ./src/registry/quirks.ts
 const MiB = 1024 * 1024;
 /** A registry that follows the specification. */
@@ -44603,8 +44630,8 @@ class Registry {
         return new Patience({ ...patience, ...options }, this.transport.clock, deadline);
     }
     /**
-     * Asks, signs in where that is asked for, follows redirects of GET and HEAD, waits and asks again
-     * while the failure may pass.
+     * Asks, signs in where that is asked for, follows redirects, waits and asks again while the failure may
+     * pass.
      * @param read takes in the answer; what breaks while it reads counts as a failure of the question
      * @throws RegistryError, with the number of tries; the signal's reason when it aborts
      */
@@ -44790,14 +44817,14 @@ class Registry {
                 signal
             });
             this.#met = true;
-            const moved = [301, 302, 303, 307, 308].includes(answer.status);
-            if (!moved || (method !== 'GET' && method !== 'HEAD'))
+            const next = followed(answer, question);
+            if (next === undefined)
                 return answer;
             void discard(answer);
             if (hop >= mostHops) {
                 throw new registry_error/* RegistryError */.gl('unsafe', `${this.name} redirects more than ${mostHops} times in a row`, { host: this.name });
             }
-            url = judgeRedirect(answer.headers.location, url);
+            url = next;
         }
     }
     async #awaited(question, outgoing) {

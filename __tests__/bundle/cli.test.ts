@@ -56,4 +56,12 @@ describe('the demo on a machine with nothing but Node', () => {
     expect(await readdir(job.temp)).toEqual([]);
     expect(await readdir(job.home)).toEqual([]);
   });
+
+  test('says what it needs where it has no place for its file', async () => {
+    const TMPDIR = join(job.workspace, 'gone');
+    const end = await job.cli(['demo'], {variables: {TMPDIR}}).end;
+    expect(end.exitCode).toBe(2);
+    expect(end.stderr).toMatch(/^No folder can be made in .*gone.*ENOENT.*TMPDIR\.\n/);
+    expect(end.stderr).not.toContain('    at ');
+  });
 });

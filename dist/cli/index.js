@@ -8463,8 +8463,12 @@ var given = __nccwpck_require__(2604);
 var inputs = __nccwpck_require__(6754);
 // EXTERNAL MODULE: ./src/main.ts + 34 modules
 var main = __nccwpck_require__(6866);
+// EXTERNAL MODULE: ./src/report/lines.ts
+var lines = __nccwpck_require__(2365);
 // EXTERNAL MODULE: ./src/report/verdict.ts
 var verdict = __nccwpck_require__(687);
+// EXTERNAL MODULE: ./src/cli/error.ts
+var cli_error = __nccwpck_require__(2836);
 ;// CONCATENATED MODULE: ./src/cli/demo.ts
 var __addDisposableResource = (undefined && undefined.__addDisposableResource) || function (env, value, async) {
     if (value !== null && value !== void 0) {
@@ -8526,6 +8530,8 @@ var __disposeResources = (undefined && undefined.__disposeResources) || (functio
 
 
 
+
+
 const months = ['v1.45.0_2026-04-14', 'v1.46.0_2026-05-12'];
 /**
  * The newcomer's first look: two registries of our own on loopback, a sample release in one of them,
@@ -8543,7 +8549,7 @@ async function demo(stage, program) {
         months.forEach((tag, i) => {
             seedRelease(source.store, 'arcdata', { tag, seed: 1, month: i + 1 });
         });
-        const folder = await (0,promises_.mkdtemp)((0,external_node_path_.join)(stage.runnerTemp, 'arcdata-mirror-demo-'));
+        const folder = await temporaryFolder(stage.runnerTemp);
         const mirror = async (tag) => {
             const given = new Map([
                 ['source-registry', source.name],
@@ -8588,6 +8594,15 @@ async function demo(stage, program) {
         const result_1 = __disposeResources(env_1);
         if (result_1)
             await result_1;
+    }
+}
+/** @throws UsageError when there is no place for one */
+async function temporaryFolder(below) {
+    try {
+        return await (0,promises_.mkdtemp)((0,external_node_path_.join)(below, 'arcdata-mirror-demo-'));
+    }
+    catch (error) {
+        throw new cli_error/* UsageError */.eb(`No folder can be made in ${below}, where temporary files go: ${(0,lines/* messageOf */.bD)(error)}. Name another place in TMPDIR.`);
     }
 }
 /** What a newcomer may do next. */
@@ -10896,8 +10911,8 @@ class Look {
 var reference = __nccwpck_require__(2148);
 // EXTERNAL MODULE: ./src/report/verdict.ts
 var verdict = __nccwpck_require__(687);
-// EXTERNAL MODULE: ./src/run/registries.ts + 31 modules
-var run_registries = __nccwpck_require__(4329);
+// EXTERNAL MODULE: ./src/run/registries.ts + 30 modules
+var run_registries = __nccwpck_require__(1773);
 // EXTERNAL MODULE: ./src/run/first-questions.ts + 2 modules
 var first_questions = __nccwpck_require__(2696);
 // EXTERNAL MODULE: ./src/run/releases.ts + 3 modules
@@ -11422,6 +11437,9 @@ function readLockFile(text, places) {
         : readPath(text, places);
     const named = (0,inputs_checks/* shown */.SP)(text === '' ? path : text);
     const folder = kindOf((0,external_node_path_.dirname)(path), named);
+    if (text === '' && folder !== 'folder') {
+        throw new inputs_error/* Refusal */.P(`none is given, and the folder for temporary files, ${(0,inputs_checks/* shown */.SP)((0,external_node_path_.dirname)(path))}, ${folder === 'nothing' ? 'does not exist' : 'is no folder'}; give a path, or name a folder that is there in RUNNER_TEMP (in a job) or TMPDIR`);
+    }
     if (folder === 'nothing') {
         throw new inputs_error/* Refusal */.P(`${named} lies in a folder that does not exist; make it in an earlier step`);
     }
@@ -16239,8 +16257,8 @@ function inputOf({ releases, names }, planned, images) {
     ];
 }
 
-// EXTERNAL MODULE: ./src/run/registries.ts + 31 modules
-var run_registries = __nccwpck_require__(4329);
+// EXTERNAL MODULE: ./src/run/registries.ts + 30 modules
+var run_registries = __nccwpck_require__(1773);
 // EXTERNAL MODULE: ./src/run/releases.ts + 3 modules
 var run_releases = __nccwpck_require__(9867);
 // EXTERNAL MODULE: ./src/user-pass.ts
@@ -19577,24 +19595,70 @@ function piecesOf(body) {
 
 /***/ }),
 
+/***/ 2371:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   EY: () => (/* binding */ versionHeader),
+/* harmony export */   O$: () => (/* binding */ greeting),
+/* harmony export */   oS: () => (/* binding */ streams)
+/* harmony export */ });
+/** What registries put into every answer, though they need not. */
+const versionHeader = 'docker-distribution-api-version';
+/** Where every registry answers, whatever is in it. */
+const greeting = '/v2/';
+/** Whether the body is written as it comes, so that sending it once more means reading it once more. */
+function streams({ body }) {
+    return body !== undefined && !(body instanceof Uint8Array);
+}
+
+
+/***/ }),
+
 /***/ 5231:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   Ke: () => (/* binding */ judgeAddress),
 /* harmony export */   Nl: () => (/* binding */ judgeLocation),
-/* harmony export */   Su: () => (/* binding */ judgeRedirect),
+/* harmony export */   Xd: () => (/* binding */ followed),
 /* harmony export */   aF: () => (/* binding */ mostHops),
 /* harmony export */   zC: () => (/* binding */ judgeLiteral)
 /* harmony export */ });
-/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(4192);
+/* unused harmony export judgeRedirect */
+/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(4192);
 /* harmony import */ var _address_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7187);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3269);
+/* harmony import */ var _question_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2371);
+
 
 
 
 /** How many redirects in a row are followed. */
 const mostHops = 5;
+/**
+ * Where an answer sends the question, judged; undefined where it is an answer by itself. What is asked is
+ * sent on wherever a registry may send anyone to; what writes only within its origin, with 307 and 308,
+ * which keep the method, and with a body that can be sent once more.
+ * @throws RegistryError of the kind unsafe
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-15.4
+ */
+function followed({ status, headers, url }, question) {
+    const asks = question.method === 'GET' || question.method === 'HEAD';
+    const keeps = status === 307 || status === 308;
+    if (!keeps && !(asks && [301, 302, 303].includes(status)))
+        return undefined;
+    if (!asks && (0,_question_js__WEBPACK_IMPORTED_MODULE_2__/* .streams */ .oS)(question))
+        return undefined;
+    const next = judgeRedirect(headers.location, url);
+    if (asks || next.origin === url.origin)
+        return next;
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .RegistryError */ .gl('unsafe', `${url.host} redirects a ${question.method} to ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .clean */ .uH)(next.origin, 120)}, another origin; nothing was sent there`, {
+        host: url.host,
+        path: url.pathname,
+        advice: "Set the registry's external URL to the name that is used here."
+    });
+}
 /**
  * Where a redirect leads, judged: to https from https, without a user in it, and never to an
  * address that no registry may send anyone to. The caller keeps credentials to their origin.
@@ -19608,7 +19672,7 @@ function judgeRedirect(location, from) {
     if (location === undefined || !URL.canParse(location, from.href))
         throw refuse('to nowhere');
     const url = new URL(location, from);
-    const shown = (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(`${url.protocol}//${url.host}`, 120);
+    const shown = (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .clean */ .uH)(`${url.protocol}//${url.host}`, 120);
     if (url.protocol !== 'https:' && !(url.protocol === 'http:' && from.protocol === 'http:')) {
         throw refuse(`to ${shown}, which is not https`);
     }
@@ -19630,10 +19694,10 @@ function judgeLocation(location, request) {
     }
     const url = new URL(location, request);
     if (url.hostname !== request.hostname) {
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .RegistryError */ .gl('unsafe', `${request.host} wants the upload to go on at ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(url.host, 120)}, another host; nothing was sent there`, { ...facts, advice: "Set the registry's external URL to the name that is used here." });
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .RegistryError */ .gl('unsafe', `${request.host} wants the upload to go on at ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .clean */ .uH)(url.host, 120)}, another host; nothing was sent there`, { ...facts, advice: "Set the registry's external URL to the name that is used here." });
     }
     if (url.port !== '' && (0,_address_js__WEBPACK_IMPORTED_MODULE_0__/* .portOf */ .HM)(url) !== (0,_address_js__WEBPACK_IMPORTED_MODULE_0__/* .portOf */ .HM)(request)) {
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .RegistryError */ .gl('unsafe', `${request.host} wants the upload to go on at ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(url.host, 120)}, another port; nothing was sent there`, facts);
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .RegistryError */ .gl('unsafe', `${request.host} wants the upload to go on at ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .clean */ .uH)(url.host, 120)}, another port; nothing was sent there`, facts);
     }
     const here = new URL(request.origin);
     here.pathname = url.pathname;
@@ -19650,7 +19714,7 @@ function judgeAddress(registry, own) {
         const reach = (0,_address_js__WEBPACK_IMPORTED_MODULE_0__/* .reachOf */ .xw)(address);
         if (reach === 'public' || (reach === 'private' && isInside(own())))
             return;
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .RegistryError */ .gl('unsafe', `${registry} names a host at ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(address, 60)}, an address that it has no business to send anyone to`, { host: registry, advice: 'Nothing was sent there.' });
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .RegistryError */ .gl('unsafe', `${registry} names a host at ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .clean */ .uH)(address, 60)}, an address that it has no business to send anyone to`, { host: registry, advice: 'Nothing was sent there.' });
     };
     return Object.assign(judge, { registry });
 }
@@ -23120,7 +23184,7 @@ function heedOutput(gone) {
 
 /***/ }),
 
-/***/ 4329:
+/***/ 1773:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -24024,16 +24088,8 @@ function proxyRefusal(status, { url, method }) {
     });
 }
 
-;// CONCATENATED MODULE: ./src/registry/question.ts
-/** What registries put into every answer, though they need not. */
-const versionHeader = 'docker-distribution-api-version';
-/** Where every registry answers, whatever is in it. */
-const greeting = '/v2/';
-/** Whether the body is written as it comes, so that sending it once more means reading it once more. */
-function streams({ body }) {
-    return body !== undefined && !(body instanceof Uint8Array);
-}
-
+// EXTERNAL MODULE: ./src/registry/question.ts
+var registry_question = __nccwpck_require__(2371);
 ;// CONCATENATED MODULE: ./src/registry/quirks.ts
 const MiB = 1024 * 1024;
 /** A registry that follows the specification. */
@@ -24153,7 +24209,7 @@ async function refusalOf(answer, question, registry) {
     });
 }
 function adviceFor(status, page, question, { name, credentials, origin, quirks, used }) {
-    const greeted = question.path === greeting;
+    const greeted = question.path === registry_question/* greeting */.O$;
     if (status === 401 && greeted && !page) {
         return credentials.kind === 'anonymous'
             ? `Give its user name and password, or sign in with docker first; ${used}.`
@@ -24312,8 +24368,8 @@ class Registry {
         return new registry_patience/* Patience */.i3({ ...patience, ...options }, this.transport.clock, deadline);
     }
     /**
-     * Asks, signs in where that is asked for, follows redirects of GET and HEAD, waits and asks again
-     * while the failure may pass.
+     * Asks, signs in where that is asked for, follows redirects, waits and asks again while the failure may
+     * pass.
      * @param read takes in the answer; what breaks while it reads counts as a failure of the question
      * @throws RegistryError, with the number of tries; the signal's reason when it aborts
      */
@@ -24331,7 +24387,7 @@ class Registry {
                     this.#failing.delete(question.method);
                     if ((this.trouble?.method ?? question.method) === question.method)
                         this.trouble = undefined;
-                    if (answer.headers[versionHeader] !== undefined &&
+                    if (answer.headers[registry_question/* versionHeader */.EY] !== undefined &&
                         answer.url.origin === this.origin.origin)
                         this.learned.speaks = true;
                     return await read(answer);
@@ -24348,7 +24404,7 @@ class Registry {
                 if (!(error instanceof registry_error/* RegistryError */.gl))
                     throw error;
                 // The body's own source failed, and has told where: nothing is to be said of this registry.
-                if (streams(question) && error.repository !== undefined)
+                if ((0,registry_question/* streams */.oS)(question) && error.repository !== undefined)
                     throw error;
                 const failure = this.#placed(error, question);
                 // What was under way when less began to be asked tells nothing of how little is little enough.
@@ -24465,7 +24521,7 @@ class Registry {
             const again = this.#authorizer.challenged(answer.headers['www-authenticate'], needs, authorization);
             // Of a body that streams, nobody knows how much was taken in when the token was refused: its owner
             // begins anew, and the next request finds the new token.
-            if (!again || refused >= 1 || streams(question))
+            if (!again || refused >= 1 || (0,registry_question/* streams */.oS)(question))
                 return answer;
             await (0,registry_body/* readError */.lS)(answer, this.transport.timings.idle);
         }
@@ -24499,19 +24555,19 @@ class Registry {
                 signal
             });
             this.#met = true;
-            const moved = [301, 302, 303, 307, 308].includes(answer.status);
-            if (!moved || (method !== 'GET' && method !== 'HEAD'))
+            const next = (0,redirect/* followed */.Xd)(answer, question);
+            if (next === undefined)
                 return answer;
             void (0,registry_body/* discard */.vf)(answer);
             if (hop >= redirect/* mostHops */.aF) {
                 throw new registry_error/* RegistryError */.gl('unsafe', `${this.name} redirects more than ${redirect/* mostHops */.aF} times in a row`, { host: this.name });
             }
-            url = (0,redirect/* judgeRedirect */.Su)(answer.headers.location, url);
+            url = next;
         }
     }
     async #awaited(question, outgoing) {
         const { clock } = this.transport;
-        const counts = !streams(question);
+        const counts = !(0,registry_question/* streams */.oS)(question);
         if (counts && this.#open++ === 0)
             this.#askedAt = clock.now();
         try {
@@ -24548,7 +24604,7 @@ class Registry {
         return explained.as(explained.fault, explained.message, {
             method: question.method,
             path,
-            repository: question.path === greeting ? undefined : question.needs[0]?.repository,
+            repository: question.path === registry_question/* greeting */.O$ ? undefined : question.needs[0]?.repository,
             digest: question.digest
         });
     }
@@ -24567,11 +24623,11 @@ class Registry {
  * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#determining-support
  */
 async function ping(registry, needs, signal) {
-    const question = { method: 'GET', path: greeting, needs, expect: [200, 404], signal };
+    const question = { method: 'GET', path: registry_question/* greeting */.O$, needs, expect: [200, 404], signal };
     const answer = await registry.ask(question, registry_body/* discard */.vf);
     // Some registries hide /v2/ from those who may still pull; a page of something else is no registry.
     const { status, headers, url } = answer;
-    const registryLike = headers[versionHeader] !== undefined;
+    const registryLike = headers[registry_question/* versionHeader */.EY] !== undefined;
     if ((0,media_type/* baseType */.wV)(headers['content-type']) === 'text/html' && (status !== 200 || !registryLike)) {
         const where = url.host === registry.origin.host ? '' : `, at ${url.host}`;
         throw new registry_error/* RegistryError */.gl('refused', `${registry.name} answers, but it is no registry: GET /v2/ is ${status} with an HTML page${where}`, {

@@ -7,7 +7,9 @@ import {type Given, type GivenValue} from '../inputs/given.ts';
 import type {InputName} from '../inputs/table.ts';
 import {readSettings} from '../inputs.ts';
 import {main, type Stage} from '../main.ts';
+import {messageOf} from '../report/lines.ts';
 import {hasFailed} from '../report/verdict.ts';
+import {UsageError} from './error.ts';
 
 const months = ['v1.45.0_2026-04-14', 'v1.46.0_2026-05-12'] as const;
 
@@ -25,7 +27,7 @@ export async function demo(stage: Stage, program: string): Promise<number> {
   months.forEach((tag, i) => {
     seedRelease(source.store, 'arcdata', {tag, seed: 1, month: i + 1});
   });
-  const folder = await mkdtemp(join(stage.runnerTemp, 'arcdata-mirror-demo-'));
+  const folder = await temporaryFolder(stage.runnerTemp);
   const mirror = async (tag: string) => {
     const given = new Map<InputName, string>([
       ['source-registry', source.name],
@@ -60,6 +62,17 @@ export async function demo(stage: Stage, program: string): Promise<number> {
     return 0;
   } finally {
     await rm(folder, {recursive: true, force: true});
+  }
+}
+
+/** @throws UsageError when there is no place for one */
+async function temporaryFolder(below: string): Promise<string> {
+  try {
+    return await mkdtemp(join(below, 'arcdata-mirror-demo-'));
+  } catch (error) {
+    throw new UsageError(
+      `No folder can be made in ${below}, where temporary files go: ${messageOf(error)}. Name another place in TMPDIR.`
+    );
   }
 }
 

@@ -52,6 +52,11 @@ export function readLockFile(text: string, places: Places): string {
       : readPath(text, places);
   const named = shown(text === '' ? path : text);
   const folder = kindOf(dirname(path), named);
+  if (text === '' && folder !== 'folder') {
+    throw new Refusal(
+      `none is given, and the folder for temporary files, ${shown(dirname(path))}, ${folder === 'nothing' ? 'does not exist' : 'is no folder'}; give a path, or name a folder that is there in RUNNER_TEMP (in a job) or TMPDIR`
+    );
+  }
   if (folder === 'nothing') {
     throw new Refusal(`${named} lies in a folder that does not exist; make it in an earlier step`);
   }
