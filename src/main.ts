@@ -2,6 +2,7 @@ import {setMaxListeners} from 'node:events';
 
 import type {installDocker} from './docker/install.ts';
 import type {Settings} from './inputs.ts';
+import type {Engine} from './mirror/engine.ts';
 import {plannedResult} from './mirror/image-result.ts';
 import {Mirror} from './mirror/mirror.ts';
 import {makePlan} from './mirror/plan.ts';
@@ -117,14 +118,15 @@ export async function main(settings: Settings, stage: Stage): Promise<RunRecord>
           progress.moved(bytes);
         }
       };
-      const engine =
+      const engine: Engine =
         docker.ready === undefined
           ? new Mirror(options)
           : await DockerEngine.open(plan, {...options, docker: docker.ready, env, settings});
       for (const release of releases) {
-        const result = await reporter.group(`Mirror ${release.tag}`, () => engine.release(release));
+        const {result, failure} = await reporter.group(`Mirror ${release.tag}`, () =>
+          engine.release(release)
+        );
         draft.releases.push(result);
-        const failure = engine.failure(result);
         // Upgrades go from one release to the next: a later one is of no use without this one.
         if (failure !== undefined) throw failure;
       }

@@ -220,6 +220,11 @@ describeOnPosix('the docker engine', () => {
     refusesAfterwards(scene, {method: 'PUT', kind: 'manifest', tag});
     const {record} = await scene.run();
     expect(record.failure?.message).toContain(`deleted ${tag} together with the tag`);
+    // What it has done until then is told: the other tags stand there.
+    expect(record.unreached).toBeUndefined();
+    expect(record.releases).toMatchObject([{tag, published: false, changed: true}]);
+    const lost = record.releases[0]?.images.filter(({status}) => status === 'failed') ?? [];
+    expect(lost.map(({error}) => error?.message)).toEqual([record.failure?.message]);
     expect(reasons(record)).toMatch(/See that \S+ stands for sha256:[0-9a-f]{64} there/);
     expect(untagged(scene)).toBe(1);
   });

@@ -9,14 +9,16 @@ import {type DockerCall, succeed} from './run.ts';
 /** What a daemon says of itself. */
 export interface DaemonInfo {
   readonly version: string;
-  /** `classic` recompresses layers when it pushes; `containerd` keeps what it pulled. */
+  /**
+   * `classic` packs layers anew when it pushes, so that most digests change; `containerd` keeps what it
+   * pulled, of an index one platform.
+   * @see https://docs.docker.com/engine/storage/containerd/
+   */
   readonly store: 'classic' | 'containerd';
   /** The storage driver or snapshotter, such as `overlay2`. */
   readonly driver: string;
   /** Where it keeps its data, on its own machine. */
   readonly dataRoot: string;
-  /** What it runs, such as `linux/x86_64`. */
-  readonly platform: string;
   /** Where the job's docker context has it, such as `ssh://build`; absent where none is chosen. */
   readonly host?: string;
 }
@@ -50,7 +52,6 @@ export async function askDaemon(call: Omit<DockerCall, 'timeout'>): Promise<Daem
     store: containerd ? 'containerd' : 'classic',
     driver: textOf(info.Driver),
     dataRoot: info.DockerRootDir,
-    platform: `${textOf(info.OSType)}/${textOf(info.Architecture)}`,
     ...(host !== undefined && {host})
   };
 }
@@ -87,14 +88,9 @@ export async function freeSpace(info: DaemonInfo, env: Environment): Promise<num
 
 /**
  * Checks that `bytes` more find room at the daemon.
- * @returns the free bytes, undefined where they cannot be known
  * @throws DockerError `space`
  */
-export async function checkSpace(
-  bytes: number,
-  info: DaemonInfo,
-  env: Environment
-): Promise<number | undefined> {
+export async function checkSpace(bytes: number, info: DaemonInfo, env: Environment): Promise<void> {
   const free = await freeSpace(info, env);
   if (free !== undefined && free < bytes) {
     throw new DockerError(
@@ -103,5 +99,4 @@ export async function checkSpace(
       'Make room there (docker system prune), or use engine: registry, which needs no disk.'
     );
   }
-  return free;
 }

@@ -4,9 +4,8 @@ import {deadline} from '../deadline.ts';
 import type {Log} from '../log.ts';
 import {clean} from '../oci/clean.ts';
 import type {Digest} from '../oci/digest.ts';
-import {formatReference, type Reference} from '../oci/reference.ts';
+import type {Reference} from '../oci/reference.ts';
 import type {Environment} from '../process.ts';
-import type {DaemonInfo} from './daemon.ts';
 import {DockerError} from './error.ts';
 import {
   inspect,
@@ -40,9 +39,9 @@ export interface MirrorByDocker {
   readonly configDirectory: string;
   readonly env: Environment;
   /** By digest: a tag could move meanwhile. */
-  readonly source: Reference;
-  /** Without a tag the image is pushed under one that no other run has. */
-  readonly target: Reference;
+  readonly source: Reference & {readonly digest: Digest};
+  /** By tag, since docker pushes by nothing else. */
+  readonly target: Omit<Reference, 'digest'> & {readonly tag: string};
   /** The platform to pull of an index, such as `linux/amd64`; the daemon's own when absent. */
   readonly platform?: string;
   readonly log: Log;
@@ -53,31 +52,15 @@ export interface MirrorByDocker {
 
 /** What came of it. */
 export interface MirroredByDocker extends Pushed {
-  /** Whether it is the source's. */
-  readonly kept: boolean;
-  /** Bytes on the daemon's disk, unpacked, while it was there. */
-  readonly bytes: number;
   /** Such as `linux/amd64`. */
   readonly platform: string;
   /** The layers' digests, unpacked, from the base upwards. */
   readonly diffIds: readonly string[];
-  /** Where it was pushed to, with the tag. */
-  readonly pushed: Reference;
 }
 
 /** A tag that no other run has, and that nobody takes for a release: those begin with `v`. */
 export function stagingTag(): string {
   return `mirror-${randomBytes(12).toString('hex')}`;
-}
-
-/**
- * What to expect of an image before it is pulled. The classic store may keep a digest by luck; that
- * it does not is the rule.
- * @see https://docs.docker.com/engine/storage/containerd/
- */
-export function foresee({store}: Pick<DaemonInfo, 'store'>, root: Pick<Root, 'children'>): Fate {
-  if (store === 'classic') return 'rewritten';
-  return root.children === undefined ? 'kept' : 'one-platform';
 }
 
 /** What became of an image, by the digest that the target gave it. */
@@ -95,9 +78,6 @@ export function fateOf(root: Root, pushed: Digest): {fate: Fate; platform?: stri
  */
 export async function mirrorImageByDocker(options: MirrorByDocker): Promise<MirroredByDocker> {
   const {source, target, platform, timeout, log} = options;
-  if (source.digest === undefined) {
-    throw new DockerError('failed', `${formatReference(source)} has no digest to pull it by`);
-  }
   const ends = performance.now() + timeout;
   // Each command may take what is left of the image's time.
   const call = (): DockerCall => ({
@@ -105,40 +85,26 @@ export async function mirrorImageByDocker(options: MirrorByDocker): Promise<Mirr
     timeout: Math.max(1, ends - performance.now()),
     imageTimeout: timeout
   });
-  const from = {registry: source.registry, repository: source.repository, digest: source.digest};
-  const to = {
-    registry: target.registry,
-    repository: target.repository,
-    tag: target.tag ?? stagingTag()
-  };
-  const sourceName = nameOf(from);
-  const targetName = nameOf(to);
+  const sourceName = nameOf(source);
+  const targetName = nameOf(target);
   const had = await inspect(sourceName, call());
   const held = await inspect(targetName, call());
   const gained = new Set<string>();
   let known: readonly string[] = [];
   try {
     if (had === undefined) gained.add(sourceName);
-    await pull(from, call(), platform);
+    await pull(source, call(), platform);
     const image = await inspect(sourceName, call());
     if (image === undefined) throw new DockerError('failed', `docker lost ${sourceName}`);
-    const beside = nameOf({registry: to.registry, repository: to.repository});
+    const beside = nameOf({registry: target.registry, repository: target.repository});
     known = image.repoDigests.filter(name => sameName(name.replace(/@.*$/, ''), beside));
     gained.add(targetName);
     await succeed(['tag', sourceName, targetName], call());
-    const {digest, ways} = await push(to, call());
+    const {digest, ways} = await push(target, call());
     // By its push the image has got the target's digest as one more name.
-    const pushedName = nameOf({registry: to.registry, repository: to.repository, digest});
+    const pushedName = nameOf({...target, digest});
     if (!known.some(name => sameName(name, pushedName))) gained.add(pushedName);
-    return {
-      digest,
-      ways,
-      kept: digest === source.digest,
-      bytes: image.size,
-      platform: image.platform,
-      diffIds: image.diffIds,
-      pushed: to
-    };
+    return {digest, ways, platform: image.platform, diffIds: image.diffIds};
   } finally {
     // Last made, first removed: with its source's name the image may go.
     const names = [...gained].reverse();

@@ -1,4 +1,5 @@
 import {clean} from '../oci/clean.ts';
+import type {RegistryName} from '../oci/reference.ts';
 
 /**
  * What kind of failure it was:
@@ -16,10 +17,18 @@ export class DockerError extends Error {
   readonly fault: DockerFault;
   /** What to do next, one sentence. */
   readonly advice: string | undefined;
+  /** The registry that docker was talking to, where it was one. */
+  readonly host: RegistryName | undefined;
 
-  constructor(fault: DockerFault, message: string, advice?: string, cause?: unknown) {
+  constructor(
+    fault: DockerFault,
+    message: string,
+    advice?: string,
+    {cause, host}: {readonly cause?: unknown; readonly host?: RegistryName | undefined} = {}
+  ) {
     super(clean(message, 1000), cause === undefined ? undefined : {cause});
     this.fault = fault;
+    this.host = host;
     this.advice = advice === undefined ? undefined : clean(advice, 1000);
   }
 }

@@ -4,15 +4,13 @@ import {type Digest, parseDigest} from '../oci/digest.ts';
 import {formatReference, type Reference} from '../oci/reference.ts';
 import {answerLimit, parseAnswer, textOf} from './answer.ts';
 import {DockerError} from './error.ts';
-import {type DockerCall, runDocker, succeed} from './run.ts';
+import {type DockerCall, failureOf, runDocker, succeed} from './run.ts';
 
 /** An image as the daemon has it. */
 export interface LocalImage {
   readonly id: string;
   /** `registry/repository@digest`, one for each place it was pulled from or pushed to. */
   readonly repoDigests: readonly string[];
-  /** Bytes on the daemon's disk, unpacked. */
-  readonly size: number;
   /** Such as `linux/amd64`. */
   readonly platform: string;
   /** The layers' digests, unpacked, from the base upwards; empty where the daemon does not tell. */
@@ -42,16 +40,15 @@ export async function inspect(name: string, call: DockerCall): Promise<LocalImag
   const args = ['image', 'inspect', '--format', '{{json .}}', name];
   const outcome = await runDocker(args, call, undefined, answerLimit);
   if (outcome.exitCode !== 0 && /no such image/i.test(outcome.stderr)) return undefined;
-  const text = outcome.exitCode === 0 ? outcome.stdout : await succeed(args, call, answerLimit);
-  const image = parseAnswer(text, 'docker image inspect');
-  if (typeof image.Id !== 'string' || typeof image.Size !== 'number') {
+  if (outcome.exitCode !== 0) throw failureOf(args, outcome, call);
+  const image = parseAnswer(outcome.stdout, 'docker image inspect');
+  if (typeof image.Id !== 'string') {
     throw new DockerError('failed', `docker told nothing of ${name}`);
   }
   const digests = Array.isArray(image.RepoDigests) ? (image.RepoDigests as unknown[]) : [];
   return {
     id: image.Id,
     repoDigests: digests.filter(digest => typeof digest === 'string'),
-    size: image.Size,
     platform: `${textOf(image.Os)}/${textOf(image.Architecture)}`,
     diffIds: diffIdsIn(image.RootFS)
   };
@@ -65,7 +62,7 @@ function diffIdsIn(rootfs: unknown): readonly string[] {
 /** Pulls an image by digest. @throws DockerError */
 export async function pull(source: Reference, call: DockerCall, platform?: string): Promise<void> {
   const which = platform === undefined ? [] : ['--platform', platform];
-  await succeed(['pull', ...which, nameOf(source)], call);
+  await succeed(['pull', ...which, nameOf(source)], {...call, registry: source.registry});
 }
 
 /**
@@ -74,7 +71,7 @@ export async function pull(source: Reference, call: DockerCall, platform?: strin
  */
 export async function push(target: Reference, call: DockerCall): Promise<Pushed> {
   const name = nameOf(target);
-  const text = await succeed(['push', name], call);
+  const text = await succeed(['push', name], {...call, registry: target.registry});
   // "<tag>: digest: sha256:… size: 1234" is the last thing it says.
   const last = [...text.matchAll(/^(\S+): digest: (\S+) size: \d+\s*$/gm)].at(-1);
   if (last?.[1] !== target.tag || last?.[2] === undefined) {

@@ -200,5 +200,5 @@ async function unpack(archive: string, build: Build, to: string): Promise<string
 }
 
 function fail(message: string, advice: string, cause?: unknown): DockerError {
-  return new DockerError('install', message, advice, cause);
+  return new DockerError('install', message, advice, {cause});
 }

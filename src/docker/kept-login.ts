@@ -52,7 +52,7 @@ export async function beforeKeptLogin(
   const file = dockerConfigFile(env);
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new DockerError('config', `${file} cannot be read`, 'See who owns it.', error);
+    throw new DockerError('config', `${file} cannot be read`, 'See who owns it.', {cause: error});
   });
   await writeFile(join(directory, backupName), text ?? '', {mode: 0o600, flag: 'wx'});
   if (text === undefined) return {directory, file, existed: false, registries};
@@ -73,7 +73,9 @@ function understood(text: string, file: string): DockerConfig {
     return parseDockerConfig(text, file, 'the sign-in');
   } catch (error) {
     const {message} = error as Error;
-    throw new DockerError('config', message, `Mend ${file}, or do without keep-login.`, error);
+    throw new DockerError('config', message, `Mend ${file}, or do without keep-login.`, {
+      cause: error
+    });
   }
 }
 
@@ -211,7 +213,9 @@ function parse(text: string, file: string): Json {
 async function read(path: string): Promise<string | undefined> {
   return await readFile(path, 'utf8').catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new DockerError('config', `${clean(path, 300)} cannot be read`, undefined, error);
+    throw new DockerError('config', `${clean(path, 300)} cannot be read`, undefined, {
+      cause: error
+    });
   });
 }
 
@@ -230,7 +234,7 @@ async function replace(path: string, text: string): Promise<void> {
       'config',
       `${path} cannot be written, so that the sign-in in it is not undone`,
       'Sign out by docker logout.',
-      error
+      {cause: error}
     );
   }
 }

@@ -58,7 +58,7 @@ export async function makePrivateConfig({
       'config',
       `a private docker config cannot be made in ${runnerTemp}: ${(error as Error).message}`,
       'See that the directory exists, can be written to and has space left.',
-      error
+      {cause: error}
     );
   }
   return directory;

@@ -2,6 +2,7 @@ import {dirname} from 'node:path';
 
 import type {Log} from '../log.ts';
 import {clean} from '../oci/clean.ts';
+import type {RegistryName} from '../oci/reference.ts';
 import {dockerConfigFile} from '../registry/docker-config.ts';
 import {type Environment, type Outcome, ProcessError, runProcess} from '../process.ts';
 import {DockerError} from './error.ts';
@@ -20,6 +21,8 @@ export interface DockerCall {
   readonly timeout: number;
   /** What an image may take of which this is one command, in milliseconds; `timeout` is what is left. */
   readonly imageTimeout?: number;
+  /** The registry that docker talks to by this command. */
+  readonly registry?: RegistryName;
 }
 
 /** How a docker command ended; its texts are as docker wrote them, not clean. */
@@ -78,7 +81,7 @@ export async function runDocker(
   stdin?: string,
   capture?: number
 ): Promise<DockerOutcome> {
-  const {docker, configDirectory, env, log, signal, timeout, imageTimeout} = call;
+  const {docker, configDirectory, env, log, signal, timeout, imageTimeout, registry} = call;
   const shown = clean(`docker ${args.join(' ')}`, 300);
   log.debug(shown);
   let outcome: Outcome;
@@ -98,7 +101,7 @@ export async function runDocker(
       'missing',
       error.message,
       'Install a docker client that runs on this machine.',
-      error
+      {cause: error}
     );
   }
   if (outcome.timedOut) {
@@ -108,7 +111,8 @@ export async function runDocker(
       imageTimeout === undefined
         ? `${shown} did not end within ${seconds} s and was stopped`
         : `${shown} was stopped: the ${seconds} s that the image may take were over`,
-      'See whether the docker daemon answers (docker info), and look at its log.'
+      'See whether the docker daemon answers (docker info), and look at its log.',
+      {host: registry}
     );
   }
   return outcome;
@@ -125,13 +129,23 @@ export async function succeed(
 ): Promise<string> {
   const outcome = await runDocker(args, call, undefined, capture);
   if (outcome.exitCode === 0) return outcome.stdout;
+  throw failureOf(args, outcome, call);
+}
+
+/** A command that did not succeed, with the last lines of what docker said. */
+export function failureOf(
+  args: readonly string[],
+  outcome: DockerOutcome,
+  {registry: host}: Pick<DockerCall, 'registry'>
+): DockerError {
   const said = lastSaid(outcome);
-  const [host = ''] = (args.at(-1) ?? '').split('/');
-  throw new DockerError(
+  const denied = denial.test(said) && host !== undefined;
+  return new DockerError(
     faultIn(said),
     `docker ${args.join(' ')} failed (${exitOf(outcome)}): ${said}`,
-    adviceFor(said, host) ??
-      (denial.test(said) ? `Check what the account may do at ${host}.` : undefined)
+    adviceFor(said, host ?? 'the registry') ??
+      (denied ? `Check what the account may do at ${host}.` : undefined),
+    {host}
   );
 }
 

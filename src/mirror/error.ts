@@ -51,10 +51,11 @@ export function failureOf(error: unknown): ImageFailure {
       ...(status !== undefined && {status})
     };
   }
-  const {message, advice} = error as {message?: unknown; advice?: unknown};
+  const {message, advice, host} = error as {message?: unknown; advice?: unknown; host?: unknown};
   return {
     message: clean(typeof message === 'string' ? message : String(error), 1000),
     ...(typeof advice === 'string' && {advice}),
+    ...(typeof host === 'string' && {host}),
     kind: kindOf(error)
   };
 }

@@ -1,5 +1,5 @@
+import type {Descriptor} from '../oci/descriptor.ts';
 import type {RegistryName} from '../oci/reference.ts';
-import {failureOf} from './error.ts';
 import type {PlannedImage, PlannedRelease} from './plan.ts';
 import type {ImageResult, ImageStatus, Moved, ReleaseResult} from './result.ts';
 
@@ -36,25 +36,33 @@ export function plannedResult(
   };
 }
 
+/** What is told of an image beside what the plan knows. */
+type ImageEnd = Pick<
+  ImageResult,
+  'status' | 'bytes' | 'milliseconds' | 'throughDocker' | 'error'
+> & {
+  /** The root at the target, where it is not the source's. */
+  readonly root?: Pick<Descriptor, 'digest' | 'mediaType'> | undefined;
+};
+
 /** One image as it is reported. */
 export function imageResult(
   {image}: PlannedImage,
   names: {source: RegistryName; target: RegistryName},
-  end: Pick<ImageResult, 'status' | 'bytes' | 'milliseconds'> & {error?: unknown}
+  {root, milliseconds, ...end}: ImageEnd
 ): ImageResult {
   const {descriptor} = image.root;
+  const {digest, mediaType} = root ?? descriptor;
   return {
     release: image.release,
     name: image.name,
     source: {registry: names.source, ...image.source, digest: descriptor.digest},
-    target: {registry: names.target, ...image.target, digest: descriptor.digest},
-    digest: descriptor.digest,
-    mediaType: descriptor.mediaType,
+    target: {registry: names.target, ...image.target, digest},
+    digest,
+    mediaType,
     platforms: image.platforms,
-    status: end.status,
     size: image.size,
-    bytes: end.bytes,
-    milliseconds: Math.round(end.milliseconds),
-    ...(end.error !== undefined && {error: failureOf(end.error)})
+    milliseconds: Math.round(milliseconds),
+    ...end
   };
 }

@@ -6,15 +6,16 @@ import {hasBlob, type Presence} from '../registry/blobs.ts';
 import {resolveManifest} from '../registry/manifests.ts';
 import type {Registry} from '../registry/registry.ts';
 import {all} from './all.ts';
-import {refuseHalf, untagged} from './error.ts';
+import type {Ended, Engine} from './engine.ts';
+import {failureOf, refuseHalf, untagged} from './error.ts';
 import {imageResult, statusOf} from './image-result.ts';
-import {pair, type PlannedRelease} from './plan.ts';
-import {commitImage, lookAgain} from './publish.ts';
+import {pair, type Placement, type PlannedRelease} from './plan.ts';
+import {commitImage, lookAgain, type PublishContext} from './publish.ts';
 import {proveChecks} from './proof.ts';
 import type {ReleaseResult} from './result.ts';
 import type {Lanes} from './schedule.ts';
 import {Slots} from './slots.ts';
-import {pushTags} from './tags.ts';
+import {pushTags, type Tagged} from './tags.ts';
 import {type Brought, Transfer} from './transfer.ts';
 
 /** What all releases of a run share. */
@@ -43,7 +44,7 @@ const believed = 600_000;
 const present = Promise.resolve('present' as const);
 
 /** Mirrors releases one after the other; what one brought is there for the next. */
-export class Mirror {
+export class Mirror implements Engine {
   readonly #options: MirrorOptions;
   readonly #transfer: Transfer;
   readonly #landed = new Set<string>();
@@ -51,8 +52,6 @@ export class Mirror {
   readonly #begun: number;
   /** What tags were set to, by `repository:tag`: releases of one version share that of their chart. */
   readonly #tags = new Map<string, Digest>();
-  /** Where all had arrived: images whose tags were moved, and could not be put back. */
-  #left: readonly string[] | undefined;
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
 
@@ -69,9 +68,8 @@ export class Mirror {
    * Brings a release to the target: all blobs and manifests of all images, then, only if none is
    * missing, the tags. What failed is in the result; it does not throw for that.
    */
-  async release(release: PlannedRelease): Promise<ReleaseResult> {
-    const {target, lanes, publish, last} = this.#options;
-    this.#left = undefined;
+  async release(release: PlannedRelease): Promise<Ended> {
+    const {target, lanes, publish} = this.#options;
     for (const {image, standing} of release.images) {
       for (const digest of standing.manifests)
         this.#landed.add(pair(image.target.repository, digest));
@@ -85,7 +83,7 @@ export class Mirror {
       proven: this.#prove(release),
       looks: this.#lookAt(release),
       arrived: this.#options.arrived,
-      repair: (placement: Parameters<Transfer['repair']>[0]) => this.#transfer.repair(placement)
+      repair: (placement: Placement) => this.#transfer.repair(placement)
     };
     const brought = await this.#transfer.bring(
       release.images,
@@ -94,35 +92,52 @@ export class Mirror {
         this.#stop.abort(error);
       }
     );
-    const failed = brought.filter(({error}) => error !== undefined);
-    if (!publish || failed.length > 0) {
-      // What had its tags before is published, though this run was not to push any.
-      const published = failed.length === 0 && release.images.every(({complete}) => complete);
-      return this.#result(release, brought, {published, changed: false});
+    if (brought.some(({error}) => error !== undefined)) {
+      const result = this.#result(release, brought, false);
+      return {result, failure: refuseHalf(release.tag, result.images)};
     }
-    this.#left = [];
+    if (!publish) {
+      // What had its tags before is published, though this run was not to push any.
+      return {
+        result: this.#result(
+          release,
+          brought,
+          release.images.every(({complete}) => complete)
+        )
+      };
+    }
+    const {known, ...tagged} = await this.#tag(brought, context);
+    const result = this.#result(release, known, tagged.error === undefined, tagged);
+    return {
+      result,
+      ...(!result.published && {failure: refuseHalf(release.tag, result.images, tagged.left)})
+    };
+  }
+
+  /** Moves the tags of images that have all arrived, by what is known of the tags now. */
+  async #tag(
+    brought: readonly Brought[],
+    context: PublishContext
+  ): Promise<Tagged & {readonly known: readonly Brought[]}> {
+    let known = brought;
     try {
-      const known = this.#afterOthers(await this.#recall(brought));
+      known = this.#afterOthers(await this.#recall(brought));
       const planned = known.map(one => one.planned);
-      const {clock} = target.transport;
+      const {clock} = context.target.transport;
       if (clock.now() - this.#begun > believed) {
         this.#options.log.info('everything is looked at once more, since the run took long');
         await all(planned.map(one => lookAgain(one, context)));
       }
-      const changed = await pushTags(planned, last, {
-        ...context,
-        left: names => {
-          this.#left = names;
+      const tagged = await pushTags(planned, this.#options.last, context);
+      if (tagged.error === undefined) {
+        for (const {image} of planned) {
+          const {repository, tag} = image.target;
+          this.#tags.set(`${repository}:${tag}`, image.root.descriptor.digest);
         }
-      });
-      for (const {image} of planned) {
-        const {repository, tag} = image.target;
-        this.#tags.set(`${repository}:${tag}`, image.root.descriptor.digest);
       }
-      return this.#result(release, known, {published: true, changed});
+      return {...tagged, known};
     } catch (error) {
-      const changed = this.#left.length > 0;
-      return this.#result(release, brought, {published: false, changed, error});
+      return {changed: false, error, left: [], known};
     }
   }
 
@@ -192,35 +207,29 @@ export class Mirror {
     });
   }
 
-  /** Why a release did not come to where it should; undefined when it did. */
-  failure({tag, images, published}: ReleaseResult): Error | undefined {
-    const staged = !this.#options.publish && images.every(({status}) => status !== 'failed');
-    return published || staged ? undefined : refuseHalf(tag, images, this.#left);
-  }
-
   #result(
     {tag, targetTag, missing}: PlannedRelease,
     brought: readonly Brought[],
-    end: {published: boolean; changed: boolean; error?: unknown}
+    published: boolean,
+    {changed, error: refused, left}: Tagged = {changed: false, left: []}
   ): ReleaseResult {
     const {source, target} = this.#options;
     const images = brought.map(({planned, bytes, error, milliseconds}) => {
+      const {name, target: place} = planned.image;
       const failure =
         error ??
-        (planned.complete
-          ? undefined
-          : untagged(
-              planned.image.target.repository,
-              end.error,
-              this.#left?.includes(planned.image.name) === true
-            ));
-      const status = failure === undefined ? statusOf(bytes, planned, end.published) : 'failed';
+        (planned.complete ? undefined : untagged(place.repository, refused, left.includes(name)));
       return imageResult(
         planned,
         {source: source.name, target: target.name},
-        {status, bytes, milliseconds, error: failure}
+        {
+          status: failure === undefined ? statusOf(bytes, planned, published) : 'failed',
+          bytes,
+          milliseconds,
+          ...(failure !== undefined && {error: failureOf(failure)})
+        }
       );
     });
-    return {tag, targetTag, missing, images, published: end.published, changed: end.changed};
+    return {tag, targetTag, missing, images, published, changed};
   }
 }

@@ -6,25 +6,27 @@ import {ownTime} from './own-time.ts';
 import type {PlannedImage} from './plan.ts';
 import {putHealed, type PutContext} from './heal.ts';
 
-/** What moving tags needs. */
-interface TagContext extends PutContext {
-  /** Told of images whose tags were moved and could not be put back, when the others fail. */
-  readonly left?: (names: readonly string[]) => void;
+/** What became of the tags of a release. */
+export interface Tagged {
+  /** Whether any tag was created or moved, and has stayed so. */
+  readonly changed: boolean;
+  /** Why they are not all where they should be; absent when they are. */
+  readonly error?: unknown;
+  /** Then: the images whose tags were moved, and could not be put back. */
+  readonly left: readonly string[];
 }
 
 /**
  * Moves the tags of a release, all images of which are committed: the last ones in the order given,
  * the others before them; then each is read back. When one fails, tags that had stood for something
- * else are put back.
+ * else are put back: what went wrong is in what it gives back, and it does not throw for that.
  * @param last the images whose tags come last, one after the other
- * @returns whether any tag was created or moved
- * @throws RegistryError
  */
 export async function pushTags(
   images: readonly PlannedImage[],
   last: readonly string[],
-  context: TagContext
-): Promise<boolean> {
+  context: PutContext
+): Promise<Tagged> {
   const due = images.filter(
     ({image, standing}) => standing.tagged !== image.root.descriptor.digest
   );
@@ -58,16 +60,15 @@ export async function pushTags(
   } catch (error) {
     await Promise.allSettled(reading);
     const left = await restore(moved, taken, context);
-    if (left.length > 0) context.left?.(left);
-    throw error;
+    return {changed: left.length > 0, error, left};
   }
-  return due.length > 0;
+  return {changed: due.length > 0, left: []};
 }
 
 /** How often a tag may read as something else, with a wait after each: a replica that lags has caught up by then. */
 const mostStale = 4;
 
-async function readBack({image}: PlannedImage, {target, signal}: TagContext): Promise<void> {
+async function readBack({image}: PlannedImage, {target, signal}: PutContext): Promise<void> {
   const {repository, tag} = image.target;
   const {digest} = image.root.descriptor;
   const patience = target.patience();
@@ -95,7 +96,7 @@ const restoreTime = {usual: 120_000, cancelled: 5000};
 async function restore(
   moved: readonly PlannedImage[],
   taken: ReadonlySet<PlannedImage>,
-  {target, slots, signal: run}: TagContext
+  {target, slots, signal: run}: PutContext
 ): Promise<readonly string[]> {
   const signal = ownTime(run, restoreTime);
   const left: string[] = [];

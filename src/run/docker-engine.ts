@@ -2,19 +2,22 @@ import {setMaxListeners} from 'node:events';
 
 import type {Settings} from '../inputs.ts';
 import {checkSpace} from '../docker/daemon.ts';
-import {foresee, mirrorImageByDocker, stagingTag} from '../docker/engine.ts';
+import {mirrorImageByDocker, stagingTag} from '../docker/engine.ts';
 import {DockerError} from '../docker/error.ts';
+import type {Ended, Engine} from '../mirror/engine.ts';
 import {failureOf, MirrorError, refuseHalf, untagged} from '../mirror/error.ts';
 import type {Image, Node} from '../mirror/graph.ts';
+import {imageResult} from '../mirror/image-result.ts';
 import type {MirrorOptions} from '../mirror/mirror.ts';
 import type {Plan, PlannedImage, PlannedRelease} from '../mirror/plan.ts';
 import type {ImageResult, Moved, ReleaseResult, ThroughDocker} from '../mirror/result.ts';
 import {Slots} from '../mirror/slots.ts';
-import {pushTags} from '../mirror/tags.ts';
+import {pushTags, type Tagged} from '../mirror/tags.ts';
+import type {RegistryName} from '../oci/reference.ts';
 import {getManifest, resolveManifest} from '../registry/manifests.ts';
 import {blobsThere, bytesOf, contentOf, judgePushed, tellPushed} from './pushed.ts';
 import type {ReadyDocker} from './sign-in.ts';
-import {removeStaging, type Staged} from './staging.ts';
+import {type Lost, removeStaging, type Staged} from './staging.ts';
 
 /** What the docker engine needs beside what the registry engine takes. */
 export interface DockerEngineOptions extends Omit<MirrorOptions, 'publish'> {
@@ -29,7 +32,7 @@ export interface DockerEngineOptions extends Omit<MirrorOptions, 'publish'> {
  */
 const mostAtOnce = 4;
 /** Layers are packed about 2.5 to 1; packed and unpacked they lie on the disk together for a while. */
-const unpacking = 3;
+const unpacking = 3.5;
 /** The part of a run's time that one image may take: a daemon that hangs must not take all of it. */
 const imageShare = 3;
 
@@ -49,9 +52,7 @@ interface Arrived {
  * tag that nobody else has, and when all of a release are there and have been looked at, the registry
  * client gives them their own tags, in the order that a release is published in.
  */
-export class DockerEngine {
-  /** Where all had arrived: images whose tags were moved, and could not be put back. */
-  #left: readonly string[] | undefined;
+export class DockerEngine implements Engine {
   readonly #options: DockerEngineOptions;
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
@@ -84,7 +85,7 @@ export class DockerEngine {
     await checkSpace(atOnce * unpacking, daemon, env);
     if (due.length > 0) {
       log.info(
-        foresee(daemon, {}) === 'kept'
+        daemon.store === 'containerd'
           ? "the daemon's image store keeps digests; of an index one platform travels, which has another digest"
           : "the daemon's image store packs layers anew: most digests will be others than the source's, and of an index one platform travels"
       );
@@ -101,41 +102,31 @@ export class DockerEngine {
   /**
    * Brings a release to the target, all of it or nothing that anybody would see. What failed is in
    * the result; it does not throw for that.
-   * @throws MirrorError when the target lost a tag with the one under which docker had pushed
    */
-  async release(release: PlannedRelease): Promise<ReleaseResult> {
-    const due = release.images.filter(({complete}) => !complete);
-    this.#left = undefined;
+  async release(release: PlannedRelease): Promise<Ended> {
     this.#tag = stagingTag();
-    try {
-      const arrived = await this.#bring(due);
-      if (arrived.some(({error}) => error !== undefined)) return this.#result(release, arrived);
-      this.#left = [];
-      try {
-        const changed = await this.#publish(arrived);
-        return this.#result(release, arrived, {published: true, changed});
-      } catch (error) {
-        const left = this.#left;
-        const changed = left.length > 0;
-        return this.#result(
-          release,
-          arrived.map(one => {
-            const {name, target} = one.planned.image;
-            return {...one, error: untagged(target.repository, error, left.includes(name))};
-          }),
-          {published: false, changed}
-        );
-      }
-    } finally {
-      const staged = [...this.#staged.values()];
-      this.#staged.clear();
-      await removeStaging(this.#options, staged, this.#tag);
-    }
+    const ended = await this.#mirror(release);
+    const staged = [...this.#staged.values()];
+    this.#staged.clear();
+    const lost = await removeStaging(this.#options, staged, this.#tag);
+    return lost === undefined ? ended : withLost(ended, lost);
   }
 
-  /** Why a release did not come to where it should; undefined when it did. */
-  failure({tag, images, published}: ReleaseResult): Error | undefined {
-    return published ? undefined : refuseHalf(tag, images, this.#left);
+  async #mirror(release: PlannedRelease): Promise<Ended> {
+    const arrived = await this.#bring(release.images.filter(({complete}) => !complete));
+    if (arrived.some(({error}) => error !== undefined)) {
+      const result = this.#result(release, arrived, {published: false, changed: false});
+      return {result, failure: refuseHalf(release.tag, result.images)};
+    }
+    const {changed, error, left} = await this.#publish(arrived);
+    if (error === undefined)
+      return {result: this.#result(release, arrived, {published: true, changed})};
+    const refused = arrived.map(one => {
+      const {name, target} = one.planned.image;
+      return {...one, error: untagged(target.repository, error, left.includes(name))};
+    });
+    const result = this.#result(release, refused, {published: false, changed});
+    return {result, failure: refuseHalf(release.tag, result.images, left)};
   }
 
   /** Largest first; what failed is tried once more when the rest is done. */
@@ -212,81 +203,91 @@ export class DockerEngine {
     };
   }
 
-  /** @returns whether any tag was created or moved */
-  async #publish(arrived: readonly Arrived[]): Promise<boolean> {
+  /** Gives the images of a release, which have all arrived, their own tags. */
+  async #publish(arrived: readonly Arrived[]): Promise<Tagged> {
     const {target, last, lanes} = this.#options;
     const context = {target, slots: lanes.control, signal: this.#signal};
-    const images = await Promise.all(
-      arrived.map(async ({planned, pushed}): Promise<PlannedImage> => {
-        if (pushed === undefined) throw new TypeError('an image was not pushed');
-        const {image} = planned;
-        const {repository, tag} = image.target;
-        const tagged = await lanes.control.run(() =>
-          resolveManifest(target, repository, tag, this.#signal)
-        );
-        return {
-          ...planned,
-          image: {...image, root: pushed},
-          standing: {...planned.standing, tagged}
-        };
-      })
-    );
-    const changed = await pushTags(images, last, {
-      ...context,
-      left: names => {
-        this.#left = names;
-      }
-    });
-    return changed;
+    try {
+      const images = await Promise.all(
+        arrived.map(async ({planned, pushed}): Promise<PlannedImage> => {
+          if (pushed === undefined) throw new TypeError('an image was not pushed');
+          const {image} = planned;
+          const {repository, tag} = image.target;
+          const tagged = await lanes.control.run(() =>
+            resolveManifest(target, repository, tag, this.#signal)
+          );
+          return {
+            ...planned,
+            image: {...image, root: pushed},
+            standing: {...planned.standing, tagged}
+          };
+        })
+      );
+      return await pushTags(images, last, context);
+    } catch (error) {
+      return {changed: false, error, left: []};
+    }
   }
 
   #result(
     {tag, targetTag, missing, images}: PlannedRelease,
     arrived: readonly Arrived[],
-    end: {published: boolean; changed: boolean} = {published: false, changed: false}
+    end: {readonly published: boolean; readonly changed: boolean}
   ): ReleaseResult {
     const known = new Map(arrived.map(one => [one.planned, one]));
-    const results = images.map(planned => this.#imageResult(planned, known.get(planned), end));
+    const results = images.map(planned => {
+      const one = known.get(planned);
+      return one === undefined ? this.#present(planned) : this.#imageResult(one, end.published);
+    });
     return {tag, targetTag, missing, images: results, ...end};
   }
 
-  #imageResult(
-    {image, bytes}: PlannedImage,
-    arrived: Arrived | undefined,
-    {published}: {published: boolean}
-  ): ImageResult {
+  get #names(): {source: RegistryName; target: RegistryName} {
     const {source, target} = this.#options;
-    const root = image.root.descriptor;
-    const {digest, mediaType} = arrived?.pushed?.descriptor ?? root;
-    const error = arrived?.error;
+    return {source: source.name, target: target.name};
+  }
+
+  #present(planned: PlannedImage): ImageResult {
+    return imageResult(planned, this.#names, {
+      status: 'present',
+      bytes: planned.bytes,
+      milliseconds: 0
+    });
+  }
+
+  #imageResult(
+    {planned, pushed, bytes, milliseconds, throughDocker, attempts, error}: Arrived,
+    published: boolean
+  ): ImageResult {
     const moved = published ? 'copied' : 'staged';
-    return {
-      release: image.release,
-      name: image.name,
-      source: {registry: source.name, ...image.source, digest: root.digest},
-      target: {registry: target.name, ...image.target, digest},
-      digest,
-      mediaType,
-      platforms: image.platforms,
-      status: arrived === undefined ? 'present' : error === undefined ? moved : 'failed',
-      size: image.size,
-      bytes: arrived?.bytes ?? bytes,
-      milliseconds: Math.round(arrived?.milliseconds ?? 0),
-      ...(arrived?.throughDocker !== undefined && {throughDocker: arrived.throughDocker}),
+    const {image} = planned;
+    return imageResult(planned, this.#names, {
+      status: error === undefined ? moved : 'failed',
+      root: pushed?.descriptor,
+      bytes,
+      milliseconds,
+      ...(throughDocker !== undefined && {throughDocker}),
       ...(error !== undefined && {
         error: {
-          host:
-            error instanceof DockerError && error.message.startsWith('docker pull ')
-              ? source.name
-              : target.name,
+          host: this.#options.target.name,
           repository: image.target.repository,
-          digest: root.digest,
-          attempts: arrived?.attempts ?? 1,
+          digest: image.root.descriptor.digest,
+          attempts,
           ...failureOf(error)
         }
       })
-    };
+    });
   }
+}
+
+/** What became of a release when another tag went along with its staging tag, and stays away. */
+function withLost({result}: Ended, {repository, error}: Lost): Ended {
+  const images = result.images.map(image =>
+    image.target.repository === repository
+      ? {...image, status: 'failed' as const, error: failureOf(error)}
+      : image
+  );
+  return {result: {...result, images, published: false, changed: true}, failure: error};
 }
 
 /** Arc runs on this platform: where an index has it, that is the one to travel. */

@@ -12,6 +12,12 @@ export interface Staged {
   pushed: boolean;
 }
 
+/** A tag that went along with a staging tag, and stays away. */
+export interface Lost {
+  readonly repository: string;
+  readonly error: MirrorError;
+}
+
 type Context = Pick<MirrorOptions, 'target' | 'log' | 'signal' | 'lanes'>;
 
 /** For all of them. */
@@ -22,21 +28,22 @@ const removalTime = {usual: 120_000, cancelled: 4_000};
  * stays is said. A registry was seen to delete the manifest with any of its tags: then the other tags
  * of that manifest are put back at once, and the other staging tags stay. So the first of them that
  * shares its manifest with another tag tells what becomes of the rest; until then each is looked at.
- * @throws MirrorError when another tag went along and could not be put back
+ * @returns the first other tag that went along and could not be put back, if any
  */
 export async function removeStaging(
   context: Context,
   staged: readonly Staged[],
   tag: string
-): Promise<void> {
+): Promise<Lost | undefined> {
   const {target, log} = context;
   const limited = {...context, signal: ownTime(context.signal, removalTime)};
   let removed = 0;
   let harmless = false;
   let why = 'the registry does not let it be taken away';
+  let repository = '';
   try {
     for (const one of staged) {
-      const {repository} = one;
+      ({repository} = one);
       const held = await getManifest(target, repository, tag, limited.signal);
       one.pushed = held !== undefined;
       if (held !== undefined) {
@@ -62,15 +69,16 @@ export async function removeStaging(
       removed++;
     }
   } catch (error) {
-    if (error instanceof MirrorError) throw error;
+    if (error instanceof MirrorError) return {repository, error};
     log.debug(`staging tags: ${String(error)}`);
     why = 'it could not be taken away';
   }
   const left = staged.slice(removed).filter(({pushed}) => pushed).length;
-  if (left === 0) return;
+  if (left === 0) return undefined;
   log.notice(
     `${left === 1 ? 'One image keeps' : `${left} images keep`} the tag ${tag} at ${target.name} under which docker pushed: ${why}. Arc takes no notice of it, and it may be deleted.`
   );
+  return undefined;
 }
 
 /** The tags of a manifest beside its staging tag: this release's own, and those of earlier ones. */
