@@ -12,8 +12,11 @@ const rooms = {
   oci: [],
   registry: ['oci/', 'log.ts', 'deadline.ts', 'on-abort.ts', 'process.ts', 'user-pass.ts'],
   release: ['oci/', 'log.ts'],
-  mirror: ['registry/', 'oci/', 'log.ts', 'deadline.ts'],
-  docker: ['registry/', 'oci/', 'log.ts', 'deadline.ts', 'process.ts', 'user-pass.ts'],
+  mirror: ['registry/', 'oci/', 'log.ts', 'deadline.ts', 'on-abort.ts'],
+  docker: [
+    ...['registry/', 'oci/', 'log.ts'],
+    ...['deadline.ts', 'on-abort.ts', 'process.ts', 'user-pass.ts']
+  ],
   report: ['mirror/', 'release/', 'oci/', 'log.ts'],
   inputs: ['release/', 'oci/', 'log.ts', 'user-pass.ts'],
   demo: ['oci/'],

@@ -1,8 +1,12 @@
-import {getEventListeners} from 'node:events';
+import {getEventListeners, once} from 'node:events';
+import {createServer} from 'node:net';
+import type {AddressInfo} from 'node:net';
 
 import {describe, expect, it} from '@jest/globals';
 
 import {onAbort} from '../src/on-abort.ts';
+import {systemClock} from '../src/registry/clock.ts';
+import {Transport} from '../src/registry/transport.ts';
 
 describe('what waits for a signal', () => {
   it('is called once, in its order, unless it was called off', () => {
@@ -49,6 +53,40 @@ describe('what waits for a signal', () => {
     controller.abort();
     next.abort();
     expect(called).toEqual(['next']);
+  });
+
+  it('is not called where it came while others were', () => {
+    const controller = new AbortController();
+    const called: string[] = [];
+    onAbort(controller.signal, () => {
+      called.push('first');
+      onAbort(controller.signal, () => called.push('late'));
+    });
+    controller.abort();
+    expect(called).toEqual(['first']);
+  });
+
+  it('may sleep or ask, with one listener still', async () => {
+    await using server = createServer(socket => socket.resume());
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const {port} = server.address() as AddressInfo;
+    const transport = new Transport();
+    const controller = new AbortController();
+    const {signal} = controller;
+    const url = new URL(`http://127.0.0.1:${port}/`);
+    const waits = Array.from({length: 20}, () => [
+      systemClock.sleep(60_000, signal),
+      transport.send({...{method: 'GET', url, headers: {}, signal}, answerWithin: 60_000})
+    ]).flat();
+    const ended = Promise.allSettled(waits);
+    await new Promise(resolve => setTimeout(resolve, 100));
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+    controller.abort(new Error('enough'));
+    expect(new Set((await ended).map(one => (one as {reason?: Error}).reason?.message))).toEqual(
+      new Set(['enough'])
+    );
+    transport.close();
   });
 
   it('is one listener, however many there are', () => {

@@ -1,5 +1,3 @@
-import {setMaxListeners} from 'node:events';
-
 import type {installDocker} from './docker/install.ts';
 import type {Settings} from './inputs.ts';
 import type {Engine} from './mirror/engine.ts';
@@ -47,7 +45,6 @@ export async function main(settings: Settings, stage: Stage): Promise<RunRecord>
   const draft = new Draft(settings);
   const time = endOf(stage.signal, settings.timeout);
   const {signal} = time;
-  setMaxListeners(0, signal);
   try {
     const lanes = openLanes(settings.concurrency);
     using registries = await openRegistries(settings, {
@@ -64,7 +61,7 @@ export async function main(settings: Settings, stage: Stage): Promise<RunRecord>
     source.warm({questions: 24, bodies: 0});
     const questions = firstQuestions(registries, settings, {log, slots: lanes.reading, signal});
 
-    await using docker = await reporter.group('Sign in', async () => {
+    using docker = await reporter.group('Sign in', async () => {
       const greeting = greet(registries, settings, {
         ...{log, signal},
         asked: questions.early ? questions.lists : undefined

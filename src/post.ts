@@ -1,6 +1,6 @@
 import {deadline} from './deadline.ts';
 import {type KeptLogin, undoKeptLogin} from './docker/kept-login.ts';
-import {removePrivateConfig} from './docker/private-config.ts';
+import {notRemoved, removePrivateConfig} from './docker/private-config.ts';
 import type {Log} from './log.ts';
 import {clean} from './oci/clean.ts';
 import {stateNames} from './run/saved.ts';
@@ -27,17 +27,13 @@ export async function post({env, log, runnerTemp, state}: PostOptions): Promise<
       await undoKeptLogin(JSON.parse(kept) as KeptLogin, {runnerTemp, env, log, signal});
     }
   } catch (error) {
-    log.warning(`the sign-in could not be undone: ${reasonOf(error)}`);
+    log.warning(`the sign-in could not be undone: ${clean((error as Error).message)}`);
   }
   try {
     // Also where the job's own config cannot be put back: what lies here is a login, too.
     if (directory !== '' && removePrivateConfig(directory, runnerTemp))
       log.info('removed the private docker config of the run');
   } catch (error) {
-    log.warning(`${directory} holds a login and could not be removed: ${reasonOf(error)}`);
+    notRemoved(directory, error, log);
   }
-}
-
-function reasonOf(error: unknown): string {
-  return clean((error as Error).message);
 }

@@ -135,7 +135,7 @@ wanted('with a real daemon', () => {
     const file = join(place.home, '.docker', 'config.json');
     await writeFile(file, '{ "auths": {} }');
     {
-      await using signedIn = await session([
+      using signedIn = await session([
         account(locked.host),
         account(locked.host, 'wrong'),
         // A daemon takes any certificate from loopback.
@@ -165,9 +165,7 @@ wanted('with a real daemon', () => {
     const onKeptLogin = (kept: KeptLogin) => {
       state = kept;
     };
-    await (
-      await session([account(locked.host)], {keepLogin: true, onKeptLogin})
-    )[Symbol.asyncDispose]();
+    (await session([account(locked.host)], {keepLogin: true, onKeptLogin}))[Symbol.dispose]();
     expect(await readFile(file, 'utf8')).toContain(Buffer.from(`me:${canary}`).toString('base64'));
     const undo = {runnerTemp: place.temp, env, log: silent, signal: never};
     await undoKeptLogin(state as unknown as KeptLogin, undo);
@@ -192,7 +190,7 @@ fs.writeFileSync(file, JSON.stringify(held));`;
       state = kept;
     };
     const more = {env: around, keepLogin: true, onKeptLogin};
-    await (await session([account(locked.host)], more))[Symbol.asyncDispose]();
+    (await session([account(locked.host)], more))[Symbol.dispose]();
     expect(await readFile(vault, 'utf8')).toContain(locked.host);
     const undo = {runnerTemp: place.temp, env: around, log: silent, signal: never};
     await undoKeptLogin(state as unknown as KeptLogin, undo);
@@ -204,14 +202,14 @@ fs.writeFileSync(file, JSON.stringify(held));`;
     await using other = await makePlace();
     for (const store of stores) await other.program(`docker-credential-${store}`, '');
     const path = `${other.env.PATH ?? ''}:${env.PATH ?? ''}`;
-    await using signedIn = await session([account(locked.host)], {env: {...env, PATH: path}});
+    using signedIn = await session([account(locked.host)], {env: {...env, PATH: path}});
     expect(signedIn.answers).toMatchObject([{outcome: 'accepted'}]);
     for (const store of stores) expect(await other.calls(`docker-credential-${store}`)).toEqual([]);
   }, 60_000);
 
   test('a daemon that is not there is no answer about the credentials', async () => {
     const elsewhere = {...env, DOCKER_HOST: `unix://${place.directory}/none`};
-    await using signedIn = await session([account(locked.host, 'wrong')], {env: elsewhere});
+    using signedIn = await session([account(locked.host, 'wrong')], {env: elsewhere});
     // Newer clients then sign in by themselves and may know better.
     expect(['unavailable', 'refused']).toContain(signedIn.answers[0]?.outcome);
     const client = await findDocker({env, log: silent, signal: never});
@@ -239,7 +237,7 @@ fs.writeFileSync(file, JSON.stringify(held));`;
         const create = ['context', 'create', context, '--docker', `host=${host}`];
         await run('docker', create, {env: others});
         const around = {...others, DOCKER_CONTEXT: context};
-        await using signedIn = await session([], {env: around});
+        using signedIn = await session([], {env: around});
         const {client, configDirectory} = signedIn;
         const call = {docker: client?.path ?? '', configDirectory, env: around, log: silent};
         const info = await askDaemon({...call, signal: never});
@@ -253,7 +251,7 @@ fs.writeFileSync(file, JSON.stringify(held));`;
   }, 60_000);
 
   test('an image travels, and nothing of it stays', async () => {
-    await using signedIn = await session([account(locked.host)]);
+    using signedIn = await session([account(locked.host)]);
     const docker = signedIn.client?.path ?? '';
     const {configDirectory} = signedIn;
     const call = {docker, configDirectory, env, log: silent, signal: never, timeout: 60_000};
@@ -282,7 +280,7 @@ fs.writeFileSync(file, JSON.stringify(held));`;
   }, 120_000);
 
   test('of an index one platform travels', async () => {
-    await using signedIn = await session([account(locked.host)]);
+    using signedIn = await session([account(locked.host)]);
     const docker = signedIn.client?.path ?? '';
     const repository = 'arcdata/arc-index';
     const manifests = await Promise.all(
@@ -309,7 +307,7 @@ fs.writeFileSync(file, JSON.stringify(held));`;
   }, 120_000);
 
   test('what fails is told of and removed; what the daemon had before stays', async () => {
-    await using signedIn = await session([]);
+    using signedIn = await session([]);
     const docker = signedIn.client?.path ?? '';
     const log = recordedLog();
     const call = {
@@ -345,7 +343,7 @@ fs.writeFileSync(file, JSON.stringify(held));`;
   }, 120_000);
 
   test('what the daemon had from the target by its digest stays', async () => {
-    await using signedIn = await session([account(locked.host)]);
+    using signedIn = await session([account(locked.host)]);
     const docker = signedIn.client?.path ?? '';
     const {digest} = await seed(open.url, 'arcdata/arc-again', 'amd64');
     const log = recordedLog();

@@ -37,7 +37,7 @@ async function keep(
   log = recordedLog()
 ): Promise<KeptLogin> {
   let state = '';
-  await using session = await signIn({
+  using session = await signIn({
     accounts,
     runnerTemp: place.temp,
     env: place.env,
@@ -214,7 +214,7 @@ fs.writeFileSync(file, JSON.stringify(config, undefined, '\\t'));`
     await using place = await makePlace();
     if (body !== undefined) await place.program('docker', body);
     const warnings: string[] = [];
-    await using session = await signIn({
+    using session = await signIn({
       accounts: [account('one.example'), {...account('two.example'), keep: false}],
       runnerTemp: place.temp,
       env: place.env,

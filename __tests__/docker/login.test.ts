@@ -1,9 +1,10 @@
 import {
   lstat,
   mkdir,
-  readdir,
   readFile,
+  readdir,
   readlink,
+  rename,
   stat,
   symlink,
   writeFile
@@ -69,7 +70,7 @@ describeOnPosix('signing in', () => {
     const told: string[] = [];
     const hub = {registry: parseRegistry('docker.io'), username: '-u', password: 'x'};
     {
-      await using session = await signIn(
+      using session = await signIn(
         options(place, {
           env,
           log,
@@ -120,11 +121,23 @@ describeOnPosix('signing in', () => {
     );
     expect(one).toContain(Buffer.from(`me:${canary}`).toString('base64'));
     expect(two).toContain(Buffer.from('you:second').toString('base64'));
-    await sessions[0][Symbol.asyncDispose]();
+    sessions[0][Symbol.dispose]();
     expect(await readdir(place.temp)).toHaveLength(1);
-    await sessions[1][Symbol.asyncDispose]();
+    sessions[1][Symbol.dispose]();
     expect(await readdir(place.temp)).toEqual([]);
     expect(await untouched()).toBe(true);
+  });
+
+  test('says where it could not be removed, and nothing worse', async () => {
+    await using place = await makePlace();
+    await place.program('docker', docker(''));
+    const log = recordedLog();
+    const session = await signIn(options(place, {log}));
+    const away = join(place.directory, 'away');
+    await rename(place.temp, away);
+    await symlink(place.temp, place.temp);
+    session[Symbol.dispose]();
+    expect(log.lines.join('\n')).toMatch(/\/arcdata-mirror-docker-\S+ holds a login and .*ELOOP/);
   });
 
   const says = (text: string, code = 1) =>
@@ -175,7 +188,7 @@ describeOnPosix('signing in', () => {
   ])('answered with "%s" is %s', async (text, outcome) => {
     await using place = await makePlace();
     await place.program('docker', says(text));
-    await using session = await signIn(options(place));
+    using session = await signIn(options(place));
     const [answer] = session.answers;
     expect(answer?.outcome).toBe(outcome);
     expect(answer?.reason).toContain('docker login failed (exit code 1): ');
@@ -191,14 +204,14 @@ describeOnPosix('signing in', () => {
     await using place = await makePlace();
     await place.program('docker', says(`${host}: ${text}`));
     const accounts = [{...account, registry: parseRegistry(host)}];
-    await using session = await signIn(options(place, {accounts}));
+    using session = await signIn(options(place, {accounts}));
     expect(session.answers.map(answer => answer.outcome)).toEqual([outcome]);
   });
 
   test('that ends with an error and says nothing has not succeeded', async () => {
     await using place = await makePlace();
     await place.program('docker', docker('process.exit(1)'));
-    await using session = await signIn(options(place));
+    using session = await signIn(options(place));
     expect(session.answers).toEqual([
       {
         registry: account.registry,
@@ -217,7 +230,7 @@ describeOnPosix('signing in', () => {
         `console.error('::error::x\\n##[add-mask]y\\u001b[2J ' + stdin + ' ${basic}'); process.exit(1);`
       )
     );
-    await using session = await signIn(options(place));
+    using session = await signIn(options(place));
     const reason = session.answers[0]?.reason ?? '';
     expect(reason).not.toMatch(/^\s*::|##\[|\p{Cc}/u);
     expect(reason).not.toContain(canary);
@@ -227,7 +240,7 @@ describeOnPosix('signing in', () => {
   test('that hangs is given up', async () => {
     await using place = await makePlace();
     await place.program('docker', docker('setInterval(() => undefined, 1000)'));
-    await using session = await signIn(options(place, {timeout: 1_000}));
+    using session = await signIn(options(place, {timeout: 1_000}));
     expect(session.answers[0]).toMatchObject({
       outcome: 'unavailable',
       reason: expect.stringContaining('did not end within 1 s')
@@ -237,7 +250,7 @@ describeOnPosix('signing in', () => {
   test('is unavailable without docker, with one too old, and with a stand-in', async () => {
     await using place = await makePlace();
     const reason = async () => {
-      await using session = await signIn(options(place));
+      using session = await signIn(options(place));
       expect(session).toMatchObject({client: undefined, answers: [{outcome: 'unavailable'}]});
       return session.answers[0]?.reason;
     };

@@ -6,6 +6,7 @@ import {expect, test} from '@jest/globals';
 import {DockerError} from '../../src/docker/error.ts';
 import {dockerEnvironment, faultIn, lastSaid, runDocker, succeed} from '../../src/docker/run.ts';
 import {silent} from '../../src/log.ts';
+import {parseRegistry} from '../../src/oci/reference.ts';
 import {findProgram, ProcessError, runProcess} from '../../src/process.ts';
 import {dockerConfigFile} from '../../src/registry/docker-config.ts';
 import {systemProgram, throughShell} from '../../src/windows.ts';
@@ -247,6 +248,7 @@ describeOnPosix('a docker command that must succeed', () => {
     const path = await place.program('docker', body);
     return await succeed(['push', 'x'], {
       docker: path,
+      registry: parseRegistry('x.example'),
       env: place.env,
       log,
       signal: never,
@@ -266,8 +268,11 @@ describeOnPosix('a docker command that must succeed', () => {
   });
 
   test.each([
-    ['denied: requested access to the resource is denied', 'Check what the account may do at x.'],
-    ['unauthorized: authentication required', 'Check what the account may do at x.'],
+    [
+      'denied: requested access to the resource is denied',
+      'Check what the account may do at x.example.'
+    ],
+    ['unauthorized: authentication required', 'Check what the account may do at x.example.'],
     ['open /etc/docker/config.json: permission denied', undefined],
     ['something else', undefined]
   ])('%s: what to do is told where the registry has refused it', async (said, advice) => {

@@ -10,6 +10,7 @@ import {deadline} from '../deadline.ts';
 import type {Log} from '../log.ts';
 import {clean} from '../oci/clean.ts';
 import {findProgram, systemProgram} from '../process.ts';
+import {unlessAborted} from '../on-abort.ts';
 import {DockerError} from './error.ts';
 import {type DockerClient, useDocker} from './find.ts';
 import {type Build, buildFor, type Pin} from './pins.ts';
@@ -17,25 +18,20 @@ import {dockerEnvironment} from './run.ts';
 
 /** Which client to install, from where. */
 export interface InstallOptions {
-  /** Such as `29.6.2`; the newest confirmed one when absent. */
-  readonly version?: string;
-  /** Of the archive, in hex; needed where none is confirmed for the version. */
-  readonly sha256?: string;
-  /** The base of the download site, for closed networks; Docker's own when absent. */
-  readonly downloadUrl?: string;
+  /** The one that is built in for this machine when absent. */
+  readonly pin?: Pin;
+  /** The base of the download site, without a slash at its end. */
+  readonly downloadUrl: string;
   /** Node's names; this machine's when absent. */
   readonly platform?: string;
   readonly arch?: string;
 }
 
-/** Where Docker's static builds are. */
-export const dockerDownloads = 'https://download.docker.com';
-
 const toolName = 'docker-client';
 /** For the download with all its attempts, in milliseconds. */
 const downloadTimeout = 10 * 60_000;
-const inputsToGive =
-  'Install docker on the runner, or give the inputs docker-version and docker-sha256.';
+/** For unpacking one program of 40 MB, in milliseconds; a disk that hangs must not hang the run. */
+const unpackTimeout = 2 * 60_000;
 
 /**
  * A docker client from the tool cache, downloaded into it first when it is not there yet. The
@@ -45,17 +41,23 @@ const inputsToGive =
 export async function installDocker(
   options: InstallOptions & {readonly log: Log; readonly signal: AbortSignal}
 ): Promise<DockerClient> {
-  const {platform = process.platform, arch = process.arch, log, signal} = options;
+  const {platform = process.platform, arch = process.arch, signal} = options;
   signal.throwIfAborted();
+  const machine = clean(`${platform} ${arch}`, 60);
   const build = buildFor(platform, arch);
   if (build === undefined) {
     throw fail(
-      `there is no docker client to download for ${clean(`${platform} ${arch}`, 60)}`,
+      `there is no docker client to download for ${machine}`,
       'Install docker on the runner.'
     );
   }
-  const pin = choose(build, `${platform} ${arch}`, options);
-  const url = archiveUrl(build, pin, options.downloadUrl ?? dockerDownloads);
+  const pin = options.pin ?? build.pins[0];
+  if (pin === undefined) {
+    throw fail(
+      `no checksum is confirmed for docker on ${machine}, and nothing unchecked is installed`,
+      'Install docker on the runner, or give the inputs docker-version and docker-sha256.'
+    );
+  }
   for (const name of ['RUNNER_TEMP', 'RUNNER_TOOL_CACHE']) {
     if ((process.env[name] ?? '') === '') {
       throw fail(
@@ -64,95 +66,60 @@ export async function installDocker(
       );
     }
   }
-  // The checksum is part of the place: what was cached for another one is never taken.
-  const place = `${arch}-${pin.sha256.slice(0, 16)}`;
-  const cached = find(toolName, pin.version, place);
-  if (cached !== '') {
-    log.debug(`docker ${pin.version} is in the tool cache`);
-    return await useDocker(join(cached, basename(build.client)), {env: process.env, log, signal});
+  try {
+    return await fromCache(build, pin, {...options, arch});
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof DockerError) throw error;
+    throw fail(
+      `docker could not be installed: ${clean((error as Error).message, 300)}`,
+      "See that the runner's folders for tools and temporary files can be written to and have space left.",
+      error
+    );
   }
-  log.info(`Installing docker ${pin.version} from ${clean(url, 200)}`);
+}
+
+async function fromCache(
+  build: Build,
+  pin: Pin,
+  {
+    arch,
+    downloadUrl,
+    log,
+    signal
+  }: Required<Pick<InstallOptions, 'arch' | 'downloadUrl'>> & {
+    readonly log: Log;
+    readonly signal: AbortSignal;
+  }
+): Promise<DockerClient> {
+  const {version, sha256} = pin;
+  const clientIn = (directory: string) =>
+    useDocker(join(directory, basename(build.client)), {env: process.env, log, signal});
+  // The checksum is part of the place: what was cached for another one is never taken.
+  const place = `${arch}-${sha256.slice(0, 16)}`;
+  const cached = find(toolName, version, place);
+  if (cached !== '') {
+    log.debug(`docker ${version} is in the tool cache`);
+    return await clientIn(cached);
+  }
+  const url = `${downloadUrl}/${build.directory}/docker-${version}.${build.archive}`;
+  log.info(`Installing docker ${version} from ${clean(url, 200)}`);
   const home = await mkdtemp(join(process.env.RUNNER_TEMP ?? '', 'docker-client-'));
   try {
     const archive = join(home, basename(new URL(url).pathname));
     await download(url, archive, signal);
     await check(archive, pin, url);
-    const client = await unpack(archive, build, join(home, 'unpacked'));
-    const directory = await cacheDir(client, toolName, pin.version, place);
-    return await useDocker(join(directory, basename(build.client)), {
-      env: process.env,
-      log,
-      signal
-    });
+    const client = await unpack(archive, build, {to: join(home, 'unpacked'), signal});
+    return await clientIn(await cacheDir(client, toolName, version, place));
   } finally {
     await rm(home, {recursive: true, force: true});
   }
 }
 
-function choose(build: Build, machine: string, {version, sha256}: InstallOptions): Pin {
-  if (version !== undefined && !/^\d+\.\d+\.\d+(?:-[a-z]+\.?\d*)?$/.test(version)) {
-    throw fail(
-      `docker-version ${JSON.stringify(clean(version, 60))} is not a version`,
-      'Give it in full, such as 29.6.2.'
-    );
-  }
-  if (sha256 !== undefined) {
-    const hex = sha256
-      .trim()
-      .toLowerCase()
-      .replace(/^sha256:/, '');
-    if (!/^[0-9a-f]{64}$/.test(hex)) {
-      throw fail(
-        'docker-sha256 is not a SHA-256 checksum',
-        'Give the 64 hex digits of the archive, as sha256sum prints them.'
-      );
-    }
-    if (version === undefined) {
-      throw fail('docker-sha256 is given without docker-version', 'Give both.');
-    }
-    return {version, sha256: hex};
-  }
-  const pin =
-    version === undefined ? build.pins[0] : build.pins.find(known => known.version === version);
-  if (pin !== undefined) return pin;
-  throw fail(
-    `no checksum is confirmed for docker${version === undefined ? '' : ` ${version}`} on ${machine}, and nothing unchecked is installed`,
-    inputsToGive
-  );
-}
-
-function archiveUrl(build: Build, {version}: Pin, base: string): string {
-  const url = URL.canParse(base) ? new URL(base) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol)) {
-    throw fail(
-      'docker-download-url is not an http or https address',
-      `Give the base under which ${build.directory} lies.`
-    );
-  }
-  // It would be in the log and in the process list of who serves it.
-  if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
-    throw fail(
-      'docker-download-url holds a user name, a query or a fragment',
-      `Give the bare base under which ${build.directory} lies.`
-    );
-  }
-  return `${url.origin}${url.pathname.replace(/\/+$/, '')}/${build.directory}/docker-${version}.${build.archive}`;
-}
-
 /** The toolkit's download knows no signal; who waits for it does. */
 async function download(url: string, to: string, signal: AbortSignal): Promise<void> {
-  const limit = deadline(downloadTimeout, signal);
-  const given = new Promise<never>((_, reject) => {
-    limit.addEventListener(
-      'abort',
-      () => {
-        reject(limit.reason as Error);
-      },
-      {once: true}
-    );
-  });
   try {
-    await Promise.race([downloadTool(url, to), given]);
+    await unlessAborted(downloadTool(url, to), deadline(downloadTimeout, signal));
   } catch (error) {
     signal.throwIfAborted();
     throw fail(
@@ -176,7 +143,11 @@ async function check(archive: string, pin: Pin, url: string): Promise<void> {
 }
 
 /** Takes the client alone out of the archive; hands back the directory it is in. */
-async function unpack(archive: string, build: Build, to: string): Promise<string> {
+async function unpack(
+  archive: string,
+  build: Build,
+  {to, signal}: {readonly to: string; readonly signal: AbortSignal}
+): Promise<string> {
   // On Windows it is the system's tar that reads zip; the one that comes with Git does not.
   const tar =
     build.archive === 'zip' ? systemProgram('tar.exe') : await findProgram('tar', process.env);
@@ -185,10 +156,13 @@ async function unpack(archive: string, build: Build, to: string): Promise<string
   }
   await mkdir(to, {recursive: true});
   // Silent and with an environment of its own: the toolkit would show the command, and hand on the inputs.
-  const {exitCode, stderr} = await getExecOutput(
-    `"${tar}"`,
-    ['-x', '-f', archive, '-C', to, build.client],
-    {silent: true, ignoreReturnCode: true, env: dockerEnvironment(process.env)}
+  const {exitCode, stderr} = await unlessAborted(
+    getExecOutput(`"${tar}"`, ['-x', '-f', archive, '-C', to, build.client], {
+      silent: true,
+      ignoreReturnCode: true,
+      env: dockerEnvironment(process.env)
+    }),
+    deadline(unpackTimeout, signal)
   );
   if (exitCode !== 0) {
     throw fail(

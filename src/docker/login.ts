@@ -9,7 +9,7 @@ import {DockerError} from './error.ts';
 import {type DockerClient, findDocker, useDocker} from './find.ts';
 import type {installDocker, InstallOptions} from './install.ts';
 import {beforeKeptLogin, type KeptLogin} from './kept-login.ts';
-import {makePrivateConfig, removePrivateConfig} from './private-config.ts';
+import {makePrivateConfig, notRemoved, removePrivateConfig} from './private-config.ts';
 import {type DockerOutcome, exitOf, lastSaid, runDocker} from './run.ts';
 
 /** Who signs in where. */
@@ -56,8 +56,8 @@ export interface SignInOptions {
   readonly onKeptLogin?: (state: KeptLogin) => void;
 }
 
-/** Docker, signed in. Disposal removes the private config. */
-export interface DockerSession extends AsyncDisposable {
+/** Docker, signed in. Disposal removes the private config, and says where it could not. */
+export interface DockerSession extends Disposable {
   /** The private DOCKER_CONFIG directory. */
   readonly configDirectory: string;
   /** Undefined when there is none that can be used. */
@@ -74,7 +74,7 @@ const loginTimeout = 60_000;
  * Signs in by `docker login --password-stdin`, one account after the other, into a private docker
  * config. That docker cannot answer is no error: each account has its answer.
  * @throws DockerError `config` when no private config can be made, or the job's own cannot be kept;
- * the signal's reason. Nothing is left behind then.
+ * the signal's reason. Then nothing is left behind but what undoes a kept login.
  */
 export async function signIn(options: SignInOptions): Promise<DockerSession> {
   const {accounts, runnerTemp, env, log, onDirectory} = options;
@@ -84,6 +84,16 @@ export async function signIn(options: SignInOptions): Promise<DockerSession> {
   }
   const configDirectory = await makePrivateConfig({runnerTemp, env, onDirectory});
   let kept: KeptLogin | undefined;
+  const cleanUp = () => {
+    // What undoes a kept login lies there, until post.
+    if (kept !== undefined) return;
+    // How the run has ended counts for more.
+    try {
+      removePrivateConfig(configDirectory, runnerTemp);
+    } catch (error) {
+      notRemoved(configDirectory, error, log);
+    }
+  };
   try {
     const client = await clientFor(options);
     const answers: SignInAnswer[] = [];
@@ -117,15 +127,10 @@ export async function signIn(options: SignInOptions): Promise<DockerSession> {
       configDirectory,
       ...(client instanceof DockerError ? {client: undefined, reason: client} : {client}),
       answers,
-      [Symbol.asyncDispose]() {
-        // What undoes a kept login lies there, until post.
-        if (kept === undefined) removePrivateConfig(configDirectory, runnerTemp);
-        return Promise.resolve();
-      }
+      [Symbol.dispose]: cleanUp
     };
   } catch (error) {
-    // What has to be undone in the job's own config is undone from there.
-    if (kept === undefined) removePrivateConfig(configDirectory, runnerTemp);
+    cleanUp();
     throw error;
   }
 }

@@ -3,6 +3,8 @@ import {lstatSync, rmSync} from 'node:fs';
 import {lstat, mkdir, readFile, rm, symlink, writeFile} from 'node:fs/promises';
 import {basename, dirname, join, resolve} from 'node:path';
 
+import type {Log} from '../log.ts';
+import {clean} from '../oci/clean.ts';
 import type {RegistryName} from '../oci/reference.ts';
 import type {Environment} from '../process.ts';
 import {dockerConfigFile, dockerServer} from '../registry/docker-config.ts';
@@ -111,6 +113,11 @@ export function removePrivateConfig(path: string, runnerTemp: string): boolean {
   if (!found.isDirectory()) return false;
   rmSync(path, {recursive: true, force: true, maxRetries: 3});
   return true;
+}
+
+/** Says that a private config is still there, with the logins in it. */
+export function notRemoved(path: string, error: unknown, log: Log): void {
+  log.warning(`${path} holds a login and could not be removed: ${clean((error as Error).message)}`);
 }
 
 /** Whether a path is one that `makePrivateConfig` could have made there. */

@@ -3,20 +3,18 @@ import {parseRegistry} from '../oci/reference.ts';
 import {type Checks, shown} from './checks.ts';
 import {Refusal} from './error.ts';
 
-/** Which docker CLI to install, as far as the user says. */
+/** Which docker CLI to install where the machine has none. */
 export interface DockerChoice {
-  /** Such as `29.6.2`. */
-  readonly dockerVersion?: string;
-  /** Of its archive: 64 hex digits in lower case. */
-  readonly dockerSha256?: string;
+  /** One of the user's choice, with the SHA-256 of its archive in lower-case hex. */
+  readonly dockerPin?: {readonly version: string; readonly sha256: string};
   /** Without a slash at the end. */
-  readonly dockerDownloadUrl?: string;
+  readonly dockerDownloadUrl: string;
 }
 
 /** What the three docker inputs say. A version and its checksum are only taken together. */
 export function readDocker(checks: Checks, insecure: ReadonlySet<string>): DockerChoice {
-  const dockerVersion = checks.read('docker-version', readVersion);
-  const dockerSha256 = checks.read('docker-sha256', readSha256);
+  const version = checks.read('docker-version', readVersion);
+  const sha256 = checks.read('docker-sha256', readSha256);
   const pair = ['docker-version', 'docker-sha256'] as const;
   for (const [name, other] of [pair, [pair[1], pair[0]] as const]) {
     if (checks.has(other) && !checks.has(name)) {
@@ -26,13 +24,10 @@ export function readDocker(checks: Checks, insecure: ReadonlySet<string>): Docke
       );
     }
   }
-  const dockerDownloadUrl = checks.has('docker-download-url')
-    ? checks.read('docker-download-url', text => readBase(text, insecure))
-    : undefined;
+  const dockerDownloadUrl = checks.read('docker-download-url', text => readBase(text, insecure));
   return {
-    ...(dockerVersion !== undefined && {dockerVersion}),
-    ...(dockerSha256 !== undefined && {dockerSha256}),
-    ...(dockerDownloadUrl !== undefined && {dockerDownloadUrl})
+    ...(version !== undefined && sha256 !== undefined && {dockerPin: {version, sha256}}),
+    dockerDownloadUrl: dockerDownloadUrl ?? ''
   };
 }
 

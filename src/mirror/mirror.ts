@@ -1,5 +1,3 @@
-import {setMaxListeners} from 'node:events';
-
 import type {Log} from '../log.ts';
 import type {Digest} from '../oci/digest.ts';
 import {hasBlob, type Presence} from '../registry/blobs.ts';
@@ -59,8 +57,6 @@ export class Mirror implements Engine {
     this.#options = options;
     this.#begun = options.target.transport.clock.now();
     this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
-    // Every request listens to it while it lasts.
-    setMaxListeners(0, this.#signal);
     this.#transfer = new Transfer({...options, landed: this.#landed, signal: this.#signal});
   }
 

@@ -1,4 +1,5 @@
 import {deadline} from '../deadline.ts';
+import {onAbort} from '../on-abort.ts';
 
 /** How long something may take, in milliseconds: as a rule, and once the run was cancelled. */
 export interface OwnTime {
@@ -13,14 +14,10 @@ export interface OwnTime {
 export function ownTime(run: AbortSignal, {usual, cancelled}: OwnTime): AbortSignal {
   if (run.aborted) return deadline(cancelled);
   const late = new AbortController();
-  run.addEventListener(
-    'abort',
-    () => {
-      setTimeout(() => {
-        late.abort(run.reason);
-      }, cancelled).unref();
-    },
-    {once: true}
-  );
+  onAbort(run, () => {
+    setTimeout(() => {
+      late.abort(run.reason);
+    }, cancelled).unref();
+  });
   return deadline(usual, late.signal);
 }

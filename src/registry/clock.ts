@@ -1,4 +1,4 @@
-import {setTimeout as delay} from 'node:timers/promises';
+import {onAbort} from '../on-abort.ts';
 
 /** Time, as the waits of this room see it; tests bring their own. */
 export interface Clock {
@@ -14,12 +14,17 @@ export interface Clock {
 export const systemClock: Clock = {
   now: () => performance.now(),
   date: () => Date.now(),
-  sleep: async (milliseconds, signal) => {
-    try {
-      await delay(milliseconds, undefined, {signal});
-    } catch (error) {
-      signal.throwIfAborted();
-      throw error;
-    }
+  sleep: (milliseconds, signal) => {
+    signal.throwIfAborted();
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        callOff();
+        resolve();
+      }, milliseconds);
+      const callOff = onAbort(signal, () => {
+        clearTimeout(timer);
+        reject(signal.reason as Error);
+      });
+    });
   }
 };

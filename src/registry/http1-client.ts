@@ -67,7 +67,7 @@ export class Http1Client {
         if (given instanceof IncomingMessage) {
           // Errors are seldom, and come as they like.
           if ((given.statusCode ?? 0) < 400) this.#leftToNode.add(kind);
-          return messageOf(given, url, signal);
+          return nodeAnswer(given, url, signal);
         }
         given.body.until(signal);
         return answerOf(given, url);
@@ -182,7 +182,7 @@ function isPlain(method: string): method is Http1Method {
 }
 
 /** What Node's parser has read. */
-function messageOf(message: IncomingMessage, url: URL, signal: AbortSignal): Answer {
+export function nodeAnswer(message: IncomingMessage, url: URL, signal: AbortSignal): Answer {
   const callOff = onAbort(signal, () => message.destroy(signal.reason as Error));
   message.once('close', callOff);
   return {

@@ -14,7 +14,7 @@ import {type Learned, type Quirks, quirksOf} from './quirks.ts';
 import {followed, judgeAddress, judgeLiteral, mostHops} from './redirect.ts';
 import {refusalOf} from './refusal.ts';
 import type {Answer, Outgoing, Transport} from './transport.ts';
-import {unlessAborted} from './unless-aborted.ts';
+import {unlessAborted} from '../on-abort.ts';
 
 /** What a registry is spoken to with. */
 export interface RegistryOptions {

@@ -1,5 +1,3 @@
-import {setMaxListeners} from 'node:events';
-
 import {deadline} from '../deadline.ts';
 import {algorithmOf, type Digest} from '../oci/digest.ts';
 import {onAbort} from '../on-abort.ts';
@@ -118,7 +116,6 @@ function lateOf(signal: AbortSignal): AbortSignal {
   let late = lates.get(signal);
   if (late === undefined) {
     const controller = new AbortController();
-    setMaxListeners(0, controller.signal);
     onAbort(signal, () => {
       setTimeout(() => {
         controller.abort(signal.reason);

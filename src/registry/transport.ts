@@ -10,10 +10,10 @@ import {type Clock, systemClock} from './clock.ts';
 import {RegistryError} from './error.ts';
 import {explain, proxyRefusal, stalled} from './explain.ts';
 import {type Judge, Names, type Resolve} from './names.ts';
-import {type Pieces, piecesOf} from './pieces.ts';
+import type {Pieces} from './pieces.ts';
 import {readBeforeWriting} from './read-first.ts';
 import {Sending, whenStuck} from './sending.ts';
-import {Http1Client} from './http1-client.ts';
+import {Http1Client, nodeAnswer} from './http1-client.ts';
 
 /** How long each part of an exchange may take, in milliseconds. */
 export interface Timings {
@@ -186,11 +186,11 @@ class Exchange {
       method,
       headers: length === undefined ? headers : {...headers, 'Content-Length': String(length)},
       agent,
-      lookup: names.lookup(judge),
-      signal
+      lookup: names.lookup(judge)
     });
     this.#request = request;
     const callOff = onAbort(signal, () => {
+      request.destroy(signal.reason as Error);
       this.#reject(signal.reason);
     });
     let sending: Sending | undefined;
@@ -210,13 +210,7 @@ class Exchange {
             return;
           }
           // Maybe before all was sent: then the rest of the body is not wanted.
-          resolve({
-            status: message.statusCode ?? 0,
-            headers: message.headers,
-            body: message,
-            pieces: () => piecesOf(message),
-            url
-          });
+          resolve(nodeAnswer(message, url, signal));
         });
         this.#limitConnect(request);
         request.on('finish', () => {

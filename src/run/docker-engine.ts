@@ -1,5 +1,3 @@
-import {setMaxListeners} from 'node:events';
-
 import type {Settings} from '../inputs.ts';
 import {checkSpace} from '../docker/daemon.ts';
 import {mirrorImageByDocker, stagingTag} from '../docker/engine.ts';
@@ -65,7 +63,6 @@ export class DockerEngine implements Engine {
   private constructor(options: DockerEngineOptions) {
     this.#options = options;
     this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
-    setMaxListeners(0, this.#signal);
     const most = Math.min(mostAtOnce, options.settings.concurrency ?? mostAtOnce);
     this.#slots = new Slots(most, most);
   }

@@ -27,11 +27,11 @@ export interface ReadyDocker {
 }
 
 /** Docker, signed in; `ready` where it is the engine. */
-export interface SignedIn extends AsyncDisposable {
+export interface SignedIn extends Disposable {
   readonly ready?: ReadyDocker;
 }
 
-const nobody: SignedIn = {[Symbol.asyncDispose]: () => Promise.resolve()};
+const nobody: SignedIn = {[Symbol.dispose]: () => undefined};
 
 /**
  * Signs docker in. The registry client has made its own handshake by now. Where that moves the
@@ -81,7 +81,7 @@ export async function signInDocker(
   try {
     return {...session, ready: await readyFor(session, registries, around)};
   } catch (error) {
-    await session[Symbol.asyncDispose]();
+    session[Symbol.dispose]();
     throw error;
   }
 }
@@ -91,12 +91,11 @@ export async function signInDocker(
  * that nobody else can, and only where a runner has a place for tools.
  */
 function installation(settings: Settings, env: NodeJS.ProcessEnv): InstallOptions | undefined {
-  const {engine, keepLogin, dockerVersion, dockerSha256, dockerDownloadUrl} = settings;
+  const {engine, keepLogin, dockerPin, dockerDownloadUrl} = settings;
   if ((engine !== 'docker' && !keepLogin) || (env.RUNNER_TOOL_CACHE ?? '') === '') return undefined;
   return {
-    ...(dockerVersion !== undefined && {version: dockerVersion}),
-    ...(dockerSha256 !== undefined && {sha256: dockerSha256}),
-    ...(dockerDownloadUrl !== undefined && {downloadUrl: dockerDownloadUrl})
+    ...(dockerPin !== undefined && {pin: dockerPin}),
+    downloadUrl: dockerDownloadUrl
   };
 }
 

@@ -1,5 +1,3 @@
-import {setMaxListeners} from 'node:events';
-
 import type {Settings} from '../inputs.ts';
 import type {Log} from '../log.ts';
 import {failureOf} from '../mirror/error.ts';
@@ -52,7 +50,6 @@ export async function verify(
   const startedAt = new Date();
   const time = endOf(stage.signal, settings.timeout);
   const {signal} = time;
-  setMaxListeners(0, signal);
   const lanes = openLanes(settings.concurrency);
   const around = {
     ...{env, log, signal, network, readOnly: true},
