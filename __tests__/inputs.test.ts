@@ -123,6 +123,8 @@ describe('defaults', () => {
       tags: [{kind: 'latest', text: 'latest'}],
       images: {kind: 'release-set', add: [], remove: []},
       engine: 'registry',
+      concurrency: 24,
+      dockerDownloadUrl: 'https://download.docker.com',
       timeout: 180 * 60_000,
       dryRun: false,
       publish: true,
@@ -663,7 +665,7 @@ describe('in-number concurrency and timeout', () => {
       timeout: 2880 * 60_000
     });
     expect(mistakes({concurrency: '65'})).toHaveLength(1);
-    expect(settings({concurrency: ''}).concurrency).toBeUndefined();
+    expect(settings({concurrency: ''}).concurrency).toBe(24);
   });
 });
 
@@ -851,8 +853,7 @@ describe('docker', () => {
         'docker-download-url': 'https://files.example.com/docker/'
       })
     ).toMatchObject({
-      dockerVersion: '29.6.2',
-      dockerSha256: sha256.toLowerCase(),
+      dockerPin: {version: '29.6.2', sha256: sha256.toLowerCase()},
       dockerDownloadUrl: 'https://files.example.com/docker'
     });
   });

@@ -86,7 +86,7 @@ export function readSettings(
   for (const ended of ca?.expired ?? []) checks.tell('warning', 'ca-file', ended);
   checkTogether(checks, {source, target, tags, images, targetTag, keepLogin: flags.keepLogin});
 
-  const needed = {source, target, timeout, shards, engine, lockFile, ...flags};
+  const needed = {source, target, concurrency, timeout, shards, engine, lockFile, ...flags};
   if (checks.problems.length > 0 || !isWhole(needed)) throw new InputError(checks.problems);
   return {
     ...needed,
@@ -97,7 +97,6 @@ export function readSettings(
     timeout: needed.timeout * 60_000,
     ...(checks.has('lock-file') && {lockFileAsked: true}),
     ...(targetTag !== undefined && {targetTag}),
-    ...(concurrency !== undefined && {concurrency}),
     ...(ca && {ca: ca.pem, caFile: ca.path})
   };
 }

@@ -58,7 +58,7 @@ export async function main(settings: Settings, stage: Stage): Promise<RunRecord>
     });
     const {source, target} = registries;
     draft.registries = registries;
-    source.warm({questions: 24, bodies: 0});
+    source.warm({questions: lanes.ahead.source, bodies: 0});
     const questions = firstQuestions(registries, settings, {log, slots: lanes.reading, signal});
 
     using docker = await reporter.group('Sign in', async () => {
@@ -67,7 +67,7 @@ export async function main(settings: Settings, stage: Stage): Promise<RunRecord>
         asked: questions.early ? questions.lists : undefined
       });
       // Behind the first questions: many connections opened at once must not hold them up.
-      target.warm({questions: 64, bodies: 0});
+      target.warm({questions: lanes.ahead.target, bodies: 0});
       await greeting;
       return await signInDocker(settings, registries, {...stage, log, signal});
     });

@@ -4,6 +4,7 @@ import type {RuleMatch} from '../../src/demo/rules.ts';
 import type {RequestRecord} from '../../src/demo/record.ts';
 import {mediaTypes} from '../../src/oci/media-type.ts';
 import {play, previous, release, type Row, type World} from '../support/fault-world.ts';
+import {smallBounds} from '../support/mirror-run.ts';
 import {
   account,
   always,
@@ -254,6 +255,7 @@ const rows: readonly Row[] = [
         }
       )
     ],
+    network: {quirks: name => ({...smallBounds(name), blocksAtTimes: true})},
     end: 'complete'
   },
   {

@@ -60,7 +60,7 @@ describe('the order of transfers', () => {
 });
 
 test.each(['source', 'target'] as const)('an overloaded %s is asked half as much at once', side => {
-  const lanes = openLanes();
+  const lanes = openLanes(24);
   const limits = () => ({
     large: lanes.large.limit,
     small: lanes.small.limit,
@@ -76,4 +76,14 @@ test.each(['source', 'target'] as const)('an overloaded %s is asked half as much
     control: side === 'target' ? control / 2 : control,
     reading: side === 'source' ? reading / 2 : reading
   });
+});
+
+test('whoever allows few transfers has few questions asked, too', () => {
+  const most = (concurrency: number) => {
+    const {large, small, control, reading, ahead} = openLanes(concurrency);
+    return [large.most + small.most, control.most, reading.most, ahead.source, ahead.target];
+  };
+  expect(most(1)).toEqual([1, 4, 4, 4, 4]);
+  expect(most(24)).toEqual([24, 80, 64, 24, 64]);
+  expect(most(64)).toEqual([64, 80, 64, 24, 64]);
 });

@@ -343,7 +343,7 @@ describe('lists and errors that come packed', () => {
       name: 'RegistryError',
       fault: 'corrupt',
       message: expect.stringContaining(message),
-      path: `/v2/${repository}/tags/list`
+      repository
     });
   });
 

@@ -24,7 +24,7 @@ export interface Settings extends DockerChoice {
   readonly images: ImageSelection;
   readonly engine: 'registry' | 'docker';
   /** Upper bound of transfers at once; adaptive when absent. */
-  readonly concurrency?: number;
+  readonly concurrency: number;
   /** For the whole run, in milliseconds. */
   readonly timeout: number;
   readonly dryRun: boolean;

@@ -100,8 +100,8 @@ const rows = [
   {
     name: 'concurrency',
     form: 'number',
-    meaning: 'The most transfers at once, 1 to 64.',
-    otherwise: 'adaptive'
+    meaning: 'The most transfers at once, 1 to 64; fewer while a registry asks for that.',
+    default: '24'
   },
   {
     name: 'timeout',

@@ -153,7 +153,8 @@ export class Mirror implements Engine {
    */
   #lookAt({images}: PlannedRelease): ReadonlyMap<Digest, Promise<Presence>> {
     const {target} = this.#options;
-    const slots = new Slots(looksAtOnce, looksAtOnce);
+    const most = Math.min(looksAtOnce, this.#options.lanes.control.most);
+    const slots = new Slots(most, most);
     const looks = new Map<Digest, Promise<Presence>>();
     const placements = images.flatMap(one => one.placements);
     for (const {way, told, descriptor} of placements) {

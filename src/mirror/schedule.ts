@@ -8,6 +8,8 @@ export interface Lanes {
   readonly control: Slots;
   /** Manifests that are read at the source: these must not wait for the many questions to the target. */
   readonly reading: Slots;
+  /** How many connections for questions are opened ahead of them. */
+  readonly ahead: {readonly source: number; readonly target: number};
 }
 
 /** Up to here a blob is small, in bytes: its round trips take longer than its bytes on most links. */
@@ -15,16 +17,18 @@ const smallBlob = 1024 * 1024;
 
 /**
  * The lanes of a run.
- * @param concurrency the most transfers at once that the user allows; 24 fill a line of 40 ms and
- *   200 Mbit/s, and with 32 or 48 nothing was gained there
+ * @param concurrency the most transfers at once that the user allows; the usual 24 fill a line of 40 ms
+ *   and 200 Mbit/s, and with 32 or 48 nothing was gained there
  */
-export function openLanes(concurrency = 24): Lanes {
+export function openLanes(concurrency: number): Lanes {
   // Two to sixteen large ones at once were measured on a link with 40 ms: below four the link is not
   // full, above eight nothing is gained, and each one costs the registries memory. Where the line is wider
   // than the machine, all of them share the processor: with eight, the largest layer of a release was
   // still on its way when all else was there; with six they ended together, 7 % sooner.
   const large = Math.max(1, Math.floor(concurrency / 4));
   const small = Math.max(0, concurrency - large);
+  // Whoever allows few transfers means to be gentle: few questions, too.
+  const questions = (most: number) => Math.min(most, 4 * concurrency);
   return {
     large: new Slots(large, large),
     small: new Slots(small, small),
@@ -32,10 +36,12 @@ export function openLanes(concurrency = 24): Lanes {
     // way before the registry is what is waited for. It does not begin with fewer and grow: each one more
     // would be a connection more, which costs two or three round trips, for the last few of 250 questions.
     // Measured with 40 ms, in seconds for these: 0.71 with 32, 0.59 with 48, 0.56 with 64, 0.53 with 80,
-    // 0.54 with 96; as many connections, but at most 64, were opened ahead (`main.ts`).
-    control: new Slots(80, 80),
+    // 0.54 with 96; as many connections, but at most 64, were opened ahead.
+    control: new Slots(questions(80), questions(80)),
     // As many as a release has images, with the children of those that are indexes.
-    reading: new Slots(32, 64)
+    reading: new Slots(questions(32), questions(64)),
+    // At the source for the root of each image; at the target the most that paid.
+    ahead: {source: questions(24), target: questions(64)}
   };
 }
 

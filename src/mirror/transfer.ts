@@ -83,12 +83,12 @@ export class Transfer {
       stop
     );
     const again = new Map(second.map(brought => [brought.planned, brought]));
-    for (const {planned, error} of failed) {
-      const later = again.get(planned)?.error;
-      if (error instanceof RegistryError && later instanceof RegistryError && later !== error)
-        later.attempts += error.attempts;
-    }
-    return first.map(brought => again.get(brought.planned) ?? brought);
+    return first.map(brought => {
+      const later = again.get(brought.planned);
+      return later === undefined
+        ? brought
+        : {...later, error: bothTimes(brought.error, later.error)};
+    });
   }
 
   /** Puts a blob in its place again, one that the target turned out not to have. */
@@ -250,6 +250,13 @@ export class Transfer {
     if (answer === 'mounted') return 'mounted';
     return await this.#context.lanes.large.run(() => this.#copy(placement, answer));
   }
+}
+
+/** The second of two failures with the tries of both; the same one may be that of several images. */
+function bothTimes(first: unknown, second: unknown): unknown {
+  return first instanceof RegistryError && second instanceof RegistryError && first !== second
+    ? second.tried(first.attempts + second.attempts)
+    : second;
 }
 
 /** Errors after which nothing else at that registry will go well either. */

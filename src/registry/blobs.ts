@@ -1,6 +1,7 @@
 import {clean} from '../oci/clean.ts';
 import type {Descriptor} from '../oci/descriptor.ts';
 import {contradicts, type Digest} from '../oci/digest.ts';
+import {discard} from './body.ts';
 import {encodingOf} from './encoding.ts';
 import {isRefusal, RegistryError} from './error.ts';
 import type {Question} from './question.ts';
@@ -34,11 +35,7 @@ export async function hasBlob(
         ...(method === 'HEAD' && {own: headPatience}),
         ...(method === 'GET' && size > 0 && {headers: {Range: 'bytes=0-0'}})
       },
-      answer => {
-        if (method === 'GET') answer.body.destroy();
-        else if (answer.bare !== true) answer.body.resume();
-        return answer;
-      }
+      discard
     );
   const byGet = () => hasBlob(registry, repository, {digest, size}, signal, tries, 'GET');
   try {

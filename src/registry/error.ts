@@ -40,7 +40,6 @@ export interface ErrorEntry {
 export interface Place {
   readonly host: string;
   readonly method?: string | undefined;
-  readonly path?: string | undefined;
   readonly repository?: string | undefined;
   readonly digest?: Digest | undefined;
 }
@@ -51,8 +50,6 @@ interface Facts extends Place {
   /** How long the registry asked to wait, in milliseconds. */
   readonly retryAfter?: number | undefined;
   readonly advice?: string | undefined;
-  /** Answered by a host that the registry redirected to. */
-  readonly redirected?: boolean | undefined;
   /** Where the connection led that broke or was silent: to the registry, or where that had redirected to. */
   readonly through?: URL | undefined;
   readonly cause?: unknown;
@@ -80,10 +77,6 @@ export class RegistryError extends Error {
     return this.#facts.method;
   }
 
-  get path(): string | undefined {
-    return this.#facts.path;
-  }
-
   get repository(): string | undefined {
     return this.#facts.repository;
   }
@@ -109,11 +102,6 @@ export class RegistryError extends Error {
     return this.#facts.advice;
   }
 
-  /** Answered by a host that the registry redirected to. */
-  get redirected(): boolean {
-    return this.#facts.redirected ?? false;
-  }
-
   /** Where the connection led that broke or was silent; undefined where it was none. */
   get through(): URL | undefined {
     return this.#facts.through;
@@ -123,6 +111,13 @@ export class RegistryError extends Error {
   as(fault: Fault, message: string, more: Partial<Facts> = {}): RegistryError {
     const seen = new RegistryError(fault, message, {...this.#facts, ...more});
     seen.attempts = this.attempts;
+    return seen;
+  }
+
+  /** The same failure, after so many tries. */
+  tried(attempts: number): RegistryError {
+    const seen = this.as(this.fault, this.message);
+    seen.attempts = attempts;
     return seen;
   }
 

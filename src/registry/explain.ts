@@ -21,7 +21,7 @@ export function stalled(
   milliseconds: number
 ): RegistryError {
   const seconds = Math.round(milliseconds / 100) / 10;
-  const place = {host: url.host, method, path: url.pathname, through: new URL(url.origin)};
+  const place = {host: url.host, method, through: new URL(url.origin)};
   return new RegistryError('stalled', `${url.host}: ${what} within ${seconds} s`, place);
 }
 
@@ -44,7 +44,6 @@ export function explain(
   const place = {
     host: url.host,
     method,
-    path: url.pathname,
     through: new URL(url.origin),
     cause: error
   };
@@ -188,7 +187,6 @@ export function proxyRefusal(
     {
       host: url.host,
       method,
-      path: url.pathname,
       status,
       advice: wants
         ? 'Give the proxy its account in HTTPS_PROXY: http://user:password@proxy:port, special characters percent-encoded.'

@@ -37,7 +37,7 @@ export async function getManifest(
           await discard(answer);
           return undefined;
         }
-        const place = {host: registry.name, method: 'GET', path: answer.url.pathname, repository};
+        const place = {host: registry.name, method: 'GET', repository};
         const {idle} = registry.transport.timings;
         const bytes = await readBody(answer.body, limit, idle, place);
         return readManifest(bytes, answer, reference, place);

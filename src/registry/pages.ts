@@ -1,7 +1,7 @@
 import {clean} from '../oci/clean.ts';
 import type {Need} from './authorizer.ts';
 import {discard, readDocument} from './body.ts';
-import {RegistryError} from './error.ts';
+import {type Place, RegistryError} from './error.ts';
 import {parseLinks} from './links.ts';
 import type {Question} from './question.ts';
 import type {Registry} from './registry.ts';
@@ -62,14 +62,13 @@ export async function collect(registry: Registry, list: List): Promise<string[] 
             {
               host: registry.name,
               method: 'GET',
-              path: url.pathname,
               status: answer.status,
               advice:
                 'The next page that it names is not there: look at the registry, and at what stands between.'
             }
           );
         }
-        const place = {host: registry.name, method: 'GET', path: url.pathname};
+        const place = {host: registry.name, method: 'GET'};
         const {idle} = registry.transport.timings;
         const body = await readDocument(answer, largestPage, idle, place);
         size += body.length;
@@ -81,12 +80,12 @@ export async function collect(registry: Registry, list: List): Promise<string[] 
     if (until !== undefined && page.entries.some(until)) return entries;
     next = nextPage(page.link, url, registry, {seen, what: key});
     if (next !== undefined && size > largestList)
-      throw unsafe(registry, url, `the list of ${key} goes on beyond ${largestList} bytes`);
+      throw unsafe(registry, `the list of ${key} goes on beyond ${largestList} bytes`);
   }
   return entries;
 }
 
-function parse(body: Buffer, key: string, place: {host: string; path: string}): string[] {
+function parse(body: Buffer, key: string, place: Place): string[] {
   try {
     const value = (JSON.parse(body.toString('utf8')) as Record<string, unknown>)[key];
     // Without a tag, some registries say null.
@@ -113,7 +112,7 @@ export function nextPage(
   const next = follow(header, from, registry);
   if (next === undefined) return undefined;
   if (seen.has(next.href) || seen.size >= mostPages)
-    throw unsafe(registry, from, `the list of ${what} has no end`);
+    throw unsafe(registry, `the list of ${what} has no end`);
   return next;
 }
 
@@ -124,17 +123,17 @@ function follow(
 ): URL | undefined {
   const text = Array.isArray(header) ? header.join(', ') : (header ?? '');
   if (text.length > longestLink)
-    throw unsafe(registry, from, `its Link header has more than ${longestLink} characters`);
+    throw unsafe(registry, `its Link header has more than ${longestLink} characters`);
   const links = parseLinks(text);
   // A part of a list must not pass for the whole.
   if (links === undefined && /next/i.test(text))
-    throw unsafe(registry, from, `its Link header cannot be understood: ${clean(text, 100)}`);
+    throw unsafe(registry, `its Link header cannot be understood: ${clean(text, 100)}`);
   const target = links?.find(({relations}) => relations.includes('next'))?.target;
   if (target === undefined || !URL.canParse(target, from.href)) return undefined;
   const url = new URL(target, from);
   // Behind a proxy the registry may not know its own scheme and port: the path is what counts.
   if (url.hostname !== from.hostname)
-    throw unsafe(registry, from, 'the list goes on at another host, which is not followed');
+    throw unsafe(registry, 'the list goes on at another host, which is not followed');
   // Set, not parsed anew: `//elsewhere/` is a path here, and no host.
   const here = new URL(registry.origin);
   here.pathname = url.pathname;
@@ -142,10 +141,9 @@ function follow(
   return here;
 }
 
-function unsafe(registry: Registry, {pathname}: URL, text: string): RegistryError {
+function unsafe(registry: Registry, text: string): RegistryError {
   return new RegistryError('unsafe', `${registry.name}: ${text}`, {
     host: registry.name,
-    path: pathname,
     advice: 'See what the registry, or what stands in front of it, answers there.'
   });
 }

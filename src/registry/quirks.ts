@@ -18,6 +18,8 @@ export interface Quirks {
   readonly untag?: (repository: string, tag: string) => string;
   /** What a missing repository means here, for the message. */
   readonly repositoryAdvice?: string;
+  /** An HTML 403 is a passing fault here: its front door was seen to block now and then. */
+  readonly blocksAtTimes?: boolean;
 }
 
 /** A registry that follows the specification. */
@@ -35,6 +37,8 @@ interface Known {
 }
 
 const known: readonly Known[] = [
+  // Hosted runners among others are blocked for a while, with a page.
+  {host: /^mcr\.microsoft\.com$/, quirks: {name: 'MCR', blocksAtTimes: true}},
   {
     host: /^docker\.io$/,
     quirks: {

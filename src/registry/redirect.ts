@@ -27,7 +27,6 @@ export function followed({status, headers, url}: Answer, question: Question): UR
     `${url.host} redirects a ${question.method} to ${clean(next.origin, 120)}, another origin; nothing was sent there`,
     {
       host: url.host,
-      path: url.pathname,
       advice: "Set the registry's external URL to the name that is used here."
     }
   );
@@ -40,10 +39,7 @@ export function followed({status, headers, url}: Answer, question: Question): UR
  */
 export function judgeRedirect(location: string | undefined, from: URL): URL {
   const refuse = (rule: string) =>
-    new RegistryError('unsafe', `${from.host} redirects ${rule}`, {
-      host: from.host,
-      path: from.pathname
-    });
+    new RegistryError('unsafe', `${from.host} redirects ${rule}`, {host: from.host});
   if (location === undefined || !URL.canParse(location, from.href)) throw refuse('to nowhere');
   const url = new URL(location, from);
   const shown = clean(`${url.protocol}//${url.host}`, 120);
@@ -63,7 +59,7 @@ export function judgeRedirect(location: string | undefined, from: URL): URL {
  * @see https://github.com/advisories/GHSA-jxpm-75mh-9fp7
  */
 export function judgeLocation(location: string | undefined, request: URL): URL {
-  const facts = {host: request.host, path: request.pathname};
+  const facts = {host: request.host};
   if (location === undefined || location === '' || !URL.canParse(location, request.href)) {
     throw new RegistryError(
       'corrupt',

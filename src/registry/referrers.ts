@@ -54,7 +54,7 @@ async function byList(
   while (next !== undefined) {
     const url: URL = next;
     seen.add(url.href);
-    const place = {host: registry.name, method: 'GET', path: url.pathname, repository, digest};
+    const place = {host: registry.name, method: 'GET', repository, digest};
     const page = await registry.ask(
       {
         method: 'GET',

@@ -19,8 +19,6 @@ export interface Refusing {
   readonly credentials: FoundCredentials;
   /** Which credentials were used, and where they are from, in words. */
   readonly used: string;
-  /** An HTML 403 is a passing fault here. */
-  readonly blocksAtTimes: boolean;
 }
 
 /** An answer that was not wanted, as an error that says what to do; its body is read, bounded. */
@@ -51,7 +49,7 @@ export async function refusalOf(
   const where = (redirected ? `${url.host} (where ${name} redirects to)` : name) + through;
   // Behind a redirect, a 403 is a signed address that has expired: the registry gives a new one.
   const expired = redirected && status >= 400 && status < 500;
-  const blocked = page && status === 403 && registry.blocksAtTimes;
+  const blocked = page && status === 403 && registry.quirks.blocksAtTimes === true;
   return new RegistryError(
     expired || blocked ? 'server' : faultOf(status),
     `${question.method} ${describePath(question, origin)}: ${where} answers ${status}${page ? ' with an HTML page' : said}`,
@@ -59,7 +57,6 @@ export async function refusalOf(
       host: url.host,
       status,
       entries,
-      redirected,
       ...retryAfterOf(headers, transport.clock.date()),
       advice:
         proxy === undefined

@@ -31,8 +31,6 @@ export interface RegistryOptions {
   readonly actions: Need['actions'];
   /** Whether a private authority is believed beside the usual ones. */
   readonly privateCa?: boolean;
-  /** An HTML 403 is a passing fault here: the front door of a source was seen to block now and then. */
-  readonly blocksAtTimes?: boolean;
   /** What is known of it beforehand; by default its name tells. */
   readonly quirks?: Quirks;
   /** Told when the registry is overloaded, so that less is asked of it at once. */
@@ -158,8 +156,7 @@ export class Registry {
         const {credentials, name, origin, quirks, transport} = this;
         throw await refusalOf(answer, question, {
           ...{credentials, name, origin, quirks, transport},
-          used: this.#authorizer.used,
-          blocksAtTimes: this.#options.blocksAtTimes === true
+          used: this.#authorizer.used
         });
       } catch (error) {
         question.signal.throwIfAborted();
@@ -360,14 +357,11 @@ export class Registry {
 
   /** The error with the question's place in it. */
   #placed(error: RegistryError, question: Question): RegistryError {
-    const path =
-      question.path instanceof URL ? question.path.pathname : question.path.split('?', 1)[0];
     const {name, origin} = this;
     const known = {name, origin, met: this.#met, privateCa: this.#options.privateCa === true};
     const explained = explainFor(error, known);
     return explained.as(explained.fault, explained.message, {
       method: question.method,
-      path,
       repository: question.path === greeting ? undefined : question.needs[0]?.repository,
       digest: question.digest
     });

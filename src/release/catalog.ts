@@ -27,6 +27,9 @@ export interface CatalogEntry extends CatalogImage {
 // from v1.4.0 on but listed only from v1.11.0.
 const entries = catalogue.images as readonly CatalogEntry[];
 
+/** The image whose tags are the releases. */
+export const leadingImage = 'arc-controller';
+
 /** Every stint of every image that is known, sorted by name. */
 export const catalogEntries: readonly CatalogEntry[] = entries;
 

@@ -2,7 +2,7 @@ import type {Log} from '../log.ts';
 import {clean} from '../oci/clean.ts';
 import {isRepository} from '../oci/reference.ts';
 import {filterBounded} from './bounded.ts';
-import {catalogEntries, imageSet, type ImageRole} from './catalog.ts';
+import {catalogEntries, imageSet, type ImageRole, leadingImage} from './catalog.ts';
 import {companions} from './companions.ts';
 import {ReleaseError} from './error.ts';
 import {nearMisses} from './near-miss.ts';
@@ -114,7 +114,7 @@ export async function resolveImages(options: ResolveOptions): Promise<ReleaseSet
  * The images whose tags come last, in this order: that of arc-controller is what Arc's upgrade check
  * looks for.
  */
-export const publishedLast: readonly string[] = ['arc-bootstrapper', 'arc-controller'];
+export const publishedLast: readonly string[] = ['arc-bootstrapper', leadingImage];
 
 /** Both results, or the first failure after both have ended. */
 async function settled<A, B>([one, other]: [Promise<A>, Promise<B>]): Promise<[A, B]> {

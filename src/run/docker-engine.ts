@@ -63,7 +63,7 @@ export class DockerEngine implements Engine {
   private constructor(options: DockerEngineOptions) {
     this.#options = options;
     this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
-    const most = Math.min(mostAtOnce, options.settings.concurrency ?? mostAtOnce);
+    const most = Math.min(mostAtOnce, options.settings.concurrency);
     this.#slots = new Slots(most, most);
   }
 

@@ -1,5 +1,6 @@
 import type {Settings} from '../inputs.ts';
 import type {Log} from '../log.ts';
+import {clean} from '../oci/clean.ts';
 import {type RegistryName, within} from '../oci/reference.ts';
 import {findCredentials} from '../registry/credentials.ts';
 import {RegistryError} from '../registry/error.ts';
@@ -9,6 +10,7 @@ import {Registry} from '../registry/registry.ts';
 import {ping} from '../registry/ping.ts';
 import {Transport, type TransportOptions} from '../registry/transport.ts';
 import {splitRequest} from '../report/causes.ts';
+import {leaderOf} from './tag-lists.ts';
 
 /** Both ends of the mirror, over one set of connections; disposal closes those. */
 export interface Registries extends Disposable {
@@ -97,8 +99,6 @@ function opener(settings: Settings, around: Surroundings) {
       deadline,
       privateCa: settings.ca !== undefined,
       actions: side === 'source' || readOnly ? 'pull' : 'pull,push',
-      // The public source answers from behind a front door that blocks hosted runners now and then.
-      blocksAtTimes: side === 'source',
       onPressure: () => {
         onPressure(side);
       },
@@ -133,7 +133,7 @@ export async function greet(
   // Both are asked, so that two wrong passwords are two messages in one run.
   const results = await Promise.allSettled(
     (['source', 'target'] as const).map(side =>
-      greetOne(registries[side], within(settings[side].repository, 'arc-controller'), {
+      greetOne(registries[side], within(settings[side].repository, leaderOf(settings)), {
         ...{log, signal},
         asked: asked?.[side]
       })
@@ -147,13 +147,16 @@ export async function greet(
   throw second === undefined || signal.aborted ? first : together(first, second);
 }
 
+/** Of the first of two failures, so that the second is seen too, in characters. */
+const longestOfTwo = 480;
+
 /** Two failures at once as one, so that whoever mends the first does not meet the second then. */
 function together(first: Error, second: Error): Error {
   if (!(first instanceof RegistryError) || !(second instanceof RegistryError)) return first;
   const advice = [...new Set([first.advice, second.advice])].filter(text => text !== undefined);
   return first.as(
     first.fault,
-    `${first.message.slice(0, 480)}; and ${splitRequest(second.message).answer}`,
+    `${clean(first.message, longestOfTwo)}; and ${splitRequest(second.message).answer}`,
     advice.length === 0 ? {} : {advice: advice.join(' ')}
   );
 }

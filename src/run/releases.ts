@@ -124,13 +124,14 @@ export async function chooseReleases(
     });
     // Whoever is there belongs to the release, as far as nothing else is missing: it is read on at once.
     const reading = new Map<string, Promise<Image>>();
-    const read = (name: string, imageTag: string) => {
+    const begin = (name: string, imageTag: string) => {
       const image = roots.read(request(name, imageTag));
       image.then(
         known => survey?.add(known, stands(tag) ? 'tagged' : 'untagged'),
         () => undefined
       );
       reading.set(name, image);
+      return image;
     };
     const set = await resolveImages({
       tag,
@@ -142,7 +143,7 @@ export async function chooseReleases(
         const {repository, tag: under} = request(name, one).target;
         survey?.expect(repository, under);
         const there = await roots.has(name, one);
-        if (there) read(name, one);
+        if (there) void begin(name, one);
         return there;
       },
       siblings: () => siblings.list(),
@@ -152,19 +153,12 @@ export async function chooseReleases(
     }).catch((error: unknown) => {
       throw roots.explain(error);
     });
-    if (tag === selection.tags.at(-1)) survey?.settle();
-    chosen.push({
-      tag,
-      targetTag,
-      missing: set.missing,
-      images: await Promise.all(
-        set.images.flatMap(({name}) => {
-          const image = reading.get(name);
-          return image === undefined ? [] : [image];
-        })
-      )
-    });
+    const read = await Promise.all(
+      set.images.map(({name, tag: imageTag}) => reading.get(name) ?? begin(name, imageTag))
+    );
+    chosen.push({tag, targetTag, missing: set.missing, images: read});
     log.info(`${tag}: ${set.images.length} ${set.images.length === 1 ? 'image' : 'images'}`);
   }
+  survey?.settle();
   return {releases: chosen, ...(selection.reason !== undefined && {reason: selection.reason})};
 }

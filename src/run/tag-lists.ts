@@ -6,20 +6,31 @@ import {isRefusal} from '../registry/error.ts';
 import {resolveManifest} from '../registry/manifests.ts';
 import {listTags} from '../registry/tags.ts';
 import {filterBounded} from '../release/bounded.ts';
-import {imageSet} from '../release/catalog.ts';
+import {imageSet, leadingImage} from '../release/catalog.ts';
 import {knownReleases} from '../release/companions.ts';
 import {chartArtifact} from '../release/resolve.ts';
 import {isStable} from '../release/tag.ts';
 import type {Registries} from './registries.ts';
 
-/** The image whose tags are the releases. */
-const anchor = 'arc-controller';
 /** Where it is not, releases are told by another one that each of them has. */
 const substitutes: readonly string[] = imageSet('').flatMap(({name, role}) =>
-  role === 'core' && name !== anchor ? [name] : []
+  role === 'core' && name !== leadingImage ? [name] : []
 );
 
 const isImage = (name: string) => name !== chartArtifact;
+
+/**
+ * Of the images that are wanted, the one that tells of the others. An image that some releases do not have
+ * tells nothing of these, and the chart has tags of its own.
+ */
+export function leaderOf({images}: Pick<Settings, 'images'>): string {
+  const every = [leadingImage, ...substitutes];
+  const wanted =
+    images.kind === 'exactly'
+      ? [...every.filter(name => images.names.includes(name)), ...images.names.filter(isImage)]
+      : every.filter(name => !images.remove.includes(name));
+  return wanted[0] ?? leadingImage;
+}
 
 /** The tags of an image. */
 export interface TagList {
@@ -60,13 +71,7 @@ export function tagLists(
   {slots, signal}: {readonly slots: Slots; readonly signal: AbortSignal}
 ): TagLists {
   const {images} = settings;
-  const every = [anchor, ...substitutes];
-  // An image that some releases do not have tells nothing of these. The chart has tags of its own.
-  const wanted =
-    images.kind === 'exactly'
-      ? [...every.filter(name => images.names.includes(name)), ...images.names.filter(isImage)]
-      : every.filter(name => !images.remove.includes(name));
-  const leader = wanted[0] ?? anchor;
+  const leader = leaderOf(settings);
   // Who may pull need not be allowed to list. What was named to the letter is found or missed by its images.
   const named = settings.tags.flatMap(request => (request.kind === 'exact' ? [request.tag] : []));
   const asNamed = (error: unknown): readonly string[] => {
@@ -77,9 +82,9 @@ export function tagLists(
   const list = async (side: 'source' | 'target', name: string) =>
     await listTags(registries[side], within(settings[side].repository, name), signal);
   const source = lazy(async (): Promise<TagList> => {
-    if (images.kind !== 'exactly' && leader !== anchor) {
-      const tags = await list('source', anchor).catch(noneIfRefused(registries.source.log));
-      if (tags.length > 0) return {name: anchor, tags};
+    if (images.kind !== 'exactly' && leader !== leadingImage) {
+      const tags = await list('source', leadingImage).catch(noneIfRefused(registries.source.log));
+      if (tags.length > 0) return {name: leadingImage, tags};
     }
     try {
       return {name: leader, tags: await list('source', leader)};

@@ -6,6 +6,7 @@ import {ease, openLanes} from '../mirror/schedule.ts';
 import {type ExpectedImage, Verifier} from '../mirror/verify.ts';
 import {parseTag, within} from '../oci/reference.ts';
 import type {Registry} from '../registry/registry.ts';
+import {leadingImage} from '../release/catalog.ts';
 import type {LockedImage, LockFile} from '../report/lockfile.ts';
 import type {Verification, VerifiedRelease} from '../report/verification.ts';
 import type {Reporter} from '../report/reporter.ts';
@@ -87,13 +88,14 @@ export async function verify(
       }));
       await look(open.target, expected);
     } else {
+      const {target, releases: locked} = against.lockFile;
+      const first = locked[0]?.images[0]?.name ?? leadingImage;
       using open = await openTarget(settings, around);
       registries.target = open.target;
       await reporter.group('Sign in', () =>
-        greetOne(open.target, within(settings.target.repository, 'arc-controller'), {log, signal})
+        greetOne(open.target, within(settings.target.repository, first), {log, signal})
       );
       const own = place(settings.target);
-      const {target, releases: locked} = against.lockFile;
       if (target !== own)
         log.notice(`The lock file was written for ${target}; ${own} is looked at.`);
       await look(
