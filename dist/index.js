@@ -34852,9 +34852,12 @@ class DockerError extends Error {
     fault;
     /** What to do next, one sentence. */
     advice;
-    constructor(fault, message, advice, cause) {
+    /** The registry that docker was talking to, where it was one. */
+    host;
+    constructor(fault, message, advice, { cause, host } = {}) {
         super((0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_0__/* .clean */ .uH)(message, 1000), cause === undefined ? undefined : { cause });
         this.fault = fault;
+        this.host = host;
         this.advice = advice === undefined ? undefined : (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_0__/* .clean */ .uH)(advice, 1000);
     }
 }
@@ -34924,8 +34927,6 @@ async function useDocker(path, { env, log, signal }) {
 __nccwpck_require__.d(__webpack_exports__, {
   i: () => (/* binding */ installDocker)
 });
-
-// UNUSED EXPORTS: dockerDownloads
 
 // EXTERNAL MODULE: external "node:crypto"
 var external_node_crypto_ = __nccwpck_require__(7598);
@@ -35761,8 +35762,10 @@ var deadline = __nccwpck_require__(6683);
 var clean = __nccwpck_require__(4192);
 // EXTERNAL MODULE: ./src/process.ts + 2 modules
 var src_process = __nccwpck_require__(1919);
+// EXTERNAL MODULE: ./src/on-abort.ts
+var on_abort = __nccwpck_require__(3589);
 // EXTERNAL MODULE: ./src/docker/error.ts
-var error = __nccwpck_require__(5994);
+var docker_error = __nccwpck_require__(5994);
 // EXTERNAL MODULE: ./src/docker/find.ts
 var docker_find = __nccwpck_require__(1321);
 ;// CONCATENATED MODULE: ./src/docker/pins.ts
@@ -35860,99 +35863,72 @@ var run = __nccwpck_require__(4989);
 
 
 
-/** Where Docker's static builds are. */
-const dockerDownloads = 'https://download.docker.com';
+
 const toolName = 'docker-client';
 /** For the download with all its attempts, in milliseconds. */
 const downloadTimeout = 10 * 60_000;
-const inputsToGive = 'Install docker on the runner, or give the inputs docker-version and docker-sha256.';
+/** For unpacking one program of 40 MB, in milliseconds; a disk that hangs must not hang the run. */
+const unpackTimeout = 2 * 60_000;
 /**
  * A docker client from the tool cache, downloaded into it first when it is not there yet. The
  * archive is hashed before anything looks into it.
  * @throws DockerError `install` with the reason, the signal's reason
  */
 async function installDocker(options) {
-    const { platform = process.platform, arch = process.arch, log, signal } = options;
+    const { platform = process.platform, arch = process.arch, signal } = options;
     signal.throwIfAborted();
+    const machine = (0,clean/* clean */.uH)(`${platform} ${arch}`, 60);
     const build = buildFor(platform, arch);
     if (build === undefined) {
-        throw fail(`there is no docker client to download for ${(0,clean/* clean */.uH)(`${platform} ${arch}`, 60)}`, 'Install docker on the runner.');
+        throw fail(`there is no docker client to download for ${machine}`, 'Install docker on the runner.');
     }
-    const pin = choose(build, `${platform} ${arch}`, options);
-    const url = archiveUrl(build, pin, options.downloadUrl ?? dockerDownloads);
+    const pin = options.pin ?? build.pins[0];
+    if (pin === undefined) {
+        throw fail(`no checksum is confirmed for docker on ${machine}, and nothing unchecked is installed`, 'Install docker on the runner, or give the inputs docker-version and docker-sha256.');
+    }
     for (const name of ['RUNNER_TEMP', 'RUNNER_TOOL_CACHE']) {
         if ((process.env[name] ?? '') === '') {
             throw fail(`${name} is not set, so that there is no tool cache to put a docker client into`, 'Install docker yourself; only on a runner it is done for you.');
         }
     }
-    // The checksum is part of the place: what was cached for another one is never taken.
-    const place = `${arch}-${pin.sha256.slice(0, 16)}`;
-    const cached = find(toolName, pin.version, place);
-    if (cached !== '') {
-        log.debug(`docker ${pin.version} is in the tool cache`);
-        return await (0,docker_find/* useDocker */.g)((0,external_node_path_.join)(cached, (0,external_node_path_.basename)(build.client)), { env: process.env, log, signal });
+    try {
+        return await fromCache(build, pin, { ...options, arch });
     }
-    log.info(`Installing docker ${pin.version} from ${(0,clean/* clean */.uH)(url, 200)}`);
+    catch (error) {
+        signal.throwIfAborted();
+        if (error instanceof docker_error/* DockerError */.B)
+            throw error;
+        throw fail(`docker could not be installed: ${(0,clean/* clean */.uH)(error.message, 300)}`, "See that the runner's folders for tools and temporary files can be written to and have space left.", error);
+    }
+}
+async function fromCache(build, pin, { arch, downloadUrl, log, signal }) {
+    const { version, sha256 } = pin;
+    const clientIn = (directory) => (0,docker_find/* useDocker */.g)((0,external_node_path_.join)(directory, (0,external_node_path_.basename)(build.client)), { env: process.env, log, signal });
+    // The checksum is part of the place: what was cached for another one is never taken.
+    const place = `${arch}-${sha256.slice(0, 16)}`;
+    const cached = find(toolName, version, place);
+    if (cached !== '') {
+        log.debug(`docker ${version} is in the tool cache`);
+        return await clientIn(cached);
+    }
+    const url = `${downloadUrl}/${build.directory}/docker-${version}.${build.archive}`;
+    log.info(`Installing docker ${version} from ${(0,clean/* clean */.uH)(url, 200)}`);
     const home = await (0,promises_.mkdtemp)((0,external_node_path_.join)(process.env.RUNNER_TEMP ?? '', 'docker-client-'));
     try {
         const archive = (0,external_node_path_.join)(home, (0,external_node_path_.basename)(new URL(url).pathname));
         await download(url, archive, signal);
         await check(archive, pin, url);
-        const client = await unpack(archive, build, (0,external_node_path_.join)(home, 'unpacked'));
-        const directory = await cacheDir(client, toolName, pin.version, place);
-        return await (0,docker_find/* useDocker */.g)((0,external_node_path_.join)(directory, (0,external_node_path_.basename)(build.client)), {
-            env: process.env,
-            log,
-            signal
-        });
+        const client = await unpack(archive, build, { to: (0,external_node_path_.join)(home, 'unpacked'), signal });
+        return await clientIn(await cacheDir(client, toolName, version, place));
     }
     finally {
         await (0,promises_.rm)(home, { recursive: true, force: true });
     }
 }
-function choose(build, machine, { version, sha256 }) {
-    if (version !== undefined && !/^\d+\.\d+\.\d+(?:-[a-z]+\.?\d*)?$/.test(version)) {
-        throw fail(`docker-version ${JSON.stringify((0,clean/* clean */.uH)(version, 60))} is not a version`, 'Give it in full, such as 29.6.2.');
-    }
-    if (sha256 !== undefined) {
-        const hex = sha256
-            .trim()
-            .toLowerCase()
-            .replace(/^sha256:/, '');
-        if (!/^[0-9a-f]{64}$/.test(hex)) {
-            throw fail('docker-sha256 is not a SHA-256 checksum', 'Give the 64 hex digits of the archive, as sha256sum prints them.');
-        }
-        if (version === undefined) {
-            throw fail('docker-sha256 is given without docker-version', 'Give both.');
-        }
-        return { version, sha256: hex };
-    }
-    const pin = version === undefined ? build.pins[0] : build.pins.find(known => known.version === version);
-    if (pin !== undefined)
-        return pin;
-    throw fail(`no checksum is confirmed for docker${version === undefined ? '' : ` ${version}`} on ${machine}, and nothing unchecked is installed`, inputsToGive);
-}
-function archiveUrl(build, { version }, base) {
-    const url = URL.canParse(base) ? new URL(base) : undefined;
-    if (url === undefined || !/^https?:$/.test(url.protocol)) {
-        throw fail('docker-download-url is not an http or https address', `Give the base under which ${build.directory} lies.`);
-    }
-    // It would be in the log and in the process list of who serves it.
-    if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
-        throw fail('docker-download-url holds a user name, a query or a fragment', `Give the bare base under which ${build.directory} lies.`);
-    }
-    return `${url.origin}${url.pathname.replace(/\/+$/, '')}/${build.directory}/docker-${version}.${build.archive}`;
-}
 /** The toolkit's download knows no signal; who waits for it does. */
 async function download(url, to, signal) {
-    const limit = (0,deadline/* deadline */.n)(downloadTimeout, signal);
-    const given = new Promise((_, reject) => {
-        limit.addEventListener('abort', () => {
-            reject(limit.reason);
-        }, { once: true });
-    });
     try {
-        await Promise.race([downloadTool(url, to), given]);
+        await (0,on_abort/* unlessAborted */.W)(downloadTool(url, to), (0,deadline/* deadline */.n)(downloadTimeout, signal));
     }
     catch (error) {
         signal.throwIfAborted();
@@ -35970,7 +35946,7 @@ async function check(archive, pin, url) {
     throw fail(`the download of docker ${pin.version} from ${(0,clean/* clean */.uH)(url, 200)} has the SHA-256 checksum ${found}, wanted is ${pin.sha256}; it was deleted`, 'See what stands at that address. Where it is meant to be another archive, give docker-version and docker-sha256.');
 }
 /** Takes the client alone out of the archive; hands back the directory it is in. */
-async function unpack(archive, build, to) {
+async function unpack(archive, build, { to, signal }) {
     // On Windows it is the system's tar that reads zip; the one that comes with Git does not.
     const tar = build.archive === 'zip' ? (0,src_process/* systemProgram */.CA)('tar.exe') : await (0,src_process/* findProgram */.Kp)('tar', process.env);
     if (tar === undefined) {
@@ -35978,14 +35954,18 @@ async function unpack(archive, build, to) {
     }
     await (0,promises_.mkdir)(to, { recursive: true });
     // Silent and with an environment of its own: the toolkit would show the command, and hand on the inputs.
-    const { exitCode, stderr } = await (0,lib_exec/* getExecOutput */.H)(`"${tar}"`, ['-x', '-f', archive, '-C', to, build.client], { silent: true, ignoreReturnCode: true, env: (0,run/* dockerEnvironment */.O9)(process.env) });
+    const { exitCode, stderr } = await (0,on_abort/* unlessAborted */.W)((0,lib_exec/* getExecOutput */.H)(`"${tar}"`, ['-x', '-f', archive, '-C', to, build.client], {
+        silent: true,
+        ignoreReturnCode: true,
+        env: (0,run/* dockerEnvironment */.O9)(process.env)
+    }), (0,deadline/* deadline */.n)(unpackTimeout, signal));
     if (exitCode !== 0) {
         throw fail(`the archive of docker could not be unpacked (exit code ${exitCode}): ${(0,clean/* clean */.uH)(stderr, 200)}`, 'See whether it holds docker/docker, as the archives of Docker do.');
     }
     return (0,external_node_path_.join)(to, 'docker');
 }
 function fail(message, advice, cause) {
-    return new error/* DockerError */.B('install', message, advice, cause);
+    return new docker_error/* DockerError */.B('install', message, advice, { cause });
 }
 
 
@@ -36035,7 +36015,7 @@ async function beforeKeptLogin(registries, directory, env) {
     const text = await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.readFile)(file, 'utf8').catch((error) => {
         if (error.code === 'ENOENT')
             return undefined;
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .DockerError */ .B('config', `${file} cannot be read`, 'See who owns it.', error);
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .DockerError */ .B('config', `${file} cannot be read`, 'See who owns it.', { cause: error });
     });
     await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.writeFile)((0,node_path__WEBPACK_IMPORTED_MODULE_2__.join)(directory, backupName), text ?? '', { mode: 0o600, flag: 'wx' });
     if (text === undefined)
@@ -36056,7 +36036,9 @@ function understood(text, file) {
     }
     catch (error) {
         const { message } = error;
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .DockerError */ .B('config', message, `Mend ${file}, or do without keep-login.`, error);
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .DockerError */ .B('config', message, `Mend ${file}, or do without keep-login.`, {
+            cause: error
+        });
     }
 }
 /**
@@ -36176,7 +36158,9 @@ async function read(path) {
     return await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.readFile)(path, 'utf8').catch((error) => {
         if (error.code === 'ENOENT')
             return undefined;
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .DockerError */ .B('config', `${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_9__/* .clean */ .uH)(path, 300)} cannot be read`, undefined, error);
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .DockerError */ .B('config', `${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_9__/* .clean */ .uH)(path, 300)} cannot be read`, undefined, {
+            cause: error
+        });
     });
 }
 /** All at once: another job may read it at any time. A link stays a link. */
@@ -36191,7 +36175,7 @@ async function replace(path, text) {
     }
     catch (error) {
         await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rm)(next, { force: true });
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .DockerError */ .B('config', `${path} cannot be written, so that the sign-in in it is not undone`, 'Sign out by docker logout.', error);
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .DockerError */ .B('config', `${path} cannot be written, so that the sign-in in it is not undone`, 'Sign out by docker logout.', { cause: error });
     }
 }
 
@@ -36204,6 +36188,7 @@ async function replace(path, text) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   EO: () => (/* binding */ isPrivateConfig),
 /* harmony export */   I_: () => (/* binding */ removePrivateConfig),
+/* harmony export */   Im: () => (/* binding */ notRemoved),
 /* harmony export */   YV: () => (/* binding */ makePrivateConfig),
 /* harmony export */   jU: () => (/* binding */ keepIdentityToken)
 /* harmony export */ });
@@ -36215,9 +36200,11 @@ async function replace(path, text) {
 /* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_2___default = /*#__PURE__*/__nccwpck_require__.n(node_fs_promises__WEBPACK_IMPORTED_MODULE_2__);
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(6760);
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_3___default = /*#__PURE__*/__nccwpck_require__.n(node_path__WEBPACK_IMPORTED_MODULE_3__);
+/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(4192);
 /* harmony import */ var _registry_docker_config_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(26);
 /* harmony import */ var _user_pass_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(3352);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(5994);
+
 
 
 
@@ -36249,7 +36236,7 @@ async function makePrivateConfig({ runnerTemp, env, onDirectory }) {
     }
     catch (error) {
         await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.rm)(directory, { recursive: true, force: true }).catch(() => undefined);
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .DockerError */ .B('config', `a private docker config cannot be made in ${runnerTemp}: ${error.message}`, 'See that the directory exists, can be written to and has space left.', error);
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .DockerError */ .B('config', `a private docker config cannot be made in ${runnerTemp}: ${error.message}`, 'See that the directory exists, can be written to and has space left.', { cause: error });
     }
     return directory;
 }
@@ -36300,6 +36287,10 @@ function removePrivateConfig(path, runnerTemp) {
     (0,node_fs__WEBPACK_IMPORTED_MODULE_1__.rmSync)(path, { recursive: true, force: true, maxRetries: 3 });
     return true;
 }
+/** Says that a private config is still there, with the logins in it. */
+function notRemoved(path, error, log) {
+    log.warning(`${path} holds a login and could not be removed: ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_7__/* .clean */ .uH)(error.message)}`);
+}
 /** Whether a path is one that `makePrivateConfig` could have made there. */
 function isPrivateConfig(path, runnerTemp) {
     return (0,node_path__WEBPACK_IMPORTED_MODULE_3__.dirname)((0,node_path__WEBPACK_IMPORTED_MODULE_3__.resolve)(path)) === (0,node_path__WEBPACK_IMPORTED_MODULE_3__.resolve)(runnerTemp) && namePattern.test((0,node_path__WEBPACK_IMPORTED_MODULE_3__.basename)(path));
@@ -36317,6 +36308,7 @@ function isPrivateConfig(path, runnerTemp) {
 /* harmony export */   Py: () => (/* binding */ succeed),
 /* harmony export */   ST: () => (/* binding */ runDocker),
 /* harmony export */   cp: () => (/* binding */ adviceFor),
+/* harmony export */   g5: () => (/* binding */ failureOf),
 /* harmony export */   sX: () => (/* binding */ exitOf)
 /* harmony export */ });
 /* unused harmony export faultIn */
@@ -36369,7 +36361,7 @@ function certificates(env) {
  * @throws DockerError (`missing`, `timeout`), the signal's reason; a non-zero exit is handed back
  */
 async function runDocker(args, call, stdin, capture) {
-    const { docker, configDirectory, env, log, signal, timeout, imageTimeout } = call;
+    const { docker, configDirectory, env, log, signal, timeout, imageTimeout, registry } = call;
     const shown = (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(`docker ${args.join(' ')}`, 300);
     log.debug(shown);
     let outcome;
@@ -36387,13 +36379,13 @@ async function runDocker(args, call, stdin, capture) {
     catch (error) {
         if (!(error instanceof _process_js__WEBPACK_IMPORTED_MODULE_2__/* .ProcessError */ .yI))
             throw error;
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .DockerError */ .B('missing', error.message, 'Install a docker client that runs on this machine.', error);
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .DockerError */ .B('missing', error.message, 'Install a docker client that runs on this machine.', { cause: error });
     }
     if (outcome.timedOut) {
         const seconds = Math.round((imageTimeout ?? timeout) / 1000);
         throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .DockerError */ .B('timeout', imageTimeout === undefined
             ? `${shown} did not end within ${seconds} s and was stopped`
-            : `${shown} was stopped: the ${seconds} s that the image may take were over`, 'See whether the docker daemon answers (docker info), and look at its log.');
+            : `${shown} was stopped: the ${seconds} s that the image may take were over`, 'See whether the docker daemon answers (docker info), and look at its log.', { host: registry });
     }
     return outcome;
 }
@@ -36405,10 +36397,14 @@ async function succeed(args, call, capture) {
     const outcome = await runDocker(args, call, undefined, capture);
     if (outcome.exitCode === 0)
         return outcome.stdout;
+    throw failureOf(args, outcome, call);
+}
+/** A command that did not succeed, with the last lines of what docker said. */
+function failureOf(args, outcome, { registry: host }) {
     const said = lastSaid(outcome);
-    const [host = ''] = (args.at(-1) ?? '').split('/');
-    throw new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .DockerError */ .B(faultIn(said), `docker ${args.join(' ')} failed (${exitOf(outcome)}): ${said}`, adviceFor(said, host) ??
-        (denial.test(said) ? `Check what the account may do at ${host}.` : undefined));
+    const denied = denial.test(said) && host !== undefined;
+    return new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .DockerError */ .B(faultIn(said), `docker ${args.join(' ')} failed (${exitOf(outcome)}): ${said}`, adviceFor(said, host ?? 'the registry') ??
+        (denied ? `Check what the account may do at ${host}.` : undefined), { host });
 }
 /**
  * What to do about a failure that docker told in these words, where they say it. What the registry
@@ -36480,7 +36476,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _inputs_environment_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(120);
 /* harmony import */ var _inputs_error_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1551);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(1118);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(8645);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(9738);
 /* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(6661);
 /* harmony import */ var _report_actions_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(7671);
 /* harmony import */ var _report_help_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(9491);
@@ -37058,21 +37054,18 @@ var reference = __nccwpck_require__(2148);
 
 /** What the three docker inputs say. A version and its checksum are only taken together. */
 function readDocker(checks, insecure) {
-    const dockerVersion = checks.read('docker-version', readVersion);
-    const dockerSha256 = checks.read('docker-sha256', readSha256);
+    const version = checks.read('docker-version', readVersion);
+    const sha256 = checks.read('docker-sha256', readSha256);
     const pair = ['docker-version', 'docker-sha256'];
     for (const [name, other] of [pair, [pair[1], pair[0]]]) {
         if (checks.has(other) && !checks.has(name)) {
             checks.refuse(name, `is missing, since ${other} is given; an archive is only installed against its checksum`);
         }
     }
-    const dockerDownloadUrl = checks.has('docker-download-url')
-        ? checks.read('docker-download-url', text => readBase(text, insecure))
-        : undefined;
+    const dockerDownloadUrl = checks.read('docker-download-url', text => readBase(text, insecure));
     return {
-        ...(dockerVersion !== undefined && { dockerVersion }),
-        ...(dockerSha256 !== undefined && { dockerSha256 }),
-        ...(dockerDownloadUrl !== undefined && { dockerDownloadUrl })
+        ...(version !== undefined && sha256 !== undefined && { dockerPin: { version, sha256 } }),
+        dockerDownloadUrl: dockerDownloadUrl ?? ''
     };
 }
 function readVersion(text) {
@@ -37274,7 +37267,7 @@ var channel = __nccwpck_require__(2494);
 /** The most images that may be named. */
 const mostImages = 200;
 /** Every image that any release has had. */
-const knownImages = catalog/* catalogEntries */.u.map(({ name }) => name);
+const knownImages = catalog/* catalogEntries */.uo.map(({ name }) => name);
 /**
  * The images to mirror: exactly those named; or, where every name has a sign, the release's own set
  * with some added and some taken away; or that set as it is. What is wrong is noted at the checks.
@@ -37617,7 +37610,7 @@ function readSettings(given, log, env = process.env) {
     for (const ended of ca?.expired ?? [])
         checks.tell('warning', 'ca-file', ended);
     checkTogether(checks, { source, target, tags, images, targetTag, keepLogin: flags.keepLogin });
-    const needed = { source, target, timeout, shards, engine, lockFile, ...flags };
+    const needed = { source, target, concurrency, timeout, shards, engine, lockFile, ...flags };
     if (checks.problems.length > 0 || !isWhole(needed))
         throw new inputs_error/* InputError */.d(checks.problems);
     return {
@@ -37629,7 +37622,6 @@ function readSettings(given, log, env = process.env) {
         timeout: needed.timeout * 60_000,
         ...(checks.has('lock-file') && { lockFileAsked: true }),
         ...(targetTag !== undefined && { targetTag }),
-        ...(concurrency !== undefined && { concurrency }),
         ...(ca && { ca: ca.pem, caFile: ca.path })
     };
 }
@@ -37909,8 +37901,8 @@ const rows = [
     {
         name: 'concurrency',
         form: 'number',
-        meaning: 'The most transfers at once, 1 to 64.',
-        otherwise: 'adaptive'
+        meaning: 'The most transfers at once, 1 to 64; fewer while a registry asks for that.',
+        default: '24'
     },
     {
         name: 'timeout',
@@ -38009,7 +38001,7 @@ function isInputName(text) {
 
 /***/ }),
 
-/***/ 8645:
+/***/ 9738:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -38018,12 +38010,7 @@ __nccwpck_require__.d(__webpack_exports__, {
   i: () => (/* binding */ main)
 });
 
-// EXTERNAL MODULE: external "node:events"
-var external_node_events_ = __nccwpck_require__(8474);
-// EXTERNAL MODULE: ./src/mirror/error.ts
-var mirror_error = __nccwpck_require__(5913);
 ;// CONCATENATED MODULE: ./src/mirror/image-result.ts
-
 /** What became of an image that did not fail. */
 function statusOf({ copied, mounted }, { standing, image }, published) {
     const moved = copied + mounted > 0 || standing.tagged !== image.root.descriptor.digest;
@@ -38048,21 +38035,20 @@ function plannedResult({ tag, targetTag, images, missing }, names) {
     };
 }
 /** One image as it is reported. */
-function imageResult({ image }, names, end) {
+function imageResult({ image }, names, { root, milliseconds, ...end }) {
     const { descriptor } = image.root;
+    const { digest, mediaType } = root ?? descriptor;
     return {
         release: image.release,
         name: image.name,
         source: { registry: names.source, ...image.source, digest: descriptor.digest },
-        target: { registry: names.target, ...image.target, digest: descriptor.digest },
-        digest: descriptor.digest,
-        mediaType: descriptor.mediaType,
+        target: { registry: names.target, ...image.target, digest },
+        digest,
+        mediaType,
         platforms: image.platforms,
-        status: end.status,
         size: image.size,
-        bytes: end.bytes,
-        milliseconds: Math.round(end.milliseconds),
-        ...(end.error !== undefined && { error: (0,mirror_error/* failureOf */.g5)(end.error) })
+        milliseconds: Math.round(milliseconds),
+        ...end
     };
 }
 
@@ -38070,6 +38056,8 @@ function imageResult({ image }, names, end) {
 var clean = __nccwpck_require__(4192);
 // EXTERNAL MODULE: ./src/oci/digest.ts
 var oci_digest = __nccwpck_require__(8825);
+// EXTERNAL MODULE: external "node:buffer"
+var external_node_buffer_ = __nccwpck_require__(4573);
 // EXTERNAL MODULE: external "node:zlib"
 var external_node_zlib_ = __nccwpck_require__(8522);
 ;// CONCATENATED MODULE: ./src/registry/encoding.ts
@@ -38133,7 +38121,164 @@ function hasZlibHead(packed) {
 
 // EXTERNAL MODULE: ./src/registry/error.ts
 var registry_error = __nccwpck_require__(3269);
+;// CONCATENATED MODULE: ./src/registry/body.ts
+
+
+
+
+/**
+ * So many times the wait for one piece may a whole small body take: five minutes as a rule, in which
+ * the largest of them comes through a line of 200 kbit/s. What drips on below that never ends.
+ */
+const wholeOverIdle = 5;
+/** What an error's body may take as a whole, in milliseconds: the status has said enough. */
+const longestError = 5000;
+/**
+ * Reads a body that must be small, to its end, as it comes.
+ * @param limit the most bytes that are taken in; reading stops there, whatever Content-Length said
+ * @param idle milliseconds between two pieces; the whole may take five times that
+ * @throws RegistryError of the kinds corrupt (too large), stalled, connection (it ended early)
+ */
+function readBody(body, limit, idle, place) {
+    return new Promise((resolve, reject) => {
+        const pieces = [];
+        let size = 0;
+        const stalled = (what) => {
+            end();
+            body.destroy();
+            reject(new registry_error/* RegistryError */.gl('stalled', `${place.host}: ${what}`, place));
+        };
+        const timer = setTimeout(() => {
+            stalled(`its answer stopped for ${idle / 1000} s`);
+        }, idle);
+        const whole = setTimeout(() => {
+            stalled(`its answer was not at its end after ${(idle * wholeOverIdle) / 1000} s, at ${size} bytes`);
+        }, idle * wholeOverIdle);
+        const end = () => {
+            clearTimeout(timer);
+            clearTimeout(whole);
+        };
+        body.on('data', (piece) => {
+            timer.refresh();
+            size += piece.length;
+            if (size > limit) {
+                end();
+                body.destroy();
+                reject(new registry_error/* RegistryError */.gl('corrupt', `${place.host}: its answer is larger than ${limit} bytes`, place));
+                return;
+            }
+            pieces.push(piece);
+        });
+        body.on('end', () => {
+            end();
+            resolve(Buffer.concat(pieces, size));
+        });
+        body.on('close', () => {
+            end();
+            reject(new registry_error/* RegistryError */.gl('connection', `${place.host}: its answer broke off after ${size} bytes`, place));
+        });
+        body.on('error', (cause) => {
+            end();
+            const text = `${place.host}: its answer broke off after ${size} bytes (${(0,clean/* clean */.uH)(cause.message, 100)})`;
+            reject(new registry_error/* RegistryError */.gl('connection', text, { ...place, cause }));
+        });
+    });
+}
+/**
+ * Reads a document that must be small, to its end. Some proxies pack although nobody asked: it is unpacked
+ * where that can be done.
+ * @param limit the most bytes, both of what is sent and of what it becomes
+ * @param idle milliseconds, as for `readBody`
+ * @throws RegistryError as `readBody` does; corrupt also where it cannot be unpacked
+ */
+async function readDocument(answer, limit, idle, place) {
+    const encoding = encodingOf(answer.headers);
+    const fail = (text) => new registry_error/* RegistryError */.gl('corrupt', `${place.host}: its answer ${text}`, {
+        ...place,
+        advice: 'See what answers there, and what stands in front of it: it packs although nobody asked.'
+    });
+    if (encoding?.kind === 'foreign') {
+        answer.body.destroy();
+        throw fail(`came with Content-Encoding ${encoding.said}, which nobody asked for`);
+    }
+    const bytes = await readBody(answer.body, limit, idle, place);
+    // What names no way of packing is not packed, or else no document.
+    if (encoding === undefined || encoding.kind === 'odd')
+        return bytes;
+    const unpacked = unpack(bytes, encoding.kind, limit);
+    if (unpacked !== undefined)
+        return unpacked;
+    throw fail(`came with Content-Encoding ${encoding.said}, and cannot be unpacked within ${limit} bytes`);
+}
+/** What is read at most of an error's body: enough for any honest one. */
+const largestError = 64 * 1024;
+/**
+ * As much of an error's body as is worth reading, unpacked; empty where it cannot be unpacked. Never throws,
+ * since the status has said enough.
+ * @param idle the most milliseconds that it may take
+ */
+async function readError({ headers, body }, idle) {
+    const pieces = [];
+    let size = 0;
+    const timer = setTimeout(() => body.destroy(), Math.min(idle, longestError));
+    try {
+        for await (const piece of body) {
+            pieces.push(piece);
+            size += piece.length;
+            if (size >= largestError)
+                break;
+        }
+    }
+    catch {
+        // What came before it broke is what there is.
+    }
+    finally {
+        clearTimeout(timer);
+        body.destroy();
+    }
+    return textOf(Buffer.concat(pieces).subarray(0, largestError), encodingOf(headers));
+}
+function textOf(bytes, encoding) {
+    if (encoding === undefined)
+        return bytes.toString('utf8');
+    if (encoding.kind === 'gzip' || encoding.kind === 'deflate')
+        return unpack(bytes, encoding.kind, largestError)?.toString('utf8') ?? '';
+    // A label that names no way of packing may still stand on something that is no text.
+    return encoding.kind === 'odd' && (0,external_node_buffer_.isUtf8)(bytes) ? bytes.toString('utf8') : '';
+}
+/** How long a body may take that nobody wants, in milliseconds. */
+const longestDiscard = 2000;
+/**
+ * Reads an answer's body away, to its end: only then its connection is free, and the next request
+ * need not open another one. A body that is long or does not end costs its connection.
+ */
+async function discard(answer) {
+    if (answer.bare === true)
+        return answer;
+    const { body } = answer;
+    const done = new Promise(resolve => {
+        body
+            .once('close', resolve)
+            .once('end', resolve)
+            .once('error', () => {
+            resolve();
+        });
+    });
+    let size = 0;
+    body.on('data', (piece) => {
+        size += piece.length;
+        if (size > largestError)
+            body.destroy();
+    });
+    const timer = setTimeout(() => body.destroy(), longestDiscard);
+    if (!body.readableEnded && !body.destroyed)
+        await done;
+    clearTimeout(timer);
+    return answer;
+}
+
 ;// CONCATENATED MODULE: ./src/registry/blobs.ts
+
 
 
 
@@ -38151,13 +38296,7 @@ async function hasBlob(registry, repository, { digest, size }, signal, tries = '
         tries,
         ...(method === 'HEAD' && { own: headPatience }),
         ...(method === 'GET' && size > 0 && { headers: { Range: 'bytes=0-0' } })
-    }, answer => {
-        if (method === 'GET')
-            answer.body.destroy();
-        else if (answer.bare !== true)
-            answer.body.resume();
-        return answer;
-    });
+    }, discard);
     const byGet = () => hasBlob(registry, repository, { digest, size }, signal, tries, 'GET');
     try {
         const answer = await ask(asked);
@@ -38451,164 +38590,6 @@ function list(value, name) {
     return value.map((item, i) => parseDescriptor(item, `number ${i + 1} of its ${name}`));
 }
 
-// EXTERNAL MODULE: external "node:buffer"
-var external_node_buffer_ = __nccwpck_require__(4573);
-;// CONCATENATED MODULE: ./src/registry/body.ts
-
-
-
-
-/**
- * So many times the wait for one piece may a whole small body take: five minutes as a rule, in which
- * the largest of them comes through a line of 200 kbit/s. What drips on below that never ends.
- */
-const wholeOverIdle = 5;
-/** What an error's body may take as a whole, in milliseconds: the status has said enough. */
-const longestError = 5000;
-/**
- * Reads a body that must be small, to its end, as it comes.
- * @param limit the most bytes that are taken in; reading stops there, whatever Content-Length said
- * @param idle milliseconds between two pieces; the whole may take five times that
- * @throws RegistryError of the kinds corrupt (too large), stalled, connection (it ended early)
- */
-function readBody(body, limit, idle, place) {
-    return new Promise((resolve, reject) => {
-        const pieces = [];
-        let size = 0;
-        const stalled = (what) => {
-            end();
-            body.destroy();
-            reject(new registry_error/* RegistryError */.gl('stalled', `${place.host}: ${what}`, place));
-        };
-        const timer = setTimeout(() => {
-            stalled(`its answer stopped for ${idle / 1000} s`);
-        }, idle);
-        const whole = setTimeout(() => {
-            stalled(`its answer was not at its end after ${(idle * wholeOverIdle) / 1000} s, at ${size} bytes`);
-        }, idle * wholeOverIdle);
-        const end = () => {
-            clearTimeout(timer);
-            clearTimeout(whole);
-        };
-        body.on('data', (piece) => {
-            timer.refresh();
-            size += piece.length;
-            if (size > limit) {
-                end();
-                body.destroy();
-                reject(new registry_error/* RegistryError */.gl('corrupt', `${place.host}: its answer is larger than ${limit} bytes`, place));
-                return;
-            }
-            pieces.push(piece);
-        });
-        body.on('end', () => {
-            end();
-            resolve(Buffer.concat(pieces, size));
-        });
-        body.on('close', () => {
-            end();
-            reject(new registry_error/* RegistryError */.gl('connection', `${place.host}: its answer broke off after ${size} bytes`, place));
-        });
-        body.on('error', (cause) => {
-            end();
-            const text = `${place.host}: its answer broke off after ${size} bytes (${(0,clean/* clean */.uH)(cause.message, 100)})`;
-            reject(new registry_error/* RegistryError */.gl('connection', text, { ...place, cause }));
-        });
-    });
-}
-/**
- * Reads a document that must be small, to its end. Some proxies pack although nobody asked: it is unpacked
- * where that can be done.
- * @param limit the most bytes, both of what is sent and of what it becomes
- * @param idle milliseconds, as for `readBody`
- * @throws RegistryError as `readBody` does; corrupt also where it cannot be unpacked
- */
-async function readDocument(answer, limit, idle, place) {
-    const encoding = encodingOf(answer.headers);
-    const fail = (text) => new registry_error/* RegistryError */.gl('corrupt', `${place.host}: its answer ${text}`, {
-        ...place,
-        advice: 'See what answers there, and what stands in front of it: it packs although nobody asked.'
-    });
-    if (encoding?.kind === 'foreign') {
-        answer.body.destroy();
-        throw fail(`came with Content-Encoding ${encoding.said}, which nobody asked for`);
-    }
-    const bytes = await readBody(answer.body, limit, idle, place);
-    // What names no way of packing is not packed, or else no document.
-    if (encoding === undefined || encoding.kind === 'odd')
-        return bytes;
-    const unpacked = unpack(bytes, encoding.kind, limit);
-    if (unpacked !== undefined)
-        return unpacked;
-    throw fail(`came with Content-Encoding ${encoding.said}, and cannot be unpacked within ${limit} bytes`);
-}
-/** What is read at most of an error's body: enough for any honest one. */
-const largestError = 64 * 1024;
-/**
- * As much of an error's body as is worth reading, unpacked; empty where it cannot be unpacked. Never throws,
- * since the status has said enough.
- * @param idle the most milliseconds that it may take
- */
-async function readError({ headers, body }, idle) {
-    const pieces = [];
-    let size = 0;
-    const timer = setTimeout(() => body.destroy(), Math.min(idle, longestError));
-    try {
-        for await (const piece of body) {
-            pieces.push(piece);
-            size += piece.length;
-            if (size >= largestError)
-                break;
-        }
-    }
-    catch {
-        // What came before it broke is what there is.
-    }
-    finally {
-        clearTimeout(timer);
-        body.destroy();
-    }
-    return textOf(Buffer.concat(pieces).subarray(0, largestError), encodingOf(headers));
-}
-function textOf(bytes, encoding) {
-    if (encoding === undefined)
-        return bytes.toString('utf8');
-    if (encoding.kind === 'gzip' || encoding.kind === 'deflate')
-        return unpack(bytes, encoding.kind, largestError)?.toString('utf8') ?? '';
-    // A label that names no way of packing may still stand on something that is no text.
-    return encoding.kind === 'odd' && (0,external_node_buffer_.isUtf8)(bytes) ? bytes.toString('utf8') : '';
-}
-/** How long a body may take that nobody wants, in milliseconds. */
-const longestDiscard = 2000;
-/**
- * Reads an answer's body away, to its end: only then its connection is free, and the next request
- * need not open another one. A body that is long or does not end costs its connection.
- */
-async function discard(answer) {
-    if (answer.bare === true)
-        return answer;
-    const { body } = answer;
-    const done = new Promise(resolve => {
-        body
-            .once('close', resolve)
-            .once('end', resolve)
-            .once('error', () => {
-            resolve();
-        });
-    });
-    let size = 0;
-    body.on('data', (piece) => {
-        size += piece.length;
-        if (size > largestError)
-            body.destroy();
-    });
-    const timer = setTimeout(() => body.destroy(), longestDiscard);
-    if (!body.readableEnded && !body.destroyed)
-        await done;
-    clearTimeout(timer);
-    return answer;
-}
-
 ;// CONCATENATED MODULE: ./src/registry/fetched-manifest.ts
 
 
@@ -38693,7 +38674,7 @@ async function getManifest(registry, repository, reference, signal, largest = la
                     await discard(answer);
                     return undefined;
                 }
-                const place = { host: registry.name, method: 'GET', path: answer.url.pathname, repository };
+                const place = { host: registry.name, method: 'GET', repository };
                 const { idle } = registry.transport.timings;
                 const bytes = await readBody(answer.body, limit, idle, place);
                 return readManifest(bytes, answer, reference, place);
@@ -38853,6 +38834,8 @@ async function all_all(work) {
         throw failed.reason;
 }
 
+// EXTERNAL MODULE: ./src/mirror/error.ts
+var mirror_error = __nccwpck_require__(5913);
 ;// CONCATENATED MODULE: ./src/mirror/plan.ts
 /**
  * Decides how each blob gets to where it is needed, when all is known that the target has. Each unique
@@ -39032,12 +39015,11 @@ async function collect(registry, list) {
                 throw new registry_error/* RegistryError */.gl('server', `${registry.name}: the list of ${key} breaks off (404)`, {
                     host: registry.name,
                     method: 'GET',
-                    path: url.pathname,
                     status: answer.status,
                     advice: 'The next page that it names is not there: look at the registry, and at what stands between.'
                 });
             }
-            const place = { host: registry.name, method: 'GET', path: url.pathname };
+            const place = { host: registry.name, method: 'GET' };
             const { idle } = registry.transport.timings;
             const body = await readDocument(answer, largestPage, idle, place);
             size += body.length;
@@ -39051,7 +39033,7 @@ async function collect(registry, list) {
             return entries;
         next = nextPage(page.link, url, registry, { seen, what: key });
         if (next !== undefined && size > largestList)
-            throw unsafe(registry, url, `the list of ${key} goes on beyond ${largestList} bytes`);
+            throw unsafe(registry, `the list of ${key} goes on beyond ${largestList} bytes`);
     }
     return entries;
 }
@@ -39080,34 +39062,33 @@ function nextPage(header, from, registry, { seen, what }) {
     if (next === undefined)
         return undefined;
     if (seen.has(next.href) || seen.size >= mostPages)
-        throw unsafe(registry, from, `the list of ${what} has no end`);
+        throw unsafe(registry, `the list of ${what} has no end`);
     return next;
 }
 function follow(header, from, registry) {
     const text = Array.isArray(header) ? header.join(', ') : (header ?? '');
     if (text.length > longestLink)
-        throw unsafe(registry, from, `its Link header has more than ${longestLink} characters`);
+        throw unsafe(registry, `its Link header has more than ${longestLink} characters`);
     const links = parseLinks(text);
     // A part of a list must not pass for the whole.
     if (links === undefined && /next/i.test(text))
-        throw unsafe(registry, from, `its Link header cannot be understood: ${(0,clean/* clean */.uH)(text, 100)}`);
+        throw unsafe(registry, `its Link header cannot be understood: ${(0,clean/* clean */.uH)(text, 100)}`);
     const target = links?.find(({ relations }) => relations.includes('next'))?.target;
     if (target === undefined || !URL.canParse(target, from.href))
         return undefined;
     const url = new URL(target, from);
     // Behind a proxy the registry may not know its own scheme and port: the path is what counts.
     if (url.hostname !== from.hostname)
-        throw unsafe(registry, from, 'the list goes on at another host, which is not followed');
+        throw unsafe(registry, 'the list goes on at another host, which is not followed');
     // Set, not parsed anew: `//elsewhere/` is a path here, and no host.
     const here = new URL(registry.origin);
     here.pathname = url.pathname;
     here.search = url.search;
     return here;
 }
-function unsafe(registry, { pathname }, text) {
+function unsafe(registry, text) {
     return new registry_error/* RegistryError */.gl('unsafe', `${registry.name}: ${text}`, {
         host: registry.name,
-        path: pathname,
         advice: 'See what the registry, or what stands in front of it, answers there.'
     });
 }
@@ -39154,7 +39135,7 @@ async function byList(registry, repository, digest, signal) {
     while (next !== undefined) {
         const url = next;
         seen.add(url.href);
-        const place = { host: registry.name, method: 'GET', path: url.pathname, repository, digest };
+        const place = { host: registry.name, method: 'GET', repository, digest };
         const page = await registry.ask({
             method: 'GET',
             path: url,
@@ -39669,7 +39650,10 @@ class Slots {
 
 // EXTERNAL MODULE: ./src/deadline.ts
 var deadline = __nccwpck_require__(6683);
+// EXTERNAL MODULE: ./src/on-abort.ts
+var on_abort = __nccwpck_require__(3589);
 ;// CONCATENATED MODULE: ./src/mirror/own-time.ts
+
 
 /**
  * A signal for what is put right when the work has ended, however it ended: the run's own may be aborted
@@ -39679,11 +39663,11 @@ function ownTime(run, { usual, cancelled }) {
     if (run.aborted)
         return (0,deadline/* deadline */.n)(cancelled);
     const late = new AbortController();
-    run.addEventListener('abort', () => {
+    (0,on_abort/* onAbort */.u)(run, () => {
         setTimeout(() => {
             late.abort(run.reason);
         }, cancelled).unref();
-    }, { once: true });
+    });
     return (0,deadline/* deadline */.n)(usual, late.signal);
 }
 
@@ -39696,10 +39680,8 @@ function ownTime(run, { usual, cancelled }) {
 /**
  * Moves the tags of a release, all images of which are committed: the last ones in the order given,
  * the others before them; then each is read back. When one fails, tags that had stood for something
- * else are put back.
+ * else are put back: what went wrong is in what it gives back, and it does not throw for that.
  * @param last the images whose tags come last, one after the other
- * @returns whether any tag was created or moved
- * @throws RegistryError
  */
 async function pushTags(images, last, context) {
     const due = images.filter(({ image, standing }) => standing.tagged !== image.root.descriptor.digest);
@@ -39736,11 +39718,9 @@ async function pushTags(images, last, context) {
     catch (error) {
         await Promise.allSettled(reading);
         const left = await restore(moved, taken, context);
-        if (left.length > 0)
-            context.left?.(left);
-        throw error;
+        return { changed: left.length > 0, error, left };
     }
-    return due.length > 0;
+    return { changed: due.length > 0, left: [] };
 }
 /** How often a tag may read as something else, with a wait after each: a replica that lags has caught up by then. */
 const mostStale = 4;
@@ -39804,38 +39784,6 @@ async function restore(moved, taken, { target, slots, signal: run }) {
 
 // EXTERNAL MODULE: external "node:stream"
 var external_node_stream_ = __nccwpck_require__(7075);
-;// CONCATENATED MODULE: ./src/on-abort.ts
-/** What is waiting for each signal. */
-const waiting = new WeakMap();
-/**
- * Calls back once when a signal aborts; never when it had aborted before. Hundreds of requests heed the
- * one signal of a run, and a signal looks at all of its listeners whenever it is given another: here it
- * has one listener for all of them.
- * @returns a function that calls it off
- */
-function onAbort(signal, then) {
-    let all = waiting.get(signal);
-    if (all === undefined) {
-        const set = new Set();
-        signal.addEventListener('abort', () => {
-            for (const one of set) {
-                set.delete(one);
-                one();
-            }
-        }, { once: true });
-        waiting.set(signal, set);
-        all = set;
-    }
-    // A function of its own: the same one may wait twice.
-    const called = () => {
-        then();
-    };
-    all.add(called);
-    return () => {
-        all.delete(called);
-    };
-}
-
 ;// CONCATENATED MODULE: ./src/registry/patience.ts
 
 /** Outlasts a minute of 503 with ease, and ends within ten minutes whatever happens. */
@@ -40235,7 +40183,7 @@ class BlobReader {
             };
             sink.on('drain', onDrain);
             sink.on('close', onClose);
-            const callOff = onAbort(signal, () => {
+            const callOff = (0,on_abort/* onAbort */.u)(signal, () => {
                 settle(signal.reason);
             });
             body.start({
@@ -40346,14 +40294,17 @@ var cjs = __nccwpck_require__(935);
 
 /** Services of clouds for their own machines, metadata first, at addresses that look like any other. */
 const services = new Set([
-    // AWS and Google by IPv6, within the private range.
-    'fd00:ec2::254',
+    // Google by IPv6, within the private range; Scaleway and Oracle, too.
     'fd20:ce::254',
+    'fd00:42::42',
+    'fd00:c1::a9fe:a9fe',
     // Alibaba Cloud, within carrier-grade NAT.
     '100.100.100.200',
     // Azure's WireServer, which is a public address.
     '168.63.129.16'
 ]);
+/** Whole networks of that kind: AWS keeps one for its services. Loopback aside, `::/96` hides IPv4 addresses. */
+const reserved = ['fd00:ec2::/32', '::/96'].map(range => ipaddr_default().IPv6.parseCIDR(range));
 /**
  * Judges an IP address: `never` are those that no registry may send us to (link-local with the
  * clouds' metadata services, unspecified, multicast, broadcast), `private` are loopback and
@@ -40368,7 +40319,11 @@ function reachOf(address) {
     const ip = ipaddr_default().process(address);
     if (services.has(ip.toString()))
         return 'never';
-    switch (ip.range()) {
+    const range = ip.range();
+    const hidden = ip instanceof (ipaddr_default()).IPv6 && reserved.some(network => ip.match(network));
+    if (hidden && range !== 'loopback')
+        return 'never';
+    switch (range) {
         case 'unicast':
             return 'public';
         case 'loopback':
@@ -40483,7 +40438,6 @@ function followed({ status, headers, url }, question) {
         return next;
     throw new registry_error/* RegistryError */.gl('unsafe', `${url.host} redirects a ${question.method} to ${(0,clean/* clean */.uH)(next.origin, 120)}, another origin; nothing was sent there`, {
         host: url.host,
-        path: url.pathname,
         advice: "Set the registry's external URL to the name that is used here."
     });
 }
@@ -40493,10 +40447,7 @@ function followed({ status, headers, url }, question) {
  * @throws RegistryError of the kind unsafe
  */
 function judgeRedirect(location, from) {
-    const refuse = (rule) => new registry_error/* RegistryError */.gl('unsafe', `${from.host} redirects ${rule}`, {
-        host: from.host,
-        path: from.pathname
-    });
+    const refuse = (rule) => new registry_error/* RegistryError */.gl('unsafe', `${from.host} redirects ${rule}`, { host: from.host });
     if (location === undefined || !URL.canParse(location, from.href))
         throw refuse('to nowhere');
     const url = new URL(location, from);
@@ -40516,7 +40467,7 @@ function judgeRedirect(location, from) {
  * @see https://github.com/advisories/GHSA-jxpm-75mh-9fp7
  */
 function judgeLocation(location, request) {
-    const facts = { host: request.host, path: request.pathname };
+    const facts = { host: request.host };
     if (location === undefined || location === '' || !URL.canParse(location, request.href)) {
         throw new registry_error/* RegistryError */.gl('corrupt', `${request.host} opened an upload but did not say where it goes on`, facts);
     }
@@ -40556,7 +40507,6 @@ function judgeLiteral(url, judge) {
 }
 
 ;// CONCATENATED MODULE: ./src/registry/sessions.ts
-
 
 
 
@@ -40634,8 +40584,7 @@ function lateOf(signal) {
     let late = lates.get(signal);
     if (late === undefined) {
         const controller = new AbortController();
-        (0,external_node_events_.setMaxListeners)(0, controller.signal);
-        onAbort(signal, () => {
+        (0,on_abort/* onAbort */.u)(signal, () => {
             setTimeout(() => {
                 controller.abort(signal.reason);
             }, lastAnswer).unref();
@@ -41072,16 +41021,18 @@ class Mounts {
 const smallBlob = 1024 * 1024;
 /**
  * The lanes of a run.
- * @param concurrency the most transfers at once that the user allows; 24 fill a line of 40 ms and
- *   200 Mbit/s, and with 32 or 48 nothing was gained there
+ * @param concurrency the most transfers at once that the user allows; the usual 24 fill a line of 40 ms
+ *   and 200 Mbit/s, and with 32 or 48 nothing was gained there
  */
-function openLanes(concurrency = 24) {
+function openLanes(concurrency) {
     // Two to sixteen large ones at once were measured on a link with 40 ms: below four the link is not
     // full, above eight nothing is gained, and each one costs the registries memory. Where the line is wider
     // than the machine, all of them share the processor: with eight, the largest layer of a release was
     // still on its way when all else was there; with six they ended together, 7 % sooner.
     const large = Math.max(1, Math.floor(concurrency / 4));
     const small = Math.max(0, concurrency - large);
+    // Whoever allows few transfers means to be gentle: few questions, too.
+    const questions = (most) => Math.min(most, 4 * concurrency);
     return {
         large: new Slots(large, large),
         small: new Slots(small, small),
@@ -41089,10 +41040,12 @@ function openLanes(concurrency = 24) {
         // way before the registry is what is waited for. It does not begin with fewer and grow: each one more
         // would be a connection more, which costs two or three round trips, for the last few of 250 questions.
         // Measured with 40 ms, in seconds for these: 0.71 with 32, 0.59 with 48, 0.56 with 64, 0.53 with 80,
-        // 0.54 with 96; as many connections, but at most 64, were opened ahead (`main.ts`).
-        control: new Slots(80, 80),
+        // 0.54 with 96; as many connections, but at most 64, were opened ahead.
+        control: new Slots(questions(80), questions(80)),
         // As many as a release has images, with the children of those that are indexes.
-        reading: new Slots(32, 64)
+        reading: new Slots(questions(32), questions(64)),
+        // At the source for the root of each image; at the target the most that paid.
+        ahead: { source: questions(24), target: questions(64) }
     };
 }
 /** Takes the pressure off a host that asked for it; what only the other one is asked goes on as it was. */
@@ -41176,12 +41129,12 @@ class Transfer {
         this.#forgetFailures();
         const second = await this.#pass(failed.map(({ planned }) => planned), commit, stop);
         const again = new Map(second.map(brought => [brought.planned, brought]));
-        for (const { planned, error } of failed) {
-            const later = again.get(planned)?.error;
-            if (error instanceof registry_error/* RegistryError */.gl && later instanceof registry_error/* RegistryError */.gl && later !== error)
-                later.attempts += error.attempts;
-        }
-        return first.map(brought => again.get(brought.planned) ?? brought);
+        return first.map(brought => {
+            const later = again.get(brought.planned);
+            return later === undefined
+                ? brought
+                : { ...later, error: bothTimes(brought.error, later.error) };
+        });
     }
     /** Puts a blob in its place again, one that the target turned out not to have. */
     async repair(placement) {
@@ -41336,6 +41289,12 @@ class Transfer {
         return await this.#context.lanes.large.run(() => this.#copy(placement, answer));
     }
 }
+/** The second of two failures with the tries of both; the same one may be that of several images. */
+function bothTimes(first, second) {
+    return first instanceof registry_error/* RegistryError */.gl && second instanceof registry_error/* RegistryError */.gl && first !== second
+        ? second.tried(first.attempts + second.attempts)
+        : second;
+}
 /** Errors after which nothing else at that registry will go well either. */
 function isHopeless(error) {
     if (!(error instanceof registry_error/* RegistryError */.gl))
@@ -41345,7 +41304,6 @@ function isHopeless(error) {
 }
 
 ;// CONCATENATED MODULE: ./src/mirror/mirror.ts
-
 
 
 
@@ -41374,16 +41332,12 @@ class Mirror {
     #begun;
     /** What tags were set to, by `repository:tag`: releases of one version share that of their chart. */
     #tags = new Map();
-    /** Where all had arrived: images whose tags were moved, and could not be put back. */
-    #left;
     #stop = new AbortController();
     #signal;
     constructor(options) {
         this.#options = options;
         this.#begun = options.target.transport.clock.now();
         this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
-        // Every request listens to it while it lasts.
-        (0,external_node_events_.setMaxListeners)(0, this.#signal);
         this.#transfer = new Transfer({ ...options, landed: this.#landed, signal: this.#signal });
     }
     /**
@@ -41391,8 +41345,7 @@ class Mirror {
      * missing, the tags. What failed is in the result; it does not throw for that.
      */
     async release(release) {
-        const { target, lanes, publish, last } = this.#options;
-        this.#left = undefined;
+        const { target, lanes, publish } = this.#options;
         for (const { image, standing } of release.images) {
             for (const digest of standing.manifests)
                 this.#landed.add(pair(image.target.repository, digest));
@@ -41411,36 +41364,45 @@ class Mirror {
         const brought = await this.#transfer.bring(release.images, planned => commitImage(planned, context), error => {
             this.#stop.abort(error);
         });
-        const failed = brought.filter(({ error }) => error !== undefined);
-        if (!publish || failed.length > 0) {
-            // What had its tags before is published, though this run was not to push any.
-            const published = failed.length === 0 && release.images.every(({ complete }) => complete);
-            return this.#result(release, brought, { published, changed: false });
+        if (brought.some(({ error }) => error !== undefined)) {
+            const result = this.#result(release, brought, false);
+            return { result, failure: (0,mirror_error/* refuseHalf */.C4)(release.tag, result.images) };
         }
-        this.#left = [];
+        if (!publish) {
+            // What had its tags before is published, though this run was not to push any.
+            return {
+                result: this.#result(release, brought, release.images.every(({ complete }) => complete))
+            };
+        }
+        const { known, ...tagged } = await this.#tag(brought, context);
+        const result = this.#result(release, known, tagged.error === undefined, tagged);
+        return {
+            result,
+            ...(!result.published && { failure: (0,mirror_error/* refuseHalf */.C4)(release.tag, result.images, tagged.left) })
+        };
+    }
+    /** Moves the tags of images that have all arrived, by what is known of the tags now. */
+    async #tag(brought, context) {
+        let known = brought;
         try {
-            const known = this.#afterOthers(await this.#recall(brought));
+            known = this.#afterOthers(await this.#recall(brought));
             const planned = known.map(one => one.planned);
-            const { clock } = target.transport;
+            const { clock } = context.target.transport;
             if (clock.now() - this.#begun > believed) {
                 this.#options.log.info('everything is looked at once more, since the run took long');
                 await all_all(planned.map(one => lookAgain(one, context)));
             }
-            const changed = await pushTags(planned, last, {
-                ...context,
-                left: names => {
-                    this.#left = names;
+            const tagged = await pushTags(planned, this.#options.last, context);
+            if (tagged.error === undefined) {
+                for (const { image } of planned) {
+                    const { repository, tag } = image.target;
+                    this.#tags.set(`${repository}:${tag}`, image.root.descriptor.digest);
                 }
-            });
-            for (const { image } of planned) {
-                const { repository, tag } = image.target;
-                this.#tags.set(`${repository}:${tag}`, image.root.descriptor.digest);
             }
-            return this.#result(release, known, { published: true, changed });
+            return { ...tagged, known };
         }
         catch (error) {
-            const changed = this.#left.length > 0;
-            return this.#result(release, brought, { published: false, changed, error });
+            return { changed: false, error, left: [], known };
         }
     }
     /** While the first bytes travel. Without a proof, everything is looked at from here. */
@@ -41459,7 +41421,8 @@ class Mirror {
      */
     #lookAt({ images }) {
         const { target } = this.#options;
-        const slots = new Slots(looksAtOnce, looksAtOnce);
+        const most = Math.min(looksAtOnce, this.#options.lanes.control.most);
+        const slots = new Slots(most, most);
         const looks = new Map();
         const placements = images.flatMap(one => one.placements);
         for (const { way, told, descriptor } of placements) {
@@ -41507,22 +41470,20 @@ class Mirror {
             return { ...one, planned: { ...one.planned, standing: { ...standing, tagged } } };
         });
     }
-    /** Why a release did not come to where it should; undefined when it did. */
-    failure({ tag, images, published }) {
-        const staged = !this.#options.publish && images.every(({ status }) => status !== 'failed');
-        return published || staged ? undefined : (0,mirror_error/* refuseHalf */.C4)(tag, images, this.#left);
-    }
-    #result({ tag, targetTag, missing }, brought, end) {
+    #result({ tag, targetTag, missing }, brought, published, { changed, error: refused, left } = { changed: false, left: [] }) {
         const { source, target } = this.#options;
         const images = brought.map(({ planned, bytes, error, milliseconds }) => {
+            const { name, target: place } = planned.image;
             const failure = error ??
-                (planned.complete
-                    ? undefined
-                    : (0,mirror_error/* untagged */.GV)(planned.image.target.repository, end.error, this.#left?.includes(planned.image.name) === true));
-            const status = failure === undefined ? statusOf(bytes, planned, end.published) : 'failed';
-            return imageResult(planned, { source: source.name, target: target.name }, { status, bytes, milliseconds, error: failure });
+                (planned.complete ? undefined : (0,mirror_error/* untagged */.GV)(place.repository, refused, left.includes(name)));
+            return imageResult(planned, { source: source.name, target: target.name }, {
+                status: failure === undefined ? statusOf(bytes, planned, published) : 'failed',
+                bytes,
+                milliseconds,
+                ...(failure !== undefined && { error: (0,mirror_error/* failureOf */.g5)(failure) })
+            });
         });
-        return { tag, targetTag, missing, images, published: end.published, changed: end.changed };
+        return { tag, targetTag, missing, images, published, changed };
     }
 }
 
@@ -41919,7 +41880,6 @@ async function askDaemon(call) {
         store: containerd ? 'containerd' : 'classic',
         driver: answer_textOf(info.Driver),
         dataRoot: info.DockerRootDir,
-        platform: `${answer_textOf(info.OSType)}/${answer_textOf(info.Architecture)}`,
         ...(host !== undefined && { host })
     };
 }
@@ -41949,7 +41909,6 @@ async function freeSpace(info, env) {
 }
 /**
  * Checks that `bytes` more find room at the daemon.
- * @returns the free bytes, undefined where they cannot be known
  * @throws DockerError `space`
  */
 async function checkSpace(bytes, info, env) {
@@ -41957,7 +41916,6 @@ async function checkSpace(bytes, info, env) {
     if (free !== undefined && free < bytes) {
         throw new docker_error/* DockerError */.B('space', `the docker daemon needs ${bytes} bytes in ${info.dataRoot}, and ${free} are free`, 'Make room there (docker system prune), or use engine: registry, which needs no disk.');
     }
-    return free;
 }
 
 // EXTERNAL MODULE: external "node:crypto"
@@ -41984,16 +41942,16 @@ async function inspect(name, call) {
     const outcome = await (0,run/* runDocker */.ST)(args, call, undefined, answerLimit);
     if (outcome.exitCode !== 0 && /no such image/i.test(outcome.stderr))
         return undefined;
-    const text = outcome.exitCode === 0 ? outcome.stdout : await (0,run/* succeed */.Py)(args, call, answerLimit);
-    const image = parseAnswer(text, 'docker image inspect');
-    if (typeof image.Id !== 'string' || typeof image.Size !== 'number') {
+    if (outcome.exitCode !== 0)
+        throw (0,run/* failureOf */.g5)(args, outcome, call);
+    const image = parseAnswer(outcome.stdout, 'docker image inspect');
+    if (typeof image.Id !== 'string') {
         throw new docker_error/* DockerError */.B('failed', `docker told nothing of ${name}`);
     }
     const digests = Array.isArray(image.RepoDigests) ? image.RepoDigests : [];
     return {
         id: image.Id,
         repoDigests: digests.filter(digest => typeof digest === 'string'),
-        size: image.Size,
         platform: `${answer_textOf(image.Os)}/${answer_textOf(image.Architecture)}`,
         diffIds: diffIdsIn(image.RootFS)
     };
@@ -42005,7 +41963,7 @@ function diffIdsIn(rootfs) {
 /** Pulls an image by digest. @throws DockerError */
 async function pull(source, call, platform) {
     const which = platform === undefined ? [] : ['--platform', platform];
-    await (0,run/* succeed */.Py)(['pull', ...which, nameOf(source)], call);
+    await (0,run/* succeed */.Py)(['pull', ...which, nameOf(source)], { ...call, registry: source.registry });
 }
 /**
  * Pushes an image under its tag, and hands back what docker said of it.
@@ -42013,7 +41971,7 @@ async function pull(source, call, platform) {
  */
 async function push(target, call) {
     const name = nameOf(target);
-    const text = await (0,run/* succeed */.Py)(['push', name], call);
+    const text = await (0,run/* succeed */.Py)(['push', name], { ...call, registry: target.registry });
     // "<tag>: digest: sha256:… size: 1234" is the last thing it says.
     const last = [...text.matchAll(/^(\S+): digest: (\S+) size: \d+\s*$/gm)].at(-1);
     if (last?.[1] !== target.tag || last?.[2] === undefined) {
@@ -42060,20 +42018,9 @@ function nameOf(reference) {
 
 
 
-
 /** A tag that no other run has, and that nobody takes for a release: those begin with `v`. */
 function stagingTag() {
     return `mirror-${(0,external_node_crypto_.randomBytes)(12).toString('hex')}`;
-}
-/**
- * What to expect of an image before it is pulled. The classic store may keep a digest by luck; that
- * it does not is the rule.
- * @see https://docs.docker.com/engine/storage/containerd/
- */
-function foresee({ store }, root) {
-    if (store === 'classic')
-        return 'rewritten';
-    return root.children === undefined ? 'kept' : 'one-platform';
 }
 /** What became of an image, by the digest that the target gave it. */
 function fateOf(root, pushed) {
@@ -42091,9 +42038,6 @@ function fateOf(root, pushed) {
  */
 async function mirrorImageByDocker(options) {
     const { source, target, platform, timeout, log } = options;
-    if (source.digest === undefined) {
-        throw new docker_error/* DockerError */.B('failed', `${(0,oci_reference/* formatReference */.FH)(source)} has no digest to pull it by`);
-    }
     const ends = performance.now() + timeout;
     // Each command may take what is left of the image's time.
     const call = () => ({
@@ -42101,14 +42045,8 @@ async function mirrorImageByDocker(options) {
         timeout: Math.max(1, ends - performance.now()),
         imageTimeout: timeout
     });
-    const from = { registry: source.registry, repository: source.repository, digest: source.digest };
-    const to = {
-        registry: target.registry,
-        repository: target.repository,
-        tag: target.tag ?? stagingTag()
-    };
-    const sourceName = nameOf(from);
-    const targetName = nameOf(to);
+    const sourceName = nameOf(source);
+    const targetName = nameOf(target);
     const had = await inspect(sourceName, call());
     const held = await inspect(targetName, call());
     const gained = new Set();
@@ -42116,28 +42054,20 @@ async function mirrorImageByDocker(options) {
     try {
         if (had === undefined)
             gained.add(sourceName);
-        await pull(from, call(), platform);
+        await pull(source, call(), platform);
         const image = await inspect(sourceName, call());
         if (image === undefined)
             throw new docker_error/* DockerError */.B('failed', `docker lost ${sourceName}`);
-        const beside = nameOf({ registry: to.registry, repository: to.repository });
+        const beside = nameOf({ registry: target.registry, repository: target.repository });
         known = image.repoDigests.filter(name => sameName(name.replace(/@.*$/, ''), beside));
         gained.add(targetName);
         await (0,run/* succeed */.Py)(['tag', sourceName, targetName], call());
-        const { digest, ways } = await push(to, call());
+        const { digest, ways } = await push(target, call());
         // By its push the image has got the target's digest as one more name.
-        const pushedName = nameOf({ registry: to.registry, repository: to.repository, digest });
+        const pushedName = nameOf({ ...target, digest });
         if (!known.some(name => sameName(name, pushedName)))
             gained.add(pushedName);
-        return {
-            digest,
-            ways,
-            kept: digest === source.digest,
-            bytes: image.size,
-            platform: image.platform,
-            diffIds: image.diffIds,
-            pushed: to
-        };
+        return { digest, ways, platform: image.platform, diffIds: image.diffIds };
     }
     finally {
         // Last made, first removed: with its source's name the image may go.
@@ -42340,7 +42270,7 @@ const removalTime = { usual: 120_000, cancelled: 4_000 };
  * stays is said. A registry was seen to delete the manifest with any of its tags: then the other tags
  * of that manifest are put back at once, and the other staging tags stay. So the first of them that
  * shares its manifest with another tag tells what becomes of the rest; until then each is looked at.
- * @throws MirrorError when another tag went along and could not be put back
+ * @returns the first other tag that went along and could not be put back, if any
  */
 async function removeStaging(context, staged, tag) {
     const { target, log } = context;
@@ -42348,9 +42278,10 @@ async function removeStaging(context, staged, tag) {
     let removed = 0;
     let harmless = false;
     let why = 'the registry does not let it be taken away';
+    let repository = '';
     try {
         for (const one of staged) {
-            const { repository } = one;
+            ({ repository } = one);
             const held = await getManifest(target, repository, tag, limited.signal);
             one.pushed = held !== undefined;
             if (held !== undefined) {
@@ -42380,14 +42311,15 @@ async function removeStaging(context, staged, tag) {
     }
     catch (error) {
         if (error instanceof mirror_error/* MirrorError */.En)
-            throw error;
+            return { repository, error };
         log.debug(`staging tags: ${String(error)}`);
         why = 'it could not be taken away';
     }
     const left = staged.slice(removed).filter(({ pushed }) => pushed).length;
     if (left === 0)
-        return;
+        return undefined;
     log.notice(`${left === 1 ? 'One image keeps' : `${left} images keep`} the tag ${tag} at ${target.name} under which docker pushed: ${why}. Arc takes no notice of it, and it may be deleted.`);
+    return undefined;
 }
 /** The tags of a manifest beside its staging tag: this release's own, and those of earlier ones. */
 async function otherTags({ descriptor }, { repository, tag }, { target, lanes, signal }) {
@@ -42443,7 +42375,7 @@ async function putBack(held, tags, repository, { target, signal: run }) {
  */
 const mostAtOnce = 4;
 /** Layers are packed about 2.5 to 1; packed and unpacked they lie on the disk together for a while. */
-const unpacking = 3;
+const unpacking = 3.5;
 /** The part of a run's time that one image may take: a daemon that hangs must not take all of it. */
 const imageShare = 3;
 /**
@@ -42452,8 +42384,6 @@ const imageShare = 3;
  * client gives them their own tags, in the order that a release is published in.
  */
 class DockerEngine {
-    /** Where all had arrived: images whose tags were moved, and could not be put back. */
-    #left;
     #options;
     #stop = new AbortController();
     #signal;
@@ -42465,8 +42395,7 @@ class DockerEngine {
     constructor(options) {
         this.#options = options;
         this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
-        (0,external_node_events_.setMaxListeners)(0, this.#signal);
-        const most = Math.min(mostAtOnce, options.settings.concurrency ?? mostAtOnce);
+        const most = Math.min(mostAtOnce, options.settings.concurrency);
         this.#slots = new Slots(most, most);
     }
     /**
@@ -42483,7 +42412,7 @@ class DockerEngine {
         const atOnce = sizes.slice(0, engine.#slots.most).reduce((sum, size) => sum + size, 0);
         await checkSpace(atOnce * unpacking, daemon, env);
         if (due.length > 0) {
-            log.info(foresee(daemon, {}) === 'kept'
+            log.info(daemon.store === 'containerd'
                 ? "the daemon's image store keeps digests; of an index one platform travels, which has another digest"
                 : "the daemon's image store packs layers anew: most digests will be others than the source's, and of an index one platform travels");
         }
@@ -42496,39 +42425,30 @@ class DockerEngine {
     /**
      * Brings a release to the target, all of it or nothing that anybody would see. What failed is in
      * the result; it does not throw for that.
-     * @throws MirrorError when the target lost a tag with the one under which docker had pushed
      */
     async release(release) {
-        const due = release.images.filter(({ complete }) => !complete);
-        this.#left = undefined;
         this.#tag = stagingTag();
-        try {
-            const arrived = await this.#bring(due);
-            if (arrived.some(({ error }) => error !== undefined))
-                return this.#result(release, arrived);
-            this.#left = [];
-            try {
-                const changed = await this.#publish(arrived);
-                return this.#result(release, arrived, { published: true, changed });
-            }
-            catch (error) {
-                const left = this.#left;
-                const changed = left.length > 0;
-                return this.#result(release, arrived.map(one => {
-                    const { name, target } = one.planned.image;
-                    return { ...one, error: (0,mirror_error/* untagged */.GV)(target.repository, error, left.includes(name)) };
-                }), { published: false, changed });
-            }
-        }
-        finally {
-            const staged = [...this.#staged.values()];
-            this.#staged.clear();
-            await removeStaging(this.#options, staged, this.#tag);
-        }
+        const ended = await this.#mirror(release);
+        const staged = [...this.#staged.values()];
+        this.#staged.clear();
+        const lost = await removeStaging(this.#options, staged, this.#tag);
+        return lost === undefined ? ended : withLost(ended, lost);
     }
-    /** Why a release did not come to where it should; undefined when it did. */
-    failure({ tag, images, published }) {
-        return published ? undefined : (0,mirror_error/* refuseHalf */.C4)(tag, images, this.#left);
+    async #mirror(release) {
+        const arrived = await this.#bring(release.images.filter(({ complete }) => !complete));
+        if (arrived.some(({ error }) => error !== undefined)) {
+            const result = this.#result(release, arrived, { published: false, changed: false });
+            return { result, failure: (0,mirror_error/* refuseHalf */.C4)(release.tag, result.images) };
+        }
+        const { changed, error, left } = await this.#publish(arrived);
+        if (error === undefined)
+            return { result: this.#result(release, arrived, { published: true, changed }) };
+        const refused = arrived.map(one => {
+            const { name, target } = one.planned.image;
+            return { ...one, error: (0,mirror_error/* untagged */.GV)(target.repository, error, left.includes(name)) };
+        });
+        const result = this.#result(release, refused, { published: false, changed });
+        return { result, failure: (0,mirror_error/* refuseHalf */.C4)(release.tag, result.images, left) };
     }
     /** Largest first; what failed is tried once more when the rest is done. */
     async #bring(due) {
@@ -42592,67 +42512,75 @@ class DockerEngine {
             throughDocker
         };
     }
-    /** @returns whether any tag was created or moved */
+    /** Gives the images of a release, which have all arrived, their own tags. */
     async #publish(arrived) {
         const { target, last, lanes } = this.#options;
         const context = { target, slots: lanes.control, signal: this.#signal };
-        const images = await Promise.all(arrived.map(async ({ planned, pushed }) => {
-            if (pushed === undefined)
-                throw new TypeError('an image was not pushed');
-            const { image } = planned;
-            const { repository, tag } = image.target;
-            const tagged = await lanes.control.run(() => resolveManifest(target, repository, tag, this.#signal));
-            return {
-                ...planned,
-                image: { ...image, root: pushed },
-                standing: { ...planned.standing, tagged }
-            };
-        }));
-        const changed = await pushTags(images, last, {
-            ...context,
-            left: names => {
-                this.#left = names;
-            }
-        });
-        return changed;
+        try {
+            const images = await Promise.all(arrived.map(async ({ planned, pushed }) => {
+                if (pushed === undefined)
+                    throw new TypeError('an image was not pushed');
+                const { image } = planned;
+                const { repository, tag } = image.target;
+                const tagged = await lanes.control.run(() => resolveManifest(target, repository, tag, this.#signal));
+                return {
+                    ...planned,
+                    image: { ...image, root: pushed },
+                    standing: { ...planned.standing, tagged }
+                };
+            }));
+            return await pushTags(images, last, context);
+        }
+        catch (error) {
+            return { changed: false, error, left: [] };
+        }
     }
-    #result({ tag, targetTag, missing, images }, arrived, end = { published: false, changed: false }) {
+    #result({ tag, targetTag, missing, images }, arrived, end) {
         const known = new Map(arrived.map(one => [one.planned, one]));
-        const results = images.map(planned => this.#imageResult(planned, known.get(planned), end));
+        const results = images.map(planned => {
+            const one = known.get(planned);
+            return one === undefined ? this.#present(planned) : this.#imageResult(one, end.published);
+        });
         return { tag, targetTag, missing, images: results, ...end };
     }
-    #imageResult({ image, bytes }, arrived, { published }) {
+    get #names() {
         const { source, target } = this.#options;
-        const root = image.root.descriptor;
-        const { digest, mediaType } = arrived?.pushed?.descriptor ?? root;
-        const error = arrived?.error;
+        return { source: source.name, target: target.name };
+    }
+    #present(planned) {
+        return imageResult(planned, this.#names, {
+            status: 'present',
+            bytes: planned.bytes,
+            milliseconds: 0
+        });
+    }
+    #imageResult({ planned, pushed, bytes, milliseconds, throughDocker, attempts, error }, published) {
         const moved = published ? 'copied' : 'staged';
-        return {
-            release: image.release,
-            name: image.name,
-            source: { registry: source.name, ...image.source, digest: root.digest },
-            target: { registry: target.name, ...image.target, digest },
-            digest,
-            mediaType,
-            platforms: image.platforms,
-            status: arrived === undefined ? 'present' : error === undefined ? moved : 'failed',
-            size: image.size,
-            bytes: arrived?.bytes ?? bytes,
-            milliseconds: Math.round(arrived?.milliseconds ?? 0),
-            ...(arrived?.throughDocker !== undefined && { throughDocker: arrived.throughDocker }),
+        const { image } = planned;
+        return imageResult(planned, this.#names, {
+            status: error === undefined ? moved : 'failed',
+            root: pushed?.descriptor,
+            bytes,
+            milliseconds,
+            ...(throughDocker !== undefined && { throughDocker }),
             ...(error !== undefined && {
                 error: {
-                    host: error instanceof docker_error/* DockerError */.B && error.message.startsWith('docker pull ')
-                        ? source.name
-                        : target.name,
+                    host: this.#options.target.name,
                     repository: image.target.repository,
-                    digest: root.digest,
-                    attempts: arrived?.attempts ?? 1,
+                    digest: image.root.descriptor.digest,
+                    attempts,
                     ...(0,mirror_error/* failureOf */.g5)(error)
                 }
             })
-        };
+        });
     }
+}
+/** What became of a release when another tag went along with its staging tag, and stays away. */
+function withLost({ result }, { repository, error }) {
+    const images = result.images.map(image => image.target.repository === repository
+        ? { ...image, status: 'failed', error: (0,mirror_error/* failureOf */.g5)(error) }
+        : image);
+    return { result: { ...result, images, published: false, changed: true }, failure: error };
 }
 /** Arc runs on this platform: where an index has it, that is the one to travel. */
 const wanted = 'linux/amd64';
@@ -42956,7 +42884,7 @@ class Roots {
             if (request.kind !== 'exact')
                 continue;
             const { tag } = request;
-            const names = selection.kind === 'exactly' ? selection.names : (0,catalog/* imageSet */.i)(tag).map(({ name }) => name);
+            const names = selection.kind === 'exactly' ? selection.names : (0,catalog/* imageSet */.iH)(tag).map(({ name }) => name);
             for (const name of names) {
                 if (name === resolve/* chartArtifact */.DZ)
                     continue;
@@ -43097,20 +43025,24 @@ var release_tag = __nccwpck_require__(3837);
 
 
 
-/** The image whose tags are the releases. */
-const tag_lists_anchor = 'arc-controller';
 /** Where it is not, releases are told by another one that each of them has. */
-const substitutes = (0,catalog/* imageSet */.i)('').flatMap(({ name, role }) => role === 'core' && name !== tag_lists_anchor ? [name] : []);
+const substitutes = (0,catalog/* imageSet */.iH)('').flatMap(({ name, role }) => role === 'core' && name !== catalog/* leadingImage */.m1 ? [name] : []);
 const isImage = (name) => name !== resolve/* chartArtifact */.DZ;
-/** The lists of tags, each asked for once, when it is first needed. */
-function tagLists(registries, settings, { slots, signal }) {
-    const { images } = settings;
-    const every = [tag_lists_anchor, ...substitutes];
-    // An image that some releases do not have tells nothing of these. The chart has tags of its own.
+/**
+ * Of the images that are wanted, the one that tells of the others. An image that some releases do not have
+ * tells nothing of these, and the chart has tags of its own.
+ */
+function leaderOf({ images }) {
+    const every = [catalog/* leadingImage */.m1, ...substitutes];
     const wanted = images.kind === 'exactly'
         ? [...every.filter(name => images.names.includes(name)), ...images.names.filter(isImage)]
         : every.filter(name => !images.remove.includes(name));
-    const leader = wanted[0] ?? tag_lists_anchor;
+    return wanted[0] ?? catalog/* leadingImage */.m1;
+}
+/** The lists of tags, each asked for once, when it is first needed. */
+function tagLists(registries, settings, { slots, signal }) {
+    const { images } = settings;
+    const leader = leaderOf(settings);
     // Who may pull need not be allowed to list. What was named to the letter is found or missed by its images.
     const named = settings.tags.flatMap(request => (request.kind === 'exact' ? [request.tag] : []));
     const asNamed = (error) => {
@@ -43121,10 +43053,10 @@ function tagLists(registries, settings, { slots, signal }) {
     };
     const list = async (side, name) => await listTags(registries[side], (0,oci_reference/* within */.ux)(settings[side].repository, name), signal);
     const source = lazy(async () => {
-        if (images.kind !== 'exactly' && leader !== tag_lists_anchor) {
-            const tags = await list('source', tag_lists_anchor).catch(noneIfRefused(registries.source.log));
+        if (images.kind !== 'exactly' && leader !== catalog/* leadingImage */.m1) {
+            const tags = await list('source', catalog/* leadingImage */.m1).catch(noneIfRefused(registries.source.log));
             if (tags.length > 0)
-                return { name: tag_lists_anchor, tags };
+                return { name: catalog/* leadingImage */.m1, tags };
         }
         try {
             return { name: leader, tags: await list('source', leader) };
@@ -44241,7 +44173,7 @@ const unreachable = {
 /** What took longer than it may. @param what such as "it did not answer" @param milliseconds how long it may take */
 function stalled({ url, method }, what, milliseconds) {
     const seconds = Math.round(milliseconds / 100) / 10;
-    const place = { host: url.host, method, path: url.pathname, through: new URL(url.origin) };
+    const place = { host: url.host, method, through: new URL(url.origin) };
     return new registry_error/* RegistryError */.gl('stalled', `${url.host}: ${what} within ${seconds} s`, place);
 }
 /**
@@ -44259,7 +44191,6 @@ function explain(error, request, names, established) {
     const place = {
         host: url.host,
         method,
-        path: url.pathname,
         through: new URL(url.origin),
         cause: error
     };
@@ -44348,7 +44279,6 @@ function proxyRefusal(status, { url, method }) {
     return new registry_error/* RegistryError */.gl('proxy', `the proxy did not let ${url.host} through: ${wants ? 'it wants a user name and password, or other ones (407)' : `it answered ${status}`}`, {
         host: url.host,
         method,
-        path: url.pathname,
         status,
         advice: wants
             ? 'Give the proxy its account in HTTPS_PROXY: http://user:password@proxy:port, special characters percent-encoded.'
@@ -44367,6 +44297,8 @@ const usual = {
     mountsCommittedOnly: false
 };
 const known = [
+    // Hosted runners among others are blocked for a while, with a page.
+    { host: /^mcr\.microsoft\.com$/, quirks: { name: 'MCR', blocksAtTimes: true } },
     {
         host: /^docker\.io$/,
         quirks: {
@@ -44460,12 +44392,11 @@ async function refusalOf(answer, question, registry) {
     const where = (redirected ? `${url.host} (where ${name} redirects to)` : name) + through;
     // Behind a redirect, a 403 is a signed address that has expired: the registry gives a new one.
     const expired = redirected && status >= 400 && status < 500;
-    const blocked = page && status === 403 && registry.blocksAtTimes;
+    const blocked = page && status === 403 && registry.quirks.blocksAtTimes === true;
     return new registry_error/* RegistryError */.gl(expired || blocked ? 'server' : (0,registry_error/* faultOf */.Kl)(status), `${question.method} ${describePath(question, origin)}: ${where} answers ${status}${page ? ' with an HTML page' : said}`, {
         host: url.host,
         status,
         entries,
-        redirected,
         ...retryAfterOf(headers, transport.clock.date()),
         advice: proxy === undefined
             ? adviceFor(status, page, question, registry)
@@ -44514,23 +44445,6 @@ function entryText({ code, message, digests }) {
 }
 function describePath({ path }, origin) {
     return (0,clean/* clean */.uH)((path instanceof URL ? path : new URL(path, origin)).pathname, 200);
-}
-
-;// CONCATENATED MODULE: ./src/registry/unless-aborted.ts
-
-/**
- * Waits for what others wait for as well, and no longer than until the signal aborts: what all of them
- * share goes on.
- * @throws the signal's reason
- */
-async function unlessAborted(shared, signal) {
-    signal.throwIfAborted();
-    return await new Promise((resolve, reject) => {
-        const callOff = onAbort(signal, () => {
-            reject(signal.reason);
-        });
-        void shared.finally(callOff).then(resolve, reject);
-    });
 }
 
 ;// CONCATENATED MODULE: ./src/registry/registry.ts
@@ -44639,7 +44553,7 @@ class Registry {
         const { own } = question;
         const patient = this.patience(own === undefined ? {} : { own });
         for (let refused = 0;;) {
-            await unlessAborted((this.#located ??= this.#locate()), question.signal);
+            await (0,on_abort/* unlessAborted */.W)((this.#located ??= this.#locate()), question.signal);
             await this.#gate.pass(question.signal);
             const eased = this.#eased;
             try {
@@ -44657,8 +44571,7 @@ class Registry {
                 const { credentials, name, origin, quirks, transport } = this;
                 throw await refusalOf(answer, question, {
                     ...{ credentials, name, origin, quirks, transport },
-                    used: this.#authorizer.used,
-                    blocksAtTimes: this.#options.blocksAtTimes === true
+                    used: this.#authorizer.used
                 });
             }
             catch (error) {
@@ -44859,13 +44772,11 @@ class Registry {
     }
     /** The error with the question's place in it. */
     #placed(error, question) {
-        const path = question.path instanceof URL ? question.path.pathname : question.path.split('?', 1)[0];
         const { name, origin } = this;
         const known = { name, origin, met: this.#met, privateCa: this.#options.privateCa === true };
         const explained = explainFor(error, known);
         return explained.as(explained.fault, explained.message, {
             method: question.method,
-            path,
             repository: question.path === greeting ? undefined : question.needs[0]?.repository,
             digest: question.digest
         });
@@ -44904,10 +44815,15 @@ async function ping(registry, needs, signal) {
 var external_node_http_ = __nccwpck_require__(7067);
 ;// CONCATENATED MODULE: external "node:https"
 const external_node_https_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:https");
+// EXTERNAL MODULE: external "node:events"
+var external_node_events_ = __nccwpck_require__(8474);
 // EXTERNAL MODULE: external "node:fs"
 var external_node_fs_ = __nccwpck_require__(3024);
 // EXTERNAL MODULE: external "node:tls"
 var external_node_tls_ = __nccwpck_require__(1692);
+// EXTERNAL MODULE: ./node_modules/debug/src/index.js
+var src = __nccwpck_require__(2830);
+var src_default = /*#__PURE__*/__nccwpck_require__.n(src);
 // EXTERNAL MODULE: ./node_modules/http-proxy-agent/dist/index.js
 var dist = __nccwpck_require__(1970);
 // EXTERNAL MODULE: ./node_modules/https-proxy-agent/dist/index.js
@@ -44922,6 +44838,10 @@ var https_proxy_agent_dist = __nccwpck_require__(3669);
 
 
 
+
+
+// With DEBUG=* the proxies' agents would write their password, and whole requests, past all masks.
+src_default().disable();
 /**
  * The connections of a run, kept open between requests. Hosts that a registry named have
  * connections of their own: one that was judged is never shared with one that was not, nor with
@@ -44991,12 +44911,13 @@ class Agents {
         }
         const named = proxyOf(url) ?? { place, variable: 'HTTPS_PROXY' };
         if (password !== '') {
-            this.#options.secret?.(password);
-            this.#options.secret?.(decodeURIComponent(password));
+            const pair = { username: decodeURIComponent(username), password: decodeURIComponent(password) };
+            for (const secret of [password, pair.password, (0,user_pass/* userPass */.z)(pair)])
+                this.#options.secret?.(secret);
         }
         return blaming(named, secure
-            ? new ProxyAgent(proxy, { ...keep, ...this.trust(), signal: this.#closed.signal })
-            : new dist.HttpProxyAgent(proxy, { ...keep, ...(protocol === 'https:' && this.trust()) }));
+            ? new TunnelAgent(proxy, { ...keep, ...this.trust(), signal: this.#closed.signal })
+            : new ForwardAgent(proxy, { ...keep, ...(protocol === 'https:' && this.trust()) }));
     }
     /**
      * The certificates that are believed, read once for all connections: that takes as long as a
@@ -45014,12 +44935,32 @@ class Agents {
         return this.#trust;
     }
 }
-/** Its base class believes the given CA of the proxy alone; here it is meant for the registry too. */
-class ProxyAgent extends https_proxy_agent_dist.HttpsProxyAgent {
+/**
+ * Its base class believes the given CA of the proxy alone; here it is meant for the registry too. And of a
+ * registry that is named by its address, it has the certificate looked at by the proxy's name.
+ */
+class TunnelAgent extends https_proxy_agent_dist.HttpsProxyAgent {
     connect(...[request, options]) {
         const { secureContext, rejectUnauthorized } = this.connectOpts;
-        const trust = { secureContext, rejectUnauthorized };
-        return super.connect(request, { ...options, ...trust });
+        const { host = '' } = options;
+        return super.connect(request, {
+            ...options,
+            ...{ secureContext, rejectUnauthorized },
+            checkServerIdentity: (_, certificate) => (0,external_node_tls_.checkServerIdentity)(host, certificate)
+        });
+    }
+}
+/**
+ * Its base class takes a path that begins with two slashes for a host, and would ask that one, with all
+ * that is meant for the registry.
+ * @see https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2
+ */
+class ForwardAgent extends dist.HttpProxyAgent {
+    setRequestProps(...given) {
+        const [request] = given;
+        const { path } = request;
+        super.setRequestProps(...given);
+        request.path = `http://${String(request.getHeader('host'))}${path}`;
     }
 }
 /** An agent that tells of its proxy what breaks before that has let us through. */
@@ -45058,22 +44999,24 @@ function extra() {
     }
 }
 
-;// CONCATENATED MODULE: external "node:timers/promises"
-const external_node_timers_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
 ;// CONCATENATED MODULE: ./src/registry/clock.ts
 
 /** The machine's own clock. Token lifetimes and budgets use the monotonic side: wall clocks jump. */
 const systemClock = {
     now: () => performance.now(),
     date: () => Date.now(),
-    sleep: async (milliseconds, signal) => {
-        try {
-            await (0,external_node_timers_promises_namespaceObject.setTimeout)(milliseconds, undefined, { signal });
-        }
-        catch (error) {
-            signal.throwIfAborted();
-            throw error;
-        }
+    sleep: (milliseconds, signal) => {
+        signal.throwIfAborted();
+        return new Promise((resolve, reject) => {
+            const timer = setTimeout(() => {
+                callOff();
+                resolve();
+            }, milliseconds);
+            const callOff = (0,on_abort/* onAbort */.u)(signal, () => {
+                clearTimeout(timer);
+                reject(signal.reason);
+            });
+        });
     }
 };
 
@@ -45212,7 +45155,7 @@ class Sending {
     #whole = false;
     /** Begins. */
     constructor(stream, { sink, whole, broken }, signal) {
-        this.#callOff = onAbort(signal, () => {
+        this.#callOff = (0,on_abort/* onAbort */.u)(signal, () => {
             this.#stop.abort(signal.reason);
         });
         stream.pump(sink, this.#stop.signal).then(() => {
@@ -45383,7 +45326,7 @@ class Http1Body {
     until(signal) {
         if (this.#over)
             return;
-        this.#ended = onAbort(signal, () => {
+        this.#ended = (0,on_abort/* onAbort */.u)(signal, () => {
             this.#carrier.destroy(signal.reason);
         });
     }
@@ -45953,7 +45896,7 @@ class Http1Pool {
                 timer = setTimeout(() => {
                     giveUp(new Late('no connection became free', target.freeWithin));
                 }, target.freeWithin);
-                callOff = onAbort(signal, () => {
+                callOff = (0,on_abort/* onAbort */.u)(signal, () => {
                     giveUp(signal.reason);
                 });
             });
@@ -46215,7 +46158,7 @@ class Http1Client {
                     // Errors are seldom, and come as they like.
                     if ((given.statusCode ?? 0) < 400)
                         this.#leftToNode.add(kind);
-                    return messageOf(given, url, signal);
+                    return nodeAnswer(given, url, signal);
                 }
                 given.body.until(signal);
                 return answerOf(given, url);
@@ -46301,7 +46244,7 @@ class Http1Client {
                 connection.destroy(stalled(outgoing, 'it took no more bytes', idle));
             });
         }
-        const callOff = onAbort(signal, () => {
+        const callOff = (0,on_abort/* onAbort */.u)(signal, () => {
             connection.destroy(signal.reason);
         });
         try {
@@ -46320,8 +46263,8 @@ function isPlain(method) {
     return ['GET', 'HEAD', 'POST', 'PUT', 'PATCH'].includes(method);
 }
 /** What Node's parser has read. */
-function messageOf(message, url, signal) {
-    const callOff = onAbort(signal, () => message.destroy(signal.reason));
+function nodeAnswer(message, url, signal) {
+    const callOff = (0,on_abort/* onAbort */.u)(signal, () => message.destroy(signal.reason));
     message.once('close', callOff);
     return {
         status: message.statusCode ?? 0,
@@ -46348,7 +46291,6 @@ function answerOf({ status, headers, body }, url) {
 }
 
 ;// CONCATENATED MODULE: ./src/registry/transport.ts
-
 
 
 
@@ -46461,11 +46403,11 @@ class Exchange {
             method,
             headers: length === undefined ? headers : { ...headers, 'Content-Length': String(length) },
             agent,
-            lookup: names.lookup(judge),
-            signal
+            lookup: names.lookup(judge)
         });
         this.#request = request;
-        const callOff = onAbort(signal, () => {
+        const callOff = (0,on_abort/* onAbort */.u)(signal, () => {
+            request.destroy(signal.reason);
             this.#reject(signal.reason);
         });
         let sending;
@@ -46486,13 +46428,7 @@ class Exchange {
                         return;
                     }
                     // Maybe before all was sent: then the rest of the body is not wanted.
-                    resolve({
-                        status: message.statusCode ?? 0,
-                        headers: message.headers,
-                        body: message,
-                        pieces: () => piecesOf(message),
-                        url
-                    });
+                    resolve(nodeAnswer(message, url, signal));
                 });
                 this.#limitConnect(request);
                 request.on('finish', () => {
@@ -46606,6 +46542,8 @@ var causes = __nccwpck_require__(304);
 
 
 
+
+
 /**
  * Finds the credentials for both registries. Nothing is sent yet.
  * @throws RegistryError when a docker config cannot be understood
@@ -46658,8 +46596,6 @@ function registries_opener(settings, around) {
             deadline,
             privateCa: settings.ca !== undefined,
             actions: side === 'source' || readOnly ? 'pull' : 'pull,push',
-            // The public source answers from behind a front door that blocks hosted runners now and then.
-            blocksAtTimes: side === 'source',
             onPressure: () => {
                 onPressure(side);
             },
@@ -46679,7 +46615,7 @@ function registries_opener(settings, around) {
  */
 async function greet(registries, settings, { log, signal, asked }) {
     // Both are asked, so that two wrong passwords are two messages in one run.
-    const results = await Promise.allSettled(['source', 'target'].map(side => greetOne(registries[side], (0,oci_reference/* within */.ux)(settings[side].repository, 'arc-controller'), {
+    const results = await Promise.allSettled(['source', 'target'].map(side => greetOne(registries[side], (0,oci_reference/* within */.ux)(settings[side].repository, leaderOf(settings)), {
         ...{ log, signal },
         asked: asked?.[side]
     })));
@@ -46691,12 +46627,14 @@ async function greet(registries, settings, { log, signal, asked }) {
         return;
     throw second === undefined || signal.aborted ? first : registries_together(first, second);
 }
+/** Of the first of two failures, so that the second is seen too, in characters. */
+const longestOfTwo = 480;
 /** Two failures at once as one, so that whoever mends the first does not meet the second then. */
 function registries_together(first, second) {
     if (!(first instanceof registry_error/* RegistryError */.gl) || !(second instanceof registry_error/* RegistryError */.gl))
         return first;
     const advice = [...new Set([first.advice, second.advice])].filter(text => text !== undefined);
-    return first.as(first.fault, `${first.message.slice(0, 480)}; and ${(0,causes/* splitRequest */.oX)(second.message).answer}`, advice.length === 0 ? {} : { advice: advice.join(' ') });
+    return first.as(first.fault, `${(0,clean/* clean */.uH)(first.message, longestOfTwo)}; and ${(0,causes/* splitRequest */.oX)(second.message).answer}`, advice.length === 0 ? {} : { advice: advice.join(' ') });
 }
 /**
  * Greets one registry with the credentials that were found for it.
@@ -46927,7 +46865,7 @@ async function configsOf({ registry, repository }, root, { slots, signal }) {
 function due(images, tag) {
     if (images.kind === 'exactly')
         return { required: images.names.filter(name => name !== resolve/* chartArtifact */.DZ), others: [] };
-    const listed = (0,catalog/* imageSet */.i)(tag).filter(({ name }) => !images.remove.includes(name));
+    const listed = (0,catalog/* imageSet */.iH)(tag).filter(({ name }) => !images.remove.includes(name));
     const names = (core) => listed.flatMap(({ name, role }) => ((role === 'core') === core ? [name] : []));
     const added = images.add.filter(name => name !== resolve/* chartArtifact */.DZ);
     return { required: names(true), others: [...names(false), ...added] };
@@ -47051,10 +46989,11 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
         });
         // Whoever is there belongs to the release, as far as nothing else is missing: it is read on at once.
         const reading = new Map();
-        const read = (name, imageTag) => {
+        const begin = (name, imageTag) => {
             const image = roots.read(request(name, imageTag));
             image.then(known => survey?.add(known, stands(tag) ? 'tagged' : 'untagged'), () => undefined);
             reading.set(name, image);
+            return image;
         };
         const set = await (0,resolve/* resolveImages */.Be)({
             tag,
@@ -47067,7 +47006,7 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
                 survey?.expect(repository, under);
                 const there = await roots.has(name, one);
                 if (there)
-                    read(name, one);
+                    void begin(name, one);
                 return there;
             },
             siblings: () => siblings.list(),
@@ -47077,19 +47016,11 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
         }).catch((error) => {
             throw roots.explain(error);
         });
-        if (tag === selection.tags.at(-1))
-            survey?.settle();
-        chosen.push({
-            tag,
-            targetTag,
-            missing: set.missing,
-            images: await Promise.all(set.images.flatMap(({ name }) => {
-                const image = reading.get(name);
-                return image === undefined ? [] : [image];
-            }))
-        });
+        const read = await Promise.all(set.images.map(({ name, tag: imageTag }) => reading.get(name) ?? begin(name, imageTag)));
+        chosen.push({ tag, targetTag, missing: set.missing, images: read });
         log.info(`${tag}: ${set.images.length} ${set.images.length === 1 ? 'image' : 'images'}`);
     }
+    survey?.settle();
     return { releases: chosen, ...(selection.reason !== undefined && { reason: selection.reason }) };
 }
 
@@ -47115,7 +47046,7 @@ const loginTimeout = 60_000;
  * Signs in by `docker login --password-stdin`, one account after the other, into a private docker
  * config. That docker cannot answer is no error: each account has its answer.
  * @throws DockerError `config` when no private config can be made, or the job's own cannot be kept;
- * the signal's reason. Nothing is left behind then.
+ * the signal's reason. Then nothing is left behind but what undoes a kept login.
  */
 async function signIn(options) {
     const { accounts, runnerTemp, env, log, onDirectory } = options;
@@ -47125,6 +47056,18 @@ async function signIn(options) {
     }
     const configDirectory = await (0,private_config/* makePrivateConfig */.YV)({ runnerTemp, env, onDirectory });
     let kept;
+    const cleanUp = () => {
+        // What undoes a kept login lies there, until post.
+        if (kept !== undefined)
+            return;
+        // How the run has ended counts for more.
+        try {
+            (0,private_config/* removePrivateConfig */.I_)(configDirectory, runnerTemp);
+        }
+        catch (error) {
+            (0,private_config/* notRemoved */.Im)(configDirectory, error, log);
+        }
+    };
     try {
         const client = await clientFor(options);
         const answers = [];
@@ -47151,18 +47094,11 @@ async function signIn(options) {
             configDirectory,
             ...(client instanceof docker_error/* DockerError */.B ? { client: undefined, reason: client } : { client }),
             answers,
-            [Symbol.asyncDispose]() {
-                // What undoes a kept login lies there, until post.
-                if (kept === undefined)
-                    (0,private_config/* removePrivateConfig */.I_)(configDirectory, runnerTemp);
-                return Promise.resolve();
-            }
+            [Symbol.dispose]: cleanUp
         };
     }
     catch (error) {
-        // What has to be undone in the job's own config is undone from there.
-        if (kept === undefined)
-            (0,private_config/* removePrivateConfig */.I_)(configDirectory, runnerTemp);
+        cleanUp();
         throw error;
     }
 }
@@ -47246,7 +47182,7 @@ function notKept(registry, reason, log) {
 
 
 
-const nobody = { [Symbol.asyncDispose]: () => Promise.resolve() };
+const nobody = { [Symbol.dispose]: () => undefined };
 /**
  * Signs docker in. The registry client has made its own handshake by now. Where that moves the
  * images, only the accounts of the inputs are signed in, and a docker that cannot answer is said and
@@ -47296,7 +47232,7 @@ async function signInDocker(settings, registries, around) {
         return { ...session, ready: await readyFor(session, registries, around) };
     }
     catch (error) {
-        await session[Symbol.asyncDispose]();
+        session[Symbol.dispose]();
         throw error;
     }
 }
@@ -47305,13 +47241,12 @@ async function signInDocker(settings, registries, around) {
  * that nobody else can, and only where a runner has a place for tools.
  */
 function installation(settings, env) {
-    const { engine, keepLogin, dockerVersion, dockerSha256, dockerDownloadUrl } = settings;
+    const { engine, keepLogin, dockerPin, dockerDownloadUrl } = settings;
     if ((engine !== 'docker' && !keepLogin) || (env.RUNNER_TOOL_CACHE ?? '') === '')
         return undefined;
     return {
-        ...(dockerVersion !== undefined && { version: dockerVersion }),
-        ...(dockerSha256 !== undefined && { sha256: dockerSha256 }),
-        ...(dockerDownloadUrl !== undefined && { downloadUrl: dockerDownloadUrl })
+        ...(dockerPin !== undefined && { pin: dockerPin }),
+        downloadUrl: dockerDownloadUrl
     };
 }
 function givenAccounts({ source, target }) {
@@ -47432,7 +47367,6 @@ var __disposeResources = (undefined && undefined.__disposeResources) || (functio
 
 
 
-
 /**
  * Mirrors what the settings ask for, and reports it. It does not throw: whatever goes wrong is in
  * the record, and has been reported.
@@ -47443,7 +47377,6 @@ async function main(settings, stage) {
     const draft = new Draft(settings);
     const time = (0,time_limit/* endOf */.pJ)(stage.signal, settings.timeout);
     const { signal } = time;
-    (0,external_node_events_.setMaxListeners)(0, signal);
     try {
         const env_1 = { stack: [], error: void 0, hasError: false };
         try {
@@ -47459,7 +47392,7 @@ async function main(settings, stage) {
             }), false);
             const { source, target } = registries;
             draft.registries = registries;
-            source.warm({ questions: 24, bodies: 0 });
+            source.warm({ questions: lanes.ahead.source, bodies: 0 });
             const questions = firstQuestions(registries, settings, { log, slots: lanes.reading, signal });
             const docker = __addDisposableResource(env_1, await reporter.group('Sign in', async () => {
                 const greeting = greet(registries, settings, {
@@ -47467,10 +47400,10 @@ async function main(settings, stage) {
                     asked: questions.early ? questions.lists : undefined
                 });
                 // Behind the first questions: many connections opened at once must not hold them up.
-                target.warm({ questions: 64, bodies: 0 });
+                target.warm({ questions: lanes.ahead.target, bodies: 0 });
                 await greeting;
                 return await signInDocker(settings, registries, { ...stage, log, signal });
-            }), true);
+            }), false);
             const carries = !settings.dryRun && settings.engine === 'registry';
             const survey = new Survey({
                 target,
@@ -47513,9 +47446,8 @@ async function main(settings, stage) {
                         ? new Mirror(options)
                         : await DockerEngine.open(plan, { ...options, docker: docker.ready, env, settings });
                     for (const release of releases) {
-                        const result = await reporter.group(`Mirror ${release.tag}`, () => engine.release(release));
+                        const { result, failure } = await reporter.group(`Mirror ${release.tag}`, () => engine.release(release));
                         draft.releases.push(result);
-                        const failure = engine.failure(result);
                         // Upgrades go from one release to the next: a later one is of no use without this one.
                         if (failure !== undefined)
                             throw failure;
@@ -47535,9 +47467,7 @@ async function main(settings, stage) {
             env_1.hasError = true;
         }
         finally {
-            const result_1 = __disposeResources(env_1);
-            if (result_1)
-                await result_1;
+            __disposeResources(env_1);
         }
     }
     catch (error) {
@@ -47595,10 +47525,11 @@ function failureOf(error) {
             ...(status !== undefined && { status })
         };
     }
-    const { message, advice } = error;
+    const { message, advice, host } = error;
     return {
         message: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(typeof message === 'string' ? message : String(error), 1000),
         ...(typeof advice === 'string' && { advice }),
+        ...(typeof host === 'string' && { host }),
         kind: kindOf(error)
     };
 }
@@ -47926,6 +47857,62 @@ function within(repository, name) {
 
 /***/ }),
 
+/***/ 3589:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   W: () => (/* binding */ unlessAborted),
+/* harmony export */   u: () => (/* binding */ onAbort)
+/* harmony export */ });
+/** What is waiting for each signal. */
+const waiting = new WeakMap();
+/**
+ * Calls back once when a signal aborts; never when it had aborted before. Hundreds of requests heed the
+ * one signal of a run, and a signal looks at all of its listeners whenever it is given another: here it
+ * has one listener for all of them.
+ * @param then must not throw: others wait behind it
+ * @returns a function that calls it off
+ */
+function onAbort(signal, then) {
+    let all = waiting.get(signal);
+    if (all === undefined) {
+        const set = new Set();
+        signal.addEventListener('abort', () => {
+            // Whoever comes now is too late, and whoever is called off meanwhile is not called.
+            for (const one of [...set])
+                if (set.delete(one))
+                    one();
+        }, { once: true });
+        waiting.set(signal, set);
+        all = set;
+    }
+    // A function of its own: the same one may wait twice.
+    const called = () => {
+        then();
+    };
+    all.add(called);
+    return () => {
+        all.delete(called);
+    };
+}
+/**
+ * Waits for what goes on by itself, such as what others wait for as well, and no longer than until the
+ * signal aborts.
+ * @throws the signal's reason
+ */
+async function unlessAborted(shared, signal) {
+    signal.throwIfAborted();
+    return await new Promise((resolve, reject) => {
+        const callOff = onAbort(signal, () => {
+            reject(signal.reason);
+        });
+        void shared.finally(callOff).then(resolve, reject);
+    });
+}
+
+
+/***/ }),
+
 /***/ 6661:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
@@ -47956,7 +47943,7 @@ async function post({ env, log, runnerTemp, state }) {
         }
     }
     catch (error) {
-        log.warning(`the sign-in could not be undone: ${reasonOf(error)}`);
+        log.warning(`the sign-in could not be undone: ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(error.message)}`);
     }
     try {
         // Also where the job's own config cannot be put back: what lies here is a login, too.
@@ -47964,11 +47951,8 @@ async function post({ env, log, runnerTemp, state }) {
             log.info('removed the private docker config of the run');
     }
     catch (error) {
-        log.warning(`${directory} holds a login and could not be removed: ${reasonOf(error)}`);
+        (0,_docker_private_config_js__WEBPACK_IMPORTED_MODULE_1__/* .notRemoved */ .Im)(directory, error, log);
     }
-}
-function reasonOf(error) {
-    return (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(error.message);
 }
 
 
@@ -48384,9 +48368,6 @@ class RegistryError extends Error {
     get method() {
         return this.#facts.method;
     }
-    get path() {
-        return this.#facts.path;
-    }
     get repository() {
         return this.#facts.repository;
     }
@@ -48406,10 +48387,6 @@ class RegistryError extends Error {
     get advice() {
         return this.#facts.advice;
     }
-    /** Answered by a host that the registry redirected to. */
-    get redirected() {
-        return this.#facts.redirected ?? false;
-    }
     /** Where the connection led that broke or was silent; undefined where it was none. */
     get through() {
         return this.#facts.through;
@@ -48418,6 +48395,12 @@ class RegistryError extends Error {
     as(fault, message, more = {}) {
         const seen = new RegistryError(fault, message, { ...this.#facts, ...more });
         seen.attempts = this.attempts;
+        return seen;
+    }
+    /** The same failure, after so many tries. */
+    tried(attempts) {
+        const seen = this.as(this.fault, this.message);
+        seen.attempts = attempts;
         return seen;
     }
     /** Whether the registry gave one of these codes. */
@@ -48536,8 +48519,9 @@ async function filterBounded(items, slots, signal, keep) {
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
-  u: () => (/* binding */ catalogEntries),
-  i: () => (/* binding */ imageSet)
+  uo: () => (/* binding */ catalogEntries),
+  iH: () => (/* binding */ imageSet),
+  m1: () => (/* binding */ leadingImage)
 });
 
 ;// CONCATENATED MODULE: ./src/release/catalogue.json
@@ -48551,6 +48535,8 @@ var release_tag = __nccwpck_require__(3837);
 // was listed long before it existed (it came with v1.6.0), and arc-dns and arc-kafka were published
 // from v1.4.0 on but listed only from v1.11.0.
 const entries = catalogue_namespaceObject.z;
+/** The image whose tags are the releases. */
+const leadingImage = 'arc-controller';
 /** Every stint of every image that is known, sorted by name. */
 const catalogEntries = entries;
 /**
@@ -48938,7 +48924,7 @@ async function resolveImages(options) {
  * The images whose tags come last, in this order: that of arc-controller is what Arc's upgrade check
  * looks for.
  */
-const publishedLast = ['arc-bootstrapper', 'arc-controller'];
+const publishedLast = ['arc-bootstrapper', _catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .leadingImage */ .m1];
 /** Both results, or the first failure after both have ended. */
 async function settled([one, other]) {
     await Promise.allSettled([one, other]);
@@ -48948,10 +48934,10 @@ function nothingLeft(tag) {
     return new _error_js__WEBPACK_IMPORTED_MODULE_6__/* .ReleaseError */ .K(`The input images leaves nothing of ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(tag)} to mirror. Take out a line that begins with -, or name the images that are wanted.`);
 }
 function listed(tag) {
-    return (0,_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .imageSet */ .i)(tag).map(image => ({ ...image, tag, required: image.role === 'core' }));
+    return (0,_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .imageSet */ .iH)(tag).map(image => ({ ...image, tag, required: image.role === 'core' }));
 }
 function named(tag, names) {
-    const roles = new Map((0,_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .imageSet */ .i)(tag).map(({ name, role }) => [name, role]));
+    const roles = new Map((0,_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .imageSet */ .iH)(tag).map(({ name, role }) => [name, role]));
     return [...new Set(names)].map(name => name === chartArtifact
         ? { name, role: 'chart', tag: chartTag(tag), required: true }
         : { name, role: roles.get(name) ?? 'asked-for', tag, required: true });
@@ -48967,7 +48953,7 @@ async function discover({ tag, selection, siblings, log, signal }, known) {
     const found = await listSiblings(siblings, log, signal);
     const names = [...new Set(found)].filter(name => /^arc-[^/]+$/.test(name) && (0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_0__/* .isRepository */ .Z6)(name));
     names.sort();
-    const listedNames = (0,_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .imageSet */ .i)(tag).map(({ name }) => name);
+    const listedNames = (0,_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .imageSet */ .iH)(tag).map(({ name }) => name);
     warnOfIdle(removed.filter(name => !names.includes(name) && !listedNames.includes(name)), [...names, ...listedNames], log);
     const unlisted = names.filter(name => !removed.includes(name) && known.every(other => other.name !== name));
     if (unlisted.length > mostSiblings)
@@ -49021,7 +49007,7 @@ function withTag({ name, tag }, release) {
  * @param from the source and its repository: `mcr.microsoft.com/arcdata`
  */
 function refuseUntagged(name, from) {
-    const names = [...new Set(_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .catalogEntries */ .u.map(entry => entry.name))];
+    const names = [...new Set(_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .catalogEntries */ .uo.map(entry => entry.name))];
     const [meant] = names.includes(name) ? [] : (0,_near_miss_js__WEBPACK_IMPORTED_MODULE_3__/* .nearMisses */ .Bz)(name, names);
     const help = meant === undefined
         ? 'Check images, source-registry and source-repository.'
@@ -49029,13 +49015,13 @@ function refuseUntagged(name, from) {
     return new _error_js__WEBPACK_IMPORTED_MODULE_6__/* .ReleaseError */ .K(`${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(name, 120)} is named in images, but has no tags at ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(from, 300)}. ${help}`);
 }
 function guess(tag, lost) {
-    const names = (0,_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .imageSet */ .i)(tag).map(({ name }) => name);
+    const names = (0,_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .imageSet */ .iH)(tag).map(({ name }) => name);
     const meant = lost.flatMap(({ name }) => (0,_near_miss_js__WEBPACK_IMPORTED_MODULE_3__/* .nearMisses */ .Bz)(name, names).slice(0, 1));
     return meant.length > 0 ? ` Did you mean ${meant.join(', ')}?` : '';
 }
 function warnOfIdle(idle, names, log) {
     // A name of another version is no mistake: one input may serve a range of releases.
-    for (const name of idle.filter(name => _catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .catalogEntries */ .u.every(entry => entry.name !== name))) {
+    for (const name of idle.filter(name => _catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .catalogEntries */ .uo.every(entry => entry.name !== name))) {
         const meant = (0,_near_miss_js__WEBPACK_IMPORTED_MODULE_3__/* .nearMisses */ .Bz)(name, names)[0];
         log.warning(`-${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(name, 120)} in images takes nothing away: there is no such image.${meant === undefined ? '' : ` Did you mean -${meant}?`}`);
     }
@@ -49528,7 +49514,7 @@ function gaps(tags) {
 }
 /** What is handed over is no more than was asked for: the rest has to be there from elsewhere. */
 function leftOut({ tag, targetTag, images }) {
-    const left = (0,catalog/* imageSet */.i)(tag)
+    const left = (0,catalog/* imageSet */.iH)(tag)
         .filter(({ name, role }) => role === 'core' && !images.some(image => image.name === name))
         .map(({ name }) => name);
     return left.length === 0

@@ -8,6 +8,7 @@ import {EmbeddedRegistry} from '../../src/demo/registry.ts';
 import {seedRelease} from '../../src/demo/sample.ts';
 import {silent} from '../../src/log.ts';
 import type {RegistryName} from '../../src/oci/reference.ts';
+import type {RegistryError} from '../../src/registry/error.ts';
 import {bypasses} from '../../src/registry/no-proxy.ts';
 import {ping} from '../../src/registry/ping.ts';
 import {Registry} from '../../src/registry/registry.ts';
@@ -138,16 +139,24 @@ describe('T26 a run behind a proxy', () => {
 
   test('goes through it with its account, which is masked, but for what NO_PROXY names', async () => {
     await using proxy = await startProxy();
-    const end = await mirror({HTTPS_PROXY: proxy.url, NO_PROXY: `localhost,${target.name}`});
+    const end = await mirror({
+      ...{HTTPS_PROXY: proxy.url, NO_PROXY: `localhost,${target.name}`},
+      // What libraries would tell of their work, headers included.
+      DEBUG: '*'
+    });
     expect({code: end.exitCode, log: end.exitCode === 0 ? '' : end.stdout}).toEqual({
       code: 0,
       log: ''
     });
     expect(new Set(proxy.asked)).toEqual(new Set([source.name]));
     const masked = end.commands.filter(({name}) => name === 'add-mask').map(({data}) => data);
-    expect(masked).toEqual(expect.arrayContaining(['c@nary', 'c%40nary']));
+    expect(masked).toEqual(
+      expect.arrayContaining(['c@nary', 'c%40nary', account.slice('Basic '.length)])
+    );
     const shown = end.stdout.split('\n').filter(line => !line.startsWith('::add-mask::'));
-    expect(shown.join('\n') + end.stderr + end.summary).not.toMatch(/c(?:@|%40)nary/);
+    const said = shown.join('\n') + end.stderr + end.summary;
+    expect(said).not.toMatch(/c(?:@|%40)nary/);
+    expect(said).not.toContain(account);
   });
 
   test.each([
@@ -302,4 +311,77 @@ describe('T26 a proxy that', () => {
       else process.env.HTTPS_PROXY = given;
     }
   });
+});
+
+describe('T26 what a proxy must not be led to', () => {
+  test('a path that begins with two slashes is no host', async () => {
+    const asked: string[] = [];
+    await using proxy = createServer((request, response) => {
+      asked.push(request.url ?? '');
+      response.end();
+    });
+    proxy.listen(0, '127.0.0.1');
+    await once(proxy, 'listening');
+    process.env.http_proxy = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+    const transport = new Transport();
+    try {
+      for (const [port, path] of [
+        [80, '//elsewhere.test/steal?a=b'],
+        [5000, '//elsewhere.test:80/steal'],
+        [5000, '/v2/?next=http://elsewhere.test/']
+      ] as const) {
+        const url = new URL(`http://registry.example:${port}/`);
+        [url.pathname = '', url.search = ''] = path.split('?');
+        const {signal} = new AbortController();
+        const {body} = await transport.send({
+          ...{method: 'GET', url, headers: {}, answerWithin: 5000, signal}
+        });
+        body.resume();
+        const place = port === 80 ? 'registry.example' : `registry.example:${port}`;
+        expect(asked.pop()).toBe(`http://${place}${path}`);
+      }
+    } finally {
+      delete process.env.http_proxy;
+      transport.close();
+      proxy.closeAllConnections();
+    }
+  });
+
+  test.each([
+    ['its own', 'IP:127.0.0.1', 401],
+    ["the proxy's", 'DNS:localhost', 'certificate']
+  ] as const)(
+    'a registry that is named by its address shows %s certificate',
+    async (_, name, end) => {
+      await using certificates = await makeCertificates([name]);
+      const {key, cert, ca} = certificates;
+      await using registry = await EmbeddedRegistry.start({
+        tls: {key, cert},
+        auth: {kind: 'basic', username: 'me', password: 'x'}
+      });
+      await using proxy = await startProxy();
+      process.env.https_proxy = proxy.url.replace('127.0.0.1', 'localhost');
+      const transport = new Transport({ca});
+      try {
+        const {signal} = new AbortController();
+        const asked = transport
+          .send({
+            ...{method: 'GET', url: new URL(`${registry.url}/v2/`), headers: {}},
+            ...{answerWithin: 5000, signal}
+          })
+          .then(
+            ({status, body}) => {
+              body.resume();
+              return status;
+            },
+            (error: unknown) => (error as RegistryError).fault
+          );
+        expect(await asked).toBe(end);
+        expect(proxy.asked).toHaveLength(1);
+      } finally {
+        delete process.env.https_proxy;
+        transport.close();
+      }
+    }
+  );
 });

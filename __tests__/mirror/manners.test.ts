@@ -70,9 +70,9 @@ test('an account for one image is asked about that one', async () => {
   putRelease(source.store, 'arcdata', smallRelease(2));
   const onlyOne: Rule['do'] = {
     effect: 'custom',
-    run: async ({request, answer}) => {
-      if (!(request.url ?? '').includes('arc-controller')) return false;
-      await answer(403);
+    run: async exchange => {
+      if (!(exchange.request.url ?? '').includes('arc-controller')) return false;
+      await exchange.answer(403);
       return true;
     }
   };

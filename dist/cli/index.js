@@ -5133,7 +5133,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6760);
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_1___default = /*#__PURE__*/__nccwpck_require__.n(node_path__WEBPACK_IMPORTED_MODULE_1__);
 /* harmony import */ var _cli_arguments_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1506);
-/* harmony import */ var _cli_demo_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(109);
+/* harmony import */ var _cli_demo_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(7028);
 /* harmony import */ var _cli_error_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(2836);
 /* harmony import */ var _cli_help_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(7911);
 /* harmony import */ var _cli_mistakes_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(7197);
@@ -5526,7 +5526,7 @@ function isOwnFlag(name) {
 
 /***/ }),
 
-/***/ 109:
+/***/ 7028:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -5885,8 +5885,8 @@ async function connection_closed(socket) {
     });
 }
 
-// EXTERNAL MODULE: external "node:timers/promises"
-var external_node_timers_promises_ = __nccwpck_require__(8500);
+;// CONCATENATED MODULE: external "node:timers/promises"
+const external_node_timers_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
 // EXTERNAL MODULE: external "node:zlib"
 var external_node_zlib_ = __nccwpck_require__(8522);
 ;// CONCATENATED MODULE: ./src/demo/body.ts
@@ -6054,7 +6054,7 @@ async function transmit(response, pieces, { count, stopAt, resumeAfter, flipAt }
             await flush(response, piece.subarray(0, room));
             if (resumeAfter === undefined)
                 return false;
-            await (0,external_node_timers_promises_.setTimeout)(resumeAfter, undefined, { ref: false });
+            await (0,external_node_timers_promises_namespaceObject.setTimeout)(resumeAfter, undefined, { ref: false });
             piece = piece.subarray(room);
             stop = Infinity;
         }
@@ -6175,7 +6175,7 @@ class Exchange {
         }
         const delay = this.effect('delay');
         if (delay !== undefined)
-            await (0,external_node_timers_promises_.setTimeout)(delay.ms, undefined, { ref: false });
+            await (0,external_node_timers_promises_namespaceObject.setTimeout)(delay.ms, undefined, { ref: false });
         const payload = await this.#payload(status, body);
         const sent = this.#headers(headers, payload);
         this.#record.status = status;
@@ -6205,7 +6205,7 @@ class Exchange {
         };
         await this.answer(ruled.status, headers, ruled.body);
         if (then === 'reset') {
-            await (0,external_node_timers_promises_.setTimeout)(grace);
+            await (0,external_node_timers_promises_namespaceObject.setTimeout)(grace);
             connection_reset(this.connection, this.request.socket);
         }
     }
@@ -6327,7 +6327,7 @@ class Exchange {
             await this.#end();
             return;
         }
-        await (0,external_node_timers_promises_.setTimeout)(grace);
+        await (0,external_node_timers_promises_namespaceObject.setTimeout)(grace);
         await this.cut(cut?.how ?? 'reset');
     }
     async #end() {
@@ -10699,8 +10699,6 @@ var lockfile = __nccwpck_require__(6899);
 var redact = __nccwpck_require__(649);
 // EXTERNAL MODULE: ./src/report/verification.ts
 var verification = __nccwpck_require__(7383);
-// EXTERNAL MODULE: external "node:events"
-var external_node_events_ = __nccwpck_require__(8474);
 // EXTERNAL MODULE: ./src/mirror/error.ts
 var mirror_error = __nccwpck_require__(5913);
 // EXTERNAL MODULE: ./src/mirror/schedule.ts
@@ -10909,12 +10907,14 @@ class Look {
 
 // EXTERNAL MODULE: ./src/oci/reference.ts
 var reference = __nccwpck_require__(2148);
+// EXTERNAL MODULE: ./src/release/catalog.ts + 1 modules
+var catalog = __nccwpck_require__(1799);
 // EXTERNAL MODULE: ./src/report/verdict.ts
 var verdict = __nccwpck_require__(687);
 // EXTERNAL MODULE: ./src/run/registries.ts + 30 modules
-var run_registries = __nccwpck_require__(1773);
-// EXTERNAL MODULE: ./src/run/first-questions.ts + 2 modules
-var first_questions = __nccwpck_require__(2696);
+var run_registries = __nccwpck_require__(1201);
+// EXTERNAL MODULE: ./src/run/first-questions.ts + 1 modules
+var first_questions = __nccwpck_require__(5746);
 // EXTERNAL MODULE: ./src/run/releases.ts + 3 modules
 var run_releases = __nccwpck_require__(9867);
 // EXTERNAL MODULE: ./src/run/time-limit.ts
@@ -10992,7 +10992,6 @@ async function verify(settings, stage, against) {
     const startedAt = new Date();
     const time = (0,time_limit/* endOf */.pJ)(stage.signal, settings.timeout);
     const { signal } = time;
-    (0,external_node_events_.setMaxListeners)(0, signal);
     const lanes = (0,schedule/* openLanes */.Ge)(settings.concurrency);
     const around = {
         ...{ env, log, signal, network, readOnly: true },
@@ -11039,11 +11038,12 @@ async function verify(settings, stage, against) {
         else {
             const env_2 = { stack: [], error: void 0, hasError: false };
             try {
+                const { target, releases: locked } = against.lockFile;
+                const first = locked[0]?.images[0]?.name ?? catalog/* leadingImage */.m1;
                 const open = __addDisposableResource(env_2, await (0,run_registries/* openTarget */.Ap)(settings, around), false);
                 registries.target = open.target;
-                await reporter.group('Sign in', () => (0,run_registries/* greetOne */.QA)(open.target, (0,reference/* within */.ux)(settings.target.repository, 'arc-controller'), { log, signal }));
+                await reporter.group('Sign in', () => (0,run_registries/* greetOne */.QA)(open.target, (0,reference/* within */.ux)(settings.target.repository, first), { log, signal }));
                 const own = (0,verdict/* place */.ik)(settings.target);
-                const { target, releases: locked } = against.lockFile;
                 if (target !== own)
                     log.notice(`The lock file was written for ${target}; ${own} is looked at.`);
                 await look(open.target, locked.map(release => expectedOf(release, settings)));
@@ -11255,9 +11255,12 @@ class DockerError extends Error {
     fault;
     /** What to do next, one sentence. */
     advice;
-    constructor(fault, message, advice, cause) {
+    /** The registry that docker was talking to, where it was one. */
+    host;
+    constructor(fault, message, advice, { cause, host } = {}) {
         super((0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_0__/* .clean */ .uH)(message, 1000), cause === undefined ? undefined : { cause });
         this.fault = fault;
+        this.host = host;
         this.advice = advice === undefined ? undefined : (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_0__/* .clean */ .uH)(advice, 1000);
     }
 }
@@ -11270,6 +11273,7 @@ class DockerError extends Error {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   I_: () => (/* binding */ removePrivateConfig),
+/* harmony export */   Im: () => (/* binding */ notRemoved),
 /* harmony export */   YV: () => (/* binding */ makePrivateConfig),
 /* harmony export */   jU: () => (/* binding */ keepIdentityToken)
 /* harmony export */ });
@@ -11282,9 +11286,11 @@ class DockerError extends Error {
 /* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_2___default = /*#__PURE__*/__nccwpck_require__.n(node_fs_promises__WEBPACK_IMPORTED_MODULE_2__);
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(6760);
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_3___default = /*#__PURE__*/__nccwpck_require__.n(node_path__WEBPACK_IMPORTED_MODULE_3__);
+/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(4192);
 /* harmony import */ var _registry_docker_config_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(26);
 /* harmony import */ var _user_pass_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(3352);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(5994);
+
 
 
 
@@ -11316,7 +11322,7 @@ async function makePrivateConfig({ runnerTemp, env, onDirectory }) {
     }
     catch (error) {
         await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.rm)(directory, { recursive: true, force: true }).catch(() => undefined);
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .DockerError */ .B('config', `a private docker config cannot be made in ${runnerTemp}: ${error.message}`, 'See that the directory exists, can be written to and has space left.', error);
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .DockerError */ .B('config', `a private docker config cannot be made in ${runnerTemp}: ${error.message}`, 'See that the directory exists, can be written to and has space left.', { cause: error });
     }
     return directory;
 }
@@ -11366,6 +11372,10 @@ function removePrivateConfig(path, runnerTemp) {
         return false;
     (0,node_fs__WEBPACK_IMPORTED_MODULE_1__.rmSync)(path, { recursive: true, force: true, maxRetries: 3 });
     return true;
+}
+/** Says that a private config is still there, with the logins in it. */
+function notRemoved(path, error, log) {
+    log.warning(`${path} holds a login and could not be removed: ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_7__/* .clean */ .uH)(error.message)}`);
 }
 /** Whether a path is one that `makePrivateConfig` could have made there. */
 function isPrivateConfig(path, runnerTemp) {
@@ -11580,21 +11590,18 @@ var reference = __nccwpck_require__(2148);
 
 /** What the three docker inputs say. A version and its checksum are only taken together. */
 function readDocker(checks, insecure) {
-    const dockerVersion = checks.read('docker-version', readVersion);
-    const dockerSha256 = checks.read('docker-sha256', readSha256);
+    const version = checks.read('docker-version', readVersion);
+    const sha256 = checks.read('docker-sha256', readSha256);
     const pair = ['docker-version', 'docker-sha256'];
     for (const [name, other] of [pair, [pair[1], pair[0]]]) {
         if (checks.has(other) && !checks.has(name)) {
             checks.refuse(name, `is missing, since ${other} is given; an archive is only installed against its checksum`);
         }
     }
-    const dockerDownloadUrl = checks.has('docker-download-url')
-        ? checks.read('docker-download-url', text => readBase(text, insecure))
-        : undefined;
+    const dockerDownloadUrl = checks.read('docker-download-url', text => readBase(text, insecure));
     return {
-        ...(dockerVersion !== undefined && { dockerVersion }),
-        ...(dockerSha256 !== undefined && { dockerSha256 }),
-        ...(dockerDownloadUrl !== undefined && { dockerDownloadUrl })
+        ...(version !== undefined && sha256 !== undefined && { dockerPin: { version, sha256 } }),
+        dockerDownloadUrl: dockerDownloadUrl ?? ''
     };
 }
 function readVersion(text) {
@@ -11729,7 +11736,7 @@ var channel = __nccwpck_require__(2494);
 /** The most images that may be named. */
 const mostImages = 200;
 /** Every image that any release has had. */
-const knownImages = catalog/* catalogEntries */.u.map(({ name }) => name);
+const knownImages = catalog/* catalogEntries */.uo.map(({ name }) => name);
 /**
  * The images to mirror: exactly those named; or, where every name has a sign, the release's own set
  * with some added and some taken away; or that set as it is. What is wrong is noted at the checks.
@@ -11988,7 +11995,7 @@ function readSettings(given, log, env = process.env) {
     for (const ended of ca?.expired ?? [])
         checks.tell('warning', 'ca-file', ended);
     checkTogether(checks, { source, target, tags, images, targetTag, keepLogin: flags.keepLogin });
-    const needed = { source, target, timeout, shards, engine, lockFile, ...flags };
+    const needed = { source, target, concurrency, timeout, shards, engine, lockFile, ...flags };
     if (checks.problems.length > 0 || !isWhole(needed))
         throw new inputs_error/* InputError */.d(checks.problems);
     return {
@@ -12000,7 +12007,6 @@ function readSettings(given, log, env = process.env) {
         timeout: needed.timeout * 60_000,
         ...(checks.has('lock-file') && { lockFileAsked: true }),
         ...(targetTag !== undefined && { targetTag }),
-        ...(concurrency !== undefined && { concurrency }),
         ...(ca && { ca: ca.pem, caFile: ca.path })
     };
 }
@@ -12698,8 +12704,8 @@ const rows = [
     {
         name: 'concurrency',
         form: 'number',
-        meaning: 'The most transfers at once, 1 to 64.',
-        otherwise: 'adaptive'
+        meaning: 'The most transfers at once, 1 to 64; fewer while a registry asks for that.',
+        default: '24'
     },
     {
         name: 'timeout',
@@ -12825,12 +12831,7 @@ __nccwpck_require__.d(__webpack_exports__, {
   i: () => (/* binding */ main)
 });
 
-// EXTERNAL MODULE: external "node:events"
-var external_node_events_ = __nccwpck_require__(8474);
-// EXTERNAL MODULE: ./src/mirror/error.ts
-var mirror_error = __nccwpck_require__(5913);
 ;// CONCATENATED MODULE: ./src/mirror/image-result.ts
-
 /** What became of an image that did not fail. */
 function statusOf({ copied, mounted }, { standing, image }, published) {
     const moved = copied + mounted > 0 || standing.tagged !== image.root.descriptor.digest;
@@ -12855,21 +12856,20 @@ function plannedResult({ tag, targetTag, images, missing }, names) {
     };
 }
 /** One image as it is reported. */
-function imageResult({ image }, names, end) {
+function imageResult({ image }, names, { root, milliseconds, ...end }) {
     const { descriptor } = image.root;
+    const { digest, mediaType } = root ?? descriptor;
     return {
         release: image.release,
         name: image.name,
         source: { registry: names.source, ...image.source, digest: descriptor.digest },
-        target: { registry: names.target, ...image.target, digest: descriptor.digest },
-        digest: descriptor.digest,
-        mediaType: descriptor.mediaType,
+        target: { registry: names.target, ...image.target, digest },
+        digest,
+        mediaType,
         platforms: image.platforms,
-        status: end.status,
         size: image.size,
-        bytes: end.bytes,
-        milliseconds: Math.round(end.milliseconds),
-        ...(end.error !== undefined && { error: (0,mirror_error/* failureOf */.g5)(end.error) })
+        milliseconds: Math.round(milliseconds),
+        ...end
     };
 }
 
@@ -12888,6 +12888,8 @@ async function all_all(work) {
         throw failed.reason;
 }
 
+// EXTERNAL MODULE: ./src/mirror/error.ts
+var mirror_error = __nccwpck_require__(5913);
 // EXTERNAL MODULE: ./src/mirror/plan.ts
 var mirror_plan = __nccwpck_require__(4236);
 // EXTERNAL MODULE: ./src/registry/error.ts
@@ -13266,7 +13268,10 @@ async function manifestsThere({ image }, nodes, { target, slots, signal }) {
 var mirror_slots = __nccwpck_require__(5730);
 // EXTERNAL MODULE: ./src/deadline.ts
 var deadline = __nccwpck_require__(6683);
+// EXTERNAL MODULE: ./src/on-abort.ts
+var on_abort = __nccwpck_require__(3589);
 ;// CONCATENATED MODULE: ./src/mirror/own-time.ts
+
 
 /**
  * A signal for what is put right when the work has ended, however it ended: the run's own may be aborted
@@ -13276,11 +13281,11 @@ function ownTime(run, { usual, cancelled }) {
     if (run.aborted)
         return (0,deadline/* deadline */.n)(cancelled);
     const late = new AbortController();
-    run.addEventListener('abort', () => {
+    (0,on_abort/* onAbort */.u)(run, () => {
         setTimeout(() => {
             late.abort(run.reason);
         }, cancelled).unref();
-    }, { once: true });
+    });
     return (0,deadline/* deadline */.n)(usual, late.signal);
 }
 
@@ -13293,10 +13298,8 @@ function ownTime(run, { usual, cancelled }) {
 /**
  * Moves the tags of a release, all images of which are committed: the last ones in the order given,
  * the others before them; then each is read back. When one fails, tags that had stood for something
- * else are put back.
+ * else are put back: what went wrong is in what it gives back, and it does not throw for that.
  * @param last the images whose tags come last, one after the other
- * @returns whether any tag was created or moved
- * @throws RegistryError
  */
 async function pushTags(images, last, context) {
     const due = images.filter(({ image, standing }) => standing.tagged !== image.root.descriptor.digest);
@@ -13333,11 +13336,9 @@ async function pushTags(images, last, context) {
     catch (error) {
         await Promise.allSettled(reading);
         const left = await restore(moved, taken, context);
-        if (left.length > 0)
-            context.left?.(left);
-        throw error;
+        return { changed: left.length > 0, error, left };
     }
-    return due.length > 0;
+    return { changed: due.length > 0, left: [] };
 }
 /** How often a tag may read as something else, with a wait after each: a replica that lags has caught up by then. */
 const mostStale = 4;
@@ -13405,8 +13406,6 @@ var external_node_stream_ = __nccwpck_require__(7075);
 var external_node_zlib_ = __nccwpck_require__(8522);
 // EXTERNAL MODULE: ./src/oci/digest.ts
 var oci_digest = __nccwpck_require__(8825);
-// EXTERNAL MODULE: ./src/on-abort.ts
-var on_abort = __nccwpck_require__(3589);
 // EXTERNAL MODULE: ./src/registry/encoding.ts
 var encoding = __nccwpck_require__(1226);
 // EXTERNAL MODULE: ./src/registry/patience.ts
@@ -13767,7 +13766,6 @@ var redirect = __nccwpck_require__(5231);
 
 
 
-
 /** How long the answer to an upload's opening is waited for after it was given up, in milliseconds. */
 const lastAnswer = 2000;
 /**
@@ -13839,7 +13837,6 @@ function lateOf(signal) {
     let late = lates.get(signal);
     if (late === undefined) {
         const controller = new AbortController();
-        (0,external_node_events_.setMaxListeners)(0, controller.signal);
         (0,on_abort/* onAbort */.u)(signal, () => {
             setTimeout(() => {
                 controller.abort(signal.reason);
@@ -14320,12 +14317,12 @@ class Transfer {
         this.#forgetFailures();
         const second = await this.#pass(failed.map(({ planned }) => planned), commit, stop);
         const again = new Map(second.map(brought => [brought.planned, brought]));
-        for (const { planned, error } of failed) {
-            const later = again.get(planned)?.error;
-            if (error instanceof registry_error/* RegistryError */.gl && later instanceof registry_error/* RegistryError */.gl && later !== error)
-                later.attempts += error.attempts;
-        }
-        return first.map(brought => again.get(brought.planned) ?? brought);
+        return first.map(brought => {
+            const later = again.get(brought.planned);
+            return later === undefined
+                ? brought
+                : { ...later, error: bothTimes(brought.error, later.error) };
+        });
     }
     /** Puts a blob in its place again, one that the target turned out not to have. */
     async repair(placement) {
@@ -14480,6 +14477,12 @@ class Transfer {
         return await this.#context.lanes.large.run(() => this.#copy(placement, answer));
     }
 }
+/** The second of two failures with the tries of both; the same one may be that of several images. */
+function bothTimes(first, second) {
+    return first instanceof registry_error/* RegistryError */.gl && second instanceof registry_error/* RegistryError */.gl && first !== second
+        ? second.tried(first.attempts + second.attempts)
+        : second;
+}
 /** Errors after which nothing else at that registry will go well either. */
 function isHopeless(error) {
     if (!(error instanceof registry_error/* RegistryError */.gl))
@@ -14489,7 +14492,6 @@ function isHopeless(error) {
 }
 
 ;// CONCATENATED MODULE: ./src/mirror/mirror.ts
-
 
 
 
@@ -14518,16 +14520,12 @@ class Mirror {
     #begun;
     /** What tags were set to, by `repository:tag`: releases of one version share that of their chart. */
     #tags = new Map();
-    /** Where all had arrived: images whose tags were moved, and could not be put back. */
-    #left;
     #stop = new AbortController();
     #signal;
     constructor(options) {
         this.#options = options;
         this.#begun = options.target.transport.clock.now();
         this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
-        // Every request listens to it while it lasts.
-        (0,external_node_events_.setMaxListeners)(0, this.#signal);
         this.#transfer = new Transfer({ ...options, landed: this.#landed, signal: this.#signal });
     }
     /**
@@ -14535,8 +14533,7 @@ class Mirror {
      * missing, the tags. What failed is in the result; it does not throw for that.
      */
     async release(release) {
-        const { target, lanes, publish, last } = this.#options;
-        this.#left = undefined;
+        const { target, lanes, publish } = this.#options;
         for (const { image, standing } of release.images) {
             for (const digest of standing.manifests)
                 this.#landed.add((0,mirror_plan/* pair */.V2)(image.target.repository, digest));
@@ -14555,36 +14552,45 @@ class Mirror {
         const brought = await this.#transfer.bring(release.images, planned => commitImage(planned, context), error => {
             this.#stop.abort(error);
         });
-        const failed = brought.filter(({ error }) => error !== undefined);
-        if (!publish || failed.length > 0) {
-            // What had its tags before is published, though this run was not to push any.
-            const published = failed.length === 0 && release.images.every(({ complete }) => complete);
-            return this.#result(release, brought, { published, changed: false });
+        if (brought.some(({ error }) => error !== undefined)) {
+            const result = this.#result(release, brought, false);
+            return { result, failure: (0,mirror_error/* refuseHalf */.C4)(release.tag, result.images) };
         }
-        this.#left = [];
+        if (!publish) {
+            // What had its tags before is published, though this run was not to push any.
+            return {
+                result: this.#result(release, brought, release.images.every(({ complete }) => complete))
+            };
+        }
+        const { known, ...tagged } = await this.#tag(brought, context);
+        const result = this.#result(release, known, tagged.error === undefined, tagged);
+        return {
+            result,
+            ...(!result.published && { failure: (0,mirror_error/* refuseHalf */.C4)(release.tag, result.images, tagged.left) })
+        };
+    }
+    /** Moves the tags of images that have all arrived, by what is known of the tags now. */
+    async #tag(brought, context) {
+        let known = brought;
         try {
-            const known = this.#afterOthers(await this.#recall(brought));
+            known = this.#afterOthers(await this.#recall(brought));
             const planned = known.map(one => one.planned);
-            const { clock } = target.transport;
+            const { clock } = context.target.transport;
             if (clock.now() - this.#begun > believed) {
                 this.#options.log.info('everything is looked at once more, since the run took long');
                 await all_all(planned.map(one => lookAgain(one, context)));
             }
-            const changed = await pushTags(planned, last, {
-                ...context,
-                left: names => {
-                    this.#left = names;
+            const tagged = await pushTags(planned, this.#options.last, context);
+            if (tagged.error === undefined) {
+                for (const { image } of planned) {
+                    const { repository, tag } = image.target;
+                    this.#tags.set(`${repository}:${tag}`, image.root.descriptor.digest);
                 }
-            });
-            for (const { image } of planned) {
-                const { repository, tag } = image.target;
-                this.#tags.set(`${repository}:${tag}`, image.root.descriptor.digest);
             }
-            return this.#result(release, known, { published: true, changed });
+            return { ...tagged, known };
         }
         catch (error) {
-            const changed = this.#left.length > 0;
-            return this.#result(release, brought, { published: false, changed, error });
+            return { changed: false, error, left: [], known };
         }
     }
     /** While the first bytes travel. Without a proof, everything is looked at from here. */
@@ -14603,7 +14609,8 @@ class Mirror {
      */
     #lookAt({ images }) {
         const { target } = this.#options;
-        const slots = new mirror_slots/* Slots */.W(looksAtOnce, looksAtOnce);
+        const most = Math.min(looksAtOnce, this.#options.lanes.control.most);
+        const slots = new mirror_slots/* Slots */.W(most, most);
         const looks = new Map();
         const placements = images.flatMap(one => one.placements);
         for (const { way, told, descriptor } of placements) {
@@ -14651,22 +14658,20 @@ class Mirror {
             return { ...one, planned: { ...one.planned, standing: { ...standing, tagged } } };
         });
     }
-    /** Why a release did not come to where it should; undefined when it did. */
-    failure({ tag, images, published }) {
-        const staged = !this.#options.publish && images.every(({ status }) => status !== 'failed');
-        return published || staged ? undefined : (0,mirror_error/* refuseHalf */.C4)(tag, images, this.#left);
-    }
-    #result({ tag, targetTag, missing }, brought, end) {
+    #result({ tag, targetTag, missing }, brought, published, { changed, error: refused, left } = { changed: false, left: [] }) {
         const { source, target } = this.#options;
         const images = brought.map(({ planned, bytes, error, milliseconds }) => {
+            const { name, target: place } = planned.image;
             const failure = error ??
-                (planned.complete
-                    ? undefined
-                    : (0,mirror_error/* untagged */.GV)(planned.image.target.repository, end.error, this.#left?.includes(planned.image.name) === true));
-            const status = failure === undefined ? statusOf(bytes, planned, end.published) : 'failed';
-            return imageResult(planned, { source: source.name, target: target.name }, { status, bytes, milliseconds, error: failure });
+                (planned.complete ? undefined : (0,mirror_error/* untagged */.GV)(place.repository, refused, left.includes(name)));
+            return imageResult(planned, { source: source.name, target: target.name }, {
+                status: failure === undefined ? statusOf(bytes, planned, published) : 'failed',
+                bytes,
+                milliseconds,
+                ...(failure !== undefined && { error: (0,mirror_error/* failureOf */.g5)(failure) })
+            });
         });
-        return { tag, targetTag, missing, images, published: end.published, changed: end.changed };
+        return { tag, targetTag, missing, images, published, changed };
     }
 }
 
@@ -15050,7 +15055,7 @@ function certificates(env) {
  * @throws DockerError (`missing`, `timeout`), the signal's reason; a non-zero exit is handed back
  */
 async function run_runDocker(args, call, stdin, capture) {
-    const { docker, configDirectory, env, log, signal, timeout, imageTimeout } = call;
+    const { docker, configDirectory, env, log, signal, timeout, imageTimeout, registry } = call;
     const shown = (0,oci_clean/* clean */.uH)(`docker ${args.join(' ')}`, 300);
     log.debug(shown);
     let outcome;
@@ -15068,13 +15073,13 @@ async function run_runDocker(args, call, stdin, capture) {
     catch (error) {
         if (!(error instanceof src_process/* ProcessError */.yI))
             throw error;
-        throw new docker_error/* DockerError */.B('missing', error.message, 'Install a docker client that runs on this machine.', error);
+        throw new docker_error/* DockerError */.B('missing', error.message, 'Install a docker client that runs on this machine.', { cause: error });
     }
     if (outcome.timedOut) {
         const seconds = Math.round((imageTimeout ?? timeout) / 1000);
         throw new docker_error/* DockerError */.B('timeout', imageTimeout === undefined
             ? `${shown} did not end within ${seconds} s and was stopped`
-            : `${shown} was stopped: the ${seconds} s that the image may take were over`, 'See whether the docker daemon answers (docker info), and look at its log.');
+            : `${shown} was stopped: the ${seconds} s that the image may take were over`, 'See whether the docker daemon answers (docker info), and look at its log.', { host: registry });
     }
     return outcome;
 }
@@ -15086,10 +15091,14 @@ async function succeed(args, call, capture) {
     const outcome = await run_runDocker(args, call, undefined, capture);
     if (outcome.exitCode === 0)
         return outcome.stdout;
+    throw failureOf(args, outcome, call);
+}
+/** A command that did not succeed, with the last lines of what docker said. */
+function failureOf(args, outcome, { registry: host }) {
     const said = lastSaid(outcome);
-    const [host = ''] = (args.at(-1) ?? '').split('/');
-    throw new docker_error/* DockerError */.B(faultIn(said), `docker ${args.join(' ')} failed (${exitOf(outcome)}): ${said}`, adviceFor(said, host) ??
-        (denial.test(said) ? `Check what the account may do at ${host}.` : undefined));
+    const denied = denial.test(said) && host !== undefined;
+    return new docker_error/* DockerError */.B(faultIn(said), `docker ${args.join(' ')} failed (${exitOf(outcome)}): ${said}`, adviceFor(said, host ?? 'the registry') ??
+        (denied ? `Check what the account may do at ${host}.` : undefined), { host });
 }
 /**
  * What to do about a failure that docker told in these words, where they say it. What the registry
@@ -15175,7 +15184,6 @@ async function askDaemon(call) {
         store: containerd ? 'containerd' : 'classic',
         driver: textOf(info.Driver),
         dataRoot: info.DockerRootDir,
-        platform: `${textOf(info.OSType)}/${textOf(info.Architecture)}`,
         ...(host !== undefined && { host })
     };
 }
@@ -15205,7 +15213,6 @@ async function freeSpace(info, env) {
 }
 /**
  * Checks that `bytes` more find room at the daemon.
- * @returns the free bytes, undefined where they cannot be known
  * @throws DockerError `space`
  */
 async function checkSpace(bytes, info, env) {
@@ -15213,7 +15220,6 @@ async function checkSpace(bytes, info, env) {
     if (free !== undefined && free < bytes) {
         throw new docker_error/* DockerError */.B('space', `the docker daemon needs ${bytes} bytes in ${info.dataRoot}, and ${free} are free`, 'Make room there (docker system prune), or use engine: registry, which needs no disk.');
     }
-    return free;
 }
 
 // EXTERNAL MODULE: external "node:crypto"
@@ -15240,16 +15246,16 @@ async function inspect(name, call) {
     const outcome = await run_runDocker(args, call, undefined, answerLimit);
     if (outcome.exitCode !== 0 && /no such image/i.test(outcome.stderr))
         return undefined;
-    const text = outcome.exitCode === 0 ? outcome.stdout : await succeed(args, call, answerLimit);
-    const image = parseAnswer(text, 'docker image inspect');
-    if (typeof image.Id !== 'string' || typeof image.Size !== 'number') {
+    if (outcome.exitCode !== 0)
+        throw failureOf(args, outcome, call);
+    const image = parseAnswer(outcome.stdout, 'docker image inspect');
+    if (typeof image.Id !== 'string') {
         throw new docker_error/* DockerError */.B('failed', `docker told nothing of ${name}`);
     }
     const digests = Array.isArray(image.RepoDigests) ? image.RepoDigests : [];
     return {
         id: image.Id,
         repoDigests: digests.filter(digest => typeof digest === 'string'),
-        size: image.Size,
         platform: `${textOf(image.Os)}/${textOf(image.Architecture)}`,
         diffIds: diffIdsIn(image.RootFS)
     };
@@ -15261,7 +15267,7 @@ function diffIdsIn(rootfs) {
 /** Pulls an image by digest. @throws DockerError */
 async function pull(source, call, platform) {
     const which = platform === undefined ? [] : ['--platform', platform];
-    await succeed(['pull', ...which, nameOf(source)], call);
+    await succeed(['pull', ...which, nameOf(source)], { ...call, registry: source.registry });
 }
 /**
  * Pushes an image under its tag, and hands back what docker said of it.
@@ -15269,7 +15275,7 @@ async function pull(source, call, platform) {
  */
 async function push(target, call) {
     const name = nameOf(target);
-    const text = await succeed(['push', name], call);
+    const text = await succeed(['push', name], { ...call, registry: target.registry });
     // "<tag>: digest: sha256:… size: 1234" is the last thing it says.
     const last = [...text.matchAll(/^(\S+): digest: (\S+) size: \d+\s*$/gm)].at(-1);
     if (last?.[1] !== target.tag || last?.[2] === undefined) {
@@ -15316,20 +15322,9 @@ function nameOf(reference) {
 
 
 
-
 /** A tag that no other run has, and that nobody takes for a release: those begin with `v`. */
 function stagingTag() {
     return `mirror-${(0,external_node_crypto_.randomBytes)(12).toString('hex')}`;
-}
-/**
- * What to expect of an image before it is pulled. The classic store may keep a digest by luck; that
- * it does not is the rule.
- * @see https://docs.docker.com/engine/storage/containerd/
- */
-function foresee({ store }, root) {
-    if (store === 'classic')
-        return 'rewritten';
-    return root.children === undefined ? 'kept' : 'one-platform';
 }
 /** What became of an image, by the digest that the target gave it. */
 function fateOf(root, pushed) {
@@ -15347,9 +15342,6 @@ function fateOf(root, pushed) {
  */
 async function mirrorImageByDocker(options) {
     const { source, target, platform, timeout, log } = options;
-    if (source.digest === undefined) {
-        throw new docker_error/* DockerError */.B('failed', `${(0,oci_reference/* formatReference */.FH)(source)} has no digest to pull it by`);
-    }
     const ends = performance.now() + timeout;
     // Each command may take what is left of the image's time.
     const call = () => ({
@@ -15357,14 +15349,8 @@ async function mirrorImageByDocker(options) {
         timeout: Math.max(1, ends - performance.now()),
         imageTimeout: timeout
     });
-    const from = { registry: source.registry, repository: source.repository, digest: source.digest };
-    const to = {
-        registry: target.registry,
-        repository: target.repository,
-        tag: target.tag ?? stagingTag()
-    };
-    const sourceName = nameOf(from);
-    const targetName = nameOf(to);
+    const sourceName = nameOf(source);
+    const targetName = nameOf(target);
     const had = await inspect(sourceName, call());
     const held = await inspect(targetName, call());
     const gained = new Set();
@@ -15372,28 +15358,20 @@ async function mirrorImageByDocker(options) {
     try {
         if (had === undefined)
             gained.add(sourceName);
-        await pull(from, call(), platform);
+        await pull(source, call(), platform);
         const image = await inspect(sourceName, call());
         if (image === undefined)
             throw new docker_error/* DockerError */.B('failed', `docker lost ${sourceName}`);
-        const beside = nameOf({ registry: to.registry, repository: to.repository });
+        const beside = nameOf({ registry: target.registry, repository: target.repository });
         known = image.repoDigests.filter(name => sameName(name.replace(/@.*$/, ''), beside));
         gained.add(targetName);
         await succeed(['tag', sourceName, targetName], call());
-        const { digest, ways } = await push(to, call());
+        const { digest, ways } = await push(target, call());
         // By its push the image has got the target's digest as one more name.
-        const pushedName = nameOf({ registry: to.registry, repository: to.repository, digest });
+        const pushedName = nameOf({ ...target, digest });
         if (!known.some(name => sameName(name, pushedName)))
             gained.add(pushedName);
-        return {
-            digest,
-            ways,
-            kept: digest === source.digest,
-            bytes: image.size,
-            platform: image.platform,
-            diffIds: image.diffIds,
-            pushed: to
-        };
+        return { digest, ways, platform: image.platform, diffIds: image.diffIds };
     }
     finally {
         // Last made, first removed: with its source's name the image may go.
@@ -15549,7 +15527,7 @@ const removalTime = { usual: 120_000, cancelled: 4_000 };
  * stays is said. A registry was seen to delete the manifest with any of its tags: then the other tags
  * of that manifest are put back at once, and the other staging tags stay. So the first of them that
  * shares its manifest with another tag tells what becomes of the rest; until then each is looked at.
- * @throws MirrorError when another tag went along and could not be put back
+ * @returns the first other tag that went along and could not be put back, if any
  */
 async function removeStaging(context, staged, tag) {
     const { target, log } = context;
@@ -15557,9 +15535,10 @@ async function removeStaging(context, staged, tag) {
     let removed = 0;
     let harmless = false;
     let why = 'the registry does not let it be taken away';
+    let repository = '';
     try {
         for (const one of staged) {
-            const { repository } = one;
+            ({ repository } = one);
             const held = await (0,registry_manifests/* getManifest */.c2)(target, repository, tag, limited.signal);
             one.pushed = held !== undefined;
             if (held !== undefined) {
@@ -15589,14 +15568,15 @@ async function removeStaging(context, staged, tag) {
     }
     catch (error) {
         if (error instanceof mirror_error/* MirrorError */.En)
-            throw error;
+            return { repository, error };
         log.debug(`staging tags: ${String(error)}`);
         why = 'it could not be taken away';
     }
     const left = staged.slice(removed).filter(({ pushed }) => pushed).length;
     if (left === 0)
-        return;
+        return undefined;
     log.notice(`${left === 1 ? 'One image keeps' : `${left} images keep`} the tag ${tag} at ${target.name} under which docker pushed: ${why}. Arc takes no notice of it, and it may be deleted.`);
+    return undefined;
 }
 /** The tags of a manifest beside its staging tag: this release's own, and those of earlier ones. */
 async function otherTags({ descriptor }, { repository, tag }, { target, lanes, signal }) {
@@ -15652,7 +15632,7 @@ async function putBack(held, tags, repository, { target, signal: run }) {
  */
 const mostAtOnce = 4;
 /** Layers are packed about 2.5 to 1; packed and unpacked they lie on the disk together for a while. */
-const unpacking = 3;
+const unpacking = 3.5;
 /** The part of a run's time that one image may take: a daemon that hangs must not take all of it. */
 const imageShare = 3;
 /**
@@ -15661,8 +15641,6 @@ const imageShare = 3;
  * client gives them their own tags, in the order that a release is published in.
  */
 class DockerEngine {
-    /** Where all had arrived: images whose tags were moved, and could not be put back. */
-    #left;
     #options;
     #stop = new AbortController();
     #signal;
@@ -15674,8 +15652,7 @@ class DockerEngine {
     constructor(options) {
         this.#options = options;
         this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
-        (0,external_node_events_.setMaxListeners)(0, this.#signal);
-        const most = Math.min(mostAtOnce, options.settings.concurrency ?? mostAtOnce);
+        const most = Math.min(mostAtOnce, options.settings.concurrency);
         this.#slots = new mirror_slots/* Slots */.W(most, most);
     }
     /**
@@ -15692,7 +15669,7 @@ class DockerEngine {
         const atOnce = sizes.slice(0, engine.#slots.most).reduce((sum, size) => sum + size, 0);
         await checkSpace(atOnce * unpacking, daemon, env);
         if (due.length > 0) {
-            log.info(foresee(daemon, {}) === 'kept'
+            log.info(daemon.store === 'containerd'
                 ? "the daemon's image store keeps digests; of an index one platform travels, which has another digest"
                 : "the daemon's image store packs layers anew: most digests will be others than the source's, and of an index one platform travels");
         }
@@ -15705,39 +15682,30 @@ class DockerEngine {
     /**
      * Brings a release to the target, all of it or nothing that anybody would see. What failed is in
      * the result; it does not throw for that.
-     * @throws MirrorError when the target lost a tag with the one under which docker had pushed
      */
     async release(release) {
-        const due = release.images.filter(({ complete }) => !complete);
-        this.#left = undefined;
         this.#tag = stagingTag();
-        try {
-            const arrived = await this.#bring(due);
-            if (arrived.some(({ error }) => error !== undefined))
-                return this.#result(release, arrived);
-            this.#left = [];
-            try {
-                const changed = await this.#publish(arrived);
-                return this.#result(release, arrived, { published: true, changed });
-            }
-            catch (error) {
-                const left = this.#left;
-                const changed = left.length > 0;
-                return this.#result(release, arrived.map(one => {
-                    const { name, target } = one.planned.image;
-                    return { ...one, error: (0,mirror_error/* untagged */.GV)(target.repository, error, left.includes(name)) };
-                }), { published: false, changed });
-            }
-        }
-        finally {
-            const staged = [...this.#staged.values()];
-            this.#staged.clear();
-            await removeStaging(this.#options, staged, this.#tag);
-        }
+        const ended = await this.#mirror(release);
+        const staged = [...this.#staged.values()];
+        this.#staged.clear();
+        const lost = await removeStaging(this.#options, staged, this.#tag);
+        return lost === undefined ? ended : withLost(ended, lost);
     }
-    /** Why a release did not come to where it should; undefined when it did. */
-    failure({ tag, images, published }) {
-        return published ? undefined : (0,mirror_error/* refuseHalf */.C4)(tag, images, this.#left);
+    async #mirror(release) {
+        const arrived = await this.#bring(release.images.filter(({ complete }) => !complete));
+        if (arrived.some(({ error }) => error !== undefined)) {
+            const result = this.#result(release, arrived, { published: false, changed: false });
+            return { result, failure: (0,mirror_error/* refuseHalf */.C4)(release.tag, result.images) };
+        }
+        const { changed, error, left } = await this.#publish(arrived);
+        if (error === undefined)
+            return { result: this.#result(release, arrived, { published: true, changed }) };
+        const refused = arrived.map(one => {
+            const { name, target } = one.planned.image;
+            return { ...one, error: (0,mirror_error/* untagged */.GV)(target.repository, error, left.includes(name)) };
+        });
+        const result = this.#result(release, refused, { published: false, changed });
+        return { result, failure: (0,mirror_error/* refuseHalf */.C4)(release.tag, result.images, left) };
     }
     /** Largest first; what failed is tried once more when the rest is done. */
     async #bring(due) {
@@ -15801,67 +15769,75 @@ class DockerEngine {
             throughDocker
         };
     }
-    /** @returns whether any tag was created or moved */
+    /** Gives the images of a release, which have all arrived, their own tags. */
     async #publish(arrived) {
         const { target, last, lanes } = this.#options;
         const context = { target, slots: lanes.control, signal: this.#signal };
-        const images = await Promise.all(arrived.map(async ({ planned, pushed }) => {
-            if (pushed === undefined)
-                throw new TypeError('an image was not pushed');
-            const { image } = planned;
-            const { repository, tag } = image.target;
-            const tagged = await lanes.control.run(() => (0,registry_manifests/* resolveManifest */.K9)(target, repository, tag, this.#signal));
-            return {
-                ...planned,
-                image: { ...image, root: pushed },
-                standing: { ...planned.standing, tagged }
-            };
-        }));
-        const changed = await pushTags(images, last, {
-            ...context,
-            left: names => {
-                this.#left = names;
-            }
-        });
-        return changed;
+        try {
+            const images = await Promise.all(arrived.map(async ({ planned, pushed }) => {
+                if (pushed === undefined)
+                    throw new TypeError('an image was not pushed');
+                const { image } = planned;
+                const { repository, tag } = image.target;
+                const tagged = await lanes.control.run(() => (0,registry_manifests/* resolveManifest */.K9)(target, repository, tag, this.#signal));
+                return {
+                    ...planned,
+                    image: { ...image, root: pushed },
+                    standing: { ...planned.standing, tagged }
+                };
+            }));
+            return await pushTags(images, last, context);
+        }
+        catch (error) {
+            return { changed: false, error, left: [] };
+        }
     }
-    #result({ tag, targetTag, missing, images }, arrived, end = { published: false, changed: false }) {
+    #result({ tag, targetTag, missing, images }, arrived, end) {
         const known = new Map(arrived.map(one => [one.planned, one]));
-        const results = images.map(planned => this.#imageResult(planned, known.get(planned), end));
+        const results = images.map(planned => {
+            const one = known.get(planned);
+            return one === undefined ? this.#present(planned) : this.#imageResult(one, end.published);
+        });
         return { tag, targetTag, missing, images: results, ...end };
     }
-    #imageResult({ image, bytes }, arrived, { published }) {
+    get #names() {
         const { source, target } = this.#options;
-        const root = image.root.descriptor;
-        const { digest, mediaType } = arrived?.pushed?.descriptor ?? root;
-        const error = arrived?.error;
+        return { source: source.name, target: target.name };
+    }
+    #present(planned) {
+        return imageResult(planned, this.#names, {
+            status: 'present',
+            bytes: planned.bytes,
+            milliseconds: 0
+        });
+    }
+    #imageResult({ planned, pushed, bytes, milliseconds, throughDocker, attempts, error }, published) {
         const moved = published ? 'copied' : 'staged';
-        return {
-            release: image.release,
-            name: image.name,
-            source: { registry: source.name, ...image.source, digest: root.digest },
-            target: { registry: target.name, ...image.target, digest },
-            digest,
-            mediaType,
-            platforms: image.platforms,
-            status: arrived === undefined ? 'present' : error === undefined ? moved : 'failed',
-            size: image.size,
-            bytes: arrived?.bytes ?? bytes,
-            milliseconds: Math.round(arrived?.milliseconds ?? 0),
-            ...(arrived?.throughDocker !== undefined && { throughDocker: arrived.throughDocker }),
+        const { image } = planned;
+        return imageResult(planned, this.#names, {
+            status: error === undefined ? moved : 'failed',
+            root: pushed?.descriptor,
+            bytes,
+            milliseconds,
+            ...(throughDocker !== undefined && { throughDocker }),
             ...(error !== undefined && {
                 error: {
-                    host: error instanceof docker_error/* DockerError */.B && error.message.startsWith('docker pull ')
-                        ? source.name
-                        : target.name,
+                    host: this.#options.target.name,
                     repository: image.target.repository,
-                    digest: root.digest,
-                    attempts: arrived?.attempts ?? 1,
+                    digest: image.root.descriptor.digest,
+                    attempts,
                     ...(0,mirror_error/* failureOf */.g5)(error)
                 }
             })
-        };
+        });
     }
+}
+/** What became of a release when another tag went along with its staging tag, and stays away. */
+function withLost({ result }, { repository, error }) {
+    const images = result.images.map(image => image.target.repository === repository
+        ? { ...image, status: 'failed', error: (0,mirror_error/* failureOf */.g5)(error) }
+        : image);
+    return { result: { ...result, images, published: false, changed: true }, failure: error };
 }
 /** Arc runs on this platform: where an index has it, that is the one to travel. */
 const wanted = 'linux/amd64';
@@ -15975,8 +15951,8 @@ function plannedReleases(chosen, { images }) {
     }));
 }
 
-// EXTERNAL MODULE: ./src/run/first-questions.ts + 2 modules
-var first_questions = __nccwpck_require__(2696);
+// EXTERNAL MODULE: ./src/run/first-questions.ts + 1 modules
+var first_questions = __nccwpck_require__(5746);
 ;// CONCATENATED MODULE: ./src/mirror/lines.ts
 /** Lines of a plan, each of which stays whole: all images of a release, or all releases of an image. */
 class Lines {
@@ -16258,7 +16234,7 @@ function inputOf({ releases, names }, planned, images) {
 }
 
 // EXTERNAL MODULE: ./src/run/registries.ts + 30 modules
-var run_registries = __nccwpck_require__(1773);
+var run_registries = __nccwpck_require__(1201);
 // EXTERNAL MODULE: ./src/run/releases.ts + 3 modules
 var run_releases = __nccwpck_require__(9867);
 // EXTERNAL MODULE: ./src/user-pass.ts
@@ -16331,7 +16307,7 @@ async function beforeKeptLogin(registries, directory, env) {
     const text = await (0,promises_.readFile)(file, 'utf8').catch((error) => {
         if (error.code === 'ENOENT')
             return undefined;
-        throw new docker_error/* DockerError */.B('config', `${file} cannot be read`, 'See who owns it.', error);
+        throw new docker_error/* DockerError */.B('config', `${file} cannot be read`, 'See who owns it.', { cause: error });
     });
     await (0,promises_.writeFile)((0,external_node_path_.join)(directory, backupName), text ?? '', { mode: 0o600, flag: 'wx' });
     if (text === undefined)
@@ -16352,7 +16328,9 @@ function understood(text, file) {
     }
     catch (error) {
         const { message } = error;
-        throw new docker_error/* DockerError */.B('config', message, `Mend ${file}, or do without keep-login.`, error);
+        throw new docker_error/* DockerError */.B('config', message, `Mend ${file}, or do without keep-login.`, {
+            cause: error
+        });
     }
 }
 /**
@@ -16472,7 +16450,9 @@ async function read(path) {
     return await readFile(path, 'utf8').catch((error) => {
         if (error.code === 'ENOENT')
             return undefined;
-        throw new DockerError('config', `${clean(path, 300)} cannot be read`, undefined, error);
+        throw new DockerError('config', `${clean(path, 300)} cannot be read`, undefined, {
+            cause: error
+        });
     });
 }
 /** All at once: another job may read it at any time. A link stays a link. */
@@ -16487,7 +16467,7 @@ async function replace(path, text) {
     }
     catch (error) {
         await rm(next, { force: true });
-        throw new DockerError('config', `${path} cannot be written, so that the sign-in in it is not undone`, 'Sign out by docker logout.', error);
+        throw new DockerError('config', `${path} cannot be written, so that the sign-in in it is not undone`, 'Sign out by docker logout.', { cause: error });
     }
 }
 
@@ -16505,7 +16485,7 @@ const loginTimeout = 60_000;
  * Signs in by `docker login --password-stdin`, one account after the other, into a private docker
  * config. That docker cannot answer is no error: each account has its answer.
  * @throws DockerError `config` when no private config can be made, or the job's own cannot be kept;
- * the signal's reason. Nothing is left behind then.
+ * the signal's reason. Then nothing is left behind but what undoes a kept login.
  */
 async function signIn(options) {
     const { accounts, runnerTemp, env, log, onDirectory } = options;
@@ -16515,6 +16495,18 @@ async function signIn(options) {
     }
     const configDirectory = await (0,private_config/* makePrivateConfig */.YV)({ runnerTemp, env, onDirectory });
     let kept;
+    const cleanUp = () => {
+        // What undoes a kept login lies there, until post.
+        if (kept !== undefined)
+            return;
+        // How the run has ended counts for more.
+        try {
+            (0,private_config/* removePrivateConfig */.I_)(configDirectory, runnerTemp);
+        }
+        catch (error) {
+            (0,private_config/* notRemoved */.Im)(configDirectory, error, log);
+        }
+    };
     try {
         const client = await clientFor(options);
         const answers = [];
@@ -16541,18 +16533,11 @@ async function signIn(options) {
             configDirectory,
             ...(client instanceof docker_error/* DockerError */.B ? { client: undefined, reason: client } : { client }),
             answers,
-            [Symbol.asyncDispose]() {
-                // What undoes a kept login lies there, until post.
-                if (kept === undefined)
-                    (0,private_config/* removePrivateConfig */.I_)(configDirectory, runnerTemp);
-                return Promise.resolve();
-            }
+            [Symbol.dispose]: cleanUp
         };
     }
     catch (error) {
-        // What has to be undone in the job's own config is undone from there.
-        if (kept === undefined)
-            (0,private_config/* removePrivateConfig */.I_)(configDirectory, runnerTemp);
+        cleanUp();
         throw error;
     }
 }
@@ -16636,7 +16621,7 @@ function notKept(registry, reason, log) {
 
 
 
-const nobody = { [Symbol.asyncDispose]: () => Promise.resolve() };
+const nobody = { [Symbol.dispose]: () => undefined };
 /**
  * Signs docker in. The registry client has made its own handshake by now. Where that moves the
  * images, only the accounts of the inputs are signed in, and a docker that cannot answer is said and
@@ -16686,7 +16671,7 @@ async function signInDocker(settings, registries, around) {
         return { ...session, ready: await readyFor(session, registries, around) };
     }
     catch (error) {
-        await session[Symbol.asyncDispose]();
+        session[Symbol.dispose]();
         throw error;
     }
 }
@@ -16695,13 +16680,12 @@ async function signInDocker(settings, registries, around) {
  * that nobody else can, and only where a runner has a place for tools.
  */
 function installation(settings, env) {
-    const { engine, keepLogin, dockerVersion, dockerSha256, dockerDownloadUrl } = settings;
+    const { engine, keepLogin, dockerPin, dockerDownloadUrl } = settings;
     if ((engine !== 'docker' && !keepLogin) || (env.RUNNER_TOOL_CACHE ?? '') === '')
         return undefined;
     return {
-        ...(dockerVersion !== undefined && { version: dockerVersion }),
-        ...(dockerSha256 !== undefined && { sha256: dockerSha256 }),
-        ...(dockerDownloadUrl !== undefined && { downloadUrl: dockerDownloadUrl })
+        ...(dockerPin !== undefined && { pin: dockerPin }),
+        downloadUrl: dockerDownloadUrl
     };
 }
 function givenAccounts({ source, target }) {
@@ -16822,7 +16806,6 @@ var __disposeResources = (undefined && undefined.__disposeResources) || (functio
 
 
 
-
 /**
  * Mirrors what the settings ask for, and reports it. It does not throw: whatever goes wrong is in
  * the record, and has been reported.
@@ -16833,7 +16816,6 @@ async function main(settings, stage) {
     const draft = new Draft(settings);
     const time = (0,time_limit/* endOf */.pJ)(stage.signal, settings.timeout);
     const { signal } = time;
-    (0,external_node_events_.setMaxListeners)(0, signal);
     try {
         const env_1 = { stack: [], error: void 0, hasError: false };
         try {
@@ -16849,7 +16831,7 @@ async function main(settings, stage) {
             }), false);
             const { source, target } = registries;
             draft.registries = registries;
-            source.warm({ questions: 24, bodies: 0 });
+            source.warm({ questions: lanes.ahead.source, bodies: 0 });
             const questions = (0,first_questions/* firstQuestions */.Q)(registries, settings, { log, slots: lanes.reading, signal });
             const docker = __addDisposableResource(env_1, await reporter.group('Sign in', async () => {
                 const greeting = (0,run_registries/* greet */.KV)(registries, settings, {
@@ -16857,10 +16839,10 @@ async function main(settings, stage) {
                     asked: questions.early ? questions.lists : undefined
                 });
                 // Behind the first questions: many connections opened at once must not hold them up.
-                target.warm({ questions: 64, bodies: 0 });
+                target.warm({ questions: lanes.ahead.target, bodies: 0 });
                 await greeting;
                 return await signInDocker(settings, registries, { ...stage, log, signal });
-            }), true);
+            }), false);
             const carries = !settings.dryRun && settings.engine === 'registry';
             const survey = new Survey({
                 target,
@@ -16903,9 +16885,8 @@ async function main(settings, stage) {
                         ? new Mirror(options)
                         : await DockerEngine.open(plan, { ...options, docker: docker.ready, env, settings });
                     for (const release of releases) {
-                        const result = await reporter.group(`Mirror ${release.tag}`, () => engine.release(release));
+                        const { result, failure } = await reporter.group(`Mirror ${release.tag}`, () => engine.release(release));
                         draft.releases.push(result);
-                        const failure = engine.failure(result);
                         // Upgrades go from one release to the next: a later one is of no use without this one.
                         if (failure !== undefined)
                             throw failure;
@@ -16925,9 +16906,7 @@ async function main(settings, stage) {
             env_1.hasError = true;
         }
         finally {
-            const result_1 = __disposeResources(env_1);
-            if (result_1)
-                await result_1;
+            __disposeResources(env_1);
         }
     }
     catch (error) {
@@ -16985,10 +16964,11 @@ function failureOf(error) {
             ...(status !== undefined && { status })
         };
     }
-    const { message, advice } = error;
+    const { message, advice, host } = error;
     return {
         message: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(typeof message === 'string' ? message : String(error), 1000),
         ...(typeof advice === 'string' && { advice }),
+        ...(typeof host === 'string' && { host }),
         kind: kindOf(error)
     };
 }
@@ -17228,16 +17208,18 @@ class ReferrerLists {
 const smallBlob = 1024 * 1024;
 /**
  * The lanes of a run.
- * @param concurrency the most transfers at once that the user allows; 24 fill a line of 40 ms and
- *   200 Mbit/s, and with 32 or 48 nothing was gained there
+ * @param concurrency the most transfers at once that the user allows; the usual 24 fill a line of 40 ms
+ *   and 200 Mbit/s, and with 32 or 48 nothing was gained there
  */
-function openLanes(concurrency = 24) {
+function openLanes(concurrency) {
     // Two to sixteen large ones at once were measured on a link with 40 ms: below four the link is not
     // full, above eight nothing is gained, and each one costs the registries memory. Where the line is wider
     // than the machine, all of them share the processor: with eight, the largest layer of a release was
     // still on its way when all else was there; with six they ended together, 7 % sooner.
     const large = Math.max(1, Math.floor(concurrency / 4));
     const small = Math.max(0, concurrency - large);
+    // Whoever allows few transfers means to be gentle: few questions, too.
+    const questions = (most) => Math.min(most, 4 * concurrency);
     return {
         large: new _slots_js__WEBPACK_IMPORTED_MODULE_0__/* .Slots */ .W(large, large),
         small: new _slots_js__WEBPACK_IMPORTED_MODULE_0__/* .Slots */ .W(small, small),
@@ -17245,10 +17227,12 @@ function openLanes(concurrency = 24) {
         // way before the registry is what is waited for. It does not begin with fewer and grow: each one more
         // would be a connection more, which costs two or three round trips, for the last few of 250 questions.
         // Measured with 40 ms, in seconds for these: 0.71 with 32, 0.59 with 48, 0.56 with 64, 0.53 with 80,
-        // 0.54 with 96; as many connections, but at most 64, were opened ahead (`main.ts`).
-        control: new _slots_js__WEBPACK_IMPORTED_MODULE_0__/* .Slots */ .W(80, 80),
+        // 0.54 with 96; as many connections, but at most 64, were opened ahead.
+        control: new _slots_js__WEBPACK_IMPORTED_MODULE_0__/* .Slots */ .W(questions(80), questions(80)),
         // As many as a release has images, with the children of those that are indexes.
-        reading: new _slots_js__WEBPACK_IMPORTED_MODULE_0__/* .Slots */ .W(32, 64)
+        reading: new _slots_js__WEBPACK_IMPORTED_MODULE_0__/* .Slots */ .W(questions(32), questions(64)),
+        // At the source for the root of each image; at the target the most that paid.
+        ahead: { source: questions(24), target: questions(64) }
     };
 }
 /** Takes the pressure off a host that asked for it; what only the other one is asked goes on as it was. */
@@ -17860,6 +17844,7 @@ function within(repository, name) {
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   W: () => (/* binding */ unlessAborted),
 /* harmony export */   u: () => (/* binding */ onAbort)
 /* harmony export */ });
 /** What is waiting for each signal. */
@@ -17868,6 +17853,7 @@ const waiting = new WeakMap();
  * Calls back once when a signal aborts; never when it had aborted before. Hundreds of requests heed the
  * one signal of a run, and a signal looks at all of its listeners whenever it is given another: here it
  * has one listener for all of them.
+ * @param then must not throw: others wait behind it
  * @returns a function that calls it off
  */
 function onAbort(signal, then) {
@@ -17875,10 +17861,10 @@ function onAbort(signal, then) {
     if (all === undefined) {
         const set = new Set();
         signal.addEventListener('abort', () => {
-            for (const one of set) {
-                set.delete(one);
-                one();
-            }
+            // Whoever comes now is too late, and whoever is called off meanwhile is not called.
+            for (const one of [...set])
+                if (set.delete(one))
+                    one();
         }, { once: true });
         waiting.set(signal, set);
         all = set;
@@ -17891,6 +17877,20 @@ function onAbort(signal, then) {
     return () => {
         all.delete(called);
     };
+}
+/**
+ * Waits for what goes on by itself, such as what others wait for as well, and no longer than until the
+ * signal aborts.
+ * @throws the signal's reason
+ */
+async function unlessAborted(shared, signal) {
+    signal.throwIfAborted();
+    return await new Promise((resolve, reject) => {
+        const callOff = onAbort(signal, () => {
+            reject(signal.reason);
+        });
+        void shared.finally(callOff).then(resolve, reject);
+    });
 }
 
 
@@ -18151,14 +18151,17 @@ function variable(env, name) {
 
 /** Services of clouds for their own machines, metadata first, at addresses that look like any other. */
 const services = new Set([
-    // AWS and Google by IPv6, within the private range.
-    'fd00:ec2::254',
+    // Google by IPv6, within the private range; Scaleway and Oracle, too.
     'fd20:ce::254',
+    'fd00:42::42',
+    'fd00:c1::a9fe:a9fe',
     // Alibaba Cloud, within carrier-grade NAT.
     '100.100.100.200',
     // Azure's WireServer, which is a public address.
     '168.63.129.16'
 ]);
+/** Whole networks of that kind: AWS keeps one for its services. Loopback aside, `::/96` hides IPv4 addresses. */
+const reserved = ['fd00:ec2::/32', '::/96'].map(range => ipaddr_js__WEBPACK_IMPORTED_MODULE_1___default().IPv6.parseCIDR(range));
 /**
  * Judges an IP address: `never` are those that no registry may send us to (link-local with the
  * clouds' metadata services, unspecified, multicast, broadcast), `private` are loopback and
@@ -18173,7 +18176,11 @@ function reachOf(address) {
     const ip = ipaddr_js__WEBPACK_IMPORTED_MODULE_1___default().process(address);
     if (services.has(ip.toString()))
         return 'never';
-    switch (ip.range()) {
+    const range = ip.range();
+    const hidden = ip instanceof (ipaddr_js__WEBPACK_IMPORTED_MODULE_1___default().IPv6) && reserved.some(network => ip.match(network));
+    if (hidden && range !== 'loopback')
+        return 'never';
+    switch (range) {
         case 'unicast':
             return 'public';
         case 'loopback':
@@ -18263,10 +18270,12 @@ function isAddress(url) {
 /* harmony export */   _i: () => (/* binding */ headPatience),
 /* harmony export */   is: () => (/* binding */ hasBlob)
 /* harmony export */ });
-/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(4192);
+/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(4192);
 /* harmony import */ var _oci_digest_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8825);
-/* harmony import */ var _encoding_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1226);
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3269);
+/* harmony import */ var _body_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(7017);
+/* harmony import */ var _encoding_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1226);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3269);
+
 
 
 
@@ -18284,13 +18293,7 @@ async function hasBlob(registry, repository, { digest, size }, signal, tries = '
         tries,
         ...(method === 'HEAD' && { own: headPatience }),
         ...(method === 'GET' && size > 0 && { headers: { Range: 'bytes=0-0' } })
-    }, answer => {
-        if (method === 'GET')
-            answer.body.destroy();
-        else if (answer.bare !== true)
-            answer.body.resume();
-        return answer;
-    });
+    }, _body_js__WEBPACK_IMPORTED_MODULE_1__/* .discard */ .vf);
     const byGet = () => hasBlob(registry, repository, { digest, size }, signal, tries, 'GET');
     try {
         const answer = await ask(asked);
@@ -18305,10 +18308,10 @@ async function hasBlob(registry, repository, { digest, size }, signal, tries = '
         return seen === 'unknown' ? has : seen;
     }
     catch (error) {
-        if (!(error instanceof _error_js__WEBPACK_IMPORTED_MODULE_2__/* .RegistryError */ .gl))
+        if (!(error instanceof _error_js__WEBPACK_IMPORTED_MODULE_3__/* .RegistryError */ .gl))
             throw error;
         // Something may be against HEAD alone: then GET tells, from here on.
-        const refused = (0,_error_js__WEBPACK_IMPORTED_MODULE_2__/* .isRefusal */ .vu)(error);
+        const refused = (0,_error_js__WEBPACK_IMPORTED_MODULE_3__/* .isRefusal */ .vu)(error);
         if (asked === 'HEAD' && (refused || error.fault === 'server')) {
             const has = await byGet();
             if (has !== 'unknown')
@@ -18331,7 +18334,7 @@ function judge({ status, headers }, digest, size) {
         ? /\/(\d+)$/.exec(headers['content-range'] ?? '')?.[1]
         : headers['content-length'];
     // A length that is not the blob's: half of it is stored, which is as good as nothing.
-    return (0,_encoding_js__WEBPACK_IMPORTED_MODULE_1__/* .encodingOf */ .P)(headers) === undefined && total !== undefined && Number(total) !== size
+    return (0,_encoding_js__WEBPACK_IMPORTED_MODULE_2__/* .encodingOf */ .P)(headers) === undefined && total !== undefined && Number(total) !== size
         ? 'absent'
         : 'present';
 }
@@ -18347,7 +18350,7 @@ async function openBlob(registry, repository, { digest, size }, { offset, end },
         const { status, headers } = answer;
         const fail = (text) => {
             answer.body.destroy();
-            return new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .RegistryError */ .gl('corrupt', `${registry.name}/${repository}@${digest}: ${text}`, {
+            return new _error_js__WEBPACK_IMPORTED_MODULE_3__/* .RegistryError */ .gl('corrupt', `${registry.name}/${repository}@${digest}: ${text}`, {
                 host: registry.name,
                 repository,
                 digest
@@ -18356,16 +18359,16 @@ async function openBlob(registry, repository, { digest, size }, { offset, end },
         if (status === 206) {
             const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers['content-range'] ?? '');
             if (range === null || Number(range[1]) !== offset) {
-                throw fail(`bytes from ${offset} on were asked for, ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .clean */ .uH)(headers['content-range'] ?? 'nothing said', 60)} was sent`);
+                throw fail(`bytes from ${offset} on were asked for, ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(headers['content-range'] ?? 'nothing said', 60)} was sent`);
             }
             return { answer, skip: 0 };
         }
         const length = headers['content-length'];
         // Of what comes packed it is the packed length, which says nothing of the blob.
-        const encoding = (0,_encoding_js__WEBPACK_IMPORTED_MODULE_1__/* .encodingOf */ .P)(headers);
+        const encoding = (0,_encoding_js__WEBPACK_IMPORTED_MODULE_2__/* .encodingOf */ .P)(headers);
         if (encoding?.kind !== 'gzip' && length !== undefined && Number(length) !== size) {
             throw fail(encoding === undefined || encoding.kind === 'odd'
-                ? `it has ${size} bytes by its manifest, ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .clean */ .uH)(length, 30)} by the registry`
+                ? `it has ${size} bytes by its manifest, ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(length, 30)} by the registry`
                 : `it came with Content-Encoding ${encoding.said}, which nobody asked for`);
         }
         return { answer, skip: offset };
@@ -18868,9 +18871,6 @@ class RegistryError extends Error {
     get method() {
         return this.#facts.method;
     }
-    get path() {
-        return this.#facts.path;
-    }
     get repository() {
         return this.#facts.repository;
     }
@@ -18890,10 +18890,6 @@ class RegistryError extends Error {
     get advice() {
         return this.#facts.advice;
     }
-    /** Answered by a host that the registry redirected to. */
-    get redirected() {
-        return this.#facts.redirected ?? false;
-    }
     /** Where the connection led that broke or was silent; undefined where it was none. */
     get through() {
         return this.#facts.through;
@@ -18902,6 +18898,12 @@ class RegistryError extends Error {
     as(fault, message, more = {}) {
         const seen = new RegistryError(fault, message, { ...this.#facts, ...more });
         seen.attempts = this.attempts;
+        return seen;
+    }
+    /** The same failure, after so many tries. */
+    tried(attempts) {
+        const seen = this.as(this.fault, this.message);
+        seen.attempts = attempts;
         return seen;
     }
     /** Whether the registry gave one of these codes. */
@@ -19085,7 +19087,7 @@ async function getManifest(registry, repository, reference, signal, largest = oc
                     await (0,body/* discard */.vf)(answer);
                     return undefined;
                 }
-                const place = { host: registry.name, method: 'GET', path: answer.url.pathname, repository };
+                const place = { host: registry.name, method: 'GET', repository };
                 const { idle } = registry.transport.timings;
                 const bytes = await (0,body/* readBody */.x8)(answer.body, limit, idle, place);
                 return readManifest(bytes, answer, reference, place);
@@ -19337,12 +19339,11 @@ async function collect(registry, list) {
                 throw new error/* RegistryError */.gl('server', `${registry.name}: the list of ${key} breaks off (404)`, {
                     host: registry.name,
                     method: 'GET',
-                    path: url.pathname,
                     status: answer.status,
                     advice: 'The next page that it names is not there: look at the registry, and at what stands between.'
                 });
             }
-            const place = { host: registry.name, method: 'GET', path: url.pathname };
+            const place = { host: registry.name, method: 'GET' };
             const { idle } = registry.transport.timings;
             const body = await (0,registry_body/* readDocument */.u0)(answer, largestPage, idle, place);
             size += body.length;
@@ -19356,7 +19357,7 @@ async function collect(registry, list) {
             return entries;
         next = nextPage(page.link, url, registry, { seen, what: key });
         if (next !== undefined && size > largestList)
-            throw unsafe(registry, url, `the list of ${key} goes on beyond ${largestList} bytes`);
+            throw unsafe(registry, `the list of ${key} goes on beyond ${largestList} bytes`);
     }
     return entries;
 }
@@ -19385,34 +19386,33 @@ function nextPage(header, from, registry, { seen, what }) {
     if (next === undefined)
         return undefined;
     if (seen.has(next.href) || seen.size >= mostPages)
-        throw unsafe(registry, from, `the list of ${what} has no end`);
+        throw unsafe(registry, `the list of ${what} has no end`);
     return next;
 }
 function follow(header, from, registry) {
     const text = Array.isArray(header) ? header.join(', ') : (header ?? '');
     if (text.length > longestLink)
-        throw unsafe(registry, from, `its Link header has more than ${longestLink} characters`);
+        throw unsafe(registry, `its Link header has more than ${longestLink} characters`);
     const links = parseLinks(text);
     // A part of a list must not pass for the whole.
     if (links === undefined && /next/i.test(text))
-        throw unsafe(registry, from, `its Link header cannot be understood: ${(0,clean/* clean */.uH)(text, 100)}`);
+        throw unsafe(registry, `its Link header cannot be understood: ${(0,clean/* clean */.uH)(text, 100)}`);
     const target = links?.find(({ relations }) => relations.includes('next'))?.target;
     if (target === undefined || !URL.canParse(target, from.href))
         return undefined;
     const url = new URL(target, from);
     // Behind a proxy the registry may not know its own scheme and port: the path is what counts.
     if (url.hostname !== from.hostname)
-        throw unsafe(registry, from, 'the list goes on at another host, which is not followed');
+        throw unsafe(registry, 'the list goes on at another host, which is not followed');
     // Set, not parsed anew: `//elsewhere/` is a path here, and no host.
     const here = new URL(registry.origin);
     here.pathname = url.pathname;
     here.search = url.search;
     return here;
 }
-function unsafe(registry, { pathname }, text) {
+function unsafe(registry, text) {
     return new error/* RegistryError */.gl('unsafe', `${registry.name}: ${text}`, {
         host: registry.name,
-        path: pathname,
         advice: 'See what the registry, or what stands in front of it, answers there.'
     });
 }
@@ -19655,7 +19655,6 @@ function followed({ status, headers, url }, question) {
         return next;
     throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .RegistryError */ .gl('unsafe', `${url.host} redirects a ${question.method} to ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .clean */ .uH)(next.origin, 120)}, another origin; nothing was sent there`, {
         host: url.host,
-        path: url.pathname,
         advice: "Set the registry's external URL to the name that is used here."
     });
 }
@@ -19665,10 +19664,7 @@ function followed({ status, headers, url }, question) {
  * @throws RegistryError of the kind unsafe
  */
 function judgeRedirect(location, from) {
-    const refuse = (rule) => new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .RegistryError */ .gl('unsafe', `${from.host} redirects ${rule}`, {
-        host: from.host,
-        path: from.pathname
-    });
+    const refuse = (rule) => new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .RegistryError */ .gl('unsafe', `${from.host} redirects ${rule}`, { host: from.host });
     if (location === undefined || !URL.canParse(location, from.href))
         throw refuse('to nowhere');
     const url = new URL(location, from);
@@ -19688,7 +19684,7 @@ function judgeRedirect(location, from) {
  * @see https://github.com/advisories/GHSA-jxpm-75mh-9fp7
  */
 function judgeLocation(location, request) {
-    const facts = { host: request.host, path: request.pathname };
+    const facts = { host: request.host };
     if (location === undefined || location === '' || !URL.canParse(location, request.href)) {
         throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .RegistryError */ .gl('corrupt', `${request.host} opened an upload but did not say where it goes on`, facts);
     }
@@ -19787,7 +19783,7 @@ async function byList(registry, repository, digest, signal) {
     while (next !== undefined) {
         const url = next;
         seen.add(url.href);
-        const place = { host: registry.name, method: 'GET', path: url.pathname, repository, digest };
+        const place = { host: registry.name, method: 'GET', repository, digest };
         const page = await registry.ask({
             method: 'GET',
             path: url,
@@ -19994,8 +19990,9 @@ async function filterBounded(items, slots, signal, keep) {
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
-  u: () => (/* binding */ catalogEntries),
-  i: () => (/* binding */ imageSet)
+  uo: () => (/* binding */ catalogEntries),
+  iH: () => (/* binding */ imageSet),
+  m1: () => (/* binding */ leadingImage)
 });
 
 ;// CONCATENATED MODULE: ./src/release/catalogue.json
@@ -20009,6 +20006,8 @@ var release_tag = __nccwpck_require__(3837);
 // was listed long before it existed (it came with v1.6.0), and arc-dns and arc-kafka were published
 // from v1.4.0 on but listed only from v1.11.0.
 const entries = catalogue_namespaceObject.z;
+/** The image whose tags are the releases. */
+const leadingImage = 'arc-controller';
 /** Every stint of every image that is known, sorted by name. */
 const catalogEntries = entries;
 /**
@@ -20497,7 +20496,7 @@ async function resolveImages(options) {
  * The images whose tags come last, in this order: that of arc-controller is what Arc's upgrade check
  * looks for.
  */
-const publishedLast = ['arc-bootstrapper', 'arc-controller'];
+const publishedLast = ['arc-bootstrapper', _catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .leadingImage */ .m1];
 /** Both results, or the first failure after both have ended. */
 async function settled([one, other]) {
     await Promise.allSettled([one, other]);
@@ -20507,10 +20506,10 @@ function nothingLeft(tag) {
     return new _error_js__WEBPACK_IMPORTED_MODULE_6__/* .ReleaseError */ .K(`The input images leaves nothing of ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(tag)} to mirror. Take out a line that begins with -, or name the images that are wanted.`);
 }
 function listed(tag) {
-    return (0,_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .imageSet */ .i)(tag).map(image => ({ ...image, tag, required: image.role === 'core' }));
+    return (0,_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .imageSet */ .iH)(tag).map(image => ({ ...image, tag, required: image.role === 'core' }));
 }
 function named(tag, names) {
-    const roles = new Map((0,_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .imageSet */ .i)(tag).map(({ name, role }) => [name, role]));
+    const roles = new Map((0,_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .imageSet */ .iH)(tag).map(({ name, role }) => [name, role]));
     return [...new Set(names)].map(name => name === chartArtifact
         ? { name, role: 'chart', tag: chartTag(tag), required: true }
         : { name, role: roles.get(name) ?? 'asked-for', tag, required: true });
@@ -20526,7 +20525,7 @@ async function discover({ tag, selection, siblings, log, signal }, known) {
     const found = await listSiblings(siblings, log, signal);
     const names = [...new Set(found)].filter(name => /^arc-[^/]+$/.test(name) && (0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_0__/* .isRepository */ .Z6)(name));
     names.sort();
-    const listedNames = (0,_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .imageSet */ .i)(tag).map(({ name }) => name);
+    const listedNames = (0,_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .imageSet */ .iH)(tag).map(({ name }) => name);
     warnOfIdle(removed.filter(name => !names.includes(name) && !listedNames.includes(name)), [...names, ...listedNames], log);
     const unlisted = names.filter(name => !removed.includes(name) && known.every(other => other.name !== name));
     if (unlisted.length > mostSiblings)
@@ -20580,7 +20579,7 @@ function withTag({ name, tag }, release) {
  * @param from the source and its repository: `mcr.microsoft.com/arcdata`
  */
 function refuseUntagged(name, from) {
-    const names = [...new Set(_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .catalogEntries */ .u.map(entry => entry.name))];
+    const names = [...new Set(_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .catalogEntries */ .uo.map(entry => entry.name))];
     const [meant] = names.includes(name) ? [] : (0,_near_miss_js__WEBPACK_IMPORTED_MODULE_3__/* .nearMisses */ .Bz)(name, names);
     const help = meant === undefined
         ? 'Check images, source-registry and source-repository.'
@@ -20588,13 +20587,13 @@ function refuseUntagged(name, from) {
     return new _error_js__WEBPACK_IMPORTED_MODULE_6__/* .ReleaseError */ .K(`${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(name, 120)} is named in images, but has no tags at ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(from, 300)}. ${help}`);
 }
 function guess(tag, lost) {
-    const names = (0,_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .imageSet */ .i)(tag).map(({ name }) => name);
+    const names = (0,_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .imageSet */ .iH)(tag).map(({ name }) => name);
     const meant = lost.flatMap(({ name }) => (0,_near_miss_js__WEBPACK_IMPORTED_MODULE_3__/* .nearMisses */ .Bz)(name, names).slice(0, 1));
     return meant.length > 0 ? ` Did you mean ${meant.join(', ')}?` : '';
 }
 function warnOfIdle(idle, names, log) {
     // A name of another version is no mistake: one input may serve a range of releases.
-    for (const name of idle.filter(name => _catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .catalogEntries */ .u.every(entry => entry.name !== name))) {
+    for (const name of idle.filter(name => _catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .catalogEntries */ .uo.every(entry => entry.name !== name))) {
         const meant = (0,_near_miss_js__WEBPACK_IMPORTED_MODULE_3__/* .nearMisses */ .Bz)(name, names)[0];
         log.warning(`-${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(name, 120)} in images takes nothing away: there is no such image.${meant === undefined ? '' : ` Did you mean -${meant}?`}`);
     }
@@ -22226,7 +22225,7 @@ function gaps(tags) {
 }
 /** What is handed over is no more than was asked for: the rest has to be there from elsewhere. */
 function leftOut({ tag, targetTag, images }) {
-    const left = (0,catalog/* imageSet */.i)(tag)
+    const left = (0,catalog/* imageSet */.iH)(tag)
         .filter(({ name, role }) => role === 'core' && !images.some(image => image.name === name))
         .map(({ name }) => name);
     return left.length === 0
@@ -22964,7 +22963,7 @@ function exitSoon() {
 
 /***/ }),
 
-/***/ 2696:
+/***/ 5746:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -23005,114 +23004,8 @@ class Siblings {
     }
 }
 
-// EXTERNAL MODULE: ./src/oci/reference.ts
-var reference = __nccwpck_require__(2148);
-// EXTERNAL MODULE: ./src/registry/error.ts
-var registry_error = __nccwpck_require__(3269);
-// EXTERNAL MODULE: ./src/registry/manifests.ts + 1 modules
-var manifests = __nccwpck_require__(7720);
-// EXTERNAL MODULE: ./src/registry/tags.ts
-var tags = __nccwpck_require__(7906);
-// EXTERNAL MODULE: ./src/release/bounded.ts
-var bounded = __nccwpck_require__(9596);
-// EXTERNAL MODULE: ./src/release/catalog.ts + 1 modules
-var release_catalog = __nccwpck_require__(1799);
-// EXTERNAL MODULE: ./src/release/companions.ts + 1 modules
-var companions = __nccwpck_require__(5610);
-// EXTERNAL MODULE: ./src/release/resolve.ts
-var resolve = __nccwpck_require__(3937);
-// EXTERNAL MODULE: ./src/release/tag.ts
-var tag = __nccwpck_require__(3837);
-;// CONCATENATED MODULE: ./src/run/tag-lists.ts
-
-
-
-
-
-
-
-
-
-/** The image whose tags are the releases. */
-const tag_lists_anchor = 'arc-controller';
-/** Where it is not, releases are told by another one that each of them has. */
-const substitutes = (0,release_catalog/* imageSet */.i)('').flatMap(({ name, role }) => role === 'core' && name !== tag_lists_anchor ? [name] : []);
-const isImage = (name) => name !== resolve/* chartArtifact */.DZ;
-/** The lists of tags, each asked for once, when it is first needed. */
-function tagLists(registries, settings, { slots, signal }) {
-    const { images } = settings;
-    const every = [tag_lists_anchor, ...substitutes];
-    // An image that some releases do not have tells nothing of these. The chart has tags of its own.
-    const wanted = images.kind === 'exactly'
-        ? [...every.filter(name => images.names.includes(name)), ...images.names.filter(isImage)]
-        : every.filter(name => !images.remove.includes(name));
-    const leader = wanted[0] ?? tag_lists_anchor;
-    // Who may pull need not be allowed to list. What was named to the letter is found or missed by its images.
-    const named = settings.tags.flatMap(request => (request.kind === 'exact' ? [request.tag] : []));
-    const asNamed = (error) => {
-        if (named.length < settings.tags.length)
-            throw error;
-        noneIfRefused(registries.source.log)(error);
-        return named;
-    };
-    const list = async (side, name) => await (0,tags/* listTags */.c)(registries[side], (0,reference/* within */.ux)(settings[side].repository, name), signal);
-    const source = lazy(async () => {
-        if (images.kind !== 'exactly' && leader !== tag_lists_anchor) {
-            const tags = await list('source', tag_lists_anchor).catch(noneIfRefused(registries.source.log));
-            if (tags.length > 0)
-                return { name: tag_lists_anchor, tags };
-        }
-        try {
-            return { name: leader, tags: await list('source', leader) };
-        }
-        catch (error) {
-            return { name: leader, tags: asNamed(error), unlisted: true };
-        }
-    });
-    let hidden = false;
-    const target = lazy(async () => {
-        const { credentials, log } = registries.target;
-        const listed = list('target', leader);
-        if (credentials.kind === 'anonymous')
-            return await listed;
-        // Some registries say so of a repository that a push is yet to create, some have a right of its own
-        // for lists.
-        return await listed.catch((error) => {
-            hidden = true;
-            return noneIfRefused(log)(error);
-        });
-    });
-    const held = lazy(async () => {
-        const tags = await target();
-        if (!hidden)
-            return tags;
-        const releases = new Set([...companions/* knownReleases */.o, ...(await source()).tags.filter(tag/* isStable */.MQ)]);
-        const repository = (0,reference/* within */.ux)(settings.target.repository, leader);
-        return await (0,bounded/* filterBounded */.y)([...releases], slots.limit, signal, (tag, one) => slots
-            .run(() => (0,manifests/* resolveManifest */.K9)(registries.target, repository, tag, one))
-            .then(digest => digest !== undefined));
-    });
-    const expect = () => {
-        // Whoever needs them is told what went wrong; nobody may.
-        for (const ask of [source, target])
-            ask().catch(() => undefined);
-    };
-    return { leader, source, target, held, expect };
-}
-/** The same answer for everybody who asks, asked for when the first one does. */
-function lazy(ask) {
-    let known;
-    return () => (known ??= ask());
-}
-function noneIfRefused(log) {
-    return error => {
-        if (!(0,registry_error/* isRefusal */.vu)(error))
-            throw error;
-        log.debug(`no tags are known there: ${error.message}`);
-        return [];
-    };
-}
-
+// EXTERNAL MODULE: ./src/run/tag-lists.ts
+var tag_lists = __nccwpck_require__(9305);
 ;// CONCATENATED MODULE: ./src/run/first-questions.ts
 
 
@@ -23125,7 +23018,7 @@ function noneIfRefused(log) {
  */
 function firstQuestions(registries, settings, around) {
     const early = [registries.source, registries.target].every(({ credentials }) => credentials.kind === 'anonymous');
-    const lists = tagLists(registries, settings, around);
+    const lists = (0,tag_lists/* tagLists */.G)(registries, settings, around);
     const roots = new run_roots/* Roots */.k(registries, settings, around);
     const siblings = new Siblings(registries, settings, around.signal);
     if (early) {
@@ -23184,7 +23077,7 @@ function heedOutput(gone) {
 
 /***/ }),
 
-/***/ 1773:
+/***/ 1201:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -23196,10 +23089,10 @@ __nccwpck_require__.d(__webpack_exports__, {
   Ap: () => (/* binding */ openTarget)
 });
 
-// EXTERNAL MODULE: ./src/oci/reference.ts
-var reference = __nccwpck_require__(2148);
 // EXTERNAL MODULE: ./src/oci/clean.ts
 var clean = __nccwpck_require__(4192);
+// EXTERNAL MODULE: ./src/oci/reference.ts
+var reference = __nccwpck_require__(2148);
 // EXTERNAL MODULE: ./src/user-pass.ts
 var user_pass = __nccwpck_require__(3352);
 // EXTERNAL MODULE: ./src/process.ts + 2 modules
@@ -23973,7 +23866,7 @@ const unreachable = {
 /** What took longer than it may. @param what such as "it did not answer" @param milliseconds how long it may take */
 function stalled({ url, method }, what, milliseconds) {
     const seconds = Math.round(milliseconds / 100) / 10;
-    const place = { host: url.host, method, path: url.pathname, through: new URL(url.origin) };
+    const place = { host: url.host, method, through: new URL(url.origin) };
     return new registry_error/* RegistryError */.gl('stalled', `${url.host}: ${what} within ${seconds} s`, place);
 }
 /**
@@ -23991,7 +23884,6 @@ function explain(error, request, names, established) {
     const place = {
         host: url.host,
         method,
-        path: url.pathname,
         through: new URL(url.origin),
         cause: error
     };
@@ -24080,7 +23972,6 @@ function proxyRefusal(status, { url, method }) {
     return new registry_error/* RegistryError */.gl('proxy', `the proxy did not let ${url.host} through: ${wants ? 'it wants a user name and password, or other ones (407)' : `it answered ${status}`}`, {
         host: url.host,
         method,
-        path: url.pathname,
         status,
         advice: wants
             ? 'Give the proxy its account in HTTPS_PROXY: http://user:password@proxy:port, special characters percent-encoded.'
@@ -24101,6 +23992,8 @@ const usual = {
     mountsCommittedOnly: false
 };
 const known = [
+    // Hosted runners among others are blocked for a while, with a page.
+    { host: /^mcr\.microsoft\.com$/, quirks: { name: 'MCR', blocksAtTimes: true } },
     {
         host: /^docker\.io$/,
         quirks: {
@@ -24196,12 +24089,11 @@ async function refusalOf(answer, question, registry) {
     const where = (redirected ? `${url.host} (where ${name} redirects to)` : name) + through;
     // Behind a redirect, a 403 is a signed address that has expired: the registry gives a new one.
     const expired = redirected && status >= 400 && status < 500;
-    const blocked = page && status === 403 && registry.blocksAtTimes;
+    const blocked = page && status === 403 && registry.quirks.blocksAtTimes === true;
     return new registry_error/* RegistryError */.gl(expired || blocked ? 'server' : (0,registry_error/* faultOf */.Kl)(status), `${question.method} ${describePath(question, origin)}: ${where} answers ${status}${page ? ' with an HTML page' : said}`, {
         host: url.host,
         status,
         entries,
-        redirected,
         ...retryAfterOf(headers, transport.clock.date()),
         advice: proxy === undefined
             ? adviceFor(status, page, question, registry)
@@ -24254,23 +24146,6 @@ function describePath({ path }, origin) {
 
 // EXTERNAL MODULE: ./src/on-abort.ts
 var on_abort = __nccwpck_require__(3589);
-;// CONCATENATED MODULE: ./src/registry/unless-aborted.ts
-
-/**
- * Waits for what others wait for as well, and no longer than until the signal aborts: what all of them
- * share goes on.
- * @throws the signal's reason
- */
-async function unlessAborted(shared, signal) {
-    signal.throwIfAborted();
-    return await new Promise((resolve, reject) => {
-        const callOff = (0,on_abort/* onAbort */.u)(signal, () => {
-            reject(signal.reason);
-        });
-        void shared.finally(callOff).then(resolve, reject);
-    });
-}
-
 ;// CONCATENATED MODULE: ./src/registry/registry.ts
 
 
@@ -24377,7 +24252,7 @@ class Registry {
         const { own } = question;
         const patient = this.patience(own === undefined ? {} : { own });
         for (let refused = 0;;) {
-            await unlessAborted((this.#located ??= this.#locate()), question.signal);
+            await (0,on_abort/* unlessAborted */.W)((this.#located ??= this.#locate()), question.signal);
             await this.#gate.pass(question.signal);
             const eased = this.#eased;
             try {
@@ -24395,8 +24270,7 @@ class Registry {
                 const { credentials, name, origin, quirks, transport } = this;
                 throw await refusalOf(answer, question, {
                     ...{ credentials, name, origin, quirks, transport },
-                    used: this.#authorizer.used,
-                    blocksAtTimes: this.#options.blocksAtTimes === true
+                    used: this.#authorizer.used
                 });
             }
             catch (error) {
@@ -24597,13 +24471,11 @@ class Registry {
     }
     /** The error with the question's place in it. */
     #placed(error, question) {
-        const path = question.path instanceof URL ? question.path.pathname : question.path.split('?', 1)[0];
         const { name, origin } = this;
         const known = { name, origin, met: this.#met, privateCa: this.#options.privateCa === true };
         const explained = explainFor(error, known);
         return explained.as(explained.fault, explained.message, {
             method: question.method,
-            path,
             repository: question.path === registry_question/* greeting */.O$ ? undefined : question.needs[0]?.repository,
             digest: question.digest
         });
@@ -24642,12 +24514,15 @@ async function ping(registry, needs, signal) {
 var external_node_http_ = __nccwpck_require__(7067);
 // EXTERNAL MODULE: external "node:https"
 var external_node_https_ = __nccwpck_require__(4708);
-// EXTERNAL MODULE: external "node:events"
-var external_node_events_ = __nccwpck_require__(8474);
+;// CONCATENATED MODULE: external "node:events"
+const external_node_events_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:events");
 // EXTERNAL MODULE: external "node:fs"
 var external_node_fs_ = __nccwpck_require__(3024);
 ;// CONCATENATED MODULE: external "node:tls"
 const external_node_tls_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:tls");
+// EXTERNAL MODULE: ./node_modules/debug/src/index.js
+var src = __nccwpck_require__(2830);
+var src_default = /*#__PURE__*/__nccwpck_require__.n(src);
 // EXTERNAL MODULE: ./node_modules/http-proxy-agent/dist/index.js
 var dist = __nccwpck_require__(1970);
 // EXTERNAL MODULE: ./node_modules/https-proxy-agent/dist/index.js
@@ -24662,6 +24537,10 @@ var https_proxy_agent_dist = __nccwpck_require__(3669);
 
 
 
+
+
+// With DEBUG=* the proxies' agents would write their password, and whole requests, past all masks.
+src_default().disable();
 /**
  * The connections of a run, kept open between requests. Hosts that a registry named have
  * connections of their own: one that was judged is never shared with one that was not, nor with
@@ -24731,12 +24610,13 @@ class Agents {
         }
         const named = proxyOf(url) ?? { place, variable: 'HTTPS_PROXY' };
         if (password !== '') {
-            this.#options.secret?.(password);
-            this.#options.secret?.(decodeURIComponent(password));
+            const pair = { username: decodeURIComponent(username), password: decodeURIComponent(password) };
+            for (const secret of [password, pair.password, (0,user_pass/* userPass */.z)(pair)])
+                this.#options.secret?.(secret);
         }
         return blaming(named, secure
-            ? new ProxyAgent(proxy, { ...keep, ...this.trust(), signal: this.#closed.signal })
-            : new dist.HttpProxyAgent(proxy, { ...keep, ...(protocol === 'https:' && this.trust()) }));
+            ? new TunnelAgent(proxy, { ...keep, ...this.trust(), signal: this.#closed.signal })
+            : new ForwardAgent(proxy, { ...keep, ...(protocol === 'https:' && this.trust()) }));
     }
     /**
      * The certificates that are believed, read once for all connections: that takes as long as a
@@ -24754,12 +24634,32 @@ class Agents {
         return this.#trust;
     }
 }
-/** Its base class believes the given CA of the proxy alone; here it is meant for the registry too. */
-class ProxyAgent extends https_proxy_agent_dist.HttpsProxyAgent {
+/**
+ * Its base class believes the given CA of the proxy alone; here it is meant for the registry too. And of a
+ * registry that is named by its address, it has the certificate looked at by the proxy's name.
+ */
+class TunnelAgent extends https_proxy_agent_dist.HttpsProxyAgent {
     connect(...[request, options]) {
         const { secureContext, rejectUnauthorized } = this.connectOpts;
-        const trust = { secureContext, rejectUnauthorized };
-        return super.connect(request, { ...options, ...trust });
+        const { host = '' } = options;
+        return super.connect(request, {
+            ...options,
+            ...{ secureContext, rejectUnauthorized },
+            checkServerIdentity: (_, certificate) => (0,external_node_tls_namespaceObject.checkServerIdentity)(host, certificate)
+        });
+    }
+}
+/**
+ * Its base class takes a path that begins with two slashes for a host, and would ask that one, with all
+ * that is meant for the registry.
+ * @see https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2
+ */
+class ForwardAgent extends dist.HttpProxyAgent {
+    setRequestProps(...given) {
+        const [request] = given;
+        const { path } = request;
+        super.setRequestProps(...given);
+        request.path = `http://${String(request.getHeader('host'))}${path}`;
     }
 }
 /** An agent that tells of its proxy what breaks before that has let us through. */
@@ -24773,7 +24673,7 @@ function blaming(named, agent) {
 /** One that every connection may listen to. */
 function newController() {
     const controller = new AbortController();
-    (0,external_node_events_.setMaxListeners)(0, controller.signal);
+    (0,external_node_events_namespaceObject.setMaxListeners)(0, controller.signal);
     return controller;
 }
 function isEncoded(text) {
@@ -24798,22 +24698,24 @@ function extra() {
     }
 }
 
-// EXTERNAL MODULE: external "node:timers/promises"
-var promises_ = __nccwpck_require__(8500);
 ;// CONCATENATED MODULE: ./src/registry/clock.ts
 
 /** The machine's own clock. Token lifetimes and budgets use the monotonic side: wall clocks jump. */
 const systemClock = {
     now: () => performance.now(),
     date: () => Date.now(),
-    sleep: async (milliseconds, signal) => {
-        try {
-            await (0,promises_.setTimeout)(milliseconds, undefined, { signal });
-        }
-        catch (error) {
-            signal.throwIfAborted();
-            throw error;
-        }
+    sleep: (milliseconds, signal) => {
+        signal.throwIfAborted();
+        return new Promise((resolve, reject) => {
+            const timer = setTimeout(() => {
+                callOff();
+                resolve();
+            }, milliseconds);
+            const callOff = (0,on_abort/* onAbort */.u)(signal, () => {
+                clearTimeout(timer);
+                reject(signal.reason);
+            });
+        });
     }
 };
 
@@ -24915,8 +24817,6 @@ class Names {
     }
 }
 
-// EXTERNAL MODULE: ./src/registry/pieces.ts
-var pieces = __nccwpck_require__(8164);
 ;// CONCATENATED MODULE: ./src/registry/read-first.ts
 /**
  * Holds what is written back until what has come in by then has been read: a server that refuses a
@@ -25554,6 +25454,8 @@ class Http1Connection {
     }
 }
 
+// EXTERNAL MODULE: ./src/registry/pieces.ts
+var pieces = __nccwpck_require__(8164);
 ;// CONCATENATED MODULE: ./src/registry/ceiling.ts
 /** So many new connections break in a row, while others stand, before that is no accident. */
 const noAccident = 4;
@@ -25961,7 +25863,7 @@ class Http1Client {
                     // Errors are seldom, and come as they like.
                     if ((given.statusCode ?? 0) < 400)
                         this.#leftToNode.add(kind);
-                    return messageOf(given, url, signal);
+                    return nodeAnswer(given, url, signal);
                 }
                 given.body.until(signal);
                 return answerOf(given, url);
@@ -26066,7 +25968,7 @@ function isPlain(method) {
     return ['GET', 'HEAD', 'POST', 'PUT', 'PATCH'].includes(method);
 }
 /** What Node's parser has read. */
-function messageOf(message, url, signal) {
+function nodeAnswer(message, url, signal) {
     const callOff = (0,on_abort/* onAbort */.u)(signal, () => message.destroy(signal.reason));
     message.once('close', callOff);
     return {
@@ -26094,7 +25996,6 @@ function answerOf({ status, headers, body }, url) {
 }
 
 ;// CONCATENATED MODULE: ./src/registry/transport.ts
-
 
 
 
@@ -26207,11 +26108,11 @@ class Exchange {
             method,
             headers: length === undefined ? headers : { ...headers, 'Content-Length': String(length) },
             agent,
-            lookup: names.lookup(judge),
-            signal
+            lookup: names.lookup(judge)
         });
         this.#request = request;
         const callOff = (0,on_abort/* onAbort */.u)(signal, () => {
+            request.destroy(signal.reason);
             this.#reject(signal.reason);
         });
         let sending;
@@ -26232,13 +26133,7 @@ class Exchange {
                         return;
                     }
                     // Maybe before all was sent: then the rest of the body is not wanted.
-                    resolve({
-                        status: message.statusCode ?? 0,
-                        headers: message.headers,
-                        body: message,
-                        pieces: () => (0,pieces/* piecesOf */.X)(message),
-                        url
-                    });
+                    resolve(nodeAnswer(message, url, signal));
                 });
                 this.#limitConnect(request);
                 request.on('finish', () => {
@@ -26343,7 +26238,11 @@ function bodiless(method) {
 
 // EXTERNAL MODULE: ./src/report/causes.ts
 var causes = __nccwpck_require__(304);
+// EXTERNAL MODULE: ./src/run/tag-lists.ts
+var tag_lists = __nccwpck_require__(9305);
 ;// CONCATENATED MODULE: ./src/run/registries.ts
+
+
 
 
 
@@ -26404,8 +26303,6 @@ function registries_opener(settings, around) {
             deadline,
             privateCa: settings.ca !== undefined,
             actions: side === 'source' || readOnly ? 'pull' : 'pull,push',
-            // The public source answers from behind a front door that blocks hosted runners now and then.
-            blocksAtTimes: side === 'source',
             onPressure: () => {
                 onPressure(side);
             },
@@ -26425,7 +26322,7 @@ function registries_opener(settings, around) {
  */
 async function greet(registries, settings, { log, signal, asked }) {
     // Both are asked, so that two wrong passwords are two messages in one run.
-    const results = await Promise.allSettled(['source', 'target'].map(side => greetOne(registries[side], (0,reference/* within */.ux)(settings[side].repository, 'arc-controller'), {
+    const results = await Promise.allSettled(['source', 'target'].map(side => greetOne(registries[side], (0,reference/* within */.ux)(settings[side].repository, (0,tag_lists/* leaderOf */.t)(settings)), {
         ...{ log, signal },
         asked: asked?.[side]
     })));
@@ -26437,12 +26334,14 @@ async function greet(registries, settings, { log, signal, asked }) {
         return;
     throw second === undefined || signal.aborted ? first : registries_together(first, second);
 }
+/** Of the first of two failures, so that the second is seen too, in characters. */
+const longestOfTwo = 480;
 /** Two failures at once as one, so that whoever mends the first does not meet the second then. */
 function registries_together(first, second) {
     if (!(first instanceof registry_error/* RegistryError */.gl) || !(second instanceof registry_error/* RegistryError */.gl))
         return first;
     const advice = [...new Set([first.advice, second.advice])].filter(text => text !== undefined);
-    return first.as(first.fault, `${first.message.slice(0, 480)}; and ${(0,causes/* splitRequest */.oX)(second.message).answer}`, advice.length === 0 ? {} : { advice: advice.join(' ') });
+    return first.as(first.fault, `${(0,clean/* clean */.uH)(first.message, longestOfTwo)}; and ${(0,causes/* splitRequest */.oX)(second.message).answer}`, advice.length === 0 ? {} : { advice: advice.join(' ') });
 }
 /**
  * Greets one registry with the credentials that were found for it.
@@ -26707,7 +26606,7 @@ async function configsOf({ registry, repository }, root, { slots, signal }) {
 function due(images, tag) {
     if (images.kind === 'exactly')
         return { required: images.names.filter(name => name !== resolve/* chartArtifact */.DZ), others: [] };
-    const listed = (0,release_catalog/* imageSet */.i)(tag).filter(({ name }) => !images.remove.includes(name));
+    const listed = (0,release_catalog/* imageSet */.iH)(tag).filter(({ name }) => !images.remove.includes(name));
     const names = (core) => listed.flatMap(({ name, role }) => ((role === 'core') === core ? [name] : []));
     const added = images.add.filter(name => name !== resolve/* chartArtifact */.DZ);
     return { required: names(true), others: [...names(false), ...added] };
@@ -26833,10 +26732,11 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
         });
         // Whoever is there belongs to the release, as far as nothing else is missing: it is read on at once.
         const reading = new Map();
-        const read = (name, imageTag) => {
+        const begin = (name, imageTag) => {
             const image = roots.read(request(name, imageTag));
             image.then(known => survey?.add(known, stands(tag) ? 'tagged' : 'untagged'), () => undefined);
             reading.set(name, image);
+            return image;
         };
         const set = await (0,resolve/* resolveImages */.Be)({
             tag,
@@ -26849,7 +26749,7 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
                 survey?.expect(repository, under);
                 const there = await roots.has(name, one);
                 if (there)
-                    read(name, one);
+                    void begin(name, one);
                 return there;
             },
             siblings: () => siblings.list(),
@@ -26859,19 +26759,11 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
         }).catch((error) => {
             throw roots.explain(error);
         });
-        if (tag === selection.tags.at(-1))
-            survey?.settle();
-        chosen.push({
-            tag,
-            targetTag,
-            missing: set.missing,
-            images: await Promise.all(set.images.flatMap(({ name }) => {
-                const image = reading.get(name);
-                return image === undefined ? [] : [image];
-            }))
-        });
+        const read = await Promise.all(set.images.map(({ name, tag: imageTag }) => reading.get(name) ?? begin(name, imageTag)));
+        chosen.push({ tag, targetTag, missing: set.missing, images: read });
         log.info(`${tag}: ${set.images.length} ${set.images.length === 1 ? 'image' : 'images'}`);
     }
+    survey?.settle();
     return { releases: chosen, ...(selection.reason !== undefined && { reason: selection.reason }) };
 }
 
@@ -27096,7 +26988,7 @@ class Roots {
             if (request.kind !== 'exact')
                 continue;
             const { tag } = request;
-            const names = selection.kind === 'exactly' ? selection.names : (0,catalog/* imageSet */.i)(tag).map(({ name }) => name);
+            const names = selection.kind === 'exactly' ? selection.names : (0,catalog/* imageSet */.iH)(tag).map(({ name }) => name);
             for (const name of names) {
                 if (name === resolve/* chartArtifact */.DZ)
                     continue;
@@ -27208,6 +27100,118 @@ function undoAtExit(runnerTemp) {
 }
 /** Where nothing is undone later: the run itself cleans up. */
 const noUndo = { directory: () => undefined, keptLogin: () => undefined };
+
+
+/***/ }),
+
+/***/ 9305:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   G: () => (/* binding */ tagLists),
+/* harmony export */   t: () => (/* binding */ leaderOf)
+/* harmony export */ });
+/* harmony import */ var _oci_reference_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2148);
+/* harmony import */ var _registry_error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3269);
+/* harmony import */ var _registry_manifests_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(7720);
+/* harmony import */ var _registry_tags_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(7906);
+/* harmony import */ var _release_bounded_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(9596);
+/* harmony import */ var _release_catalog_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(1799);
+/* harmony import */ var _release_companions_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(5610);
+/* harmony import */ var _release_resolve_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(3937);
+/* harmony import */ var _release_tag_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(3837);
+
+
+
+
+
+
+
+
+
+/** Where it is not, releases are told by another one that each of them has. */
+const substitutes = (0,_release_catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .imageSet */ .iH)('').flatMap(({ name, role }) => role === 'core' && name !== _release_catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .leadingImage */ .m1 ? [name] : []);
+const isImage = (name) => name !== _release_resolve_js__WEBPACK_IMPORTED_MODULE_6__/* .chartArtifact */ .DZ;
+/**
+ * Of the images that are wanted, the one that tells of the others. An image that some releases do not have
+ * tells nothing of these, and the chart has tags of its own.
+ */
+function leaderOf({ images }) {
+    const every = [_release_catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .leadingImage */ .m1, ...substitutes];
+    const wanted = images.kind === 'exactly'
+        ? [...every.filter(name => images.names.includes(name)), ...images.names.filter(isImage)]
+        : every.filter(name => !images.remove.includes(name));
+    return wanted[0] ?? _release_catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .leadingImage */ .m1;
+}
+/** The lists of tags, each asked for once, when it is first needed. */
+function tagLists(registries, settings, { slots, signal }) {
+    const { images } = settings;
+    const leader = leaderOf(settings);
+    // Who may pull need not be allowed to list. What was named to the letter is found or missed by its images.
+    const named = settings.tags.flatMap(request => (request.kind === 'exact' ? [request.tag] : []));
+    const asNamed = (error) => {
+        if (named.length < settings.tags.length)
+            throw error;
+        noneIfRefused(registries.source.log)(error);
+        return named;
+    };
+    const list = async (side, name) => await (0,_registry_tags_js__WEBPACK_IMPORTED_MODULE_3__/* .listTags */ .c)(registries[side], (0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_0__/* .within */ .ux)(settings[side].repository, name), signal);
+    const source = lazy(async () => {
+        if (images.kind !== 'exactly' && leader !== _release_catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .leadingImage */ .m1) {
+            const tags = await list('source', _release_catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .leadingImage */ .m1).catch(noneIfRefused(registries.source.log));
+            if (tags.length > 0)
+                return { name: _release_catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .leadingImage */ .m1, tags };
+        }
+        try {
+            return { name: leader, tags: await list('source', leader) };
+        }
+        catch (error) {
+            return { name: leader, tags: asNamed(error), unlisted: true };
+        }
+    });
+    let hidden = false;
+    const target = lazy(async () => {
+        const { credentials, log } = registries.target;
+        const listed = list('target', leader);
+        if (credentials.kind === 'anonymous')
+            return await listed;
+        // Some registries say so of a repository that a push is yet to create, some have a right of its own
+        // for lists.
+        return await listed.catch((error) => {
+            hidden = true;
+            return noneIfRefused(log)(error);
+        });
+    });
+    const held = lazy(async () => {
+        const tags = await target();
+        if (!hidden)
+            return tags;
+        const releases = new Set([..._release_companions_js__WEBPACK_IMPORTED_MODULE_5__/* .knownReleases */ .o, ...(await source()).tags.filter(_release_tag_js__WEBPACK_IMPORTED_MODULE_7__/* .isStable */ .MQ)]);
+        const repository = (0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_0__/* .within */ .ux)(settings.target.repository, leader);
+        return await (0,_release_bounded_js__WEBPACK_IMPORTED_MODULE_8__/* .filterBounded */ .y)([...releases], slots.limit, signal, (tag, one) => slots
+            .run(() => (0,_registry_manifests_js__WEBPACK_IMPORTED_MODULE_2__/* .resolveManifest */ .K9)(registries.target, repository, tag, one))
+            .then(digest => digest !== undefined));
+    });
+    const expect = () => {
+        // Whoever needs them is told what went wrong; nobody may.
+        for (const ask of [source, target])
+            ask().catch(() => undefined);
+    };
+    return { leader, source, target, held, expect };
+}
+/** The same answer for everybody who asks, asked for when the first one does. */
+function lazy(ask) {
+    let known;
+    return () => (known ??= ask());
+}
+function noneIfRefused(log) {
+    return error => {
+        if (!(0,_registry_error_js__WEBPACK_IMPORTED_MODULE_1__/* .isRefusal */ .vu)(error))
+            throw error;
+        log.debug(`no tags are known there: ${error.message}`);
+        return [];
+    };
+}
 
 
 /***/ }),
@@ -27341,13 +27345,6 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:crypto"
 
 /***/ }),
 
-/***/ 8474:
-/***/ ((module) => {
-
-module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:events");
-
-/***/ }),
-
 /***/ 3024:
 /***/ ((module) => {
 
@@ -27401,13 +27398,6 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:stream");
-
-/***/ }),
-
-/***/ 8500:
-/***/ ((module) => {
-
-module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
 
 /***/ }),
 

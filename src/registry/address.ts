@@ -8,14 +8,18 @@ export type Reach = 'public' | 'private' | 'never';
 
 /** Services of clouds for their own machines, metadata first, at addresses that look like any other. */
 const services: ReadonlySet<string> = new Set([
-  // AWS and Google by IPv6, within the private range.
-  'fd00:ec2::254',
+  // Google by IPv6, within the private range; Scaleway and Oracle, too.
   'fd20:ce::254',
+  'fd00:42::42',
+  'fd00:c1::a9fe:a9fe',
   // Alibaba Cloud, within carrier-grade NAT.
   '100.100.100.200',
   // Azure's WireServer, which is a public address.
   '168.63.129.16'
 ]);
+
+/** Whole networks of that kind: AWS keeps one for its services. Loopback aside, `::/96` hides IPv4 addresses. */
+const reserved = ['fd00:ec2::/32', '::/96'].map(range => ipaddr.IPv6.parseCIDR(range));
 
 /**
  * Judges an IP address: `never` are those that no registry may send us to (link-local with the
@@ -29,7 +33,10 @@ export function reachOf(address: string): Reach {
   if (!ipaddr.isValid(address)) return 'never';
   const ip = ipaddr.process(address);
   if (services.has(ip.toString())) return 'never';
-  switch (ip.range()) {
+  const range = ip.range();
+  const hidden = ip instanceof ipaddr.IPv6 && reserved.some(network => ip.match(network));
+  if (hidden && range !== 'loopback') return 'never';
+  switch (range) {
     case 'unicast':
       return 'public';
     case 'loopback':

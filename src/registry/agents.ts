@@ -3,14 +3,24 @@ import {readFileSync} from 'node:fs';
 import {Agent as HttpAgent} from 'node:http';
 import {Agent as HttpsAgent} from 'node:https';
 import type {Socket} from 'node:net';
-import {createSecureContext, rootCertificates, type SecureContext} from 'node:tls';
+import {
+  checkServerIdentity,
+  createSecureContext,
+  rootCertificates,
+  type SecureContext
+} from 'node:tls';
 
+import debug from 'debug';
 import {HttpProxyAgent} from 'http-proxy-agent';
 import {HttpsProxyAgent} from 'https-proxy-agent';
 
+import {userPass} from '../user-pass.ts';
 import {RegistryError} from './error.ts';
 import type {Judge} from './names.ts';
 import {type Proxy, proxyFor, proxyOf, ProxyUnreached} from './proxy.ts';
+
+// With DEBUG=* the proxies' agents would write their password, and whole requests, past all masks.
+debug.disable();
 
 /** What TLS connections believe. */
 export interface Trust {
@@ -109,14 +119,15 @@ export class Agents {
     }
     const named = proxyOf(url) ?? {place, variable: 'HTTPS_PROXY'};
     if (password !== '') {
-      this.#options.secret?.(password);
-      this.#options.secret?.(decodeURIComponent(password));
+      const pair = {username: decodeURIComponent(username), password: decodeURIComponent(password)};
+      for (const secret of [password, pair.password, userPass(pair)])
+        this.#options.secret?.(secret);
     }
     return blaming(
       named,
       secure
-        ? new ProxyAgent(proxy, {...keep, ...this.trust(), signal: this.#closed.signal})
-        : new HttpProxyAgent(proxy, {...keep, ...(protocol === 'https:' && this.trust())})
+        ? new TunnelAgent(proxy, {...keep, ...this.trust(), signal: this.#closed.signal})
+        : new ForwardAgent(proxy, {...keep, ...(protocol === 'https:' && this.trust())})
     );
   }
 
@@ -137,14 +148,35 @@ export class Agents {
   }
 }
 
-/** Its base class believes the given CA of the proxy alone; here it is meant for the registry too. */
-class ProxyAgent extends HttpsProxyAgent<string> {
+/**
+ * Its base class believes the given CA of the proxy alone; here it is meant for the registry too. And of a
+ * registry that is named by its address, it has the certificate looked at by the proxy's name.
+ */
+class TunnelAgent extends HttpsProxyAgent<string> {
   override connect(
     ...[request, options]: Parameters<HttpsProxyAgent<string>['connect']>
   ): ReturnType<HttpsProxyAgent<string>['connect']> {
     const {secureContext, rejectUnauthorized} = this.connectOpts as unknown as Trust;
-    const trust: Partial<Trust> = {secureContext, rejectUnauthorized};
-    return super.connect(request, {...options, ...trust});
+    const {host = ''} = options;
+    return super.connect(request, {
+      ...options,
+      ...{secureContext, rejectUnauthorized},
+      checkServerIdentity: (_, certificate) => checkServerIdentity(host, certificate)
+    } as typeof options);
+  }
+}
+
+/**
+ * Its base class takes a path that begins with two slashes for a host, and would ask that one, with all
+ * that is meant for the registry.
+ * @see https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2
+ */
+class ForwardAgent extends HttpProxyAgent<string> {
+  override setRequestProps(...given: Parameters<HttpProxyAgent<string>['setRequestProps']>): void {
+    const [request] = given;
+    const {path} = request;
+    super.setRequestProps(...given);
+    request.path = `http://${String(request.getHeader('host'))}${path}`;
   }
 }
 
