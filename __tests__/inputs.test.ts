@@ -753,6 +753,15 @@ describe('the engine', () => {
 });
 
 describe('in-file ca-file', () => {
+  it('does not follow a link out of the workspace, and shows no key that was pasted', async () => {
+    await writeFile(join(home, 'elsewhere.pem'), 'text');
+    await symlink(join(home, 'elsewhere.pem'), join(workspace, 'stray.pem'));
+    expect(mistake('ca-file', 'stray.pem')).toContain('leads out of the workspace');
+    const pasted = mistake('ca-file', '-----BEGIN PRIVATE KEY-----Canary-1234');
+    expect(pasted).toContain('the path of a file is wanted');
+    expect(pasted).not.toContain('Canary');
+  });
+
   it.each(['ca.pem', './folder/../ca.pem', 'link.pem'])('%s is read', file => {
     const read = settings({'ca-file': file});
     expect(read.ca).toBe(`${certificate}\n${certificate}\n`);

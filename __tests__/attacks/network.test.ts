@@ -168,7 +168,10 @@ const rows: readonly Row[] = [
     sourceOptions: {auth},
     inputs: sourceLogin,
     secrets: [password],
-    names: ({source}) => ({source: `registry.corp.test:${source.name.split(':')[1] ?? ''}`}),
+    names: ({source}) => ({
+      source: `registry.corp.test:${source.name.split(':')[1] ?? ''}`,
+      plain: `auth.corp.test:${source.name.split(':')[1] ?? ''}`
+    }),
     network: {
       resolve: resolver({'registry.corp.test': ['127.0.0.1'], 'auth.corp.test': ['127.0.0.1']})
     },
@@ -192,6 +195,32 @@ const rows: readonly Row[] = [
       )
         ? []
         : ['it was not asked']
+  },
+  {
+    id: 'V2',
+    name: 'a token server of the same owner gets nothing over plain http that nobody allowed',
+    sourceOptions: {auth},
+    inputs: sourceLogin,
+    secrets: [password],
+    names: ({source}) => ({source: `registry.corp.test:${source.name.split(':')[1] ?? ''}`}),
+    network: {
+      resolve: resolver({'registry.corp.test': ['127.0.0.1'], 'auth.corp.test': ['127.0.0.1']})
+    },
+    prepare: ({source}) => {
+      const realm = `http://auth.corp.test:${source.name.split(':')[1] ?? ''}/token`;
+      source.rule(
+        rule(
+          {authorized: false, kind: ['ping', 'tags', 'manifest', 'blob']},
+          {
+            effect: 'answer',
+            status: 401,
+            headers: {'WWW-Authenticate': `Bearer realm="${realm}",service="x"`}
+          }
+        )
+      );
+    },
+    end: {refused: [/over plain http only hosts in insecure-registries are asked/]},
+    also: ({source}) => (source.requests.some(({kind}) => kind === 'token') ? ['it was asked'] : [])
   },
   {
     id: 'V2',

@@ -173,6 +173,13 @@ describe('V15 T20 a run that is ended from outside', () => {
       }
     ],
     [
+      'is left by Ctrl-\\\\',
+      'the run was cancelled',
+      run => {
+        run.kill('SIGQUIT');
+      }
+    ],
+    [
       'is a pipe that nobody reads any more',
       'the run was cancelled, since nobody reads its standard output any more',
       run => {

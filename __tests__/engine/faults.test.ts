@@ -440,9 +440,9 @@ describeOnPosix('the docker engine', () => {
     const layer = {mediaType: 'x', digest: 'sha256:x', size: 2 ** 55};
     const image = {manifests: [{manifest: {kind: 'image', config: layer, layers: [layer]}}]};
     const plan = {images: [{image, complete: false, standing: {}}]} as unknown as Plan;
-    const daemon = {version: '28', store: 'classic', driver: 'x', dataRoot: '/', platform: 'x'};
+    const daemon = {version: '28', store: 'classic', driver: 'x', dataRoot: '/'};
     const options = {
-      ...{docker: {daemon}, env: {}, settings: {timeout: 1}, log: recordedLog()},
+      ...{docker: {daemon}, env: {}, settings: {timeout: 1, concurrency: 24}, log: recordedLog()},
       signal: new AbortController().signal
     } as unknown as DockerEngineOptions;
     const opened: unknown = await DockerEngine.open(plan, options).catch((error: unknown) => error);

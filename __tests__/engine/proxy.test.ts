@@ -222,7 +222,10 @@ describe('T26 a proxy in front of a registry', () => {
     const url = new URL(origin);
     const transport = new Transport({clock: new VirtualClock()});
     const registry = new Registry({
-      ...{name: url.host as RegistryName, plainHttp: url.protocol === 'http:'},
+      ...{
+        name: url.host as RegistryName,
+        plainHosts: new Set(url.protocol === 'http:' ? [url.host] : [])
+      },
       ...{credentials: {kind: 'anonymous', from: 'a test'}, transport, log: silent, actions: 'pull'}
     });
     try {

@@ -36,7 +36,7 @@ function client(name: RegistryName, signedIn = false) {
   const {username, password} = account;
   const registry = new Registry({
     name,
-    plainHttp: true,
+    plainHosts: new Set([name]),
     credentials: signedIn
       ? {kind: 'password', username, password, from}
       : {kind: 'anonymous', from},

@@ -50,7 +50,7 @@ function client(
   const from = 'a test';
   return new Registry({
     name,
-    plainHttp: true,
+    plainHosts: new Set([name]),
     credentials:
       password === undefined
         ? {kind: 'anonymous', from}
@@ -69,7 +69,7 @@ async function open(options: EmbeddedOptions = {}) {
   const transport = new Transport({clock});
   const registry = new Registry({
     name: server.name,
-    plainHttp: true,
+    plainHosts: new Set([server.name]),
     credentials:
       options.auth === undefined
         ? {kind: 'anonymous', from: 'a test'}
@@ -503,7 +503,7 @@ describe('a registry that is asked too much', () => {
     let count = 0;
     const registry = new Registry({
       name: server.name,
-      plainHttp: true,
+      plainHosts: new Set([server.name]),
       credentials: {kind: 'anonymous', from: 'a test'},
       transport,
       log: silent,
@@ -746,6 +746,46 @@ test.each(['w%rong', 'a%zz'])('the proxy password %s is told at once', async pas
     delete process.env.http_proxy;
     transport.close();
   }
+});
+
+test.each([
+  ['socks5://127.0.0.1:1', 'speaks socks5; only http'],
+  ['http://user:p@canary/word@127.0.0.1:1', 'has a / in it']
+])('the proxy %s is told as one that cannot be used', async (proxy, message) => {
+  process.env.http_proxy = proxy;
+  const transport = new Transport();
+  try {
+    const registry = client('registry.example' as RegistryName, transport);
+    const failure = await ping(registry, [], signal).catch((error: unknown) => error);
+    expect(failure).toMatchObject({fault: 'refused', attempts: 1});
+    expect((failure as Error).message).toContain(message);
+    expect((failure as Error).message).not.toContain('canary');
+  } finally {
+    delete process.env.http_proxy;
+    transport.close();
+  }
+});
+
+test('what is no tag is left out of a list', async () => {
+  await using world = await open();
+  const {server, registry} = world;
+  const tags = ['v1.46.0_2026-05-12', 'v1\nMirrored', '-x', 'a'.repeat(129), '', 'ok'];
+  server.rule(rule({kind: 'tags'}, status(200, {body: JSON.stringify({name: repository, tags})})));
+  expect(await listTags(registry, repository, signal)).toEqual(['v1.46.0_2026-05-12', 'ok']);
+});
+
+test('a name that leads elsewhere later is still known for where it led', async () => {
+  const answers = [['93.184.216.34'], ['10.0.0.5']];
+  const names = new Names(host =>
+    Promise.resolve(
+      (answers.shift() ?? []).map(address => ({address, family: host === '' ? 6 : 4}))
+    )
+  );
+  await names.addresses('r.example');
+  names.forget('r.example');
+  await names.addresses('r.example');
+  expect(names.found('r.example')).toEqual(['10.0.0.5']);
+  expect(names.everFound('r.example')).toEqual(['93.184.216.34', '10.0.0.5']);
 });
 
 test('a run that failed asks nothing more', async () => {

@@ -282,4 +282,17 @@ describe('a catalogue of five thousand names', () => {
       'The source lists 5001 more names that begin with arc-; the first 1000 are asked for.'
     ]);
   });
+
+  test('of which hundreds carry the tag, is no release', async () => {
+    putReleases(world.source.store, 'arcdata', [[newest, names]]);
+    putTiny(world.source.store, 'arcdata', 'arc-dead', newest);
+    const [manifest] = world.source.store.manifests('arcdata/arc-dead');
+    for (let i = 0; i < 300 && manifest; i++) {
+      world.source.store.putManifest(`arcdata/arc-dead-${i}`, manifest);
+      world.source.store.setTag(`arcdata/arc-dead-${i}`, newest, manifest.digest);
+    }
+    const run = await world.mirror('latest');
+    expect(run.record.failure?.message).toContain('More than 100 images that are in no list');
+    expect(asked().length).toBeLessThan(250);
+  });
 });

@@ -72,7 +72,12 @@ export interface MirrorRunOptions {
   readonly source: EmbeddedRegistry;
   readonly target: EmbeddedRegistry;
   /** The names that are used, where they are not the servers' own. */
-  readonly names?: {readonly source?: string; readonly target?: string};
+  readonly names?: {
+    readonly source?: string;
+    readonly target?: string;
+    /** Another host that may be spoken to over plain http. */
+    readonly plain?: string;
+  };
   readonly clock?: VirtualClock;
   readonly network?: Network;
   /** Further inputs; they win over the usual ones. */
@@ -125,7 +130,8 @@ export async function mirrorRun(options: MirrorRunOptions): Promise<MirrorRun> {
       'insecure-registries',
       [
         source.url.startsWith('https:') ? '' : names.source,
-        target.url.startsWith('https:') ? '' : names.target
+        target.url.startsWith('https:') ? '' : names.target,
+        options.names?.plain ?? ''
       ]
         .filter(name => name !== '')
         .join('\n')

@@ -11429,6 +11429,23 @@ function readPath(text, { base, confined }) {
         refuseOutside(path, base, (0,inputs_checks/* shown */.SP)(text));
     return path;
 }
+/**
+ * Sees that a relative path does not lead out of the workspace by a link, which a checkout may bring along.
+ * What is not there is left to whoever opens it.
+ * @throws Refusal
+ */
+function stayInside(path, text, { base, confined }) {
+    if (!confined || (0,external_node_path_.isAbsolute)(text))
+        return;
+    let real;
+    try {
+        real = (0,external_node_fs_.realpathSync)(path);
+    }
+    catch {
+        return;
+    }
+    refuseOutside(real, (0,external_node_fs_.realpathSync)(base), (0,inputs_checks/* shown */.SP)(text));
+}
 function refuseOutside(path, base, named) {
     const inside = (0,external_node_path_.relative)(base, path);
     if (inside !== '..' && !inside.startsWith(`..${external_node_path_.sep}`) && !(0,external_node_path_.isAbsolute)(inside))
@@ -11455,9 +11472,8 @@ function readLockFile(text, places) {
     }
     if (folder !== 'folder')
         throw new inputs_error/* Refusal */.P(`${named} lies below something that is no folder`);
-    // A folder may be a link, which a checkout brings along: nothing is written where that leads.
-    if (text !== '' && places.confined && !(0,external_node_path_.isAbsolute)(text))
-        refuseOutside((0,external_node_fs_.realpathSync)((0,external_node_path_.dirname)(path)), (0,external_node_fs_.realpathSync)(places.base), named);
+    if (text !== '')
+        stayInside((0,external_node_path_.dirname)(path), text, places);
     const kind = kindOf(path, named);
     if (kind !== 'file' && kind !== 'nothing') {
         throw new inputs_error/* Refusal */.P(`${named} is not a file but a ${kind}; write the path of a file, such as mirror.lock.json`);
@@ -11506,12 +11522,16 @@ function kindOf(path, named) {
 /** The most bytes of a file with certificates: all the world's authorities fit in a quarter of it. */
 const mostBytes = 1024 * 1024;
 /**
- * Reads the certificates of a PEM file. Links are followed; folders, pipes and devices are refused
+ * Reads the certificates of a PEM file. Links are followed as far as they stay where a path may lead; folders, pipes and devices are refused
  * without being opened for reading.
  * @throws Refusal
  */
 function readCertificates(text, places) {
+    if (text.includes('-----BEGIN')) {
+        throw new inputs_error/* Refusal */.P('holds a certificate or a key itself (so it is not shown); the path of a file is wanted', { discreet: true });
+    }
     const path = readPath(text, places);
+    stayInside(path, text, places);
     const content = readRegularFile(path, (0,inputs_checks/* shown */.SP)(text));
     const blocks = content.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
     if (blocks.length === 0) {
@@ -13297,7 +13317,7 @@ function ownTime(run, { usual, cancelled }) {
 
 /**
  * Moves the tags of a release, all images of which are committed: the last ones in the order given,
- * the others before them; then each is read back. When one fails, tags that had stood for something
+ * the others before them; each is read back, and the last one is not set before the others have been. When one fails, tags that had stood for something
  * else are put back: what went wrong is in what it gives back, and it does not throw for that.
  * @param last the images whose tags come last, one after the other
  */
@@ -13321,13 +13341,22 @@ async function pushTags(images, last, context) {
     };
     try {
         let before = [];
-        for (const wave of [others, ...ranked.map(planned => [planned])]) {
+        const waves = [others, ...ranked.map(planned => [planned])];
+        for (const [i, wave] of waves.entries()) {
+            // The last tag tells that all is there: by then the others have been read. The one before it is read
+            // beside it where these have shown that the registry keeps what it takes.
+            if (i === waves.length - 1) {
+                if (reading.length === 0)
+                    for (const planned of before.splice(0))
+                        read(planned);
+                await all_all(reading);
+            }
             const pushing = all_all(wave.map(planned => context.slots.run(() => push(planned))));
             // Behind what is put now, so that no tag waits for the reading of another.
             for (const planned of before)
                 read(planned);
             await pushing;
-            before = wave;
+            before = [...wave];
         }
         for (const planned of before)
             read(planned);
@@ -17005,7 +17034,9 @@ function refuseHalf(release, images, left) {
     const standing = named('present');
     const kept = left === undefined || left.length === 0
         ? undefined
-        : `The target took the tags of ${left.join(', ')} and could not be made to go back; Arc looks at that of arc-controller only.`;
+        : left.includes('arc-controller')
+            ? `The target took the tags of ${left.join(', ')} and could not be made to go back: Arc may take the release for whole, since it looks at that of arc-controller.`
+            : `The target took the tags of ${left.join(', ')} and could not be made to go back; Arc looks at that of arc-controller only.`;
     const stands = standing.length === 0
         ? 'No tag at the target stands for it.'
         : `The tags of ${some(standing)} stand there already; Arc looks at that of arc-controller only.`;
@@ -17442,13 +17473,13 @@ function parseDescriptor(value, where) {
     };
 }
 /**
- * Whether the content lives elsewhere by design: a foreign layer, which registries need not have.
+ * Whether the content lives elsewhere by design: a foreign layer, which registries need not have. One of an
+ * ordinary type has to be there, wherever else it may be had; and so has one that says no other place.
  * @see https://github.com/opencontainers/image-spec/blob/main/layer.md#non-distributable-layers
  */
 function isForeign({ mediaType, urls }) {
-    return ((urls !== undefined && urls.length > 0) ||
-        mediaType.includes('.nondistributable.') ||
-        mediaType.includes('.foreign.'));
+    const isMeant = mediaType.includes('.nondistributable.') || mediaType.includes('.foreign.');
+    return isMeant && urls !== undefined && urls.length > 0;
 }
 function isPlatform(value) {
     const { os, architecture } = (value ?? {});
@@ -17596,13 +17627,15 @@ const fields = (0,_descriptor_js__WEBPACK_IMPORTED_MODULE_0__/* .byLowerCase */ 
 function parseManifest(bytes, contentType) {
     const body = parseObject(bytes);
     const mediaType = typeOf(body, contentType);
-    const subject = body.subject === undefined ? {} : { subject: (0,_descriptor_js__WEBPACK_IMPORTED_MODULE_0__/* .parseDescriptor */ .BA)(body.subject, 'its subject') };
+    const subject = isThere(body.subject)
+        ? { subject: (0,_descriptor_js__WEBPACK_IMPORTED_MODULE_0__/* .parseDescriptor */ .BA)(body.subject, 'its subject') }
+        : {};
     if ((0,_media_type_js__WEBPACK_IMPORTED_MODULE_2__/* .isIndexType */ .$U)(mediaType)) {
-        if ('layers' in body || 'config' in body)
+        if (isThere(body.layers) || isThere(body.config))
             throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .OciError */ .M('an index has layers or a config');
         return { kind: 'index', mediaType, manifests: list(body.manifests, 'manifests'), ...subject };
     }
-    if ('manifests' in body)
+    if (isThere(body.manifests))
         throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .OciError */ .M('an image manifest has children');
     return {
         kind: 'image',
@@ -17658,7 +17691,13 @@ function typeOf(body, contentType) {
         return field;
     throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .OciError */ .M(`the manifest has no mediaType and was served as ${JSON.stringify((0,_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .clean */ .uH)(header ?? 'nothing', 120))}`);
 }
+/** Some builders write null for what is not there. */
+function isThere(value) {
+    return value !== undefined && value !== null;
+}
 function list(value, name) {
+    if (value === null)
+        return [];
     if (!Array.isArray(value))
         throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .OciError */ .M(`the manifest has no list of ${name}`);
     if (value.length > mostChildren) {
@@ -17711,9 +17750,11 @@ function baseType(header) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   B: () => (/* binding */ formatPlatform)
 /* harmony export */ });
+/* harmony import */ var _clean_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4192);
+
 /** `linux/arm64/v8` */
 function formatPlatform({ os, architecture, variant }) {
-    return variant === undefined ? `${os}/${architecture}` : `${os}/${architecture}/${variant}`;
+    return (0,_clean_js__WEBPACK_IMPORTED_MODULE_0__/* .clean */ .uH)([os, architecture, ...(variant === undefined ? [] : [variant])].join('/'), 100);
 }
 
 
@@ -17728,6 +17769,7 @@ function formatPlatform({ os, architecture, variant }) {
 /* harmony export */   SU: () => (/* binding */ parseRepository),
 /* harmony export */   YG: () => (/* binding */ longestName),
 /* harmony export */   Z6: () => (/* binding */ isRepository),
+/* harmony export */   dz: () => (/* binding */ isTag),
 /* harmony export */   l5: () => (/* binding */ parseRegistry),
 /* harmony export */   ux: () => (/* binding */ within)
 /* harmony export */ });
@@ -17822,9 +17864,13 @@ function isRepository(text) {
  */
 function parseTag(text) {
     const tag = text.trim();
-    if (tagGrammar.test(tag) && /^[\x20-\x7e]+$/.test(tag))
+    if (isTag(tag))
         return tag;
     throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .OciError */ .M(`${JSON.stringify((0,_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(text, 140))} is not a tag: up to 128 letters, digits and . _ - are wanted, not beginning with . or -`);
+}
+/** Whether a text is a tag, to the letter. */
+function isTag(text) {
+    return tagGrammar.test(text) && /^[\x20-\x7e]+$/.test(text);
 }
 /**
  * `registry/repository:tag@digest`, with both when both are there.
@@ -19703,7 +19749,8 @@ function judgeLocation(location, request) {
 /**
  * Judges the addresses of hosts that a registry names. Private ones only if the registry's own are:
  * a closed network has its blob store beside it, but a public registry has no business there.
- * @param own the registry's own addresses, as far as they are known when it judges
+ * @param own all the addresses that the registry was found at by the time when it judges: a name that led to a
+ *   public one first does not belong to this network for leading to a private one later
  */
 function judgeAddress(registry, own) {
     const judge = (address) => {
@@ -19889,10 +19936,12 @@ function entryOf({ descriptor, bytes }) {
 /* harmony export */   b: () => (/* binding */ removeTag),
 /* harmony export */   c: () => (/* binding */ listTags)
 /* harmony export */ });
-/* harmony import */ var _body_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7017);
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3269);
-/* harmony import */ var _manifests_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(7720);
-/* harmony import */ var _pages_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(7986);
+/* harmony import */ var _oci_reference_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2148);
+/* harmony import */ var _body_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(7017);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3269);
+/* harmony import */ var _manifests_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(7720);
+/* harmony import */ var _pages_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(7986);
+
 
 
 
@@ -19904,13 +19953,14 @@ function entryOf({ descriptor, bytes }) {
  * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
  */
 async function listTags(registry, repository, signal) {
-    const pages = await (0,_pages_js__WEBPACK_IMPORTED_MODULE_3__/* .collect */ .F)(registry, {
+    const pages = await (0,_pages_js__WEBPACK_IMPORTED_MODULE_4__/* .collect */ .F)(registry, {
         path: `/v2/${repository}/tags/list?n=1000`,
         needs: [{ repository, actions: registry.actions }],
         key: 'tags',
         signal
     });
-    return pages ?? [];
+    // What is no tag names nothing, and may hold anything.
+    return (pages ?? []).filter(_oci_reference_js__WEBPACK_IMPORTED_MODULE_0__/* .isTag */ .dz);
 }
 /**
  * Takes a tag away. The manifest is meant to stay under its other names; a registry was seen to
@@ -19928,11 +19978,11 @@ async function removeTag(registry, repository, tag, signal) {
             expect: [200, 202, 204, 404],
             tries: 'if-throttled',
             signal
-        }, _body_js__WEBPACK_IMPORTED_MODULE_0__/* .discard */ .vf);
-        return (await (0,_manifests_js__WEBPACK_IMPORTED_MODULE_2__/* .resolveManifest */ .K9)(registry, repository, tag, signal)) === undefined;
+        }, _body_js__WEBPACK_IMPORTED_MODULE_1__/* .discard */ .vf);
+        return (await (0,_manifests_js__WEBPACK_IMPORTED_MODULE_3__/* .resolveManifest */ .K9)(registry, repository, tag, signal)) === undefined;
     }
     catch (error) {
-        if (!(error instanceof _error_js__WEBPACK_IMPORTED_MODULE_1__/* .RegistryError */ .gl))
+        if (!(error instanceof _error_js__WEBPACK_IMPORTED_MODULE_2__/* .RegistryError */ .gl))
             throw error;
         registry.log.debug(`the tag stays: ${error.message}`);
         return false;
@@ -20265,6 +20315,9 @@ function cost(wanted, candidate) {
     const guess = release && loosely(wanted);
     if (guess)
         return releaseCost(guess, release);
+    // Of a hundred thousand tags, most need not be looked at letter by letter.
+    if (Math.abs(wanted.length - candidate.length) > furthest / wrongVersion)
+        return Infinity;
     return wrongVersion * editDistance(wanted.toLowerCase(), candidate.toLowerCase());
 }
 function releaseCost(guess, release) {
@@ -20453,6 +20506,8 @@ function wrong(text, rule) {
 const chartArtifact = 'arcdataservices-extension';
 /** The most unlisted names of a source's catalogue that are asked for. */
 const mostSiblings = 1000;
+/** The most images of a release that are in no list: all that it has are held in memory, and it has about twenty. */
+const mostUnlisted = 100;
 /**
  * Finds out which images a release has: every listed name is asked for at the source, and what
  * carries the tag without being listed is taken too. Nothing is moved.
@@ -20469,7 +20524,13 @@ async function resolveImages(options) {
         ];
     if (known.length === 0)
         throw nothingLeft(tag);
-    const carry = (images) => (0,_bounded_js__WEBPACK_IMPORTED_MODULE_4__/* .filterBounded */ .y)(images, concurrency, signal, (image, one) => has(image.name, image.tag, one));
+    let unheardOf = 0;
+    const carry = (images) => (0,_bounded_js__WEBPACK_IMPORTED_MODULE_4__/* .filterBounded */ .y)(images, concurrency, signal, async ({ name, role, tag: under }, one) => {
+        const there = await has(name, under, one);
+        if (there && role === 'unlisted' && ++unheardOf > mostUnlisted)
+            throw tooMany(tag);
+        return there;
+    });
     // The list of siblings comes while the known ones are asked for; when one fails, the other has
     // ended before that is told.
     const [listedOnes, unlisted] = await settled([
@@ -20501,6 +20562,9 @@ const publishedLast = ['arc-bootstrapper', _catalog_js__WEBPACK_IMPORTED_MODULE_
 async function settled([one, other]) {
     await Promise.allSettled([one, other]);
     return [await one, await other];
+}
+function tooMany(tag) {
+    return new _error_js__WEBPACK_IMPORTED_MODULE_6__/* .ReleaseError */ .K(`More than ${mostUnlisted} images that are in no list carry ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(tag)}. Name the images that are wanted in images.`);
 }
 function nothingLeft(tag) {
     return new _error_js__WEBPACK_IMPORTED_MODULE_6__/* .ReleaseError */ .K(`The input images leaves nothing of ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(tag)} to mirror. Take out a line that begins with -, or name the images that are wanted.`);
@@ -21626,10 +21690,19 @@ class Redactor {
         return longest;
     }
 }
-/** How much of a secret stands there before the text is cut short, 0 where something else does. */
+/** So many of a secret's first characters, where they are half of it, are told by nobody but who knows it. */
+const longestTold = 12;
+/**
+ * How much of a secret stands there before it is cut short, 0 where something else does: by an ellipsis of
+ * ours, or, where it is most of it, in whatever way others cut what they repeat.
+ */
 function cutAt(text, at, form) {
-    const cut = text.slice(at, at + form.length).indexOf(_oci_clean_js__WEBPACK_IMPORTED_MODULE_0__/* .ellipsis */ .gO);
-    return cut >= shortestRedacted && form.startsWith(text.slice(at, at + cut)) ? cut : 0;
+    let same = shortestRedacted;
+    while (same < form.length && text[at + same] === form[same])
+        same++;
+    if (text.startsWith(_oci_clean_js__WEBPACK_IMPORTED_MODULE_0__/* .ellipsis */ .gO, at + same))
+        return same;
+    return same >= Math.max(longestTold, form.length / 2) ? same : 0;
 }
 function formsOf(secret) {
     // Lone surrogates have no encoding; they travel as the replacement character.
@@ -22921,8 +22994,14 @@ function wrap(text, width) {
 /* harmony import */ var _time_limit_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(306);
 
 
-/** SIGHUP is what a terminal sends when it is closed. */
-const endings = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+/**
+ * SIGHUP is what a terminal sends when it is closed; with Ctrl-\\ or Ctrl-Break, too, somebody wants out, and a
+ * login must not stay behind.
+ */
+const endings = [
+    ...['SIGINT', 'SIGTERM', 'SIGHUP'],
+    process.platform === 'win32' ? 'SIGBREAK' : 'SIGQUIT'
+];
 /** What is left to be written when all is done, such as to a slow pipe, has so long; in milliseconds. */
 const lastWords = 2_000;
 /**
@@ -23368,8 +23447,8 @@ var redirect = __nccwpck_require__(5231);
 
 /** The most bytes of a token server's answer. */
 const largestToken = 128 * 1024;
-/** So many characters, and a token is masked. */
-const shortestSecret = 8;
+/** So many characters, and a token is masked; what is shorter could be guessed, and may be any word of a run. */
+const shortestSecret = 20;
 /** The most characters of a token: no server takes more in its headers. */
 const longestToken = 16 * 1024;
 /** A token lives 60 s where nothing is said, and at least so long where less is said. */
@@ -23432,7 +23511,7 @@ async function fetchToken(challenge, scopes, context, signal) {
  * nobody may send us to; and with a secret to lose, only a host of the registry's owner.
  * @see https://github.com/advisories/GHSA-28r5-37g7-p6mp
  */
-function judgeRealm(text, { origin, credentials, judge }) {
+function judgeRealm(text, { origin, credentials, judge, plainHosts }) {
     const refuse = (rule) => new registry_error/* RegistryError */.gl('unsafe', `${origin.host} asks for a token from ${(0,clean/* clean */.uH)(bare(text), 160)}: ${rule}`, {
         host: origin.host,
         advice: "Nothing was sent there. Look into the registry's or its proxy's configuration (external URL)."
@@ -23456,6 +23535,8 @@ function judgeRealm(text, { origin, credentials, judge }) {
     }
     if (same)
         return realm;
+    if (realm.protocol !== 'https:' && !plainHosts.has(realm.host))
+        throw refuse('over plain http only hosts in insecure-registries are asked');
     const host = (0,address/* hostOf */.w4)(realm);
     // Names are judged when they are looked up; for an address nothing is looked up.
     if ((0,address/* isAddress */.PW)(realm) && (0,address/* reachOf */.xw)(host) === 'never')
@@ -23474,6 +23555,8 @@ function bare(text) {
     const { protocol, host, pathname } = new URL(text);
     return `${protocol}//${host}${pathname}`;
 }
+/** An address, a repository or a tag, rather than a secret: those are drawn from more signs. */
+const looksLikeName = /^(?=.*[./:])[a-z\d._/:-]+$/;
 async function readToken(answer, context, log) {
     const { transport, credentials, origin } = context;
     const { status, headers, url } = answer;
@@ -23519,8 +23602,8 @@ async function readToken(answer, context, log) {
         throw fail('corrupt', 'sends a token with characters that no header may have');
     if (value.length > longestToken)
         throw fail('corrupt', `sends a token of ${value.length} characters; ${longestToken} are the most that are taken`);
-    // One of a few letters is no secret, and hiding it would blot out half the log, and whole outputs.
-    if (value.length >= shortestSecret)
+    // Hiding what anybody may read would blot out half the log, and whole outputs.
+    if (value.length >= shortestSecret && !looksLikeName.test(value))
         log.secret(value);
     const { expires_in: told } = parsed;
     const life = typeof told === 'number' && Number.isFinite(told) ? told : shortestLife;
@@ -24213,21 +24296,22 @@ class Registry {
     /** It has taken these credentials before. */
     #trusted = false;
     constructor(options) {
-        const { name, plainHttp, transport, log, credentials } = options;
+        const { name, plainHosts, transport, log, credentials } = options;
         this.#options = options;
         this.name = name;
         this.log = log;
         this.transport = transport;
         this.quirks = options.quirks ?? quirksOf(name);
-        this.origin = new URL(`${plainHttp ? 'http' : 'https'}://${this.quirks.api ?? name}`);
+        this.origin = new URL(`${plainHosts.has(name) ? 'http' : 'https'}://${this.quirks.api ?? name}`);
         this.#gate = new registry_patience/* Gate */.iD(transport.clock);
-        this.#judge = (0,redirect/* judgeAddress */.Ke)(name, () => transport.names.found((0,address/* hostOf */.w4)(this.origin)));
+        this.#judge = (0,redirect/* judgeAddress */.Ke)(name, () => transport.names.everFound((0,address/* hostOf */.w4)(this.origin)));
         this.#authorizer = new Authorizer({
             origin: this.origin,
             transport,
             credentials,
             log,
-            judge: this.#judge
+            judge: this.#judge,
+            plainHosts
         });
     }
     /** What the tokens of this run are good for. */
@@ -24539,6 +24623,7 @@ var https_proxy_agent_dist = __nccwpck_require__(3669);
 
 
 
+
 // With DEBUG=* the proxies' agents would write their password, and whole requests, past all masks.
 src_default().disable();
 /**
@@ -24600,7 +24685,13 @@ class Agents {
         if (!URL.canParse(proxy)) {
             throw new registry_error/* RegistryError */.gl('refused', `the proxy that the environment names for ${url.host} is not an address`, { host: url.host, advice: 'Write HTTPS_PROXY as http://proxy:port.' });
         }
-        const { host: place, protocol, username, password } = new URL(proxy);
+        const { host: place, protocol, pathname, username, password } = new URL(proxy);
+        if (protocol !== 'http:' && protocol !== 'https:') {
+            throw new registry_error/* RegistryError */.gl('refused', `the proxy that the environment names for ${url.host} speaks ${(0,clean/* clean */.uH)(protocol.slice(0, -1), 20)}; only http and https proxies can be used`, { host: url.host, advice: 'Name an http proxy in HTTPS_PROXY, or the host in NO_PROXY.' });
+        }
+        if (pathname.includes('@')) {
+            throw new registry_error/* RegistryError */.gl('refused', `the user or password of the proxy that the environment names for ${url.host} has a / in it`, { host: url.host, advice: 'Percent-encode special characters in HTTPS_PROXY: / is %2F.' });
+        }
         // Whoever connects to it would stumble over that, too, and say nothing that helps.
         if (!isEncoded(username) || !isEncoded(password)) {
             throw new registry_error/* RegistryError */.gl('refused', `the user or password of the proxy that the environment names for ${url.host} has a % that stands for nothing`, {
@@ -24735,6 +24826,8 @@ class Names {
     #resolve;
     #known = new Map();
     #found = new Map();
+    /** All that a host was ever found at: what it is judged by is not forgotten. */
+    #ever = new Map();
     /** Addresses at which all broke, the last one last. */
     #left = new Map();
     constructor(resolve = systemResolve) {
@@ -24752,7 +24845,9 @@ class Names {
             // Whatever order they come in this time.
             const left = this.#left.get(host) ?? [];
             const all = [...found].sort((one, other) => left.lastIndexOf(one.address) - left.lastIndexOf(other.address));
-            this.#found.set(host, all.map(({ address }) => address));
+            const addresses = all.map(({ address }) => address);
+            this.#found.set(host, addresses);
+            this.#ever.set(host, new Set([...(this.#ever.get(host) ?? []), ...addresses]));
             return all;
         }, (error) => {
             this.#known.delete(host);
@@ -24764,6 +24859,10 @@ class Names {
     /** The addresses of a host that were found last; none where nobody has asked, or all in vain. */
     found(host) {
         return (0,external_node_net_.isIP)(host) === 0 ? (this.#found.get(host) ?? []) : [host];
+    }
+    /** All the addresses that a host was found at in this run. */
+    everFound(host) {
+        return (0,external_node_net_.isIP)(host) === 0 ? [...(this.#ever.get(host) ?? [])] : [host];
     }
     /** Forgets a host whose address could not be reached. */
     forget(host) {
@@ -26296,7 +26395,7 @@ function registries_opener(settings, around) {
         const credentials = given ? { ...found, from: `${side}-username and ${side}-password` } : found;
         return new Registry({
             name: registry,
-            plainHttp: settings.insecure.has(registry),
+            plainHosts: settings.insecure,
             credentials,
             transport,
             log,

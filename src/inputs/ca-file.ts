@@ -4,7 +4,7 @@ import {closeSync, constants, fstatSync, openSync, readSync, statSync} from 'nod
 import {clean} from '../oci/clean.ts';
 import {shown} from './checks.ts';
 import {Refusal} from './error.ts';
-import {type Places, readPath} from './path.ts';
+import {type Places, readPath, stayInside} from './path.ts';
 
 /** The most bytes of a file with certificates: all the world's authorities fit in a quarter of it. */
 const mostBytes = 1024 * 1024;
@@ -20,12 +20,19 @@ export interface Certificates {
 }
 
 /**
- * Reads the certificates of a PEM file. Links are followed; folders, pipes and devices are refused
+ * Reads the certificates of a PEM file. Links are followed as far as they stay where a path may lead; folders, pipes and devices are refused
  * without being opened for reading.
  * @throws Refusal
  */
 export function readCertificates(text: string, places: Places): Certificates {
+  if (text.includes('-----BEGIN')) {
+    throw new Refusal(
+      'holds a certificate or a key itself (so it is not shown); the path of a file is wanted',
+      {discreet: true}
+    );
+  }
   const path = readPath(text, places);
+  stayInside(path, text, places);
   const content = readRegularFile(path, shown(text));
   const blocks = content.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
   if (blocks.length === 0) {

@@ -31,6 +31,22 @@ export function readPath(text: string, {base, confined}: Places): string {
   return path;
 }
 
+/**
+ * Sees that a relative path does not lead out of the workspace by a link, which a checkout may bring along.
+ * What is not there is left to whoever opens it.
+ * @throws Refusal
+ */
+export function stayInside(path: string, text: string, {base, confined}: Places): void {
+  if (!confined || isAbsolute(text)) return;
+  let real: string;
+  try {
+    real = realpathSync(path);
+  } catch {
+    return;
+  }
+  refuseOutside(real, realpathSync(base), shown(text));
+}
+
 function refuseOutside(path: string, base: string, named: string): void {
   const inside = relative(base, path);
   if (inside !== '..' && !inside.startsWith(`..${sep}`) && !isAbsolute(inside)) return;
@@ -61,9 +77,7 @@ export function readLockFile(text: string, places: Places): string {
     throw new Refusal(`${named} lies in a folder that does not exist; make it in an earlier step`);
   }
   if (folder !== 'folder') throw new Refusal(`${named} lies below something that is no folder`);
-  // A folder may be a link, which a checkout brings along: nothing is written where that leads.
-  if (text !== '' && places.confined && !isAbsolute(text))
-    refuseOutside(realpathSync(dirname(path)), realpathSync(places.base), named);
+  if (text !== '') stayInside(dirname(path), text, places);
   const kind = kindOf(path, named);
   if (kind !== 'file' && kind !== 'nothing') {
     throw new Refusal(

@@ -103,7 +103,9 @@ export function refuseHalf(
   const kept =
     left === undefined || left.length === 0
       ? undefined
-      : `The target took the tags of ${left.join(', ')} and could not be made to go back; Arc looks at that of arc-controller only.`;
+      : left.includes('arc-controller')
+        ? `The target took the tags of ${left.join(', ')} and could not be made to go back: Arc may take the release for whole, since it looks at that of arc-controller.`
+        : `The target took the tags of ${left.join(', ')} and could not be made to go back; Arc looks at that of arc-controller only.`;
   const stands =
     standing.length === 0
       ? 'No tag at the target stands for it.'

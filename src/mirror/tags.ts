@@ -18,7 +18,7 @@ export interface Tagged {
 
 /**
  * Moves the tags of a release, all images of which are committed: the last ones in the order given,
- * the others before them; then each is read back. When one fails, tags that had stood for something
+ * the others before them; each is read back, and the last one is not set before the others have been. When one fails, tags that had stood for something
  * else are put back: what went wrong is in what it gives back, and it does not throw for that.
  * @param last the images whose tags come last, one after the other
  */
@@ -47,13 +47,20 @@ export async function pushTags(
     reading.push(back);
   };
   try {
-    let before: readonly PlannedImage[] = [];
-    for (const wave of [others, ...ranked.map(planned => [planned])]) {
+    let before: PlannedImage[] = [];
+    const waves = [others, ...ranked.map(planned => [planned])];
+    for (const [i, wave] of waves.entries()) {
+      // The last tag tells that all is there: by then the others have been read. The one before it is read
+      // beside it where these have shown that the registry keeps what it takes.
+      if (i === waves.length - 1) {
+        if (reading.length === 0) for (const planned of before.splice(0)) read(planned);
+        await all(reading);
+      }
       const pushing = all(wave.map(planned => context.slots.run(() => push(planned))));
       // Behind what is put now, so that no tag waits for the reading of another.
       for (const planned of before) read(planned);
       await pushing;
-      before = wave;
+      before = [...wave];
     }
     for (const planned of before) read(planned);
     await all(reading);

@@ -76,15 +76,13 @@ export function parseDescriptor(value: unknown, where: string): Descriptor {
 }
 
 /**
- * Whether the content lives elsewhere by design: a foreign layer, which registries need not have.
+ * Whether the content lives elsewhere by design: a foreign layer, which registries need not have. One of an
+ * ordinary type has to be there, wherever else it may be had; and so has one that says no other place.
  * @see https://github.com/opencontainers/image-spec/blob/main/layer.md#non-distributable-layers
  */
 export function isForeign({mediaType, urls}: Descriptor): boolean {
-  return (
-    (urls !== undefined && urls.length > 0) ||
-    mediaType.includes('.nondistributable.') ||
-    mediaType.includes('.foreign.')
-  );
+  const isMeant = mediaType.includes('.nondistributable.') || mediaType.includes('.foreign.');
+  return isMeant && urls !== undefined && urls.length > 0;
 }
 
 function isPlatform(value: unknown): value is Platform {

@@ -59,13 +59,15 @@ export type Manifest = ImageManifest | IndexManifest;
 export function parseManifest(bytes: Uint8Array, contentType: string | undefined): Manifest {
   const body = parseObject(bytes);
   const mediaType = typeOf(body, contentType);
-  const subject =
-    body.subject === undefined ? {} : {subject: parseDescriptor(body.subject, 'its subject')};
+  const subject = isThere(body.subject)
+    ? {subject: parseDescriptor(body.subject, 'its subject')}
+    : {};
   if (isIndexType(mediaType)) {
-    if ('layers' in body || 'config' in body) throw new OciError('an index has layers or a config');
+    if (isThere(body.layers) || isThere(body.config))
+      throw new OciError('an index has layers or a config');
     return {kind: 'index', mediaType, manifests: list(body.manifests, 'manifests'), ...subject};
   }
-  if ('manifests' in body) throw new OciError('an image manifest has children');
+  if (isThere(body.manifests)) throw new OciError('an image manifest has children');
   return {
     kind: 'image',
     mediaType,
@@ -125,7 +127,13 @@ function typeOf(body: Record<string, unknown>, contentType: string | undefined):
   );
 }
 
+/** Some builders write null for what is not there. */
+function isThere(value: unknown): boolean {
+  return value !== undefined && value !== null;
+}
+
 function list(value: unknown, name: string): readonly Descriptor[] {
+  if (value === null) return [];
   if (!Array.isArray(value)) throw new OciError(`the manifest has no list of ${name}`);
   if (value.length > mostChildren) {
     throw new OciError(`the manifest has ${value.length} ${name}; ${mostChildren} is the most`);

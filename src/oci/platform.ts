@@ -1,3 +1,5 @@
+import {clean} from './clean.ts';
+
 /** What an image runs on, as an index says it of a child. */
 export interface Platform {
   readonly os: string;
@@ -7,5 +9,5 @@ export interface Platform {
 
 /** `linux/arm64/v8` */
 export function formatPlatform({os, architecture, variant}: Platform): string {
-  return variant === undefined ? `${os}/${architecture}` : `${os}/${architecture}/${variant}`;
+  return clean([os, architecture, ...(variant === undefined ? [] : [variant])].join('/'), 100);
 }

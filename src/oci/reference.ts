@@ -111,10 +111,15 @@ export function isRepository(text: string): boolean {
  */
 export function parseTag(text: string): string {
   const tag = text.trim();
-  if (tagGrammar.test(tag) && /^[\x20-\x7e]+$/.test(tag)) return tag;
+  if (isTag(tag)) return tag;
   throw new OciError(
     `${JSON.stringify(clean(text, 140))} is not a tag: up to 128 letters, digits and . _ - are wanted, not beginning with . or -`
   );
+}
+
+/** Whether a text is a tag, to the letter. */
+export function isTag(text: string): boolean {
+  return tagGrammar.test(text) && /^[\x20-\x7e]+$/.test(text);
 }
 
 /**

@@ -14,6 +14,7 @@ import debug from 'debug';
 import {HttpProxyAgent} from 'http-proxy-agent';
 import {HttpsProxyAgent} from 'https-proxy-agent';
 
+import {clean} from '../oci/clean.ts';
 import {userPass} from '../user-pass.ts';
 import {RegistryError} from './error.ts';
 import type {Judge} from './names.ts';
@@ -105,7 +106,21 @@ export class Agents {
         {host: url.host, advice: 'Write HTTPS_PROXY as http://proxy:port.'}
       );
     }
-    const {host: place, protocol, username, password} = new URL(proxy);
+    const {host: place, protocol, pathname, username, password} = new URL(proxy);
+    if (protocol !== 'http:' && protocol !== 'https:') {
+      throw new RegistryError(
+        'refused',
+        `the proxy that the environment names for ${url.host} speaks ${clean(protocol.slice(0, -1), 20)}; only http and https proxies can be used`,
+        {host: url.host, advice: 'Name an http proxy in HTTPS_PROXY, or the host in NO_PROXY.'}
+      );
+    }
+    if (pathname.includes('@')) {
+      throw new RegistryError(
+        'refused',
+        `the user or password of the proxy that the environment names for ${url.host} has a / in it`,
+        {host: url.host, advice: 'Percent-encode special characters in HTTPS_PROXY: / is %2F.'}
+      );
+    }
     // Whoever connects to it would stumble over that, too, and say nothing that helps.
     if (!isEncoded(username) || !isEncoded(password)) {
       throw new RegistryError(

@@ -21,6 +21,8 @@ export class Names {
   readonly #resolve: Resolve;
   readonly #known = new Map<string, Promise<readonly LookupAddress[]>>();
   readonly #found = new Map<string, readonly string[]>();
+  /** All that a host was ever found at: what it is judged by is not forgotten. */
+  readonly #ever = new Map<string, ReadonlySet<string>>();
   /** Addresses at which all broke, the last one last. */
   readonly #left = new Map<string, readonly string[]>();
 
@@ -41,10 +43,9 @@ export class Names {
         const all = [...found].sort(
           (one, other) => left.lastIndexOf(one.address) - left.lastIndexOf(other.address)
         );
-        this.#found.set(
-          host,
-          all.map(({address}) => address)
-        );
+        const addresses = all.map(({address}) => address);
+        this.#found.set(host, addresses);
+        this.#ever.set(host, new Set([...(this.#ever.get(host) ?? []), ...addresses]));
         return all;
       },
       (error: unknown) => {
@@ -59,6 +60,11 @@ export class Names {
   /** The addresses of a host that were found last; none where nobody has asked, or all in vain. */
   found(host: string): readonly string[] {
     return isIP(host) === 0 ? (this.#found.get(host) ?? []) : [host];
+  }
+
+  /** All the addresses that a host was found at in this run. */
+  everFound(host: string): readonly string[] {
+    return isIP(host) === 0 ? [...(this.#ever.get(host) ?? [])] : [host];
   }
 
   /** Forgets a host whose address could not be reached. */

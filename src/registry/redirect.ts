@@ -91,7 +91,8 @@ export function judgeLocation(location: string | undefined, request: URL): URL {
 /**
  * Judges the addresses of hosts that a registry names. Private ones only if the registry's own are:
  * a closed network has its blob store beside it, but a public registry has no business there.
- * @param own the registry's own addresses, as far as they are known when it judges
+ * @param own all the addresses that the registry was found at by the time when it judges: a name that led to a
+ *   public one first does not belong to this network for leading to a private one later
  */
 export function judgeAddress(registry: string, own: () => readonly string[]): Judge {
   const judge = (address: string) => {

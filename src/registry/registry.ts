@@ -19,8 +19,8 @@ import {unlessAborted} from '../on-abort.ts';
 /** What a registry is spoken to with. */
 export interface RegistryOptions {
   readonly name: RegistryName;
-  /** Whether it may be spoken to over plain http. */
-  readonly plainHttp: boolean;
+  /** The hosts that may be spoken to over plain http. */
+  readonly plainHosts: ReadonlySet<string>;
   readonly credentials: FoundCredentials;
   readonly transport: Transport;
   readonly log: Log;
@@ -93,21 +93,24 @@ export class Registry {
   #trusted = false;
 
   constructor(options: RegistryOptions) {
-    const {name, plainHttp, transport, log, credentials} = options;
+    const {name, plainHosts, transport, log, credentials} = options;
     this.#options = options;
     this.name = name;
     this.log = log;
     this.transport = transport;
     this.quirks = options.quirks ?? quirksOf(name);
-    this.origin = new URL(`${plainHttp ? 'http' : 'https'}://${this.quirks.api ?? name}`);
+    this.origin = new URL(
+      `${plainHosts.has(name) ? 'http' : 'https'}://${this.quirks.api ?? name}`
+    );
     this.#gate = new Gate(transport.clock);
-    this.#judge = judgeAddress(name, () => transport.names.found(hostOf(this.origin)));
+    this.#judge = judgeAddress(name, () => transport.names.everFound(hostOf(this.origin)));
     this.#authorizer = new Authorizer({
       origin: this.origin,
       transport,
       credentials,
       log,
-      judge: this.#judge
+      judge: this.#judge,
+      plainHosts
     });
   }
 

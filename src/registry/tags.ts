@@ -1,3 +1,4 @@
+import {isTag} from '../oci/reference.ts';
 import {discard} from './body.ts';
 import {RegistryError} from './error.ts';
 import {resolveManifest} from './manifests.ts';
@@ -21,7 +22,8 @@ export async function listTags(
     key: 'tags',
     signal
   });
-  return pages ?? [];
+  // What is no tag names nothing, and may hold anything.
+  return (pages ?? []).filter(isTag);
 }
 
 /**

@@ -23,8 +23,8 @@ export interface Token {
 
 /** The most bytes of a token server's answer. */
 const largestToken = 128 * 1024;
-/** So many characters, and a token is masked. */
-const shortestSecret = 8;
+/** So many characters, and a token is masked; what is shorter could be guessed, and may be any word of a run. */
+const shortestSecret = 20;
 /** The most characters of a token: no server takes more in its headers. */
 const longestToken = 16 * 1024;
 /** A token lives 60 s where nothing is said, and at least so long where less is said. */
@@ -40,6 +40,8 @@ export interface TokenContext {
   readonly log: Log;
   /** Judges addresses of hosts that the registry named. */
   readonly judge: Judge;
+  /** The hosts that may be spoken to over plain http. */
+  readonly plainHosts: ReadonlySet<string>;
 }
 
 /**
@@ -101,7 +103,10 @@ export async function fetchToken(
  * nobody may send us to; and with a secret to lose, only a host of the registry's owner.
  * @see https://github.com/advisories/GHSA-28r5-37g7-p6mp
  */
-function judgeRealm(text: string | undefined, {origin, credentials, judge}: TokenContext): URL {
+function judgeRealm(
+  text: string | undefined,
+  {origin, credentials, judge, plainHosts}: TokenContext
+): URL {
   const refuse = (rule: string) =>
     new RegistryError(
       'unsafe',
@@ -130,6 +135,8 @@ function judgeRealm(text: string | undefined, {origin, credentials, judge}: Toke
     throw refuse('only https is spoken to a token server');
   }
   if (same) return realm;
+  if (realm.protocol !== 'https:' && !plainHosts.has(realm.host))
+    throw refuse('over plain http only hosts in insecure-registries are asked');
   const host = hostOf(realm);
   // Names are judged when they are looked up; for an address nothing is looked up.
   if (isAddress(realm) && reachOf(host) === 'never')
@@ -147,6 +154,9 @@ function bare(text: string | undefined): string {
   const {protocol, host, pathname} = new URL(text);
   return `${protocol}//${host}${pathname}`;
 }
+
+/** An address, a repository or a tag, rather than a secret: those are drawn from more signs. */
+const looksLikeName = /^(?=.*[./:])[a-z\d._/:-]+$/;
 
 async function readToken(answer: Answer, context: TokenContext, log: Log): Promise<Token> {
   const {transport, credentials, origin} = context;
@@ -199,8 +209,8 @@ async function readToken(answer: Answer, context: TokenContext, log: Log): Promi
       'corrupt',
       `sends a token of ${value.length} characters; ${longestToken} are the most that are taken`
     );
-  // One of a few letters is no secret, and hiding it would blot out half the log, and whole outputs.
-  if (value.length >= shortestSecret) log.secret(value);
+  // Hiding what anybody may read would blot out half the log, and whole outputs.
+  if (value.length >= shortestSecret && !looksLikeName.test(value)) log.secret(value);
   const {expires_in: told} = parsed;
   const life = typeof told === 'number' && Number.isFinite(told) ? told : shortestLife;
   const seconds = Math.min(Math.max(life, shortestLife), longestLife);

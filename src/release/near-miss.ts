@@ -35,6 +35,8 @@ function cost(wanted: string, candidate: string): number {
   const release = parseReleaseTag(candidate);
   const guess = release && loosely(wanted);
   if (guess) return releaseCost(guess, release);
+  // Of a hundred thousand tags, most need not be looked at letter by letter.
+  if (Math.abs(wanted.length - candidate.length) > furthest / wrongVersion) return Infinity;
   return wrongVersion * editDistance(wanted.toLowerCase(), candidate.toLowerCase());
 }
 

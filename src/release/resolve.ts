@@ -13,6 +13,9 @@ export const chartArtifact = 'arcdataservices-extension';
 /** The most unlisted names of a source's catalogue that are asked for. */
 export const mostSiblings = 1000;
 
+/** The most images of a release that are in no list: all that it has are held in memory, and it has about twenty. */
+const mostUnlisted = 100;
+
 /**
  * Why an image is in the set: by its role in the catalogue, found beside the listed ones
  * (`unlisted`), asked for by the user (`asked-for`), or as the `chart` artifact.
@@ -86,8 +89,13 @@ export async function resolveImages(options: ResolveOptions): Promise<ReleaseSet
           ...named(tag, selection.add)
         ];
   if (known.length === 0) throw nothingLeft(tag);
+  let unheardOf = 0;
   const carry = (images: readonly Candidate[]) =>
-    filterBounded(images, concurrency, signal, (image, one) => has(image.name, image.tag, one));
+    filterBounded(images, concurrency, signal, async ({name, role, tag: under}, one) => {
+      const there = await has(name, under, one);
+      if (there && role === 'unlisted' && ++unheardOf > mostUnlisted) throw tooMany(tag);
+      return there;
+    });
   // The list of siblings comes while the known ones are asked for; when one fails, the other has
   // ended before that is told.
   const [listedOnes, unlisted] = await settled([
@@ -125,6 +133,12 @@ async function settled<A, B>([one, other]: [Promise<A>, Promise<B>]): Promise<[A
 interface Candidate extends ReleaseImage {
   /** Whether the run fails without it. */
   readonly required: boolean;
+}
+
+function tooMany(tag: string): ReleaseError {
+  return new ReleaseError(
+    `More than ${mostUnlisted} images that are in no list carry ${clean(tag)}. Name the images that are wanted in images.`
+  );
 }
 
 function nothingLeft(tag: string): ReleaseError {

@@ -60,10 +60,18 @@ export class Redactor {
   }
 }
 
-/** How much of a secret stands there before the text is cut short, 0 where something else does. */
+/** So many of a secret's first characters, where they are half of it, are told by nobody but who knows it. */
+const longestTold = 12;
+
+/**
+ * How much of a secret stands there before it is cut short, 0 where something else does: by an ellipsis of
+ * ours, or, where it is most of it, in whatever way others cut what they repeat.
+ */
 function cutAt(text: string, at: number, form: string): number {
-  const cut = text.slice(at, at + form.length).indexOf(ellipsis);
-  return cut >= shortestRedacted && form.startsWith(text.slice(at, at + cut)) ? cut : 0;
+  let same = shortestRedacted;
+  while (same < form.length && text[at + same] === form[same]) same++;
+  if (text.startsWith(ellipsis, at + same)) return same;
+  return same >= Math.max(longestTold, form.length / 2) ? same : 0;
 }
 
 function formsOf(secret: string): string[] {

@@ -1,8 +1,14 @@
 import {heedOutput} from './output.ts';
 import {EndedError, type TimeLimit} from './time-limit.ts';
 
-/** SIGHUP is what a terminal sends when it is closed. */
-const endings = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+/**
+ * SIGHUP is what a terminal sends when it is closed; with Ctrl-\\ or Ctrl-Break, too, somebody wants out, and a
+ * login must not stay behind.
+ */
+const endings: readonly NodeJS.Signals[] = [
+  ...(['SIGINT', 'SIGTERM', 'SIGHUP'] as const),
+  process.platform === 'win32' ? 'SIGBREAK' : 'SIGQUIT'
+];
 
 /** What is left to be written when all is done, such as to a slow pipe, has so long; in milliseconds. */
 const lastWords = 2_000;

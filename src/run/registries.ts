@@ -92,7 +92,7 @@ function opener(settings: Settings, around: Surroundings) {
     const credentials = given ? {...found, from: `${side}-username and ${side}-password`} : found;
     return new Registry({
       name: registry,
-      plainHttp: settings.insecure.has(registry),
+      plainHosts: settings.insecure,
       credentials,
       transport,
       log,
