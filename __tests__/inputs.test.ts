@@ -825,11 +825,12 @@ describe('in-file lock-file', () => {
   it.each([
     ['folder', 'is not a file but a folder'],
     ['pipe', 'device or pipe'],
-    ['/dev/null', 'device or pipe'],
+    ['/dev/null', 'where the system has its devices'],
+    ['/dev/stdout', 'where the system has its devices'],
     ['nowhere/mirror.json', 'folder that does not exist'],
     ['ca.pem/mirror.json', 'no folder'],
     ...(process.platform === 'linux'
-      ? ([['/proc/mirror.json', 'cannot be written to']] as const)
+      ? ([['/proc/mirror.json', 'where the system has its devices']] as const)
       : []),
     ['loop.pem', 'cannot be looked at (ELOOP)'],
     ['../mirror.json', 'leads out of the workspace'],

@@ -14,6 +14,7 @@ import {Draft} from './run/draft.ts';
 import {figures, plannedReleases} from './run/figures.ts';
 import {firstQuestions} from './run/first-questions.ts';
 import {matrixOf} from './run/matrix.ts';
+import {tellMoves} from './run/moves.ts';
 import {greet, type Network, openRegistries} from './run/registries.ts';
 import {chooseReleases} from './run/releases.ts';
 import {signInDocker} from './run/sign-in.ts';
@@ -95,6 +96,8 @@ export async function main(settings: Settings, stage: Stage): Promise<RunRecord>
         survey
       );
       reporter.planned(figures(choice.releases, made));
+      // Of what goes through docker, the engine tells: there, other digests are the rule.
+      if (settings.publish && settings.engine === 'registry') tellMoves(made.images, log);
       return made;
     });
     const releases = plannedReleases(choice.releases, plan);

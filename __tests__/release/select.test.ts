@@ -17,6 +17,30 @@ function select(requests: string | string[], targetComplete?: string, tags = liv
   });
 }
 
+describe('a hole behind the newest release of the target', () => {
+  const notes = (request: string, ...held: string[]) =>
+    selectReleases({requests: [parseTagRequest(request)], live, from: 'x', held}).notes;
+  const [v43 = '', v44 = '', v45 = '', v46 = ''] = ['1.43', '1.44', '1.45', '1.46'].map(
+    version => select(version).tags[0]
+  );
+
+  test('is told, with what brings all of it', () => {
+    expect(notes('latest', v43)).toEqual([
+      `The target has ${v43}, and ${v46} is not the next release: ${v44}, ${v45} would be left out, and Arc upgrades from one minor version to the next only. 1.43.. in source-tag brings them all.`
+    ]);
+    expect(notes('1.45..', 'v1.2.0_2021-12-15', v43)).toHaveLength(1);
+  });
+
+  test('is none where nothing is left out, or nobody knows what is there', () => {
+    expect(notes('latest')).toEqual([]);
+    expect(notes('latest', v45)).toEqual([]);
+    expect(notes('latest', v46, v43)).toHaveLength(1);
+    expect(notes('1.44..', v43)).toEqual([]);
+    expect(notes('1.43', v45)).toEqual([]);
+    expect(notes('latest', 'latest-build', 'mirror-1')).toEqual([]);
+  });
+});
+
 describe('one release', () => {
   test('latest is the newest stable one by number', () => {
     expect(select('latest')).toEqual({tags: ['v1.46.0_2026-05-12'], notes: []});

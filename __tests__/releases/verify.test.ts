@@ -131,6 +131,20 @@ describe('a target that is whole', () => {
     expect(report.images.find(({name}) => name === 'arc-dns')?.checked.blobs).toBe(1);
   });
 
+  test('has an ordinary layer also where that may be had elsewhere', async () => {
+    const bytes = Buffer.from('a layer of our own');
+    const near = {
+      bytes,
+      digest: digestOf(bytes),
+      urls: ['https://far.example/x'],
+      here: true
+    } as const;
+    putImage(world.source.store, 'arcdata/arc-dns', imageOf('near', 'oci', [near]), tag);
+    const {record} = await world.mirror(tag);
+    expect(record.failure).toBeUndefined();
+    expect(world.target.store.blob(`${mirrored}/arc-dns`, near.digest)).toBeDefined();
+  });
+
   test('is equal to its lock file, without any source', async () => {
     const {releases} = await writeLock();
     expect(releases).toMatchObject([{published: true}]);

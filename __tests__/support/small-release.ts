@@ -67,7 +67,11 @@ export function smallRelease(month = 1): SmallRelease {
 export function imageOf(
   what: string,
   family: 'docker' | 'oci',
-  layers: readonly (SmallBlob & {readonly urls?: readonly string[]})[],
+  layers: readonly (SmallBlob & {
+    readonly urls?: readonly string[];
+    /** It may be had elsewhere, and is here too, as any other layer. */
+    readonly here?: true;
+  })[],
   more: Readonly<Record<string, unknown>> = {}
 ): SmallManifest {
   const docker = family === 'docker';
@@ -87,10 +91,8 @@ export function imageOf(
         size: bytes.length,
         digest: config.digest
       },
-      layers: layers.map(({digest, bytes: {length}, urls}) => ({
-        mediaType: docker
-          ? 'application/vnd.docker.image.rootfs.diff.tar.gzip'
-          : 'application/vnd.oci.image.layer.v1.tar+gzip',
+      layers: layers.map(({digest, bytes: {length}, urls, here}) => ({
+        mediaType: layerType(docker, urls !== undefined && here === undefined),
         size: length,
         digest,
         ...(urls && {urls})
@@ -98,8 +100,14 @@ export function imageOf(
       ...more
     })
   );
-  const own = layers.filter(({urls}) => urls === undefined);
+  const own = layers.filter(({urls, here}) => urls === undefined || here === true);
   return {mediaType, body, digest: digestOf(body), blobs: [config, ...own], children: []};
+}
+
+function layerType(docker: boolean, foreign: boolean): string {
+  return docker
+    ? `application/vnd.docker.image.rootfs.${foreign ? 'foreign.' : ''}diff.tar.gzip`
+    : `application/vnd.oci.image.layer.${foreign ? 'nondistributable.' : ''}v1.tar+gzip`;
 }
 
 /** An index of these images. */

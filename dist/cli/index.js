@@ -5145,7 +5145,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _inputs_given_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(2604);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(6754);
 /* harmony import */ var _log_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(5625);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(6866);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(3597);
 /* harmony import */ var _report_help_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(9491);
 /* harmony import */ var _report_terminal_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(7825);
 /* harmony import */ var _report_verdict_js__WEBPACK_IMPORTED_MODULE_21__ = __nccwpck_require__(687);
@@ -8461,8 +8461,8 @@ function manifestOf(document) {
 var given = __nccwpck_require__(2604);
 // EXTERNAL MODULE: ./src/inputs.ts + 8 modules
 var inputs = __nccwpck_require__(6754);
-// EXTERNAL MODULE: ./src/main.ts + 34 modules
-var main = __nccwpck_require__(6866);
+// EXTERNAL MODULE: ./src/main.ts + 35 modules
+var main = __nccwpck_require__(3597);
 // EXTERNAL MODULE: ./src/report/lines.ts
 var lines = __nccwpck_require__(2365);
 // EXTERNAL MODULE: ./src/report/verdict.ts
@@ -11452,6 +11452,8 @@ function refuseOutside(path, base, named) {
         return;
     throw new inputs_error/* Refusal */.P(`${named} leads out of the workspace; write a path within it, or an absolute one`);
 }
+/** Folders of the system in which nothing is a file of ours; what is in shared memory may be one. */
+const devices = /^\/(?:dev(?!\/shm(?:\/|$))|proc|sys)(?:\/|$)/;
 /**
  * The path of the lock file: its folder is there and, where it was asked for, takes a file; nothing but a
  * file is at its place.
@@ -11474,6 +11476,10 @@ function readLockFile(text, places) {
         throw new inputs_error/* Refusal */.P(`${named} lies below something that is no folder`);
     if (text !== '')
         stayInside((0,external_node_path_.dirname)(path), text, places);
+    // A file is put in the place of what is there: /dev/stdout would be gone, for everybody.
+    if (devices.test((0,external_node_fs_.realpathSync)((0,external_node_path_.dirname)(path)))) {
+        throw new inputs_error/* Refusal */.P(`${named} lies where the system has its devices; write the path of a file, such as mirror.lock.json`);
+    }
     const kind = kindOf(path, named);
     if (kind !== 'file' && kind !== 'nothing') {
         throw new inputs_error/* Refusal */.P(`${named} is not a file but a ${kind}; write the path of a file, such as mirror.lock.json`);
@@ -12842,7 +12848,7 @@ const silent = {
 
 /***/ }),
 
-/***/ 6866:
+/***/ 3597:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -13881,23 +13887,28 @@ const cancelTime = 2000;
 /** Tells the registry that an upload will not go on. Best effort: some registries cannot. */
 async function cancelUpload(registry, repository, { url }) {
     const signal = (0,deadline/* deadline */.n)(cancelTime);
-    const ask = (...needs) => registry.ask({
-        method: 'DELETE',
-        path: url,
-        needs,
-        expect: [200, 202, 204, 404, 405],
-        own: cancelTime,
-        signal
-    }, registry_body/* discard */.vf);
     const push = { repository, actions: 'pull,push' };
-    try {
+    const ask = (method, path, expect, needs) => registry.ask({ method, path, needs, expect, own: cancelTime, signal }, registry_body/* discard */.vf);
+    const end = async (at, expect) => {
         // Whoever may push may not delete for that, and distribution takes this for deleting.
-        await ask(push, { repository, actions: 'delete' }).catch((error) => {
+        const remove = { repository, actions: 'delete' };
+        return await ask('DELETE', at, expect, [push, remove]).catch((error) => {
             // Some token servers do not want to hear of that right.
             if ((0,registry_error/* isRefusal */.vu)(error))
-                return ask(push);
+                return ask('DELETE', at, expect, [push]);
             throw error;
         });
+    };
+    try {
+        const gone = [200, 202, 204, 404, 405];
+        const { status } = await end(url, [...gone, 400, 416]);
+        if (status !== 400 && status !== 404 && status !== 416)
+            return;
+        // The address may be the one of before the last bytes, by which distribution finds nothing; it tells
+        // the one of now.
+        const answer = await ask('GET', url, [204, 400, 404, 405, 416], [push]);
+        if (answer.status === 204)
+            await end(sessionOf(answer, { url, shortestChunk: 0 }).url, gone);
     }
     catch {
         registry.log.debug(`an upload at ${registry.name}/${repository} could not be cancelled`);
@@ -16262,6 +16273,26 @@ function inputOf({ releases, names }, planned, images) {
     ];
 }
 
+;// CONCATENATED MODULE: ./src/run/moves.ts
+/** So many are named; all of them stand in the plan of a dry run. */
+const mostNamed = 5;
+/**
+ * Tells of tags that stand for other images than the source's now: what was published once is about to be
+ * another image, which whoever keeps the registry must be able to see, and to go back from.
+ */
+function tellMoves(images, log) {
+    const moves = images.flatMap(({ image: { name, root, target }, standing: { tagged } }) => {
+        const { digest } = root.descriptor;
+        return tagged === undefined || tagged === digest
+            ? []
+            : [`${name}:${target.tag} from ${tagged} to ${digest}`];
+    });
+    if (moves.length === 0)
+        return;
+    const more = moves.length - mostNamed;
+    log.warning(`${moves.length === 1 ? 'One tag stands' : `${moves.length} tags stand`} at the target for another image than the source's, and will be moved: ${moves.slice(0, mostNamed).join('; ')}${more > 0 ? `; and ${more} more` : ''}`);
+}
+
 // EXTERNAL MODULE: ./src/run/registries.ts + 30 modules
 var run_registries = __nccwpck_require__(1201);
 // EXTERNAL MODULE: ./src/run/releases.ts + 3 modules
@@ -16835,6 +16866,7 @@ var __disposeResources = (undefined && undefined.__disposeResources) || (functio
 
 
 
+
 /**
  * Mirrors what the settings ask for, and reports it. It does not throw: whatever goes wrong is in
  * the record, and has been reported.
@@ -16890,6 +16922,9 @@ async function main(settings, stage) {
             const plan = await reporter.group('Plan', async () => {
                 const made = await (0,mirror_plan/* makePlan */.Cs)(choice.releases.flatMap(({ images }) => images), survey);
                 reporter.planned(figures(choice.releases, made));
+                // Of what goes through docker, the engine tells: there, other digests are the rule.
+                if (settings.publish && settings.engine === 'registry')
+                    tellMoves(made.images, log);
                 return made;
             });
             const releases = plannedReleases(choice.releases, plan);
@@ -18892,6 +18927,7 @@ function hasZlibHead(packed) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   Kl: () => (/* binding */ faultOf),
 /* harmony export */   Km: () => (/* binding */ parseEntries),
+/* harmony export */   UD: () => (/* binding */ noSpace),
 /* harmony export */   gl: () => (/* binding */ RegistryError),
 /* harmony export */   vu: () => (/* binding */ isRefusal)
 /* harmony export */ });
@@ -18997,7 +19033,7 @@ function parseEntries(body) {
     return errors.slice(0, 1000).map((entry) => {
         const { code, message, detail } = (entry ?? {});
         const said = typeof message === 'string' ? (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(message, 300) : '';
-        const more = typeof detail === 'string' && !(0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_0__/* .isDigest */ .Bc)(detail) ? (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(detail, 300) : '';
+        const more = typeof detail === 'string' && !(0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_0__/* .isDigest */ .Bc)(detail) ? (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(detail, 300) : fullIn(detail);
         return {
             code: typeof code === 'string' ? (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(code, 60) : '',
             message: said.includes(more) ? said : said === '' ? more : `${said}: ${more}`,
@@ -19005,6 +19041,19 @@ function parseEntries(body) {
         };
     });
 }
+/**
+ * What distribution only tells as a number of its system: that its disk is full.
+ * @see https://github.com/distribution/distribution/blob/main/registry/storage/driver/storagedriver.go
+ */
+function fullIn(detail) {
+    if (typeof detail !== 'object' || detail === null)
+        return '';
+    const { Enclosed: enclosed } = detail;
+    const { Err: number } = (enclosed ?? {});
+    return number === 28 ? noSpace : '';
+}
+/** As systems say that a disk is full. */
+const noSpace = 'no space left on device';
 /** Wherever they stand in it. */
 function digestsIn(detail) {
     try {
@@ -23989,6 +24038,10 @@ function explain(error, request, names, established) {
     if (/^(?:CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_TLS_CERT_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE)/.test(code)) {
         return make('certificate', `${host} has a TLS certificate that is not believed: ${(0,clean/* clean */.uH)(message, 200)} (${code})`, certificateAdvice(code, broken));
     }
+    // We show none: then a server says that it is required, or that it is a bad one.
+    if (/alert.certificate.required|alert.bad.certificate/i.test(`${code} ${message}`)) {
+        return make('certificate', `${host} wants a client certificate, and none can be given`, 'Let it take a user name and a password instead, or name an address of it that does.');
+    }
     const told = (0,clean/* clean */.uH)(reasonOf(message), 200);
     // Once TLS stands, it only breaks where bytes were spoilt on the way, as any connection may: unless
     // it is about a certificate after all, since TLS 1.3 wants the client's when it has begun.
@@ -24172,15 +24225,18 @@ async function refusalOf(answer, question, registry) {
     const where = (redirected ? `${url.host} (where ${name} redirects to)` : name) + through;
     // Behind a redirect, a 403 is a signed address that has expired: the registry gives a new one.
     const expired = redirected && status >= 400 && status < 500;
+    const full = said.includes(registry_error/* noSpace */.UD);
     const blocked = page && status === 403 && registry.quirks.blocksAtTimes === true;
-    return new registry_error/* RegistryError */.gl(expired || blocked ? 'server' : (0,registry_error/* faultOf */.Kl)(status), `${question.method} ${describePath(question, origin)}: ${where} answers ${status}${page ? ' with an HTML page' : said}`, {
+    return new registry_error/* RegistryError */.gl(full ? 'refused' : expired || blocked ? 'server' : (0,registry_error/* faultOf */.Kl)(status), `${question.method} ${describePath(question, origin)}: ${where} answers ${status}${page ? ' with an HTML page' : said}`, {
         host: url.host,
         status,
         entries,
         ...retryAfterOf(headers, transport.clock.date()),
-        advice: proxy === undefined
-            ? adviceFor(status, page, question, registry)
-            : `Look at the proxy, or name ${url.hostname} in NO_PROXY.`
+        advice: full
+            ? "Make room on the registry's disk; what has arrived is not sent again."
+            : proxy === undefined
+                ? adviceFor(status, page, question, registry)
+                : `Look at the proxy, or name ${url.hostname} in NO_PROXY.`
     });
 }
 function adviceFor(status, page, question, { name, credentials, origin, quirks, used }) {
@@ -26543,7 +26599,31 @@ function selectReleases(options) {
     if (unanswered.length > 0)
         throw together(unanswered, options.from);
     const ordered = [...tags].sort(release_tag/* compareTags */.bb);
+    notes.push(...hole(ordered[0], options.held ?? [], stable));
     return { tags: ordered, notes, ...(ordered.length === 0 && reason !== undefined && { reason }) };
+}
+/**
+ * Upgrades go to the next minor version only: what is left out between the target's newest release and the
+ * oldest that is chosen is worth a word, since nothing brings it later.
+ * @see https://learn.microsoft.com/azure/azure-arc/data/upgrade-overview#upgrade-path
+ */
+function hole(first, held, stable) {
+    const next = (0,release_tag/* parseReleaseTag */.rE)(first ?? '');
+    if (next === undefined)
+        return [];
+    const before = newestOfEach(held.flatMap(tag => (0,release_tag/* parseReleaseTag */.rE)(tag) ?? []))
+        .filter(release => (0,release_tag/* compareReleaseTags */.C4)(release, next) < 0)
+        .at(-1);
+    if (before?.major !== next.major)
+        return [];
+    const between = stable.filter(({ major, minor }) => major === next.major && minor > before.minor && minor < next.minor);
+    if (between.length === 0)
+        return [];
+    const some = between.slice(0, mostTold).map(({ text }) => text);
+    const more = between.length - some.length;
+    return [
+        `The target has ${before.text}, and ${next.text} is not the next release: ${some.join(', ')}${more > 0 ? ` and ${more} more` : ''} would be left out, and Arc upgrades from one minor version to the next only. ${before.major}.${before.minor}.. in source-tag brings them all.`
+    ];
 }
 /** How many of them are told one by one. */
 const mostTold = 5;
@@ -26802,6 +26882,7 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
         requests,
         live,
         from: `${registries.source.name}/${(0,reference/* within */.ux)(settings.source.repository, leading)}`,
+        held: targetTags,
         ...(complete !== undefined && { targetComplete: complete })
     });
     for (const note of selection.notes)
@@ -26881,8 +26962,12 @@ __nccwpck_require__.d(__webpack_exports__, {
 
 // EXTERNAL MODULE: ./src/mirror/error.ts
 var mirror_error = __nccwpck_require__(5913);
+// EXTERNAL MODULE: ./src/oci/clean.ts
+var clean = __nccwpck_require__(4192);
 // EXTERNAL MODULE: ./src/oci/manifest.ts
 var oci_manifest = __nccwpck_require__(2060);
+// EXTERNAL MODULE: ./src/oci/media-type.ts
+var media_type = __nccwpck_require__(1994);
 // EXTERNAL MODULE: ./src/oci/platform.ts
 var oci_platform = __nccwpck_require__(1890);
 // EXTERNAL MODULE: ./src/registry/error.ts
@@ -26892,6 +26977,8 @@ var manifests = __nccwpck_require__(7720);
 // EXTERNAL MODULE: ./src/registry/referrers.ts
 var registry_referrers = __nccwpck_require__(9191);
 ;// CONCATENATED MODULE: ./src/mirror/graph.ts
+
+
 
 
 
@@ -26974,7 +27061,13 @@ async function readImage(source, request, fetched, { slots, signal, referrers })
             const listed = depth >= deepest
                 ? []
                 : ((await slots.run(() => (0,registry_referrers/* listReferrers */.xt)(source, repository, descriptor.digest, signal))) ?? []);
-            const fresh = await Promise.all(listed.map(one => descend(one, depth + 1).catch((error) => {
+            const carried = listed.filter(({ digest, mediaType }) => {
+                if ((0,media_type/* isManifestType */.Q3)(mediaType))
+                    return true;
+                source.warnOnce(`${source.name}/${repository} lists ${digest} for ${descriptor.digest}, of a type that is not carried (${(0,clean/* clean */.uH)(mediaType, 100)}); it is left out`);
+                return false;
+            });
+            const fresh = await Promise.all(carried.map(one => descend(one, depth + 1).catch((error) => {
                 if (!gone.has(one.digest))
                     throw error;
                 // Where clients keep the list, what is deleted stays on it.

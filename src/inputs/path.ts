@@ -55,6 +55,9 @@ function refuseOutside(path: string, base: string, named: string): void {
   );
 }
 
+/** Folders of the system in which nothing is a file of ours; what is in shared memory may be one. */
+const devices = /^\/(?:dev(?!\/shm(?:\/|$))|proc|sys)(?:\/|$)/;
+
 /**
  * The path of the lock file: its folder is there and, where it was asked for, takes a file; nothing but a
  * file is at its place.
@@ -78,6 +81,12 @@ export function readLockFile(text: string, places: Places): string {
   }
   if (folder !== 'folder') throw new Refusal(`${named} lies below something that is no folder`);
   if (text !== '') stayInside(dirname(path), text, places);
+  // A file is put in the place of what is there: /dev/stdout would be gone, for everybody.
+  if (devices.test(realpathSync(dirname(path)))) {
+    throw new Refusal(
+      `${named} lies where the system has its devices; write the path of a file, such as mirror.lock.json`
+    );
+  }
   const kind = kindOf(path, named);
   if (kind !== 'file' && kind !== 'nothing') {
     throw new Refusal(

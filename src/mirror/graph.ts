@@ -1,6 +1,8 @@
+import {clean} from '../oci/clean.ts';
 import type {Descriptor} from '../oci/descriptor.ts';
 import type {Digest} from '../oci/digest.ts';
 import {blobsOf, type Manifest} from '../oci/manifest.ts';
+import {isManifestType} from '../oci/media-type.ts';
 import {formatPlatform} from '../oci/platform.ts';
 import {RegistryError} from '../registry/error.ts';
 import type {FetchedManifest} from '../registry/fetched-manifest.ts';
@@ -156,8 +158,15 @@ export async function readImage(
           : ((await slots.run(() =>
               listReferrers(source, repository, descriptor.digest, signal)
             )) ?? []);
+      const carried = listed.filter(({digest, mediaType}) => {
+        if (isManifestType(mediaType)) return true;
+        source.warnOnce(
+          `${source.name}/${repository} lists ${digest} for ${descriptor.digest}, of a type that is not carried (${clean(mediaType, 100)}); it is left out`
+        );
+        return false;
+      });
       const fresh = await Promise.all(
-        listed.map(one =>
+        carried.map(one =>
           descend(one, depth + 1).catch((error: unknown) => {
             if (!gone.has(one.digest)) throw error;
             // Where clients keep the list, what is deleted stays on it.

@@ -163,7 +163,8 @@ export function parseEntries(body: string): readonly ErrorEntry[] {
   return errors.slice(0, 1000).map((entry: unknown) => {
     const {code, message, detail} = (entry ?? {}) as Record<string, unknown>;
     const said = typeof message === 'string' ? clean(message, 300) : '';
-    const more = typeof detail === 'string' && !isDigest(detail) ? clean(detail, 300) : '';
+    const more =
+      typeof detail === 'string' && !isDigest(detail) ? clean(detail, 300) : fullIn(detail);
     return {
       code: typeof code === 'string' ? clean(code, 60) : '',
       message: said.includes(more) ? said : said === '' ? more : `${said}: ${more}`,
@@ -171,6 +172,20 @@ export function parseEntries(body: string): readonly ErrorEntry[] {
     };
   });
 }
+
+/**
+ * What distribution only tells as a number of its system: that its disk is full.
+ * @see https://github.com/distribution/distribution/blob/main/registry/storage/driver/storagedriver.go
+ */
+function fullIn(detail: unknown): string {
+  if (typeof detail !== 'object' || detail === null) return '';
+  const {Enclosed: enclosed} = detail as {Enclosed?: unknown};
+  const {Err: number} = (enclosed ?? {}) as {Err?: unknown};
+  return number === 28 ? noSpace : '';
+}
+
+/** As systems say that a disk is full. */
+export const noSpace = 'no space left on device';
 
 /** Wherever they stand in it. */
 function digestsIn(detail: unknown): readonly Digest[] {

@@ -86,6 +86,14 @@ export function explain(
       certificateAdvice(code, broken)
     );
   }
+  // We show none: then a server says that it is required, or that it is a bad one.
+  if (/alert.certificate.required|alert.bad.certificate/i.test(`${code} ${message}`)) {
+    return make(
+      'certificate',
+      `${host} wants a client certificate, and none can be given`,
+      'Let it take a user name and a password instead, or name an address of it that does.'
+    );
+  }
   const told = clean(reasonOf(message), 200);
   // Once TLS stands, it only breaks where bytes were spoilt on the way, as any connection may: unless
   // it is about a certificate after all, since TLS 1.3 wants the client's when it has begun.

@@ -2,7 +2,7 @@ import {clean} from '../oci/clean.ts';
 import {baseType} from '../oci/media-type.ts';
 import {readError} from './body.ts';
 import type {FoundCredentials} from './credentials.ts';
-import {type ErrorEntry, faultOf, parseEntries, RegistryError} from './error.ts';
+import {type ErrorEntry, faultOf, noSpace, parseEntries, RegistryError} from './error.ts';
 import {mayBeHttps} from './explain.ts';
 import {proxyOf} from './proxy.ts';
 import {greeting, type Question} from './question.ts';
@@ -49,17 +49,19 @@ export async function refusalOf(
   const where = (redirected ? `${url.host} (where ${name} redirects to)` : name) + through;
   // Behind a redirect, a 403 is a signed address that has expired: the registry gives a new one.
   const expired = redirected && status >= 400 && status < 500;
+  const full = said.includes(noSpace);
   const blocked = page && status === 403 && registry.quirks.blocksAtTimes === true;
   return new RegistryError(
-    expired || blocked ? 'server' : faultOf(status),
+    full ? 'refused' : expired || blocked ? 'server' : faultOf(status),
     `${question.method} ${describePath(question, origin)}: ${where} answers ${status}${page ? ' with an HTML page' : said}`,
     {
       host: url.host,
       status,
       entries,
       ...retryAfterOf(headers, transport.clock.date()),
-      advice:
-        proxy === undefined
+      advice: full
+        ? "Make room on the registry's disk; what has arrived is not sent again."
+        : proxy === undefined
           ? adviceFor(status, page, question, registry)
           : `Look at the proxy, or name ${url.hostname} in NO_PROXY.`
     }

@@ -137,26 +137,26 @@ export async function cancelUpload(
   {url}: Session
 ): Promise<void> {
   const signal = deadline(cancelTime);
-  const ask = (...needs: readonly Need[]) =>
-    registry.ask(
-      {
-        method: 'DELETE',
-        path: url,
-        needs,
-        expect: [200, 202, 204, 404, 405],
-        own: cancelTime,
-        signal
-      },
-      discard
-    );
   const push: Need = {repository, actions: 'pull,push'};
-  try {
+  const ask = (method: 'DELETE' | 'GET', path: URL, expect: readonly number[], needs: Need[]) =>
+    registry.ask({method, path, needs, expect, own: cancelTime, signal}, discard);
+  const end = async (at: URL, expect: readonly number[]) => {
     // Whoever may push may not delete for that, and distribution takes this for deleting.
-    await ask(push, {repository, actions: 'delete'}).catch((error: unknown) => {
+    const remove: Need = {repository, actions: 'delete'};
+    return await ask('DELETE', at, expect, [push, remove]).catch((error: unknown) => {
       // Some token servers do not want to hear of that right.
-      if (isRefusal(error)) return ask(push);
+      if (isRefusal(error)) return ask('DELETE', at, expect, [push]);
       throw error;
     });
+  };
+  try {
+    const gone = [200, 202, 204, 404, 405];
+    const {status} = await end(url, [...gone, 400, 416]);
+    if (status !== 400 && status !== 404 && status !== 416) return;
+    // The address may be the one of before the last bytes, by which distribution finds nothing; it tells
+    // the one of now.
+    const answer = await ask('GET', url, [204, 400, 404, 405, 416], [push]);
+    if (answer.status === 204) await end(sessionOf(answer, {url, shortestChunk: 0}).url, gone);
   } catch {
     registry.log.debug(`an upload at ${registry.name}/${repository} could not be cancelled`);
   }

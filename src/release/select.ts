@@ -21,6 +21,8 @@ export interface SelectOptions {
   readonly from: string;
   /** The newest release that is complete at the target, if there is one; catch-up counts from it. */
   readonly targetComplete?: string;
+  /** The tags of that image at the target, as far as they are known. */
+  readonly held?: readonly string[];
 }
 
 /** The releases to mirror. */
@@ -72,7 +74,35 @@ export function selectReleases(options: SelectOptions): Selection {
   }
   if (unanswered.length > 0) throw together(unanswered, options.from);
   const ordered = [...tags].sort(compareTags);
+  notes.push(...hole(ordered[0], options.held ?? [], stable));
   return {tags: ordered, notes, ...(ordered.length === 0 && reason !== undefined && {reason})};
+}
+
+/**
+ * Upgrades go to the next minor version only: what is left out between the target's newest release and the
+ * oldest that is chosen is worth a word, since nothing brings it later.
+ * @see https://learn.microsoft.com/azure/azure-arc/data/upgrade-overview#upgrade-path
+ */
+function hole(
+  first: string | undefined,
+  held: readonly string[],
+  stable: readonly ReleaseTag[]
+): readonly string[] {
+  const next = parseReleaseTag(first ?? '');
+  if (next === undefined) return [];
+  const before = newestOfEach(held.flatMap(tag => parseReleaseTag(tag) ?? []))
+    .filter(release => compareReleaseTags(release, next) < 0)
+    .at(-1);
+  if (before?.major !== next.major) return [];
+  const between = stable.filter(
+    ({major, minor}) => major === next.major && minor > before.minor && minor < next.minor
+  );
+  if (between.length === 0) return [];
+  const some = between.slice(0, mostTold).map(({text}) => text);
+  const more = between.length - some.length;
+  return [
+    `The target has ${before.text}, and ${next.text} is not the next release: ${some.join(', ')}${more > 0 ? ` and ${more} more` : ''} would be left out, and Arc upgrades from one minor version to the next only. ${before.major}.${before.minor}.. in source-tag brings them all.`
+  ];
 }
 
 /** How many of them are told one by one. */

@@ -89,6 +89,7 @@ export async function chooseReleases(
     requests,
     live,
     from: `${registries.source.name}/${within(settings.source.repository, leading)}`,
+    held: targetTags,
     ...(complete !== undefined && {targetComplete: complete})
   });
   for (const note of selection.notes) log.notice(note);
