@@ -53,7 +53,10 @@ describe('flags', () => {
     expect(rest).toEqual({command: 'mirror', json: false, prompts: true});
   });
 
-  it.each(inputTable.filter(({form}) => form !== 'secret'))('--$name is one', ({name, form}) => {
+  const flags = inputTable.filter(
+    ({form, name}) => form !== 'secret' && !name.startsWith('docker-')
+  );
+  it.each(flags)('--$name is one', ({name, form}) => {
     const value = form === 'boolean' ? 'false' : '7';
     expect(values(parseArguments([`--${name}=${value}`]).given)).toEqual({[name]: value});
   });
@@ -418,6 +421,14 @@ describe('flags that would do nothing', () => {
     expect(coming).toMatch(/^verify has nothing to compare with catch-up/);
     expect(mistakes('demo', '--json', '--yes')).toEqual([]);
     expect(mistakes('help', '--dry-run')).toEqual([]);
+  });
+
+  it('what docker to install is for workflows, which have a place for it', () => {
+    expect(mistakes('--docker-version=29.6.2', '--docker-sha256=x')).toEqual([
+      '--docker-version, --docker-sha256 are for workflows, where a docker client may be installed; here, install one yourself'
+    ]);
+    expect(mistakes('--docker-download-url=https://a.example')).toHaveLength(1);
+    expect(mistakes('verify', '--docker-version=29.6.2')).toHaveLength(1);
   });
 
   it('keep-login is for workflows: nothing signs out again here', () => {

@@ -601,7 +601,6 @@ describe('in-images images', () => {
       ['../x', 'is not the name'],
       ['+', 'is not the name'],
       ['a\u202eb', 'is not the name'],
-      ['arc-dns, arc-sqlmi', 'one a line'],
       [Array.from({length: 201}, (_, i) => `image-${i}`).join('\n'), 'names 201 images'],
       ['#\n'.repeat(10_000), '10000 lines'],
       ['x'.repeat(1_000_000), '1000000 bytes']
@@ -749,6 +748,19 @@ describe('the engine', () => {
     expect(mistake('engine', 'podman')).toContain(
       '"podman" is not known; write registry or docker'
     );
+  });
+});
+
+describe('in-lines lists', () => {
+  it('may have commas between, as in the one line that a form has', () => {
+    const {tags, images, insecure} = settings({
+      'source-tag': '1.45,1.46, catch-up # a, b',
+      images: 'arc-dns, arc-sqlmi,',
+      'insecure-registries': 'a.lan:5000,b.lan'
+    });
+    expect(tags.map(({text}) => text)).toEqual(['1.45', '1.46', 'catch-up']);
+    expect(images).toEqual({kind: 'exactly', names: ['arc-dns', 'arc-sqlmi']});
+    expect([...insecure]).toEqual(['a.lan:5000', 'b.lan']);
   });
 });
 

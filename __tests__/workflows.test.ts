@@ -234,7 +234,7 @@ describe('the issue of a failing mirror', () => {
       .map(({body}) => (parse(whole(body)) as Workflow).jobs.report)
       .filter(job => job !== undefined);
     expect(copies.map(({permissions, steps}) => ({permissions, steps}))).toEqual([
-      {permissions: {issues: 'write'}, steps: [step]}
+      {permissions: {contents: 'read', issues: 'write'}, steps: [step]}
     ]);
   });
 });
@@ -291,7 +291,7 @@ if [ "$2" != close ]; then cat >> "$CALLS"; fi`
     const {jobs} = workflow('catalogue.yml');
     expect(Object.entries(jobs).map(([name, job]) => [name, job.permissions])).toEqual([
       ['compare', {contents: 'read'}],
-      ['report', {issues: 'write'}]
+      ['report', {contents: 'read', issues: 'write'}]
     ]);
     const scripts = steps.flatMap(({run: script}) => script ?? []);
     expect(scripts).toHaveLength(2);

@@ -36628,8 +36628,8 @@ function splitCommas(text) {
 /** The most lines that a list may hold, empty ones and comments included. */
 const mostLines = 1000;
 /**
- * The items of a list: one a line, blanks around them taken off, empty lines and what follows a `#`
- * (at the beginning or after a blank) left out. Windows line ends and a byte-order mark do no harm.
+ * The items of a list: one a line, or with commas between, which no name or tag can hold; blanks around
+ * them taken off, empty lines and what follows a `#` (at the beginning or after a blank) left out. Windows line ends and a byte-order mark do no harm.
  * @throws Refusal when there are more than `mostLines` lines
  */
 function readLines(text) {
@@ -36637,7 +36637,10 @@ function readLines(text) {
     if (lines.length > mostLines) {
         throw new inputs_error/* Refusal */.P(`has ${lines.length} lines; at most ${mostLines} are read`);
     }
-    return lines.map(line => line.replace(/(?:^|\s)#.*$/, '').trim()).filter(line => line !== '');
+    return lines
+        .flatMap(line => line.replace(/(?:^|\s)#.*$/, '').split(','))
+        .map(item => item.trim())
+        .filter(item => item !== '');
 }
 
 // EXTERNAL MODULE: ./src/user-pass.ts

@@ -465,3 +465,25 @@ describe('an index that names what refers to a sibling', () => {
     );
   });
 });
+
+it('leaves out of a list what is of a type that nobody carries, and says so', async () => {
+  await using source = await EmbeddedRegistry.start({profile: 'distribution'});
+  await using target = await EmbeddedRegistry.start({profile: 'distribution'});
+  const subject = seeded(source);
+  const signature = attach(source.store, subject, 'a signature', false);
+  const old = {
+    mediaType: 'application/vnd.oci.artifact.manifest.v1+json',
+    digest: digestOf(Buffer.from('of long ago')),
+    size: 11
+  };
+  const list = {schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [old, signature]};
+  source.store.putManifest(
+    repository,
+    {mediaType: mediaTypes.ociIndex, body: JSON.stringify(list)},
+    referrersTag(subject.digest)
+  );
+  const run = await mirrorRun({source, target, inputs: {referrers: 'true'}});
+  expect(run.record.failure).toBeUndefined();
+  expect(listedIn(target.store, subject)).toEqual([signature.digest]);
+  expect(told(run)).toContain('of a type that is not carried (application/vnd.oci.artifact');
+});

@@ -5430,7 +5430,7 @@ class ArgumentReader {
             against: this.#against !== undefined,
             passwordsOnStdin: stdin
         };
-        for (const mistake of (0,_misplaced_js__WEBPACK_IMPORTED_MODULE_5__/* .misplaced */ .j)(command, this.#given, beside))
+        for (const mistake of (0,_misplaced_js__WEBPACK_IMPORTED_MODULE_5__/* .misplaced */ .j5)(command, this.#given, beside))
             this.#mistakes.add(mistake);
         if (this.#mistakes.size > 0) {
             const takesInputs = command === 'mirror' || command === 'verify';
@@ -8683,8 +8683,10 @@ class CancelledError extends Error {
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6760);
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_1___default = /*#__PURE__*/__nccwpck_require__.n(node_path__WEBPACK_IMPORTED_MODULE_1__);
 /* harmony import */ var _inputs_table_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(5541);
-/* harmony import */ var _report_wrap_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(8748);
+/* harmony import */ var _report_wrap_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(8748);
 /* harmony import */ var _arguments_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1506);
+/* harmony import */ var _misplaced_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(1736);
+
 
 
 
@@ -8750,7 +8752,7 @@ function about({ name, meaning, default: value, ...row }) {
     const otherwise = here[name] ?? row.otherwise;
     const notes = [
         ...(forms[name] === undefined ? [] : [forms[name]]),
-        ...(name === 'keep-login' ? ['in workflows only'] : []),
+        ...(_misplaced_js__WEBPACK_IMPORTED_MODULE_4__/* .runnerOnly */ .tI.has(name) ? ['in workflows only'] : []),
         ...(value !== undefined ? [`default: ${value}`] : []),
         ...(otherwise !== undefined ? [`default: ${otherwise}`] : []),
         ...(variable !== undefined ? [`or ${variable}`] : [])
@@ -8763,7 +8765,7 @@ function section(title, rows, width) {
 /** A term and its meaning, broken between words, the term above where it is too long. */
 function lines(term, meaning, width) {
     const head = `  ${term}`;
-    const broken = (0,_report_wrap_js__WEBPACK_IMPORTED_MODULE_4__/* .wrap */ .L)(meaning, width - column);
+    const broken = (0,_report_wrap_js__WEBPACK_IMPORTED_MODULE_5__/* .wrap */ .L)(meaning, width - column);
     const body = broken.map(text => ' '.repeat(column) + text);
     if (head.length + 2 > column)
         return [head, ...body];
@@ -8778,8 +8780,9 @@ function lines(term, meaning, width) {
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   X: () => (/* binding */ nothingToCatchUp),
-/* harmony export */   j: () => (/* binding */ misplaced)
+/* harmony export */   Xo: () => (/* binding */ nothingToCatchUp),
+/* harmony export */   j5: () => (/* binding */ misplaced),
+/* harmony export */   tI: () => (/* binding */ runnerOnly)
 /* harmony export */ });
 /** What says how to mirror has no place where nothing is mirrored. */
 const besideVerify = [
@@ -8789,6 +8792,10 @@ const besideVerify = [
     'publish',
     'shards'
 ];
+/** What to install, where a runner has a place for tools. */
+const installing = ['docker-version', 'docker-sha256', 'docker-download-url'];
+/** What has a meaning on a runner only. */
+const runnerOnly = new Set(['keep-login', ...installing]);
 /** With a lock file, it alone says what is compared. */
 const besideAgainst = [
     'source-registry',
@@ -8817,6 +8824,9 @@ function misplaced(command, given, beside) {
         mistakes.push(`${command} has no use for ${strange.join(', ')}; leave it out`);
     if (/^\s*true\s*$/i.test(given.get('keep-login')?.value ?? '') && command !== 'demo')
         mistakes.push('--keep-login is for workflows, which sign out again at their end; here, sign in with docker login');
+    const tools = command === 'demo' ? [] : among(installing);
+    if (tools.length > 0)
+        mistakes.push(`${tools.join(', ')} ${tools.length === 1 ? 'is' : 'are'} for workflows, where a docker client may be installed; here, install one yourself`);
     if (command === 'verify' && given.has('lock-file'))
         mistakes.push('verify writes no lock file, so --lock-file has no place here; to compare with one, use --against');
     if (command === 'verify' &&
@@ -11143,7 +11153,7 @@ async function verifyCommand(given, command) {
     const settings = { ...(0,inputs/* readSettings */.sb)(all, log, env), dryRun: true };
     // A variable that is set for the mirror, or an answer, says so as well as a flag.
     if (against === undefined && settings.tags.some(({ kind }) => kind === 'catch-up'))
-        throw new cli_error/* UsageError */.eb(misplaced/* nothingToCatchUp */.X);
+        throw new cli_error/* UsageError */.eb(misplaced/* nothingToCatchUp */.Xo);
     const found = await verify(settings, { reporter, log, env, signal }, against);
     reporter.verified(found);
     json?.(`${JSON.stringify((0,verification/* verifyReport */.y)(found, redactor))}\n`);
@@ -12461,8 +12471,8 @@ function splitCommas(text) {
 /** The most lines that a list may hold, empty ones and comments included. */
 const mostLines = 1000;
 /**
- * The items of a list: one a line, blanks around them taken off, empty lines and what follows a `#`
- * (at the beginning or after a blank) left out. Windows line ends and a byte-order mark do no harm.
+ * The items of a list: one a line, or with commas between, which no name or tag can hold; blanks around
+ * them taken off, empty lines and what follows a `#` (at the beginning or after a blank) left out. Windows line ends and a byte-order mark do no harm.
  * @throws Refusal when there are more than `mostLines` lines
  */
 function readLines(text) {
@@ -12470,7 +12480,10 @@ function readLines(text) {
     if (lines.length > mostLines) {
         throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .Refusal */ .P(`has ${lines.length} lines; at most ${mostLines} are read`);
     }
-    return lines.map(line => line.replace(/(?:^|\s)#.*$/, '').trim()).filter(line => line !== '');
+    return lines
+        .flatMap(line => line.replace(/(?:^|\s)#.*$/, '').split(','))
+        .map(item => item.trim())
+        .filter(item => item !== '');
 }
 
 

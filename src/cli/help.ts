@@ -4,6 +4,7 @@ import {join} from 'node:path';
 import {type InputName, type InputRow, inputTable} from '../inputs/table.ts';
 import {wrap} from '../report/wrap.ts';
 import {ownFlags, ownValues} from './arguments.ts';
+import {runnerOnly} from './misplaced.ts';
 
 /** The column at which meanings begin. */
 const column = 30;
@@ -86,7 +87,7 @@ function about({name, meaning, default: value, ...row}: (typeof inputTable)[numb
   const otherwise = here[name] ?? row.otherwise;
   const notes = [
     ...(forms[name] === undefined ? [] : [forms[name]]),
-    ...(name === 'keep-login' ? ['in workflows only'] : []),
+    ...(runnerOnly.has(name) ? ['in workflows only'] : []),
     ...(value !== undefined ? [`default: ${value}`] : []),
     ...(otherwise !== undefined ? [`default: ${otherwise}`] : []),
     ...(variable !== undefined ? [`or ${variable}`] : [])

@@ -17,6 +17,12 @@ const besideVerify: readonly InputName[] = [
   'shards'
 ];
 
+/** What to install, where a runner has a place for tools. */
+const installing: readonly InputName[] = ['docker-version', 'docker-sha256', 'docker-download-url'];
+
+/** What has a meaning on a runner only. */
+export const runnerOnly: ReadonlySet<InputName> = new Set(['keep-login', ...installing]);
+
 /** With a lock file, it alone says what is compared. */
 const besideAgainst: readonly InputName[] = [
   'source-registry',
@@ -48,6 +54,11 @@ export function misplaced(command: Command, given: Given, beside: Beside): reado
   if (/^\s*true\s*$/i.test(given.get('keep-login')?.value ?? '') && command !== 'demo')
     mistakes.push(
       '--keep-login is for workflows, which sign out again at their end; here, sign in with docker login'
+    );
+  const tools = command === 'demo' ? [] : among(installing);
+  if (tools.length > 0)
+    mistakes.push(
+      `${tools.join(', ')} ${tools.length === 1 ? 'is' : 'are'} for workflows, where a docker client may be installed; here, install one yourself`
     );
   if (command === 'verify' && given.has('lock-file'))
     mistakes.push(

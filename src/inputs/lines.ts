@@ -12,8 +12,8 @@ export function splitCommas(text: string): string {
 export const mostLines = 1000;
 
 /**
- * The items of a list: one a line, blanks around them taken off, empty lines and what follows a `#`
- * (at the beginning or after a blank) left out. Windows line ends and a byte-order mark do no harm.
+ * The items of a list: one a line, or with commas between, which no name or tag can hold; blanks around
+ * them taken off, empty lines and what follows a `#` (at the beginning or after a blank) left out. Windows line ends and a byte-order mark do no harm.
  * @throws Refusal when there are more than `mostLines` lines
  */
 export function readLines(text: string): readonly string[] {
@@ -21,5 +21,8 @@ export function readLines(text: string): readonly string[] {
   if (lines.length > mostLines) {
     throw new Refusal(`has ${lines.length} lines; at most ${mostLines} are read`);
   }
-  return lines.map(line => line.replace(/(?:^|\s)#.*$/, '').trim()).filter(line => line !== '');
+  return lines
+    .flatMap(line => line.replace(/(?:^|\s)#.*$/, '').split(','))
+    .map(item => item.trim())
+    .filter(item => item !== '');
 }

@@ -1,4 +1,4 @@
-/** How an input is written. A list has one item a line; on the command line its flag repeats or takes commas. */
+/** How an input is written. A list has one item a line, or commas between; on the command line its flag repeats, too. */
 export type InputForm =
   'text' | 'tag' | 'secret' | 'list' | 'boolean' | 'minutes' | 'number' | 'path';
 
