@@ -6,7 +6,7 @@ import {DockerError} from '../src/docker/error.ts';
 import {failureOf, MirrorError, type MirrorFault} from '../src/mirror/error.ts';
 import {type Fault, RegistryError} from '../src/registry/error.ts';
 import {ReleaseError} from '../src/release/error.ts';
-import {helpFor, helpOn} from '../src/report/help.ts';
+import {helpFor, helpOn, ownEntries} from '../src/report/help.ts';
 import {anchorsIn, readSources, text} from './support/documents.ts';
 import {spokenIn} from './support/spoken.ts';
 
@@ -109,6 +109,11 @@ describe('links from a failure', () => {
     }
   );
 
+  it.each(ownEntries)('%s has an entry that holds its words: %s', (words, anchor) => {
+    expect(anchorsIn(page)).toContain(anchor);
+    expect(page).toMatch(words);
+  });
+
   it('lead to the page of this major version', () => {
     const [major] = manifest.version.split('.');
     expect(helpOn('nothing known')).toBe(
@@ -126,7 +131,8 @@ describe('links from a failure', () => {
     const written = [...page.matchAll(/<a id="([^"]+)">/g)].map(([, id = '']) => id);
     const used = [
       ...links.values(),
-      ...['EndedError', 'OciError', 'Difference', 'ReportError'].map(one => helpOn(one))
+      ...['EndedError', 'OciError', 'Difference', 'ReportError'].map(one => helpOn(one)),
+      ...ownEntries.map(([, entry]) => `#${entry}`)
     ];
     expect(written).toHaveLength(new Set(written).size);
     expect(written.filter(id => !used.some(link => link.endsWith(`#${id}`)))).toEqual([]);

@@ -2,7 +2,7 @@ import {describe, expect, test} from '@jest/globals';
 
 import type {ImageFailure} from '../../src/mirror/result.ts';
 import {annotations} from '../../src/report/annotations.ts';
-import {helpOn} from '../../src/report/help.ts';
+import {helpFor, helpOn} from '../../src/report/help.ts';
 import {Redactor} from '../../src/report/redact.ts';
 import {summary} from '../../src/report/summary.ts';
 import {terminalReporter} from '../../src/report/terminal.ts';
@@ -30,6 +30,21 @@ describe('a failure links to what is said of it', () => {
     expect(helpOn('RegistryError/refused', 418)).toMatch(/#refused$/);
     expect(helpOn('RegistryError/refused', 200)).toMatch(/#no-registry$/);
     expect(helpOn('RegistryError/denied', 403)).toMatch(/#not-allowed$/);
+  });
+
+  test.each([
+    ['certificate', 'r.example does not speak TLS as it should: wrong version number', 'no-tls'],
+    ['refused', 'r answers 400: Client sent an HTTP request to an HTTPS server.', 'no-tls'],
+    [
+      'unsafe',
+      'r asks for a token from https://e.example: that host has another owner',
+      'token-server'
+    ],
+    ['unsafe', 'r wants the upload to go on at e.example, another host', 'upload-elsewhere'],
+    ['server', 'r answers 500: UNKNOWN: no space left on device', 'no-room'],
+    ['server', 'r answers 500', 'server-error']
+  ])('by its words, where they say more: %s, %s', (fault, message, entry) => {
+    expect(helpFor({message, kind: `RegistryError/${fault}`})).toMatch(new RegExp(`#${entry}$`));
   });
 
   test('in the summary', () => {

@@ -16,6 +16,7 @@ export class Mounts {
   readonly #context: MountsContext;
   /** Refused for blobs that were certainly there. */
   #refused = false;
+  #told = false;
   /** Whether such a blob is seen in other repositories all the same; undefined while that was not tried. */
   #seenEverywhere: boolean | undefined;
 
@@ -57,7 +58,18 @@ export class Mounts {
       // Also where the look ends in a failure: nobody else knows of this upload.
       if (!wanted && answer !== undefined) await cancelUpload(target, targetRepository, answer);
     }
-    return wanted ? answer : 'mounted';
+    if (!wanted) return 'mounted';
+    this.#tell();
+    return answer;
+  }
+
+  #tell(): void {
+    if (this.#told) return;
+    this.#told = true;
+    const {log, name} = this.#context.target;
+    log.notice(
+      `${name} mounts no layers from one repository to another: what images share is sent to each of them`
+    );
   }
 
   /** Whether a blob is seen in a repository to which it was not put. One that is not tells for all. */

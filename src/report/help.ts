@@ -49,12 +49,24 @@ const anchors = {
   Difference: 'different'
 } as const;
 
+/** Messages that have an entry of their own, where their kind would lead to another one. */
+export const ownEntries: readonly (readonly [RegExp, string])[] = [
+  [/does not speak TLS as it should|Client sent an HTTP request to an HTTPS server/, 'no-tls'],
+  [/wants a client certificate/, 'client-certificate'],
+  [/is not whole at/, 'not-whole-at-the-source'],
+  [/asks for a token from/, 'token-server'],
+  [/wants the upload to go on at/, 'upload-elsewhere'],
+  [/no space left on device/, 'no-room']
+];
+
 /**
  * Where to read on about a failure. Undefined for one of which nothing is known, such as that of an
  * image that was not reached.
  */
-export function helpFor({kind, status}: ImageFailure): string | undefined {
-  return kind === undefined ? undefined : helpOn(kind, status);
+export function helpFor({kind, status, message}: ImageFailure): string | undefined {
+  if (kind === undefined) return undefined;
+  const [, entry] = ownEntries.find(([words]) => words.test(message)) ?? [];
+  return entry === undefined ? helpOn(kind, status) : `${page}#${entry}`;
 }
 
 /**

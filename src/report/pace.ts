@@ -19,9 +19,12 @@ export interface Standing {
   readonly elapsed: number;
 }
 
-/** Counts bytes against time. What is done never becomes less, and never more than the total. */
+/**
+ * Counts bytes against time. What is done never becomes less; where more travels than was planned, since a
+ * registry mounts nothing, the total grows with it.
+ */
 export class Pace {
-  readonly #total: number;
+  #total: number;
   readonly #start: number;
   #done = 0;
   /** When the last byte had arrived. */
@@ -36,8 +39,10 @@ export class Pace {
 
   /** So many bytes have arrived. @param now milliseconds */
   moved(bytes: number, now: number): void {
-    if (bytes > 0) this.#done = Math.min(this.#total, this.#done + bytes);
-    if (this.#done === this.#total) this.#end ??= now;
+    if (bytes > 0) this.#done += bytes;
+    if (this.#done < this.#total) return;
+    if (this.#done > this.#total || this.#end === undefined) this.#end = now;
+    this.#total = this.#done;
   }
 
   /** How far it is, and how fast it has been of late. @param now milliseconds */
