@@ -93,7 +93,8 @@ export async function main(settings: Settings, stage: Stage): Promise<RunRecord>
     const plan = await reporter.group('Plan', async () => {
       const made = await makePlan(
         choice.releases.flatMap(({images}) => images),
-        survey
+        survey,
+        source.name === target.name
       );
       reporter.planned(figures(choice.releases, made));
       // Of what goes through docker, the engine tells: there, other digests are the rule.

@@ -166,13 +166,6 @@ describe('V15 T20 a run that is ended from outside', () => {
 
   test.each<[string, string, (run: Awaited<ReturnType<typeof halfwayByHand>>) => void]>([
     [
-      'is closed',
-      'the run was cancelled',
-      run => {
-        run.kill('SIGHUP');
-      }
-    ],
-    [
       'is left by Ctrl-\\\\',
       'the run was cancelled',
       run => {

@@ -5304,7 +5304,7 @@ catch (error) {
         process.exitCode = error.exitCode;
     }
     else if (error instanceof _inputs_error_js__WEBPACK_IMPORTED_MODULE_11__/* .InputError */ .d) {
-        const lines = [error.message, ...unasked(error, told), `See ${(0,_report_help_js__WEBPACK_IMPORTED_MODULE_16__/* .helpOn */ .l)(error.name)}`];
+        const lines = [error.message, ...unasked(error, told), `See ${(0,_report_help_js__WEBPACK_IMPORTED_MODULE_16__/* .helpOn */ .lf)(error.name)}`];
         stderr.write(`${lines.join('\n')}\n`);
         process.exitCode = 2;
     }
@@ -14267,6 +14267,7 @@ class Mounts {
     #context;
     /** Refused for blobs that were certainly there. */
     #refused = false;
+    #told = false;
     /** Whether such a blob is seen in other repositories all the same; undefined while that was not tried. */
     #seenEverywhere;
     constructor(context) {
@@ -14309,7 +14310,17 @@ class Mounts {
             if (!wanted && answer !== undefined)
                 await cancelUpload(target, targetRepository, answer);
         }
-        return wanted ? answer : 'mounted';
+        if (!wanted)
+            return 'mounted';
+        this.#tell();
+        return answer;
+    }
+    #tell() {
+        if (this.#told)
+            return;
+        this.#told = true;
+        const { log, name } = this.#context.target;
+        log.notice(`${name} mounts no layers from one repository to another: what images share is sent to each of them`);
     }
     /** Whether a blob is seen in a repository to which it was not put. One that is not tells for all. */
     async #isSeen({ targetRepository, descriptor }) {
@@ -16933,7 +16944,7 @@ async function main(settings, stage) {
             }));
             draft.choice = choice;
             const plan = await reporter.group('Plan', async () => {
-                const made = await (0,mirror_plan/* makePlan */.Cs)(choice.releases.flatMap(({ images }) => images), survey);
+                const made = await (0,mirror_plan/* makePlan */.Cs)(choice.releases.flatMap(({ images }) => images), survey, source.name === target.name);
                 reporter.planned(figures(choice.releases, made));
                 // Of what goes through docker, the engine tells: there, other digests are the rule.
                 if (settings.publish && settings.engine === 'registry')
@@ -17142,13 +17153,15 @@ function once(known, key, ask) {
  * Decides how each blob gets to where it is needed, when all is known that the target has. Each unique
  * blob is read at most once. The home of a blob is the first image that needs it, so that no two images
  * can wait for each other.
+ * @param oneRegistry whether source and target are repositories of one registry: then even a home takes its
+ *   blobs over, and nothing travels
  * @throws RegistryError; the signal's reason
  */
-async function makePlan(images, survey) {
-    return assign(images, await survey.findings(images));
+async function makePlan(images, survey, oneRegistry) {
+    return assign(images, await survey.findings(images), oneRegistry);
 }
 /** Decides for each blob and repository how it gets there; pure. */
-function assign(images, findings) {
+function assign(images, findings, oneRegistry = false) {
     const { standings, present, told, exists } = findings;
     const made = new Map();
     // Where each blob is, or will be first.
@@ -17176,7 +17189,8 @@ function assign(images, findings) {
                 told: told.has(key),
                 homes,
                 travelled,
-                presumed: !exists(repository)
+                presumed: !exists(repository),
+                oneRegistry
             });
             made.set(key, placement);
             bytes[wayBytes[placement.way]] += descriptor.size;
@@ -17204,7 +17218,7 @@ function assign(images, findings) {
 }
 const wayBytes = { copy: 'copied', mount: 'mounted', present: 'present' };
 function place(image, descriptor, known) {
-    const { there, told, homes, travelled, presumed } = known;
+    const { there, told, homes, travelled, presumed, oneRegistry } = known;
     const base = {
         descriptor,
         sourceRepository: image.source.repository,
@@ -17217,6 +17231,8 @@ function place(image, descriptor, known) {
         return { ...base, way: 'mount', from, fresh: travelled.has(descriptor.digest) };
     }
     homes.set(descriptor.digest, image.target.repository);
+    if (oneRegistry)
+        return { ...base, way: 'mount', from: image.source.repository };
     return { ...base, way: 'copy', presumed };
 }
 /** A blob in a repository, as one word. */
@@ -21158,9 +21174,10 @@ class Fields {
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   V: () => (/* binding */ helpFor),
-/* harmony export */   l: () => (/* binding */ helpOn)
+/* harmony export */   VY: () => (/* binding */ helpFor),
+/* harmony export */   lf: () => (/* binding */ helpOn)
 /* harmony export */ });
+/* unused harmony export ownEntries */
 /**
  * The page that goes by error message. It is the one of the major version, so that a link from an old
  * run still leads to the words of its message; a test holds that to package.json.
@@ -21208,12 +21225,24 @@ const anchors = {
     ReportError: 'not-written',
     Difference: 'different'
 };
+/** Messages that have an entry of their own, where their kind would lead to another one. */
+const ownEntries = [
+    [/does not speak TLS as it should|Client sent an HTTP request to an HTTPS server/, 'no-tls'],
+    [/wants a client certificate/, 'client-certificate'],
+    [/is not whole at/, 'not-whole-at-the-source'],
+    [/asks for a token from/, 'token-server'],
+    [/wants the upload to go on at/, 'upload-elsewhere'],
+    [/no space left on device/, 'no-room']
+];
 /**
  * Where to read on about a failure. Undefined for one of which nothing is known, such as that of an
  * image that was not reached.
  */
-function helpFor({ kind, status }) {
-    return kind === undefined ? undefined : helpOn(kind, status);
+function helpFor({ kind, status, message }) {
+    if (kind === undefined)
+        return undefined;
+    const [, entry] = ownEntries.find(([words]) => words.test(message)) ?? [];
+    return entry === undefined ? helpOn(kind, status) : `${page}#${entry}`;
 }
 /**
  * The entry of the troubleshooting page for a kind of failure; the page itself for a kind that has
@@ -21922,7 +21951,10 @@ var duration = __nccwpck_require__(6132);
 
 /** Rates are taken over so many milliseconds: long enough to be calm, short enough to be true. */
 const rateWindow = 20_000;
-/** Counts bytes against time. What is done never becomes less, and never more than the total. */
+/**
+ * Counts bytes against time. What is done never becomes less; where more travels than was planned, since a
+ * registry mounts nothing, the total grows with it.
+ */
 class Pace {
     #total;
     #start;
@@ -21938,9 +21970,12 @@ class Pace {
     /** So many bytes have arrived. @param now milliseconds */
     moved(bytes, now) {
         if (bytes > 0)
-            this.#done = Math.min(this.#total, this.#done + bytes);
-        if (this.#done === this.#total)
-            this.#end ??= now;
+            this.#done += bytes;
+        if (this.#done < this.#total)
+            return;
+        if (this.#done > this.#total || this.#end === undefined)
+            this.#end = now;
+        this.#total = this.#done;
     }
     /** How far it is, and how fast it has been of late. @param now milliseconds */
     standing(now) {
@@ -22484,7 +22519,7 @@ function failureLines([first, ...others], several, { style, redactor, shape }) {
     const { error } = first;
     const name = ({ release, image }) => image === undefined ? 'the run' : several ? `${image} of ${release ?? 'no release'}` : image;
     const more = others.length === 0 ? '' : ` and ${(0,report_lines/* plural */.LS)(others.length, 'more image')}`;
-    const help = (0,report_help/* helpFor */.V)(error);
+    const help = (0,report_help/* helpFor */.VY)(error);
     const { answer, request } = (0,causes/* splitRequest */.oX)(error.message);
     const facts = (0,verdict/* circumstances */.Xb)(error);
     const say = (text) => shape(`  ${(0,report_lines/* safeLine */.om)(text, redactor, 2000)}`);
@@ -22524,7 +22559,7 @@ function judgedLines(found, window) {
     return [
         ...(found.failure === undefined ? [] : verify_lines_failureLines(found.failure, window)),
         '',
-        ...(outcome === 'different' ? [`See ${(0,report_help/* helpOn */.l)('Difference')}`] : []),
+        ...(outcome === 'different' ? [`See ${(0,report_help/* helpOn */.lf)('Difference')}`] : []),
         ...last.map(line => style.bold(good ? style.green(line) : style.red(line)))
     ];
 }
@@ -22570,7 +22605,7 @@ function wholeLines(images, window) {
 function verify_lines_failureLines(failure, window) {
     const { style, shape } = window;
     const facts = (0,verdict/* circumstances */.Xb)(failure);
-    const help = (0,report_help/* helpFor */.V)(failure);
+    const help = (0,report_help/* helpFor */.VY)(failure);
     return [
         '',
         ...shape(say(`✗ ${failure.message}`, window)).map(style.red),
@@ -23078,7 +23113,12 @@ function onCancel() {
     const cancel = (why = '') => {
         controller.abort(new _time_limit_js__WEBPACK_IMPORTED_MODULE_1__/* .EndedError */ .ph(`the run was cancelled${why}`, 'Run again: what has arrived is not sent again.'));
     };
+    // Without a terminal nobody can have closed one: what is left running (nohup) goes on.
+    const { stdin, stdout, stderr } = process;
+    const atTerminal = [stdin, stdout, stderr].some(({ isTTY }) => isTTY);
     const asked = (name) => {
+        if (name === 'SIGHUP' && !atTerminal)
+            return;
         if (controller.signal.aborted && name === 'SIGINT')
             process.exit(130);
         cancel();

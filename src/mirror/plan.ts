@@ -70,10 +70,16 @@ export interface Plan {
  * Decides how each blob gets to where it is needed, when all is known that the target has. Each unique
  * blob is read at most once. The home of a blob is the first image that needs it, so that no two images
  * can wait for each other.
+ * @param oneRegistry whether source and target are repositories of one registry: then even a home takes its
+ *   blobs over, and nothing travels
  * @throws RegistryError; the signal's reason
  */
-export async function makePlan(images: readonly Image[], survey: Survey): Promise<Plan> {
-  return assign(images, await survey.findings(images));
+export async function makePlan(
+  images: readonly Image[],
+  survey: Survey,
+  oneRegistry: boolean
+): Promise<Plan> {
+  return assign(images, await survey.findings(images), oneRegistry);
 }
 
 /** What the target was found to have. */
@@ -88,7 +94,7 @@ export interface Findings {
 }
 
 /** Decides for each blob and repository how it gets there; pure. */
-export function assign(images: readonly Image[], findings: Findings): Plan {
+export function assign(images: readonly Image[], findings: Findings, oneRegistry = false): Plan {
   const {standings, present, told, exists} = findings;
   const made = new Map<string, Placement>();
   // Where each blob is, or will be first.
@@ -119,7 +125,8 @@ export function assign(images: readonly Image[], findings: Findings): Plan {
         told: told.has(key),
         homes,
         travelled,
-        presumed: !exists(repository)
+        presumed: !exists(repository),
+        oneRegistry
       });
       made.set(key, placement);
       bytes[wayBytes[placement.way]] += descriptor.size;
@@ -156,9 +163,10 @@ function place(
     homes: Map<Digest, string>;
     travelled: ReadonlySet<Digest>;
     presumed: boolean;
+    oneRegistry: boolean;
   }
 ): Placement {
-  const {there, told, homes, travelled, presumed} = known;
+  const {there, told, homes, travelled, presumed, oneRegistry} = known;
   const base = {
     descriptor,
     sourceRepository: image.source.repository,
@@ -170,6 +178,7 @@ function place(
     return {...base, way: 'mount', from, fresh: travelled.has(descriptor.digest)};
   }
   homes.set(descriptor.digest, image.target.repository);
+  if (oneRegistry) return {...base, way: 'mount', from: image.source.repository};
   return {...base, way: 'copy', presumed};
 }
 

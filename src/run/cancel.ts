@@ -30,7 +30,11 @@ export function onCancel(): TimeLimit {
       )
     );
   };
+  // Without a terminal nobody can have closed one: what is left running (nohup) goes on.
+  const {stdin, stdout, stderr} = process;
+  const atTerminal = [stdin, stdout, stderr].some(({isTTY}) => isTTY);
   const asked = (name: NodeJS.Signals) => {
+    if (name === 'SIGHUP' && !atTerminal) return;
     if (controller.signal.aborted && name === 'SIGINT') process.exit(130);
     cancel();
   };
