@@ -751,7 +751,7 @@ describe('the engine', () => {
   });
 });
 
-describe('in-lines lists', () => {
+describe('lists', () => {
   it('may have commas between, as in the one line that a form has', () => {
     const {tags, images, insecure} = settings({
       'source-tag': '1.45,1.46, catch-up # a, b',

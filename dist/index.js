@@ -36339,7 +36339,7 @@ function dockerEnvironment(env, configDirectory) {
     return {
         ...Object.fromEntries(kept),
         ...(configDirectory !== undefined && { DOCKER_CONFIG: configDirectory, ...certificates(env) }),
-        // Advertisements of the client's, and questions to servers that nobody asked for.
+        // Advertisements of the client's.
         DOCKER_CLI_HINTS: 'false'
     };
 }
@@ -38633,7 +38633,6 @@ function list(value, name) {
 
 
 
-
 /**
  * Judges the bytes of an answer, which must be those of the digest that was asked for, or else that the
  * registry named.
@@ -38654,9 +38653,7 @@ function readManifest(raw, { headers }, reference, place) {
     }
     try {
         const manifest = parseManifest(bytes, headers['content-type']);
-        const mediaType = isManifestType(manifest.mediaType)
-            ? manifest.mediaType
-            : (baseType(headers['content-type']) ?? '');
+        const { mediaType } = manifest;
         return { descriptor: { mediaType, digest, size: bytes.length }, bytes, manifest };
     }
     catch (error) {
@@ -38753,22 +38750,14 @@ async function headManifest(registry, repository, reference, signal) {
 /**
  * The digest that a tag or digest stands for at the registry: by HEAD, and by GET where HEAD does
  * not tell. Undefined where there is none.
- * @param put it should be there: then HEAD alone is not believed when it says that it is not
+ * @throws RegistryError, the signal's reason
  */
-async function resolveManifest(registry, repository, reference, signal, put = false) {
+async function resolveManifest(registry, repository, reference, signal) {
     const { learned } = registry;
-    if (learned.headFails === true)
-        return await byGet(registry, repository, reference, signal);
-    const head = await headManifest(registry, repository, reference, signal);
+    const head = await headUnlessFailing(registry, repository, reference, signal);
     if (head !== 'absent' && head !== 'unknown' && head.digest !== undefined)
         return head.digest;
     if (head === 'absent') {
-        if (put) {
-            const found = await byGet(registry, repository, reference, signal);
-            if (found !== undefined)
-                learned.headTells = Promise.resolve(false);
-            return found;
-        }
         // Only a tag is worth the question.
         if ((0,oci_digest/* isDigest */.Bc)(reference) && (await learned.headTells) !== false)
             return undefined;
@@ -38783,6 +38772,23 @@ async function resolveManifest(registry, repository, reference, signal, put = fa
             return undefined;
     }
     return await byGet(registry, repository, reference, signal);
+}
+/**
+ * The same of what was put there: HEAD alone is not believed when it says that it is not there.
+ * @throws RegistryError, the signal's reason
+ */
+async function resolvePut(registry, repository, reference, signal) {
+    const head = await headUnlessFailing(registry, repository, reference, signal);
+    if (head !== 'absent' && head !== 'unknown' && head.digest !== undefined)
+        return head.digest;
+    const found = await byGet(registry, repository, reference, signal);
+    if (head === 'absent' && found !== undefined)
+        registry.learned.headTells = Promise.resolve(false);
+    return found;
+}
+/** What HEAD says, where it has not been seen to fail. */
+async function headUnlessFailing(...about) {
+    return about[0].learned.headFails === true ? 'unknown' : await headManifest(...about);
 }
 async function byGet(registry, repository, reference, signal) {
     try {
@@ -38821,7 +38827,7 @@ async function putManifest(registry, repository, reference, { bytes, descriptor 
     catch (error) {
         if (!(error instanceof registry_error/* RegistryError */.gl) || !mayStandAlready(error))
             throw error;
-        const there = await resolveManifest(registry, repository, reference, signal, true);
+        const there = await resolvePut(registry, repository, reference, signal);
         if (there !== digest)
             throw error;
         return { subjectTaken: false };
@@ -39535,7 +39541,7 @@ async function commitImage(planned, context) {
         return;
     const children = missing.filter(node => node !== image.root && !image.attached.includes(node));
     // Children of children come first: the list has them in that order.
-    const put = (node) => slots.run(() => heal(planned, node, context));
+    const put = (node) => slots.run(() => commitManifest(planned, node, context));
     // One after the other: those that refer to something may share the tag that lists them.
     const putInTurn = async (nodes) => {
         for (const node of nodes)
@@ -39560,7 +39566,7 @@ function levels(nodes) {
     return [images, ...indexes.map(node => [node])];
 }
 /** Puts a manifest by digest, with what belongs to it. */
-async function heal(planned, node, context) {
+async function commitManifest(planned, node, context) {
     const { target, signal } = context;
     const { repository } = planned.image.target;
     const { digest, size } = node.descriptor;
@@ -39602,13 +39608,13 @@ async function lookAgain(planned, context) {
     const gone = new Set();
     await all_all(nodes.map(async (node) => {
         const { digest } = node.descriptor;
-        const there = await slots.run(() => resolveManifest(target, repository, digest, signal, true));
+        const there = await slots.run(() => resolvePut(target, repository, digest, signal));
         if (there !== digest)
             gone.add(node);
     }));
     // Children come first in the list.
     for (const node of nodes.filter(one => gone.has(one)))
-        await slots.run(() => heal(planned, node, context));
+        await slots.run(() => commitManifest(planned, node, context));
 }
 /** Looks at blobs of a repository, unless they have been `seen`; what is missing is put in place again. */
 async function blobsThere(placements, seen, { target, slots, signal, repair }) {
@@ -39620,22 +39626,17 @@ async function blobsThere(placements, seen, { target, slots, signal, repair }) {
         if ((await has(placement)) !== 'absent')
             return;
         const { targetRepository: repository, descriptor } = placement;
-        throw new registry_error/* RegistryError */.gl('corrupt', `${target.name}/${repository} took ${descriptor.digest} twice and does not have it`, {
-            host: target.name,
-            repository,
-            digest: descriptor.digest,
-            advice: "Look into the registry's storage and its replicas."
-        });
+        throw (0,mirror_error/* notKept */.EM)(target, repository, descriptor.digest, 'took it twice');
     }));
 }
 /** @throws RegistryError when one of these manifests, which the target took, is not there */
 async function manifestsThere({ image }, nodes, { target, slots, signal }) {
     const { repository } = image.target;
     await all_all(nodes.map(async ({ descriptor: { digest } }) => {
-        const there = await slots.run(() => resolveManifest(target, repository, digest, signal, true));
+        const there = await slots.run(() => resolvePut(target, repository, digest, signal));
         if (there === digest)
             return;
-        throw new registry_error/* RegistryError */.gl('corrupt', `${target.name}/${repository} took the manifest ${digest} and does not have it`, { host: target.name, repository, digest });
+        throw (0,mirror_error/* notKept */.EM)(target, repository, digest, 'took it');
     }));
 }
 
@@ -39780,7 +39781,7 @@ async function readBack({ image }, { target, signal }) {
     const { digest } = image.root.descriptor;
     const patience = target.patience();
     for (;;) {
-        const now = await resolveManifest(target, repository, tag, signal, true);
+        const now = await resolvePut(target, repository, tag, signal);
         if (now === digest)
             return;
         // Behind some names stand machines that learn of a tag a moment later.
@@ -42193,7 +42194,6 @@ function formatPlatform({ os, architecture, variant }) {
 
 
 
-
 /** The digest of an image's config: what it names is the same content, however its layers are packed. */
 function contentOf({ manifest }) {
     return manifest.kind === 'image' ? manifest.config.digest : undefined;
@@ -42203,14 +42203,9 @@ function contentOf({ manifest }) {
  * source's.
  * @throws RegistryError `corrupt` when something is not there
  */
-async function pushed_blobsThere(image, { manifest }, { target, lanes }, signal) {
+async function verifyPushed(image, { manifest }, { target, lanes }, signal) {
     const { repository } = image.target;
-    const absent = (digest) => new registry_error/* RegistryError */.gl('corrupt', `${target.name}/${repository} was sent ${String(digest)} by docker and does not have it`, {
-        host: target.name,
-        repository,
-        digest,
-        advice: "Look into the registry's storage and its replicas."
-    });
+    const absent = (digest) => (0,mirror_error/* notKept */.EM)(target, repository, digest, 'was sent it by docker');
     const blobs = manifest.kind === 'image' ? blobsOf(manifest) : [...image.blobs.values()];
     const children = manifest.kind === 'image' ? [] : image.manifests.filter(node => node !== image.root);
     await Promise.all([
@@ -42220,7 +42215,7 @@ async function pushed_blobsThere(image, { manifest }, { target, lanes }, signal)
                 throw absent(blob.digest);
         }),
         ...children.map(async ({ descriptor: { digest } }) => {
-            const there = await lanes.control.run(() => resolveManifest(target, repository, digest, signal, true));
+            const there = await lanes.control.run(() => resolvePut(target, repository, digest, signal));
             if (there !== digest)
                 throw absent(digest);
         })
@@ -42415,7 +42410,7 @@ async function putBack(held, tags, repository, { target, signal: run }) {
     const { digest } = held.descriptor;
     let lost = 0;
     for (const tag of tags) {
-        const stands = await resolveManifest(target, repository, tag, signal, true).catch(() => undefined);
+        const stands = await resolvePut(target, repository, tag, signal).catch(() => undefined);
         if (stands === digest)
             continue;
         lost++;
@@ -42572,10 +42567,10 @@ class DockerEngine {
         staged.pushed = true;
         const fetched = await getManifest(target, repository, mirrored.digest, this.#signal);
         if (fetched === undefined) {
-            throw new mirror_error/* MirrorError */.En(`${target.name}/${repository} took ${mirrored.digest} from docker and does not have it`, "Look into the registry's storage and its replicas.", { fault: 'docker' });
+            throw (0,mirror_error/* notKept */.EM)(target, repository, mirrored.digest, 'was sent it by docker');
         }
         const throughDocker = judgePushed(image, mirrored, contentOf(fetched));
-        await pushed_blobsThere(image, fetched, this.#options, this.#signal);
+        await verifyPushed(image, fetched, this.#options, this.#signal);
         log.info(`${image.name}: ${tellPushed(throughDocker)}`);
         return {
             pushed: { ...fetched, children: [] },
@@ -44025,20 +44020,20 @@ class Authorizer {
         // no password, only another token may do.
         // https://github.com/goharbor/harbor/blob/main/src/server/middleware/v2auth/auth.go
         const another = chosen.scheme === 'basic' && this.#challenge?.scheme === 'bearer';
-        if (another && credentials.kind !== 'password')
-            return this.#forget(needs, refused);
-        this.#challenge = chosen;
-        if (chosen.scheme === 'basic')
-            return credentials.kind === 'password' && refused?.startsWith('Basic ') !== true;
-        return this.#forget(needs, refused);
+        if (!another || credentials.kind === 'password') {
+            this.#challenge = chosen;
+            if (chosen.scheme === 'basic')
+                return credentials.kind === 'password' && refused?.startsWith('Basic ') !== true;
+        }
+        this.#forget(needs, refused);
+        return true;
     }
-    /** Another token may be tried: the refused one is gone, or was not the one that is kept. */
+    /** Forgets a token that was refused, if that is the one that is kept. */
     #forget(needs, refused) {
         const key = scopesOf(needs).join(' ');
         const kept = this.#tokens.get(key);
         if (kept !== undefined && `Bearer ${kept.value}` === refused)
             this.#tokens.delete(key);
-        return true;
     }
     /** Signed in with what was given, or without: in words for a message. */
     get used() {
@@ -44397,29 +44392,26 @@ function proxyRefusal(status, { url, method }) {
 const MiB = 1024 * 1024;
 /** A registry that follows the specification. */
 const usual = {
-    name: 'distribution',
     // Half of what proxies in front of registries were seen to cap a request at (Cloudflare: 100 MB).
     singlePut: 48 * MiB,
     chunk: 32 * MiB,
     mountsCommittedOnly: false
 };
 const known = [
-    // Hosted runners among others are blocked for a while, with a page.
-    { host: /^mcr\.microsoft\.com$/, quirks: { name: 'MCR', blocksAtTimes: true } },
+    // Microsoft's own: hosted runners among others are blocked for a while, with a page.
+    { host: /^mcr\.microsoft\.com$/, quirks: { blocksAtTimes: true } },
     {
         host: /^docker\.io$/,
         quirks: {
-            name: 'Docker Hub',
             api: 'registry-1.docker.io',
             repositoryAdvice: 'Docker Hub answers 401 for repositories that do not exist or that the account may not see.'
         }
     },
     {
-        // A single PUT of more than about 20 MB was seen to be answered with 413.
+        // ACR: a single PUT of more than about 20 MB was seen to be answered with 413.
         // https://github.com/goharbor/harbor/issues/21640
         host: /\.azurecr\.(?:io|cn|us|de)$/,
         quirks: {
-            name: 'ACR',
             singlePut: 16 * MiB,
             chunk: 16 * MiB,
             // Manifests are deleted by digest only; tags have an address of their own.
@@ -44428,38 +44420,34 @@ const known = [
         }
     },
     {
-        // Chunks with Content-Range above 4 MiB are answered with 416.
+        // GHCR: chunks with Content-Range above 4 MiB are answered with 416.
         // https://github.com/oras-project/rust-oci-client/issues/35
         host: /^ghcr\.io$/,
         quirks: {
-            name: 'GHCR',
             chunk: 4 * MiB,
             repositoryAdvice: 'The token needs the scope write:packages.'
         }
     },
     {
-        // Repositories are not made by a push, and layers are mounted only if the account has that switched on.
+        // ECR: repositories are not made by a push, and layers are mounted only if the account has that switched on.
         // https://github.com/google/go-containerregistry/issues/1091
         host: /\.dkr\.ecr(?:-fips)?\.[a-z0-9-]+\.(?:amazonaws\.com(?:\.cn)?|on\.aws)$/,
         quirks: {
-            name: 'ECR',
             mountsCommittedOnly: true,
             repositoryAdvice: 'ECR needs each repository before the push: aws ecr create-repository --repository-name <name>, or a creation template.'
         }
     },
     {
-        // No upload in several chunks: whole blobs only.
+        // Artifact Registry: no upload in several chunks: whole blobs only.
         // https://github.com/containers/skopeo/issues/1101
         host: /(?:^|\.)(?:pkg\.dev|gcr\.io)$/,
         quirks: {
-            name: 'Artifact Registry',
             singlePut: 512 * MiB,
             repositoryAdvice: 'The first part of the path must be an existing repository of the project: gcloud artifacts repositories create.'
         }
     },
-    // A blob is there for other repositories once a manifest names it.
-    { host: /\.jfrog\.io$/, quirks: { name: 'Artifactory', mountsCommittedOnly: true } },
-    { host: /^quay\.io$/, quirks: { name: 'Quay' } }
+    // Artifactory: a blob is there for other repositories once a manifest names it.
+    { host: /\.jfrog\.io$/, quirks: { mountsCommittedOnly: true } }
 ];
 /** What is known about the registry of that name. */
 function quirksOf(registry) {
@@ -47548,7 +47536,8 @@ async function main(settings, stage) {
             const questions = firstQuestions(registries, settings, { log, slots: lanes.reading, signal });
             const docker = __addDisposableResource(env_1, await reporter.group('Sign in', async () => {
                 const greeting = greet(registries, settings, {
-                    ...{ log, signal },
+                    log,
+                    signal,
                     asked: questions.early ? questions.lists : undefined
                 });
                 // Behind the first questions: many connections opened at once must not hold them up.
@@ -47564,7 +47553,10 @@ async function main(settings, stage) {
                 offers: carries
             });
             const choice = await reporter.group('Releases', () => chooseReleases(registries, settings, questions, {
-                ...{ log, slots: lanes.reading, signal, survey },
+                log,
+                slots: lanes.reading,
+                signal,
+                survey,
                 onMissing: () => {
                     if (carries)
                         target.warm({ questions: 0, bodies: lanes.large.most + lanes.small.most });
@@ -47591,7 +47583,12 @@ async function main(settings, stage) {
                 try {
                     const progress = __addDisposableResource(env_2, reporter.progress(plan.bytes.copied), false);
                     const options = {
-                        ...{ source, target, lanes, log, signal, publish: settings.publish },
+                        source,
+                        target,
+                        lanes,
+                        log,
+                        signal,
+                        publish: settings.publish,
                         last: resolve/* publishedLast */.Pn,
                         arrived: (bytes) => {
                             progress.moved(bytes);
@@ -47643,6 +47640,7 @@ async function main(settings, stage) {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   C4: () => (/* binding */ refuseHalf),
+/* harmony export */   EM: () => (/* binding */ notKept),
 /* harmony export */   En: () => (/* binding */ MirrorError),
 /* harmony export */   GV: () => (/* binding */ untagged),
 /* harmony export */   g5: () => (/* binding */ failureOf)
@@ -47733,6 +47731,18 @@ function refuseHalf(release, images, left) {
     return new MirrorError(left === undefined
         ? `${release} is not published: ${failed.length === 1 ? 'one image' : `${failed.length} images`} failed (${some(failed)})`
         : `${release} is not published: all of it is there, but not all tags could be set`, `${kept ?? stands} ${again}: what has arrived is not sent again.`, { fault: 'half', kept });
+}
+/**
+ * What the target took and does not have.
+ * @param how it came there, such as `took it twice`
+ */
+function notKept({ name }, repository, digest, how) {
+    return new _registry_error_js__WEBPACK_IMPORTED_MODULE_0__/* .RegistryError */ .gl('corrupt', `${name}/${repository} does not have ${digest}, though it ${how}`, {
+        host: name,
+        repository,
+        digest,
+        advice: "Look into the registry's storage and its replicas; one that answers from a cache has to be restarted after its garbage collection."
+    });
 }
 /** Kinds of failures that do not pass by themselves. */
 const lasting = /^RegistryError\/(?:denied|unauthorized|refused|unsafe|certificate)$/;
@@ -48819,7 +48829,7 @@ function looksLikeRelease(tag) {
  * last part is `preview` or `test` may hold as many as wanted; and a build that is there already, alone,
  * may be mended.
  * @param options.targetTag what the tag is called at the target, where that is something else
- * @param options.together the other tags that this run brings
+ * @param options.together the tags that this run brings, this one among them
  * @param options.stands whether the tag at the target, if it is there, stands for this very build
  * @throws ReleaseError naming what the path holds and where the build may go
  */

@@ -64,7 +64,8 @@ export async function main(settings: Settings, stage: Stage): Promise<RunRecord>
 
     using docker = await reporter.group('Sign in', async () => {
       const greeting = greet(registries, settings, {
-        ...{log, signal},
+        log,
+        signal,
         asked: questions.early ? questions.lists : undefined
       });
       // Behind the first questions: many connections opened at once must not hold them up.
@@ -82,7 +83,10 @@ export async function main(settings: Settings, stage: Stage): Promise<RunRecord>
     });
     const choice = await reporter.group('Releases', () =>
       chooseReleases(registries, settings, questions, {
-        ...{log, slots: lanes.reading, signal, survey},
+        log,
+        slots: lanes.reading,
+        signal,
+        survey,
         onMissing: () => {
           if (carries) target.warm({questions: 0, bodies: lanes.large.most + lanes.small.most});
         }
@@ -113,7 +117,12 @@ export async function main(settings: Settings, stage: Stage): Promise<RunRecord>
     } else {
       using progress = reporter.progress(plan.bytes.copied);
       const options = {
-        ...{source, target, lanes, log, signal, publish: settings.publish},
+        source,
+        target,
+        lanes,
+        log,
+        signal,
+        publish: settings.publish,
         last: publishedLast,
         arrived: (bytes: number) => {
           progress.moved(bytes);

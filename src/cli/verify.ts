@@ -52,7 +52,7 @@ export async function verifyCommand(given: Given, command: VerifyCommand): Promi
       ? undefined
       : await openAgainst(command.against, () => mistakesIn(given, env));
   const all = against === undefined ? given : combine(given, placeIn(against, given));
-  const settings = {...readSettings(all, log, env), dryRun: true};
+  const settings = readSettings(all, log, env);
   // A variable that is set for the mirror, or an answer, says so as well as a flag.
   if (against === undefined && settings.tags.some(({kind}) => kind === 'catch-up'))
     throw new UsageError(nothingToCatchUp);

@@ -53,7 +53,7 @@ export function dockerEnvironment(
   return {
     ...Object.fromEntries(kept),
     ...(configDirectory !== undefined && {DOCKER_CONFIG: configDirectory, ...certificates(env)}),
-    // Advertisements of the client's, and questions to servers that nobody asked for.
+    // Advertisements of the client's.
     DOCKER_CLI_HINTS: 'false'
   };
 }

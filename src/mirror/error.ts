@@ -1,5 +1,7 @@
 import {clean} from '../oci/clean.ts';
+import type {Digest} from '../oci/digest.ts';
 import {RegistryError} from '../registry/error.ts';
+import type {Registry} from '../registry/registry.ts';
 import type {ImageFailure, ImageResult, ImageStatus} from './result.ts';
 
 /**
@@ -119,6 +121,29 @@ export function refuseHalf(
       : `${release} is not published: all of it is there, but not all tags could be set`,
     `${kept ?? stands} ${again}: what has arrived is not sent again.`,
     {fault: 'half', kept}
+  );
+}
+
+/**
+ * What the target took and does not have.
+ * @param how it came there, such as `took it twice`
+ */
+export function notKept(
+  {name}: Pick<Registry, 'name'>,
+  repository: string,
+  digest: Digest,
+  how: string
+): RegistryError {
+  return new RegistryError(
+    'corrupt',
+    `${name}/${repository} does not have ${digest}, though it ${how}`,
+    {
+      host: name,
+      repository,
+      digest,
+      advice:
+        "Look into the registry's storage and its replicas; one that answers from a cache has to be restarted after its garbage collection."
+    }
   );
 }
 

@@ -1,9 +1,9 @@
 import type {Digest} from '../oci/digest.ts';
 import {hasBlob, type Presence} from '../registry/blobs.ts';
-import {RegistryError} from '../registry/error.ts';
-import {resolveManifest} from '../registry/manifests.ts';
+import {resolvePut} from '../registry/manifests.ts';
 import {recordReferrer} from '../registry/referrers.ts';
 import {all} from './all.ts';
+import {notKept} from './error.ts';
 import type {Node} from './graph.ts';
 import {putHealed, type PutContext} from './heal.ts';
 import {pair, type Placement, type PlannedImage} from './plan.ts';
@@ -41,7 +41,7 @@ export async function commitImage(planned: PlannedImage, context: PublishContext
     return;
   const children = missing.filter(node => node !== image.root && !image.attached.includes(node));
   // Children of children come first: the list has them in that order.
-  const put = (node: Node) => slots.run(() => heal(planned, node, context));
+  const put = (node: Node) => slots.run(() => commitManifest(planned, node, context));
   // One after the other: those that refer to something may share the tag that lists them.
   const putInTurn = async (nodes: readonly Node[]) => {
     for (const node of nodes) await put(node);
@@ -70,7 +70,11 @@ function levels(nodes: readonly Node[]): readonly (readonly Node[])[] {
 }
 
 /** Puts a manifest by digest, with what belongs to it. */
-async function heal(planned: PlannedImage, node: Node, context: PublishContext): Promise<void> {
+async function commitManifest(
+  planned: PlannedImage,
+  node: Node,
+  context: PublishContext
+): Promise<void> {
   const {target, signal} = context;
   const {repository} = planned.image.target;
   const {digest, size} = node.descriptor;
@@ -132,15 +136,13 @@ export async function lookAgain(planned: PlannedImage, context: PublishContext):
   await all(
     nodes.map(async node => {
       const {digest} = node.descriptor;
-      const there = await slots.run(() =>
-        resolveManifest(target, repository, digest, signal, true)
-      );
+      const there = await slots.run(() => resolvePut(target, repository, digest, signal));
       if (there !== digest) gone.add(node);
     })
   );
   // Children come first in the list.
   for (const node of nodes.filter(one => gone.has(one)))
-    await slots.run(() => heal(planned, node, context));
+    await slots.run(() => commitManifest(planned, node, context));
 }
 
 /** Looks at blobs of a repository, unless they have been `seen`; what is missing is put in place again. */
@@ -157,16 +159,7 @@ async function blobsThere(
       await repair(placement);
       if ((await has(placement)) !== 'absent') return;
       const {targetRepository: repository, descriptor} = placement;
-      throw new RegistryError(
-        'corrupt',
-        `${target.name}/${repository} took ${descriptor.digest} twice and does not have it`,
-        {
-          host: target.name,
-          repository,
-          digest: descriptor.digest,
-          advice: "Look into the registry's storage and its replicas."
-        }
-      );
+      throw notKept(target, repository, descriptor.digest, 'took it twice');
     })
   );
 }
@@ -180,15 +173,9 @@ async function manifestsThere(
   const {repository} = image.target;
   await all(
     nodes.map(async ({descriptor: {digest}}) => {
-      const there = await slots.run(() =>
-        resolveManifest(target, repository, digest, signal, true)
-      );
+      const there = await slots.run(() => resolvePut(target, repository, digest, signal));
       if (there === digest) return;
-      throw new RegistryError(
-        'corrupt',
-        `${target.name}/${repository} took the manifest ${digest} and does not have it`,
-        {host: target.name, repository, digest}
-      );
+      throw notKept(target, repository, digest, 'took it');
     })
   );
 }

@@ -1,6 +1,6 @@
 import type {Digest} from '../oci/digest.ts';
 import {RegistryError} from '../registry/error.ts';
-import {getManifest, putManifest, resolveManifest} from '../registry/manifests.ts';
+import {getManifest, putManifest, resolveManifest, resolvePut} from '../registry/manifests.ts';
 import {all} from './all.ts';
 import {ownTime} from './own-time.ts';
 import type {PlannedImage} from './plan.ts';
@@ -80,7 +80,7 @@ async function readBack({image}: PlannedImage, {target, signal}: PutContext): Pr
   const {digest} = image.root.descriptor;
   const patience = target.patience();
   for (;;) {
-    const now = await resolveManifest(target, repository, tag, signal, true);
+    const now = await resolvePut(target, repository, tag, signal);
     if (now === digest) return;
     // Behind some names stand machines that learn of a tag a moment later.
     const text = `${target.name}/${repository}:${tag} was put to ${digest}, but reads ${now ?? 'as absent'}`;

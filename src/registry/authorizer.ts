@@ -74,19 +74,20 @@ export class Authorizer {
     // no password, only another token may do.
     // https://github.com/goharbor/harbor/blob/main/src/server/middleware/v2auth/auth.go
     const another = chosen.scheme === 'basic' && this.#challenge?.scheme === 'bearer';
-    if (another && credentials.kind !== 'password') return this.#forget(needs, refused);
-    this.#challenge = chosen;
-    if (chosen.scheme === 'basic')
-      return credentials.kind === 'password' && refused?.startsWith('Basic ') !== true;
-    return this.#forget(needs, refused);
+    if (!another || credentials.kind === 'password') {
+      this.#challenge = chosen;
+      if (chosen.scheme === 'basic')
+        return credentials.kind === 'password' && refused?.startsWith('Basic ') !== true;
+    }
+    this.#forget(needs, refused);
+    return true;
   }
 
-  /** Another token may be tried: the refused one is gone, or was not the one that is kept. */
-  #forget(needs: readonly Need[], refused: string | undefined): boolean {
+  /** Forgets a token that was refused, if that is the one that is kept. */
+  #forget(needs: readonly Need[], refused: string | undefined): void {
     const key = scopesOf(needs).join(' ');
     const kept = this.#tokens.get(key);
     if (kept !== undefined && `Bearer ${kept.value}` === refused) this.#tokens.delete(key);
-    return true;
   }
 
   /** Signed in with what was given, or without: in words for a message. */

@@ -2,7 +2,6 @@ import type {Descriptor} from '../oci/descriptor.ts';
 import {algorithmOf, type Digest, digestOf, isDigest} from '../oci/digest.ts';
 import {OciError} from '../oci/error.ts';
 import {largestManifest, type Manifest, parseManifest} from '../oci/manifest.ts';
-import {baseType, isManifestType} from '../oci/media-type.ts';
 import {encodingOf, unpack} from './encoding.ts';
 import {RegistryError} from './error.ts';
 import type {Answer} from './transport.ts';
@@ -44,9 +43,7 @@ export function readManifest(
   }
   try {
     const manifest = parseManifest(bytes, headers['content-type']);
-    const mediaType = isManifestType(manifest.mediaType)
-      ? manifest.mediaType
-      : (baseType(headers['content-type']) ?? '');
+    const {mediaType} = manifest;
     return {descriptor: {mediaType, digest, size: bytes.length}, bytes, manifest};
   } catch (error) {
     if (error instanceof OciError) throw fail(error.message);

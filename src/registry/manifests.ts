@@ -85,25 +85,18 @@ export async function headManifest(
 /**
  * The digest that a tag or digest stands for at the registry: by HEAD, and by GET where HEAD does
  * not tell. Undefined where there is none.
- * @param put it should be there: then HEAD alone is not believed when it says that it is not
+ * @throws RegistryError, the signal's reason
  */
 export async function resolveManifest(
   registry: Registry,
   repository: string,
   reference: string,
-  signal: AbortSignal,
-  put = false
+  signal: AbortSignal
 ): Promise<Digest | undefined> {
   const {learned} = registry;
-  if (learned.headFails === true) return await byGet(registry, repository, reference, signal);
-  const head = await headManifest(registry, repository, reference, signal);
+  const head = await headUnlessFailing(registry, repository, reference, signal);
   if (head !== 'absent' && head !== 'unknown' && head.digest !== undefined) return head.digest;
   if (head === 'absent') {
-    if (put) {
-      const found = await byGet(registry, repository, reference, signal);
-      if (found !== undefined) learned.headTells = Promise.resolve(false);
-      return found;
-    }
     // Only a tag is worth the question.
     if (isDigest(reference) && (await learned.headTells) !== false) return undefined;
     // Some registries answer HEAD with 404 where GET finds it. The first one tells for all.
@@ -116,6 +109,30 @@ export async function resolveManifest(
     if (await learned.headTells) return undefined;
   }
   return await byGet(registry, repository, reference, signal);
+}
+
+/**
+ * The same of what was put there: HEAD alone is not believed when it says that it is not there.
+ * @throws RegistryError, the signal's reason
+ */
+export async function resolvePut(
+  registry: Registry,
+  repository: string,
+  reference: string,
+  signal: AbortSignal
+): Promise<Digest | undefined> {
+  const head = await headUnlessFailing(registry, repository, reference, signal);
+  if (head !== 'absent' && head !== 'unknown' && head.digest !== undefined) return head.digest;
+  const found = await byGet(registry, repository, reference, signal);
+  if (head === 'absent' && found !== undefined) registry.learned.headTells = Promise.resolve(false);
+  return found;
+}
+
+/** What HEAD says, where it has not been seen to fail. */
+async function headUnlessFailing(
+  ...about: Parameters<typeof headManifest>
+): ReturnType<typeof headManifest> {
+  return about[0].learned.headFails === true ? 'unknown' : await headManifest(...about);
 }
 
 async function byGet(
@@ -167,7 +184,7 @@ export async function putManifest(
     );
   } catch (error) {
     if (!(error instanceof RegistryError) || !mayStandAlready(error)) throw error;
-    const there = await resolveManifest(registry, repository, reference, signal, true);
+    const there = await resolvePut(registry, repository, reference, signal);
     if (there !== digest) throw error;
     return {subjectTaken: false};
   }

@@ -5,7 +5,6 @@ const MiB = 1024 * 1024;
  * quirk has its place here; what a registry shows while the run goes on is in `Learned`.
  */
 export interface Quirks {
-  readonly name: string;
   /** The API's host where it is not the registry's name. */
   readonly api?: string;
   /** The largest blob that goes up in one PUT; above, one PATCH and an empty PUT. Bytes. */
@@ -24,7 +23,6 @@ export interface Quirks {
 
 /** A registry that follows the specification. */
 const usual: Quirks = {
-  name: 'distribution',
   // Half of what proxies in front of registries were seen to cap a request at (Cloudflare: 100 MB).
   singlePut: 48 * MiB,
   chunk: 32 * MiB,
@@ -33,27 +31,25 @@ const usual: Quirks = {
 
 interface Known {
   readonly host: RegExp;
-  readonly quirks: Partial<Quirks> & {readonly name: string};
+  readonly quirks: Partial<Quirks>;
 }
 
 const known: readonly Known[] = [
-  // Hosted runners among others are blocked for a while, with a page.
-  {host: /^mcr\.microsoft\.com$/, quirks: {name: 'MCR', blocksAtTimes: true}},
+  // Microsoft's own: hosted runners among others are blocked for a while, with a page.
+  {host: /^mcr\.microsoft\.com$/, quirks: {blocksAtTimes: true}},
   {
     host: /^docker\.io$/,
     quirks: {
-      name: 'Docker Hub',
       api: 'registry-1.docker.io',
       repositoryAdvice:
         'Docker Hub answers 401 for repositories that do not exist or that the account may not see.'
     }
   },
   {
-    // A single PUT of more than about 20 MB was seen to be answered with 413.
+    // ACR: a single PUT of more than about 20 MB was seen to be answered with 413.
     // https://github.com/goharbor/harbor/issues/21640
     host: /\.azurecr\.(?:io|cn|us|de)$/,
     quirks: {
-      name: 'ACR',
       singlePut: 16 * MiB,
       chunk: 16 * MiB,
       // Manifests are deleted by digest only; tags have an address of their own.
@@ -62,40 +58,36 @@ const known: readonly Known[] = [
     }
   },
   {
-    // Chunks with Content-Range above 4 MiB are answered with 416.
+    // GHCR: chunks with Content-Range above 4 MiB are answered with 416.
     // https://github.com/oras-project/rust-oci-client/issues/35
     host: /^ghcr\.io$/,
     quirks: {
-      name: 'GHCR',
       chunk: 4 * MiB,
       repositoryAdvice: 'The token needs the scope write:packages.'
     }
   },
   {
-    // Repositories are not made by a push, and layers are mounted only if the account has that switched on.
+    // ECR: repositories are not made by a push, and layers are mounted only if the account has that switched on.
     // https://github.com/google/go-containerregistry/issues/1091
     host: /\.dkr\.ecr(?:-fips)?\.[a-z0-9-]+\.(?:amazonaws\.com(?:\.cn)?|on\.aws)$/,
     quirks: {
-      name: 'ECR',
       mountsCommittedOnly: true,
       repositoryAdvice:
         'ECR needs each repository before the push: aws ecr create-repository --repository-name <name>, or a creation template.'
     }
   },
   {
-    // No upload in several chunks: whole blobs only.
+    // Artifact Registry: no upload in several chunks: whole blobs only.
     // https://github.com/containers/skopeo/issues/1101
     host: /(?:^|\.)(?:pkg\.dev|gcr\.io)$/,
     quirks: {
-      name: 'Artifact Registry',
       singlePut: 512 * MiB,
       repositoryAdvice:
         'The first part of the path must be an existing repository of the project: gcloud artifacts repositories create.'
     }
   },
-  // A blob is there for other repositories once a manifest names it.
-  {host: /\.jfrog\.io$/, quirks: {name: 'Artifactory', mountsCommittedOnly: true}},
-  {host: /^quay\.io$/, quirks: {name: 'Quay'}}
+  // Artifactory: a blob is there for other repositories once a manifest names it.
+  {host: /\.jfrog\.io$/, quirks: {mountsCommittedOnly: true}}
 ];
 
 /** What is known about the registry of that name. */

@@ -58,7 +58,7 @@ export function looksLikeRelease(tag: string): boolean {
  * last part is `preview` or `test` may hold as many as wanted; and a build that is there already, alone,
  * may be mended.
  * @param options.targetTag what the tag is called at the target, where that is something else
- * @param options.together the other tags that this run brings
+ * @param options.together the tags that this run brings, this one among them
  * @param options.stands whether the tag at the target, if it is there, stands for this very build
  * @throws ReleaseError naming what the path holds and where the build may go
  */

@@ -1,5 +1,5 @@
 import {heedOutput} from './output.ts';
-import {EndedError, type TimeLimit} from './time-limit.ts';
+import {EndedError, type Ending} from './time-limit.ts';
 
 /**
  * SIGHUP is what a terminal sends when it is closed; with Ctrl-\\ or Ctrl-Break, too, somebody wants out, and a
@@ -20,7 +20,7 @@ const lastWords = 2_000;
  * SIGINT ends at once after all.
  * @see https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-cancellation
  */
-export function onCancel(): TimeLimit {
+export function onCancel(): Ending {
   const controller = new AbortController();
   const cancel = (why = '') => {
     controller.abort(

@@ -3,7 +3,7 @@ import {checkSpace} from '../docker/daemon.ts';
 import {mirrorImageByDocker, stagingTag} from '../docker/engine.ts';
 import {DockerError} from '../docker/error.ts';
 import type {Ended, Engine} from '../mirror/engine.ts';
-import {failureOf, MirrorError, refuseHalf, untagged} from '../mirror/error.ts';
+import {failureOf, MirrorError, notKept, refuseHalf, untagged} from '../mirror/error.ts';
 import type {Image, Node} from '../mirror/graph.ts';
 import {imageResult} from '../mirror/image-result.ts';
 import type {MirrorOptions} from '../mirror/mirror.ts';
@@ -13,7 +13,7 @@ import {Slots} from '../mirror/slots.ts';
 import {pushTags, type Tagged} from '../mirror/tags.ts';
 import type {RegistryName} from '../oci/reference.ts';
 import {getManifest, resolveManifest} from '../registry/manifests.ts';
-import {blobsThere, bytesOf, contentOf, judgePushed, tellPushed} from './pushed.ts';
+import {verifyPushed, bytesOf, contentOf, judgePushed, tellPushed} from './pushed.ts';
 import type {ReadyDocker} from './sign-in.ts';
 import {type Lost, removeStaging, type Staged} from './staging.ts';
 
@@ -184,14 +184,10 @@ export class DockerEngine implements Engine {
     staged.pushed = true;
     const fetched = await getManifest(target, repository, mirrored.digest, this.#signal);
     if (fetched === undefined) {
-      throw new MirrorError(
-        `${target.name}/${repository} took ${mirrored.digest} from docker and does not have it`,
-        "Look into the registry's storage and its replicas.",
-        {fault: 'docker'}
-      );
+      throw notKept(target, repository, mirrored.digest, 'was sent it by docker');
     }
     const throughDocker = judgePushed(image, mirrored, contentOf(fetched));
-    await blobsThere(image, fetched, this.#options, this.#signal);
+    await verifyPushed(image, fetched, this.#options, this.#signal);
     log.info(`${image.name}: ${tellPushed(throughDocker)}`);
     return {
       pushed: {...fetched, children: []},

@@ -1,15 +1,15 @@
 import {fateOf, type MirroredByDocker} from '../docker/engine.ts';
-import {MirrorError} from '../mirror/error.ts';
+import {MirrorError, notKept} from '../mirror/error.ts';
 import type {Image} from '../mirror/graph.ts';
 import type {MirrorOptions} from '../mirror/mirror.ts';
 import type {Moved, ThroughDocker} from '../mirror/result.ts';
 import {isForeign} from '../oci/descriptor.ts';
+import type {Digest} from '../oci/digest.ts';
 import {blobsOf} from '../oci/manifest.ts';
 import {formatPlatform} from '../oci/platform.ts';
 import {hasBlob} from '../registry/blobs.ts';
-import {RegistryError} from '../registry/error.ts';
 import type {FetchedManifest} from '../registry/fetched-manifest.ts';
-import {resolveManifest} from '../registry/manifests.ts';
+import {resolvePut} from '../registry/manifests.ts';
 
 /** The digest of an image's config: what it names is the same content, however its layers are packed. */
 export function contentOf({manifest}: FetchedManifest): string | undefined {
@@ -21,24 +21,14 @@ export function contentOf({manifest}: FetchedManifest): string | undefined {
  * source's.
  * @throws RegistryError `corrupt` when something is not there
  */
-export async function blobsThere(
+export async function verifyPushed(
   image: Image,
   {manifest}: FetchedManifest,
   {target, lanes}: Pick<MirrorOptions, 'target' | 'lanes'>,
   signal: AbortSignal
 ): Promise<void> {
   const {repository} = image.target;
-  const absent = (digest: RegistryError['digest']) =>
-    new RegistryError(
-      'corrupt',
-      `${target.name}/${repository} was sent ${String(digest)} by docker and does not have it`,
-      {
-        host: target.name,
-        repository,
-        digest,
-        advice: "Look into the registry's storage and its replicas."
-      }
-    );
+  const absent = (digest: Digest) => notKept(target, repository, digest, 'was sent it by docker');
   const blobs = manifest.kind === 'image' ? blobsOf(manifest) : [...image.blobs.values()];
   const children =
     manifest.kind === 'image' ? [] : image.manifests.filter(node => node !== image.root);
@@ -48,9 +38,7 @@ export async function blobsThere(
       if (has === 'absent') throw absent(blob.digest);
     }),
     ...children.map(async ({descriptor: {digest}}) => {
-      const there = await lanes.control.run(() =>
-        resolveManifest(target, repository, digest, signal, true)
-      );
+      const there = await lanes.control.run(() => resolvePut(target, repository, digest, signal));
       if (there !== digest) throw absent(digest);
     })
   ]);

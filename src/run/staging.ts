@@ -2,7 +2,7 @@ import {MirrorError} from '../mirror/error.ts';
 import type {MirrorOptions} from '../mirror/mirror.ts';
 import {ownTime} from '../mirror/own-time.ts';
 import type {FetchedManifest} from '../registry/fetched-manifest.ts';
-import {getManifest, putManifest, resolveManifest} from '../registry/manifests.ts';
+import {getManifest, putManifest, resolveManifest, resolvePut} from '../registry/manifests.ts';
 import {listTags, removeTag} from '../registry/tags.ts';
 
 /** What stands at the target under a staging tag, or may: a push that was cut off tells nothing. */
@@ -117,9 +117,7 @@ async function putBack(
   const {digest} = held.descriptor;
   let lost = 0;
   for (const tag of tags) {
-    const stands = await resolveManifest(target, repository, tag, signal, true).catch(
-      () => undefined
-    );
+    const stands = await resolvePut(target, repository, tag, signal).catch(() => undefined);
     if (stands === digest) continue;
     lost++;
     try {

@@ -3,11 +3,11 @@ import type {RegistryError} from '../registry/error.ts';
 import {splitRequest} from '../report/causes.ts';
 import {plural} from '../report/lines.ts';
 
-/** A run's own time, and its end. */
-export interface TimeLimit {
+/** What may end a run before it is done. */
+export interface Ending {
   /** Aborts when the run is cancelled or its time is over; its reason says which. */
   readonly signal: AbortSignal;
-  /** Stops the clock: the run is over. */
+  /** The run is over: nothing is waited or listened for any more. */
   end(): void;
 }
 
@@ -68,7 +68,7 @@ function waitedFor(registries: readonly Waited[]): string {
 /**
  * The signal of a run: the given one, or the end of so many milliseconds.
  */
-export function endOf(signal: AbortSignal, milliseconds: number): TimeLimit {
+export function endOf(signal: AbortSignal, milliseconds: number): Ending {
   const late = new AbortController();
   const timer = setTimeout(() => {
     late.abort(
