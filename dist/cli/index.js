@@ -11056,6 +11056,8 @@ async function verify(settings, stage, against) {
                 const own = (0,verdict/* place */.ik)(settings.target);
                 if (target !== own)
                     log.notice(`The lock file was written for ${target}; ${own} is looked at.`);
+                if (against.lockFile.dryRun)
+                    log.notice('The lock file was written by a dry run: what it names need not be there.');
                 await look(open.target, locked.map(release => expectedOf(release, settings)));
             }
             catch (e_2) {
@@ -13495,6 +13497,8 @@ class BlobReader {
     #apart;
     /** The hash as it was at some places, in their order. */
     #marks = [];
+    /** What had been read when some of it was to be read again, in the order of the places; it has to come again. */
+    #witnesses = [];
     /** The whole blob, asked for ahead of the first `pump`. */
     #ahead;
     /**
@@ -13728,21 +13732,42 @@ class BlobReader {
         // A part that was never read would make a hole: only whole blobs are checked here.
         if (at > this.#hashed)
             return;
-        this.#hasher.update(at === this.#hashed ? piece : piece.subarray(this.#hashed - at));
-        this.#hashed = at + piece.length;
+        this.#update(at === this.#hashed ? piece : piece.subarray(this.#hashed - at));
         if (this.#hashed === this.descriptor.size)
             this.#check();
         else if (this.#hashed - (this.#marks.at(-1)?.at ?? 0) >= this.#apart)
             this.#marks.push({ at: this.#hashed, hasher: this.#hasher.copy() });
     }
+    /** Takes what comes next into the hash, and sees that it is the same that came before. */
+    #update(fresh) {
+        const [witness, ...others] = this.#witnesses;
+        const left = witness === undefined ? Infinity : witness.at - this.#hashed;
+        const piece = fresh.subarray(0, left);
+        this.#hasher.update(piece);
+        this.#hashed += piece.length;
+        if (witness === undefined || this.#hashed < witness.at)
+            return;
+        this.#witnesses = others;
+        if (this.#hasher.copy().digest() !== witness.digest) {
+            this.#turn();
+            throw this.#failure('corrupt', 'the registry sent other bytes than before');
+        }
+        if (piece.length < fresh.length)
+            this.#update(fresh.subarray(piece.length));
+    }
     /**
      * Goes back to where the hash is known, for a part that is read again: what comes now need not be what
-     * came before.
+     * came before, some of which is at the target already.
      * @returns where to read from
      */
     #rewind(from) {
         if (from >= this.#hashed)
             return from;
+        // Of what was whole and right, the digest itself is the witness.
+        if (!this.#verified) {
+            const witness = { at: this.#hashed, digest: this.#hasher.copy().digest() };
+            this.#witnesses = [...this.#witnesses, witness].sort((one, other) => one.at - other.at);
+        }
         while ((this.#marks.at(-1)?.at ?? 0) > from)
             this.#marks.pop();
         const mark = this.#marks.at(-1);
@@ -13765,6 +13790,7 @@ class BlobReader {
         this.#hashed = 0;
         this.#verified = false;
         this.#marks.length = 0;
+        this.#witnesses = [];
     }
     /** What came was not the blob: another try reads the label the other way. */
     #turn() {
@@ -23504,6 +23530,8 @@ function masked(found, log) {
 
 // EXTERNAL MODULE: ./src/registry/patience.ts
 var registry_patience = __nccwpck_require__(6708);
+// EXTERNAL MODULE: ./src/on-abort.ts
+var on_abort = __nccwpck_require__(3589);
 // EXTERNAL MODULE: ./src/registry/address.ts
 var address = __nccwpck_require__(7187);
 ;// CONCATENATED MODULE: ./src/registry/challenge.ts
@@ -23567,8 +23595,8 @@ var redirect = __nccwpck_require__(5231);
 
 /** The most bytes of a token server's answer. */
 const largestToken = 128 * 1024;
-/** So many characters, and a token is masked; what is shorter could be guessed, and may be any word of a run. */
-const shortestSecret = 20;
+/** So many characters, and a token is masked. */
+const shortestSecret = 8;
 /** The most characters of a token: no server takes more in its headers. */
 const longestToken = 16 * 1024;
 /** A token lives 60 s where nothing is said, and at least so long where less is said. */
@@ -23722,7 +23750,7 @@ async function readToken(answer, context, log) {
         throw fail('corrupt', 'sends a token with characters that no header may have');
     if (value.length > longestToken)
         throw fail('corrupt', `sends a token of ${value.length} characters; ${longestToken} are the most that are taken`);
-    // Hiding what anybody may read would blot out half the log, and whole outputs.
+    // Hiding a few letters, or what anybody may read, would blot out half the log, and whole outputs.
     if (value.length >= shortestSecret && !looksLikeName.test(value))
         log.secret(value);
     const { expires_in: told } = parsed;
@@ -24347,8 +24375,6 @@ function describePath({ path }, origin) {
     return (0,clean/* clean */.uH)((path instanceof URL ? path : new URL(path, origin)).pathname, 200);
 }
 
-// EXTERNAL MODULE: ./src/on-abort.ts
-var on_abort = __nccwpck_require__(3589);
 ;// CONCATENATED MODULE: ./src/registry/registry.ts
 
 

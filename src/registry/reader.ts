@@ -2,7 +2,7 @@ import {pipeline, type Writable} from 'node:stream';
 import {createGunzip} from 'node:zlib';
 
 import type {Descriptor} from '../oci/descriptor.ts';
-import {algorithmOf, Hasher} from '../oci/digest.ts';
+import {algorithmOf, type Digest, Hasher} from '../oci/digest.ts';
 import {onAbort} from '../on-abort.ts';
 import {type OpenBlob, openBlob} from './blobs.ts';
 import {encodingOf} from './encoding.ts';
@@ -56,6 +56,8 @@ export class BlobReader implements BlobContent {
   readonly #apart: number;
   /** The hash as it was at some places, in their order. */
   readonly #marks: {readonly at: number; readonly hasher: Hasher}[] = [];
+  /** What had been read when some of it was to be read again, in the order of the places; it has to come again. */
+  #witnesses: readonly {readonly at: number; readonly digest: Digest}[] = [];
   /** The whole blob, asked for ahead of the first `pump`. */
   #ahead: Promise<OpenBlob> | undefined;
   /**
@@ -302,20 +304,40 @@ export class BlobReader implements BlobContent {
     if (this.#verified || at + piece.length <= this.#hashed) return;
     // A part that was never read would make a hole: only whole blobs are checked here.
     if (at > this.#hashed) return;
-    this.#hasher.update(at === this.#hashed ? piece : piece.subarray(this.#hashed - at));
-    this.#hashed = at + piece.length;
+    this.#update(at === this.#hashed ? piece : piece.subarray(this.#hashed - at));
     if (this.#hashed === this.descriptor.size) this.#check();
     else if (this.#hashed - (this.#marks.at(-1)?.at ?? 0) >= this.#apart)
       this.#marks.push({at: this.#hashed, hasher: this.#hasher.copy()});
   }
 
+  /** Takes what comes next into the hash, and sees that it is the same that came before. */
+  #update(fresh: Buffer): void {
+    const [witness, ...others] = this.#witnesses;
+    const left = witness === undefined ? Infinity : witness.at - this.#hashed;
+    const piece = fresh.subarray(0, left);
+    this.#hasher.update(piece);
+    this.#hashed += piece.length;
+    if (witness === undefined || this.#hashed < witness.at) return;
+    this.#witnesses = others;
+    if (this.#hasher.copy().digest() !== witness.digest) {
+      this.#turn();
+      throw this.#failure('corrupt', 'the registry sent other bytes than before');
+    }
+    if (piece.length < fresh.length) this.#update(fresh.subarray(piece.length));
+  }
+
   /**
    * Goes back to where the hash is known, for a part that is read again: what comes now need not be what
-   * came before.
+   * came before, some of which is at the target already.
    * @returns where to read from
    */
   #rewind(from: number): number {
     if (from >= this.#hashed) return from;
+    // Of what was whole and right, the digest itself is the witness.
+    if (!this.#verified) {
+      const witness = {at: this.#hashed, digest: this.#hasher.copy().digest()};
+      this.#witnesses = [...this.#witnesses, witness].sort((one, other) => one.at - other.at);
+    }
     while ((this.#marks.at(-1)?.at ?? 0) > from) this.#marks.pop();
     const mark = this.#marks.at(-1);
     this.#hasher = mark?.hasher.copy() ?? new Hasher(algorithmOf(this.descriptor.digest));
@@ -339,6 +361,7 @@ export class BlobReader implements BlobContent {
     this.#hashed = 0;
     this.#verified = false;
     this.#marks.length = 0;
+    this.#witnesses = [];
   }
 
   /** What came was not the blob: another try reads the label the other way. */

@@ -1,6 +1,7 @@
 import type {Log} from '../log.ts';
 import {clean} from '../oci/clean.ts';
 import type {RegistryName} from '../oci/reference.ts';
+import {unlessAborted} from '../on-abort.ts';
 import {hostOf} from './address.ts';
 import {Authorizer, type Need} from './authorizer.ts';
 import {discard, readError} from './body.ts';
@@ -14,7 +15,6 @@ import {type Learned, type Quirks, quirksOf} from './quirks.ts';
 import {followed, judgeAddress, judgeLiteral, mostHops} from './redirect.ts';
 import {refusalOf} from './refusal.ts';
 import type {Answer, Outgoing, Transport} from './transport.ts';
-import {unlessAborted} from '../on-abort.ts';
 
 /** What a registry is spoken to with. */
 export interface RegistryOptions {

@@ -23,8 +23,8 @@ export interface Token {
 
 /** The most bytes of a token server's answer. */
 const largestToken = 128 * 1024;
-/** So many characters, and a token is masked; what is shorter could be guessed, and may be any word of a run. */
-const shortestSecret = 20;
+/** So many characters, and a token is masked. */
+const shortestSecret = 8;
 /** The most characters of a token: no server takes more in its headers. */
 const longestToken = 16 * 1024;
 /** A token lives 60 s where nothing is said, and at least so long where less is said. */
@@ -209,7 +209,7 @@ async function readToken(answer: Answer, context: TokenContext, log: Log): Promi
       'corrupt',
       `sends a token of ${value.length} characters; ${longestToken} are the most that are taken`
     );
-  // Hiding what anybody may read would blot out half the log, and whole outputs.
+  // Hiding a few letters, or what anybody may read, would blot out half the log, and whole outputs.
   if (value.length >= shortestSecret && !looksLikeName.test(value)) log.secret(value);
   const {expires_in: told} = parsed;
   const life = typeof told === 'number' && Number.isFinite(told) ? told : shortestLife;

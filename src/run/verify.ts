@@ -98,6 +98,8 @@ export async function verify(
       const own = place(settings.target);
       if (target !== own)
         log.notice(`The lock file was written for ${target}; ${own} is looked at.`);
+      if (against.lockFile.dryRun)
+        log.notice('The lock file was written by a dry run: what it names need not be there.');
       await look(
         open.target,
         locked.map(release => expectedOf(release, settings))
