@@ -81,6 +81,32 @@ const resolver =
     return Promise.reject(Object.assign(new Error(`no ${host}`), {code: 'ENOTFOUND'}));
   };
 
+const portAt = ({name}: World['source']) => name.split(':')[1] ?? '';
+
+/** A registry whose token server is at another host of its owner, over plain http. */
+const ofOneOwner = {
+  id: 'V2',
+  sourceOptions: {auth},
+  inputs: sourceLogin,
+  secrets: [password],
+  network: {
+    resolve: resolver({'registry.corp.test': ['127.0.0.1'], 'auth.corp.test': ['127.0.0.1']})
+  },
+  prepare: ({source}: World) => {
+    const realm = `http://auth.corp.test:${portAt(source)}/token`;
+    source.rule(
+      rule(
+        {authorized: false, kind: ['ping', 'tags', 'manifest', 'blob']},
+        {
+          effect: 'answer',
+          status: 401,
+          headers: {'WWW-Authenticate': `Bearer realm="${realm}",service="x"`}
+        }
+      )
+    );
+  }
+};
+
 const rows: readonly Row[] = [
   {
     id: 'V1',
@@ -163,31 +189,12 @@ const rows: readonly Row[] = [
     network: {resolve: resolver({'far.test': ['127.0.0.1', '93.184.216.34']})}
   }),
   {
-    id: 'V2',
+    ...ofOneOwner,
     name: 'a token server of the same owner gets the password',
-    sourceOptions: {auth},
-    inputs: sourceLogin,
-    secrets: [password],
     names: ({source}) => ({
-      source: `registry.corp.test:${source.name.split(':')[1] ?? ''}`,
-      plain: `auth.corp.test:${source.name.split(':')[1] ?? ''}`
+      source: `registry.corp.test:${portAt(source)}`,
+      plain: `auth.corp.test:${portAt(source)}`
     }),
-    network: {
-      resolve: resolver({'registry.corp.test': ['127.0.0.1'], 'auth.corp.test': ['127.0.0.1']})
-    },
-    prepare: ({source}) => {
-      const realm = `http://auth.corp.test:${source.name.split(':')[1] ?? ''}/token`;
-      source.rule(
-        rule(
-          {authorized: false, kind: ['ping', 'tags', 'manifest', 'blob']},
-          {
-            effect: 'answer',
-            status: 401,
-            headers: {'WWW-Authenticate': `Bearer realm="${realm}",service="x"`}
-          }
-        )
-      );
-    },
     end: 'complete',
     also: ({source}) =>
       source.requests.some(
@@ -197,28 +204,9 @@ const rows: readonly Row[] = [
         : ['it was not asked']
   },
   {
-    id: 'V2',
+    ...ofOneOwner,
     name: 'a token server of the same owner gets nothing over plain http that nobody allowed',
-    sourceOptions: {auth},
-    inputs: sourceLogin,
-    secrets: [password],
-    names: ({source}) => ({source: `registry.corp.test:${source.name.split(':')[1] ?? ''}`}),
-    network: {
-      resolve: resolver({'registry.corp.test': ['127.0.0.1'], 'auth.corp.test': ['127.0.0.1']})
-    },
-    prepare: ({source}) => {
-      const realm = `http://auth.corp.test:${source.name.split(':')[1] ?? ''}/token`;
-      source.rule(
-        rule(
-          {authorized: false, kind: ['ping', 'tags', 'manifest', 'blob']},
-          {
-            effect: 'answer',
-            status: 401,
-            headers: {'WWW-Authenticate': `Bearer realm="${realm}",service="x"`}
-          }
-        )
-      );
-    },
+    names: ({source}) => ({source: `registry.corp.test:${portAt(source)}`}),
     end: {refused: [/over plain http only hosts in insecure-registries are asked/]},
     also: ({source}) => (source.requests.some(({kind}) => kind === 'token') ? ['it was asked'] : [])
   },
