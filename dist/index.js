@@ -35760,10 +35760,10 @@ function _unique(values) {
 var deadline = __nccwpck_require__(6683);
 // EXTERNAL MODULE: ./src/oci/clean.ts
 var clean = __nccwpck_require__(4192);
-// EXTERNAL MODULE: ./src/process.ts + 2 modules
-var src_process = __nccwpck_require__(1919);
 // EXTERNAL MODULE: ./src/on-abort.ts
 var on_abort = __nccwpck_require__(3589);
+// EXTERNAL MODULE: ./src/process.ts + 2 modules
+var src_process = __nccwpck_require__(1919);
 // EXTERNAL MODULE: ./src/docker/error.ts
 var docker_error = __nccwpck_require__(5994);
 // EXTERNAL MODULE: ./src/docker/find.ts
@@ -35984,13 +35984,16 @@ function fail(message, advice, cause) {
 /* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_1___default = /*#__PURE__*/__nccwpck_require__.n(node_fs_promises__WEBPACK_IMPORTED_MODULE_1__);
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(6760);
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_2___default = /*#__PURE__*/__nccwpck_require__.n(node_path__WEBPACK_IMPORTED_MODULE_2__);
-/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(4192);
-/* harmony import */ var _oci_reference_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(2148);
-/* harmony import */ var _registry_docker_config_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(26);
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(5994);
-/* harmony import */ var _find_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(1321);
-/* harmony import */ var _private_config_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(8858);
-/* harmony import */ var _run_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(4989);
+/* harmony import */ var node_util__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(7975);
+/* harmony import */ var node_util__WEBPACK_IMPORTED_MODULE_3___default = /*#__PURE__*/__nccwpck_require__.n(node_util__WEBPACK_IMPORTED_MODULE_3__);
+/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(4192);
+/* harmony import */ var _oci_reference_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(2148);
+/* harmony import */ var _registry_docker_config_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(26);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(5994);
+/* harmony import */ var _find_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(1321);
+/* harmony import */ var _private_config_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(8858);
+/* harmony import */ var _run_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(4989);
+
 
 
 
@@ -36011,18 +36014,18 @@ const logoutTimeout = 15_000;
  * @throws DockerError `config` when it cannot be understood
  */
 async function beforeKeptLogin(registries, directory, env) {
-    const file = (0,_registry_docker_config_js__WEBPACK_IMPORTED_MODULE_4__/* .dockerConfigFile */ .dO)(env);
+    const file = (0,_registry_docker_config_js__WEBPACK_IMPORTED_MODULE_5__/* .dockerConfigFile */ .dO)(env);
     const text = await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.readFile)(file, 'utf8').catch((error) => {
         if (error.code === 'ENOENT')
             return undefined;
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .DockerError */ .B('config', `${file} cannot be read`, 'See who owns it.', { cause: error });
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_6__/* .DockerError */ .B('config', `${file} cannot be read`, 'See who owns it.', { cause: error });
     });
     await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.writeFile)((0,node_path__WEBPACK_IMPORTED_MODULE_2__.join)(directory, backupName), text ?? '', { mode: 0o600, flag: 'wx' });
     if (text === undefined)
         return { directory, file, existed: false, registries };
     const config = understood(text, file);
-    const byHelper = (registry) => (config.credsStore !== undefined || (0,_registry_docker_config_js__WEBPACK_IMPORTED_MODULE_4__/* .entriesFor */ .aB)(config.credHelpers, registry).length > 0) &&
-        (0,_registry_docker_config_js__WEBPACK_IMPORTED_MODULE_4__/* .entriesFor */ .aB)(config.auths, registry).length + (0,_registry_docker_config_js__WEBPACK_IMPORTED_MODULE_4__/* .entriesFor */ .aB)(config.credHelpers, registry).length > 0;
+    const byHelper = (registry) => (config.credsStore !== undefined || (0,_registry_docker_config_js__WEBPACK_IMPORTED_MODULE_5__/* .entriesFor */ .aB)(config.credHelpers, registry).length > 0) &&
+        (0,_registry_docker_config_js__WEBPACK_IMPORTED_MODULE_5__/* .entriesFor */ .aB)(config.auths, registry).length + (0,_registry_docker_config_js__WEBPACK_IMPORTED_MODULE_5__/* .entriesFor */ .aB)(config.credHelpers, registry).length > 0;
     return {
         directory,
         file,
@@ -36032,11 +36035,11 @@ async function beforeKeptLogin(registries, directory, env) {
 }
 function understood(text, file) {
     try {
-        return (0,_registry_docker_config_js__WEBPACK_IMPORTED_MODULE_4__/* .parseDockerConfig */ .Cj)(text, file, 'the sign-in');
+        return (0,_registry_docker_config_js__WEBPACK_IMPORTED_MODULE_5__/* .parseDockerConfig */ .Cj)(text, file, 'the sign-in');
     }
     catch (error) {
         const { message } = error;
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .DockerError */ .B('config', message, `Mend ${file}, or do without keep-login.`, {
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_6__/* .DockerError */ .B('config', message, `Mend ${file}, or do without keep-login.`, {
             cause: error
         });
     }
@@ -36050,38 +36053,38 @@ function understood(text, file) {
  */
 async function undoKeptLogin(state, options) {
     const { directory, file, existed } = state;
-    if (!(0,_private_config_js__WEBPACK_IMPORTED_MODULE_7__/* .isPrivateConfig */ .EO)(directory, options.runnerTemp) ||
+    if (!(0,_private_config_js__WEBPACK_IMPORTED_MODULE_8__/* .isPrivateConfig */ .EO)(directory, options.runnerTemp) ||
         !(0,node_path__WEBPACK_IMPORTED_MODULE_2__.isAbsolute)(file) ||
         (0,node_path__WEBPACK_IMPORTED_MODULE_2__.basename)(file) !== 'config.json') {
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .DockerError */ .B('config', 'the saved state of the sign-in is not one of ours');
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_6__/* .DockerError */ .B('config', 'the saved state of the sign-in is not one of ours');
     }
     const backup = await read((0,node_path__WEBPACK_IMPORTED_MODULE_2__.join)(directory, backupName));
     // Undone already, and who has signed in since then is none of ours.
     if (backup === undefined)
         return;
     const before = parse(backup, file);
-    const registries = state.registries.map(name => (0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_3__/* .parseRegistry */ .l5)(name, () => true));
+    const registries = state.registries.map(name => (0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_4__/* .parseRegistry */ .l5)(name, () => true));
     const strangers = registries.filter(registry => authsFor(before, registry).length === 0);
     await signOut(strangers, file, options);
     const now = await read(file);
     if (now !== undefined) {
         const found = parse(now, file);
         const put = restored(found, before, registries);
-        const unchanged = same(put, found) ? now : JSON.stringify(put, undefined, '\t');
-        const text = same(put, before) && existed ? backup : unchanged;
+        const unchanged = (0,node_util__WEBPACK_IMPORTED_MODULE_3__.isDeepStrictEqual)(put, found) ? now : JSON.stringify(put, undefined, '\t');
+        const text = (0,node_util__WEBPACK_IMPORTED_MODULE_3__.isDeepStrictEqual)(put, before) && existed ? backup : unchanged;
         if (!existed && empty(put))
             await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rm)(file, { force: true });
         else if (text !== now)
             await replace(file, text);
     }
-    (0,_private_config_js__WEBPACK_IMPORTED_MODULE_7__/* .removePrivateConfig */ .I_)(directory, options.runnerTemp);
+    (0,_private_config_js__WEBPACK_IMPORTED_MODULE_8__/* .removePrivateConfig */ .I_)(directory, options.runnerTemp);
 }
 /** By docker, which knows its helpers. Where it cannot, the entries still go, a little later. */
 async function signOut(registries, file, { env, log, signal }) {
     if (registries.length === 0)
         return;
     try {
-        const client = await (0,_find_js__WEBPACK_IMPORTED_MODULE_6__/* .findDocker */ .c)({ env, log, signal });
+        const client = await (0,_find_js__WEBPACK_IMPORTED_MODULE_7__/* .findDocker */ .c)({ env, log, signal });
         if (client === undefined) {
             log.debug('there is no docker client on PATH: the sign-in is taken out of its config without it');
             return;
@@ -36092,25 +36095,25 @@ async function signOut(registries, file, { env, log, signal }) {
             ...{ env, log, signal, timeout: logoutTimeout }
         };
         for (const registry of registries)
-            await (0,_run_js__WEBPACK_IMPORTED_MODULE_8__/* .runDocker */ .ST)(['logout', (0,_registry_docker_config_js__WEBPACK_IMPORTED_MODULE_4__/* .dockerServer */ .kU)(registry)], call);
+            await (0,_run_js__WEBPACK_IMPORTED_MODULE_9__/* .runDocker */ .ST)(['logout', (0,_registry_docker_config_js__WEBPACK_IMPORTED_MODULE_5__/* .dockerServer */ .kU)(registry)], call);
     }
     catch (error) {
-        if (!(error instanceof _error_js__WEBPACK_IMPORTED_MODULE_5__/* .DockerError */ .B))
+        if (!(error instanceof _error_js__WEBPACK_IMPORTED_MODULE_6__/* .DockerError */ .B))
             throw error;
         log.warning(`docker did not sign out: ${error.message}`);
     }
 }
 function authsFor(config, registry) {
-    const auths = (0,_registry_docker_config_js__WEBPACK_IMPORTED_MODULE_4__/* .isRecord */ .u4)(config.auths) ? config.auths : {};
-    return (0,_registry_docker_config_js__WEBPACK_IMPORTED_MODULE_4__/* .entriesFor */ .aB)(new Map(Object.entries(auths)), registry).map(([key]) => key);
+    const auths = (0,_registry_docker_config_js__WEBPACK_IMPORTED_MODULE_5__/* .isRecord */ .u4)(config.auths) ? config.auths : {};
+    return (0,_registry_docker_config_js__WEBPACK_IMPORTED_MODULE_5__/* .entriesFor */ .aB)(new Map(Object.entries(auths)), registry).map(([key]) => key);
 }
 /**
  * `now` with the entries of `registries` as they were before. Where somebody has signed out since, nothing
  * is put back: it may have been the login of another job, which is to be found nowhere any more.
  */
 function restored(now, before, registries) {
-    const auths = new Map(Object.entries((0,_registry_docker_config_js__WEBPACK_IMPORTED_MODULE_4__/* .isRecord */ .u4)(now.auths) ? now.auths : {}));
-    const old = (0,_registry_docker_config_js__WEBPACK_IMPORTED_MODULE_4__/* .isRecord */ .u4)(before.auths) ? before.auths : {};
+    const auths = new Map(Object.entries((0,_registry_docker_config_js__WEBPACK_IMPORTED_MODULE_5__/* .isRecord */ .u4)(now.auths) ? now.auths : {}));
+    const old = (0,_registry_docker_config_js__WEBPACK_IMPORTED_MODULE_5__/* .isRecord */ .u4)(before.auths) ? before.auths : {};
     for (const registry of registries) {
         const ours = authsFor(now, registry);
         if (ours.length === 0)
@@ -36129,18 +36132,7 @@ function restored(now, before, registries) {
     return Object.fromEntries(Object.entries(put).filter(([key]) => !gone.includes(key)));
 }
 function empty(config) {
-    return Object.values(config).every(value => (0,_registry_docker_config_js__WEBPACK_IMPORTED_MODULE_4__/* .isRecord */ .u4)(value) && Object.keys(value).length === 0);
-}
-/** Whether two JSON values say the same, whatever the order of their keys. */
-function same(one, other) {
-    if (Array.isArray(one) && Array.isArray(other)) {
-        return one.length === other.length && one.every((value, index) => same(value, other[index]));
-    }
-    if (!(0,_registry_docker_config_js__WEBPACK_IMPORTED_MODULE_4__/* .isRecord */ .u4)(one) || !(0,_registry_docker_config_js__WEBPACK_IMPORTED_MODULE_4__/* .isRecord */ .u4)(other))
-        return one === other;
-    const keys = Object.keys(one);
-    return (keys.length === Object.keys(other).length &&
-        keys.every(key => Object.hasOwn(other, key) && same(one[key], other[key])));
+    return Object.values(config).every(value => (0,_registry_docker_config_js__WEBPACK_IMPORTED_MODULE_5__/* .isRecord */ .u4)(value) && Object.keys(value).length === 0);
 }
 function parse(text, file) {
     let parsed;
@@ -36150,15 +36142,15 @@ function parse(text, file) {
     catch {
         parsed = undefined;
     }
-    if ((0,_registry_docker_config_js__WEBPACK_IMPORTED_MODULE_4__/* .isRecord */ .u4)(parsed))
+    if ((0,_registry_docker_config_js__WEBPACK_IMPORTED_MODULE_5__/* .isRecord */ .u4)(parsed))
         return parsed;
-    throw new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .DockerError */ .B('config', `${file} is no longer a docker config, so that the sign-in in it cannot be undone`, 'Sign out by docker logout when it is mended.');
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_6__/* .DockerError */ .B('config', `${file} is no longer a docker config, so that the sign-in in it cannot be undone`, 'Sign out by docker logout when it is mended.');
 }
 async function read(path) {
     return await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.readFile)(path, 'utf8').catch((error) => {
         if (error.code === 'ENOENT')
             return undefined;
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .DockerError */ .B('config', `${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_9__/* .clean */ .uH)(path, 300)} cannot be read`, undefined, {
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_6__/* .DockerError */ .B('config', `${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_10__/* .clean */ .uH)(path, 300)} cannot be read`, undefined, {
             cause: error
         });
     });
@@ -36175,7 +36167,7 @@ async function replace(path, text) {
     }
     catch (error) {
         await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rm)(next, { force: true });
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .DockerError */ .B('config', `${path} cannot be written, so that the sign-in in it is not undone`, 'Sign out by docker logout.', { cause: error });
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_6__/* .DockerError */ .B('config', `${path} cannot be written, so that the sign-in in it is not undone`, 'Sign out by docker logout.', { cause: error });
     }
 }
 
@@ -49857,6 +49849,21 @@ function failUnwritten(record, log, { part, error, advice }) {
     const message = `the ${part} could not be written: ${(0,oci_clean/* clean */.uH)(reason, 300)}`;
     return { ...record, failure: { message, advice, kind: 'ReportError' } };
 }
+/**
+ * Writes parts of a report of which none is worth the run: what goes wrong with one is a warning.
+ * @returns what it wrote, as `body` hands it back; undefined where it could not
+ */
+function attempting(log) {
+    return async (part, body) => {
+        try {
+            return await body();
+        }
+        catch (error) {
+            log.warning(`${part} could not be written: ${(0,lines/* messageOf */.bD)(error)}`);
+            return undefined;
+        }
+    };
+}
 
 ;// CONCATENATED MODULE: ./src/report/lockfile.ts
 
@@ -50423,15 +50430,7 @@ function actionsReporter(env, now = () => new Date()) {
     const log = stepLog(redactor, () => {
         groups.open();
     });
-    const attempt = async (part, body) => {
-        try {
-            return await body();
-        }
-        catch (error) {
-            log.warning(`${part} could not be written: ${(0,lines/* messageOf */.bD)(error)}`);
-            return undefined;
-        }
-    };
+    const attempt = attempting(log);
     return {
         log,
         async group(title, body) {

@@ -10703,8 +10703,8 @@ var clean = __nccwpck_require__(4192);
 var report_error = __nccwpck_require__(8536);
 // EXTERNAL MODULE: ./src/report/lines.ts
 var lines = __nccwpck_require__(2365);
-// EXTERNAL MODULE: ./src/report/lockfile.ts + 1 modules
-var lockfile = __nccwpck_require__(6899);
+// EXTERNAL MODULE: ./src/report/lockfile.ts
+var lockfile = __nccwpck_require__(3941);
 // EXTERNAL MODULE: ./src/report/redact.ts
 var redact = __nccwpck_require__(649);
 // EXTERNAL MODULE: ./src/report/verification.ts
@@ -10723,6 +10723,8 @@ var blobs = __nccwpck_require__(5079);
 var registry_error = __nccwpck_require__(3269);
 // EXTERNAL MODULE: ./src/registry/manifests.ts + 1 modules
 var manifests = __nccwpck_require__(7720);
+// EXTERNAL MODULE: ./src/mirror/graph.ts
+var graph = __nccwpck_require__(1711);
 // EXTERNAL MODULE: ./src/mirror/plan.ts
 var plan = __nccwpck_require__(4236);
 // EXTERNAL MODULE: ./src/mirror/referrer-lists.ts
@@ -10736,10 +10738,7 @@ var referrer_lists = __nccwpck_require__(3744);
 
 
 
-/** An index within an index within an index: nobody has more. */
-const deepest = 4;
-/** The most manifests of one image. */
-const mostManifests = 2000;
+
 /**
  * Looks at images of the target: each tag, and everything below it. Manifests are read and hashed,
  * blobs are asked for, with their length, once for each repository. It only reads.
@@ -10876,7 +10875,7 @@ class Look {
             return;
         this.#seen.add(digest);
         const place = this.#verifier.at(this.#repository);
-        if (depth > deepest || ++this.#manifests > mostManifests) {
+        if (depth > graph/* deepest */.JS || ++this.#manifests > graph/* mostManifests */.G4) {
             this.differ('unreadable', `${place} has more below the tag than any image has`, digest);
             return;
         }
@@ -16379,9 +16378,12 @@ async function useDocker(path, { env, log, signal }) {
     return found;
 }
 
+// EXTERNAL MODULE: external "node:util"
+var external_node_util_ = __nccwpck_require__(7975);
 // EXTERNAL MODULE: ./src/docker/private-config.ts
 var private_config = __nccwpck_require__(8858);
 ;// CONCATENATED MODULE: ./src/docker/kept-login.ts
+
 
 
 
@@ -16458,8 +16460,8 @@ async function undoKeptLogin(state, options) {
     if (now !== undefined) {
         const found = parse(now, file);
         const put = restored(found, before, registries);
-        const unchanged = same(put, found) ? now : JSON.stringify(put, undefined, '\t');
-        const text = same(put, before) && existed ? backup : unchanged;
+        const unchanged = isDeepStrictEqual(put, found) ? now : JSON.stringify(put, undefined, '\t');
+        const text = isDeepStrictEqual(put, before) && existed ? backup : unchanged;
         if (!existed && empty(put))
             await rm(file, { force: true });
         else if (text !== now)
@@ -16521,17 +16523,6 @@ function restored(now, before, registries) {
 }
 function empty(config) {
     return Object.values(config).every(value => isRecord(value) && Object.keys(value).length === 0);
-}
-/** Whether two JSON values say the same, whatever the order of their keys. */
-function same(one, other) {
-    if (Array.isArray(one) && Array.isArray(other)) {
-        return one.length === other.length && one.every((value, index) => same(value, other[index]));
-    }
-    if (!isRecord(one) || !isRecord(other))
-        return one === other;
-    const keys = Object.keys(one);
-    return (keys.length === Object.keys(other).length &&
-        keys.every(key => Object.hasOwn(other, key) && same(one[key], other[key])));
 }
 function parse(text, file) {
     let parsed;
@@ -17151,6 +17142,187 @@ function some(names) {
     return names.length <= most
         ? names.join(', ')
         : `${names.slice(0, most - 1).join(', ')} and ${names.length - most + 1} more`;
+}
+
+
+/***/ }),
+
+/***/ 1711:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   AM: () => (/* binding */ readImage),
+/* harmony export */   G4: () => (/* binding */ mostManifests),
+/* harmony export */   JS: () => (/* binding */ deepest)
+/* harmony export */ });
+/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(4192);
+/* harmony import */ var _oci_manifest_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2060);
+/* harmony import */ var _oci_media_type_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1994);
+/* harmony import */ var _oci_platform_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(1890);
+/* harmony import */ var _registry_error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3269);
+/* harmony import */ var _registry_manifests_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(7720);
+/* harmony import */ var _registry_referrers_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(9191);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(5913);
+
+
+
+
+
+
+
+
+/** An index within an index within an index: nobody has more. */
+const deepest = 4;
+/** The most manifests of one image. */
+const mostManifests = 2000;
+/** The most bytes of all of them, by what their indexes say: they are kept until they are put. */
+const largestTotal = 16 * 1024 * 1024;
+/** What to do about one that has more than anybody's. */
+const odd = 'No image is like that: look at the source, or leave it out with -name in images.';
+/**
+ * Reads what is below an image's root, by digest: the tag was read once, when the root was fetched,
+ * so one that moves meanwhile cannot mix two images.
+ * @throws RegistryError, MirrorError when something below the root is not there or not what was promised
+ */
+async function readImage(source, request, fetched, { slots, signal, referrers }) {
+    const { repository, tag } = request.source;
+    const nodes = new Map();
+    /** What was named, and is not there. */
+    const gone = new Set();
+    let total = fetched.descriptor.size;
+    const root = await grow(fetched, 0);
+    async function grow({ descriptor, bytes, manifest }, depth) {
+        if (manifest.kind === 'image')
+            return { descriptor, bytes, manifest, children: [] };
+        if (depth >= deepest) {
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .MirrorError */ .En(`${source.name}/${repository}:${tag} has indexes more than ${deepest} deep`, odd);
+        }
+        const children = await Promise.all(manifest.manifests.map(child => descend(child, depth + 1)));
+        return { descriptor, bytes, manifest, children };
+    }
+    /** Each descriptor has to be right: one that is looked at is no proof of the next, which clients may take. */
+    async function descend(child, depth) {
+        const node = await (nodes.get(child.digest) ?? fetchNode(child, depth));
+        refuseOther(child, node.descriptor);
+        return node;
+    }
+    function refuseOther(child, found) {
+        if (found.size === child.size && found.mediaType === child.mediaType)
+            return;
+        throw new _registry_error_js__WEBPACK_IMPORTED_MODULE_2__/* .RegistryError */ .gl('corrupt', `${source.name}/${repository}@${child.digest} is not what its index says`, { host: source.name, repository, digest: child.digest });
+    }
+    function fetchNode(child, depth) {
+        if (nodes.size >= mostManifests) {
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .MirrorError */ .En(`${source.name}/${repository}:${tag} has more than ${mostManifests} manifests`, odd);
+        }
+        total += child.size;
+        if (total > largestTotal) {
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .MirrorError */ .En(`${source.name}/${repository}:${tag} has manifests of more than ${largestTotal} bytes in all`, odd);
+        }
+        const node = slots
+            .run(() => (0,_registry_manifests_js__WEBPACK_IMPORTED_MODULE_3__/* .getManifest */ .c2)(source, repository, child.digest, signal, child.size))
+            .then(found => {
+            if (found === undefined) {
+                gone.add(child.digest);
+                throw new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .MirrorError */ .En(`${source.name}/${repository}:${tag} names the child ${child.digest}, which the source does not have`, 'The image is broken at the source; try again later, or leave it out with -name in images.');
+            }
+            refuseOther(child, found.descriptor);
+            return grow(found, depth);
+        });
+        // Where a sibling ends the reading, nobody waits for it.
+        node.catch(() => undefined);
+        nodes.set(child.digest, node);
+        return node;
+    }
+    return measure(request, root, referrers ? await attach(root) : [], source.name);
+    /** What refers to the root and its children, and to that again: a signature may be signed. */
+    async function attach(node) {
+        const found = new Map();
+        // An index may name one child again and again, and that its own.
+        const seen = new Set();
+        const visit = async ({ descriptor, children }, depth) => {
+            if (seen.has(descriptor.digest))
+                return;
+            seen.add(descriptor.digest);
+            const listed = depth >= deepest
+                ? []
+                : ((await slots.run(() => (0,_registry_referrers_js__WEBPACK_IMPORTED_MODULE_4__/* .listReferrers */ .xt)(source, repository, descriptor.digest, signal))) ?? []);
+            const carried = listed.filter(({ digest, mediaType }) => {
+                if ((0,_oci_media_type_js__WEBPACK_IMPORTED_MODULE_1__/* .isManifestType */ .Q3)(mediaType))
+                    return true;
+                source.warnOnce(`${source.name}/${repository} lists ${digest} for ${descriptor.digest}, of a type that is not carried (${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_6__/* .clean */ .uH)(mediaType, 100)}); it is left out`);
+                return false;
+            });
+            const fresh = await Promise.all(carried.map(one => descend(one, depth + 1).catch((error) => {
+                if (!gone.has(one.digest))
+                    throw error;
+                // Where clients keep the list, what is deleted stays on it.
+                source.warnOnce(`${source.name}/${repository} lists ${one.digest} for ${descriptor.digest} and does not have it; it is left out`);
+                return undefined;
+            })));
+            for (const one of fresh.filter(node => node !== undefined)) {
+                // Only what says itself that it refers to this: a list may say anything.
+                if (one.manifest.subject?.digest !== descriptor.digest || found.has(one.descriptor.digest))
+                    continue;
+                found.set(one.descriptor.digest, one);
+                await visit(one, depth + 1);
+            }
+            if (depth < deepest)
+                await Promise.all(children.map(child => visit(child, depth)));
+        };
+        await visit(node, 0);
+        return [...found.values()];
+    }
+}
+function measure(request, root, attached, registry) {
+    const manifests = new Map();
+    const blobs = new Map();
+    const platforms = [];
+    const visit = (node, into) => {
+        // Within four floors of a thousand, one image can be named a million million times.
+        if (into.has(node.descriptor.digest))
+            return;
+        for (const child of node.children)
+            visit(child, into);
+        into.set(node.descriptor.digest, node);
+        const { manifest } = node;
+        if (manifest.kind === 'index') {
+            if (into !== manifests)
+                return;
+            for (const { platform } of manifest.manifests) {
+                if (platform !== undefined && platform.os !== 'unknown')
+                    platforms.push((0,_oci_platform_js__WEBPACK_IMPORTED_MODULE_7__/* .formatPlatform */ .B)(platform));
+            }
+            return;
+        }
+        for (const blob of (0,_oci_manifest_js__WEBPACK_IMPORTED_MODULE_0__/* .blobsOf */ .OR)(manifest)) {
+            const known = blobs.get(blob.digest);
+            if (known !== undefined && known.size !== blob.size) {
+                throw new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .MirrorError */ .En(`${registry}/${request.source.repository}: ${blob.digest} has two sizes`);
+            }
+            blobs.set(blob.digest, known ?? blob);
+        }
+    };
+    visit(root, manifests);
+    const referring = new Map();
+    for (const node of attached)
+        visit(node, referring);
+    // An index may name what refers to a sibling: that is below the root, and comes before it.
+    const beside = [...referring.values()].filter(({ descriptor }) => !manifests.has(descriptor.digest));
+    const all = [
+        ...beside.map(({ descriptor }) => descriptor),
+        ...[...manifests.values()].map(({ descriptor }) => descriptor),
+        ...blobs.values()
+    ];
+    return {
+        ...request,
+        root,
+        manifests: [...manifests.values()],
+        attached: beside,
+        blobs,
+        platforms,
+        size: all.reduce((sum, { size }) => sum + size, 0)
+    };
 }
 
 
@@ -21347,60 +21519,29 @@ function plural(count, noun) {
 
 /***/ }),
 
-/***/ 6899:
+/***/ 3941:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
-
-// EXPORTS
-__nccwpck_require__.d(__webpack_exports__, {
-  fL: () => (/* binding */ keepLockFile),
-  cx: () => (/* binding */ readLockFile)
-});
-
-// UNUSED EXPORTS: lockFile, writeLockFile
-
-// EXTERNAL MODULE: external "node:crypto"
-var external_node_crypto_ = __nccwpck_require__(7598);
-// EXTERNAL MODULE: external "node:fs/promises"
-var promises_ = __nccwpck_require__(1455);
-// EXTERNAL MODULE: external "node:path"
-var external_node_path_ = __nccwpck_require__(6760);
-// EXTERNAL MODULE: ./src/oci/clean.ts
-var clean = __nccwpck_require__(4192);
-// EXTERNAL MODULE: ./src/oci/digest.ts
-var oci_digest = __nccwpck_require__(8825);
-// EXTERNAL MODULE: ./src/oci/reference.ts
-var reference = __nccwpck_require__(2148);
-// EXTERNAL MODULE: ./src/report/error.ts
-var error = __nccwpck_require__(8536);
-// EXTERNAL MODULE: ./src/report/fate.ts
-var fate = __nccwpck_require__(8298);
-// EXTERNAL MODULE: ./src/report/fields.ts
-var report_fields = __nccwpck_require__(9581);
-// EXTERNAL MODULE: ./src/report/lines.ts
-var lines = __nccwpck_require__(2365);
-;// CONCATENATED MODULE: ./src/report/unwritten.ts
-
-
-/**
- * The record of a run whose report lacks what others go by: it has failed for that, unless it had failed
- * before, which must not be hidden; then it is a warning.
- * @param part such as `outputs`
- * @param advice what makes it work the next time
- */
-function failUnwritten(record, log, { part, error, advice }) {
-    const reason = (0,lines/* messageOf */.bD)(error);
-    if (record.failure !== undefined) {
-        log.warning(`The ${part} could not be written: ${reason}`);
-        return record;
-    }
-    const message = `the ${part} could not be written: ${(0,clean/* clean */.uH)(reason, 300)}`;
-    return { ...record, failure: { message, advice, kind: 'ReportError' } };
-}
-
-// EXTERNAL MODULE: ./src/report/verdict.ts
-var verdict = __nccwpck_require__(687);
-;// CONCATENATED MODULE: ./src/report/lockfile.ts
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   cx: () => (/* binding */ readLockFile),
+/* harmony export */   fL: () => (/* binding */ keepLockFile)
+/* harmony export */ });
+/* unused harmony exports lockFile, writeLockFile */
+/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7598);
+/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_crypto__WEBPACK_IMPORTED_MODULE_0__);
+/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1455);
+/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_1___default = /*#__PURE__*/__nccwpck_require__.n(node_fs_promises__WEBPACK_IMPORTED_MODULE_1__);
+/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(6760);
+/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_2___default = /*#__PURE__*/__nccwpck_require__.n(node_path__WEBPACK_IMPORTED_MODULE_2__);
+/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(4192);
+/* harmony import */ var _oci_digest_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(8825);
+/* harmony import */ var _oci_reference_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(2148);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(8536);
+/* harmony import */ var _fate_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(8298);
+/* harmony import */ var _fields_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(9581);
+/* harmony import */ var _lines_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(2365);
+/* harmony import */ var _unwritten_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(3896);
+/* harmony import */ var _verdict_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(687);
 
 
 
@@ -21421,8 +21562,8 @@ function lockFile(record) {
         schemaVersion: 1,
         startedAt: record.startedAt.toISOString(),
         finishedAt: record.finishedAt.toISOString(),
-        source: (0,clean/* clean */.uH)((0,verdict/* place */.ik)(record.source)),
-        target: (0,clean/* clean */.uH)((0,verdict/* place */.ik)(record.target)),
+        source: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)((0,_verdict_js__WEBPACK_IMPORTED_MODULE_6__/* .place */ .ik)(record.source)),
+        target: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)((0,_verdict_js__WEBPACK_IMPORTED_MODULE_6__/* .place */ .ik)(record.target)),
         engine: record.engine,
         dryRun: record.dryRun,
         publish: record.publish,
@@ -21439,11 +21580,11 @@ async function writeLockFile(record) {
     if (record.releases.length === 0)
         return undefined;
     const path = record.lockFile;
-    const folder = (0,external_node_path_.dirname)(path);
-    await (0,promises_.mkdir)(folder, { recursive: true });
-    const draft = (0,external_node_path_.join)(folder, `.${(0,external_node_path_.basename)(path)}.${(0,external_node_crypto_.randomBytes)(6).toString('hex')}.tmp`);
+    const folder = (0,node_path__WEBPACK_IMPORTED_MODULE_2__.dirname)(path);
+    await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.mkdir)(folder, { recursive: true });
+    const draft = (0,node_path__WEBPACK_IMPORTED_MODULE_2__.join)(folder, `.${(0,node_path__WEBPACK_IMPORTED_MODULE_2__.basename)(path)}.${(0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomBytes)(6).toString('hex')}.tmp`);
     try {
-        const file = await (0,promises_.open)(draft, 'wx', 0o644);
+        const file = await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.open)(draft, 'wx', 0o644);
         try {
             await file.writeFile(`${JSON.stringify(lockFile(record), undefined, 2)}\n`);
             await file.chmod(0o644);
@@ -21452,10 +21593,10 @@ async function writeLockFile(record) {
         finally {
             await file.close();
         }
-        await (0,promises_.rename)(draft, path);
+        await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rename)(draft, path);
     }
     catch (error) {
-        await (0,promises_.rm)(draft, { force: true });
+        await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rm)(draft, { force: true });
         throw error;
     }
     return path;
@@ -21470,20 +21611,20 @@ async function keepLockFile(record, log) {
     }
     catch (error) {
         if (record.lockFileAsked !== true) {
-            log.warning(`The lock file could not be written: ${(0,lines/* messageOf */.bD)(error)}`);
+            log.warning(`The lock file could not be written: ${(0,_lines_js__WEBPACK_IMPORTED_MODULE_7__/* .messageOf */ .bD)(error)}`);
             return { record, lockFile: undefined };
         }
         const advice = 'Give another path in lock-file, or make room there, and run again.';
-        const failed = failUnwritten(record, log, { part: 'lock file', error, advice });
+        const failed = (0,_unwritten_js__WEBPACK_IMPORTED_MODULE_8__/* .failUnwritten */ .t)(record, log, { part: 'lock file', error, advice });
         return { record: failed, lockFile: undefined };
     }
 }
 function lockRelease({ tag, targetTag, published, missing, images }) {
     return {
-        tag: (0,clean/* clean */.uH)(tag),
-        targetTag: (0,clean/* clean */.uH)(targetTag),
+        tag: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(tag),
+        targetTag: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(targetTag),
         published,
-        missing: missing.map(name => (0,clean/* clean */.uH)(name)),
+        missing: missing.map(name => (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(name)),
         images: images.map(lockImage)
     };
 }
@@ -21493,17 +21634,17 @@ function lockImage(image) {
     const pin = digest !== undefined && { digest };
     const sourcePin = digest !== undefined && { digest: source.digest ?? digest };
     return {
-        name: (0,clean/* clean */.uH)(name),
-        source: (0,clean/* clean */.uH)((0,reference/* formatReference */.FH)({ ...source, ...sourcePin }), report_fields/* longestText */.I),
-        target: (0,clean/* clean */.uH)((0,reference/* formatReference */.FH)({ ...target, ...pin }), report_fields/* longestText */.I),
+        name: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(name),
+        source: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)((0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_4__/* .formatReference */ .FH)({ ...source, ...sourcePin }), _fields_js__WEBPACK_IMPORTED_MODULE_9__/* .longestText */ .I),
+        target: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)((0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_4__/* .formatReference */ .FH)({ ...target, ...pin }), _fields_js__WEBPACK_IMPORTED_MODULE_9__/* .longestText */ .I),
         ...pin,
-        ...(mediaType !== undefined && { mediaType: (0,clean/* clean */.uH)(mediaType) }),
+        ...(mediaType !== undefined && { mediaType: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(mediaType) }),
         size,
         status,
         bytes: { copied: bytes.copied, mounted: bytes.mounted, present: bytes.present },
-        platforms: platforms.map(platform => (0,clean/* clean */.uH)(platform, 100)),
+        platforms: platforms.map(platform => (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(platform, 100)),
         ...(throughDocker !== undefined && {
-            throughDocker: { fate: throughDocker.fate, platform: (0,clean/* clean */.uH)(throughDocker.platform, 100) }
+            throughDocker: { fate: throughDocker.fate, platform: (0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(throughDocker.platform, 100) }
         })
     };
 }
@@ -21513,17 +21654,17 @@ function lockImage(image) {
  */
 function readLockFile(text) {
     if (text.length > largestLockFile)
-        throw new error/* ReportError */.$('the lock file is larger than 32 MiB');
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_10__/* .ReportError */ .$('the lock file is larger than 32 MiB');
     let value;
     try {
         value = JSON.parse(text);
     }
     catch {
-        throw new error/* ReportError */.$('the lock file is not JSON');
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_10__/* .ReportError */ .$('the lock file is not JSON');
     }
-    const file = new report_fields/* Fields */.C(value, 'the lock file');
+    const file = new _fields_js__WEBPACK_IMPORTED_MODULE_9__/* .Fields */ .C(value, 'the lock file');
     if (file.raw('schemaVersion') !== 1) {
-        throw new error/* ReportError */.$('the lock file does not have the schemaVersion 1, which is the one known');
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_10__/* .ReportError */ .$('the lock file does not have the schemaVersion 1, which is the one known');
     }
     const read = {
         schemaVersion: 1,
@@ -21540,7 +21681,7 @@ function readLockFile(text) {
     return read;
 }
 function readRelease(value, where) {
-    const release = new report_fields/* Fields */.C(value, where);
+    const release = new _fields_js__WEBPACK_IMPORTED_MODULE_9__/* .Fields */ .C(value, where);
     const read = {
         tag: release.text('tag'),
         targetTag: release.text('targetTag'),
@@ -21552,12 +21693,12 @@ function readRelease(value, where) {
     return read;
 }
 function readImage(value, where) {
-    const image = new report_fields/* Fields */.C(value, where);
+    const image = new _fields_js__WEBPACK_IMPORTED_MODULE_9__/* .Fields */ .C(value, where);
     const digest = image.raw('digest');
-    if (digest !== undefined && !(0,oci_digest/* isDigest */.Bc)(digest)) {
-        throw new error/* ReportError */.$(`${where}.digest is not a digest`);
+    if (digest !== undefined && !(0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_3__/* .isDigest */ .Bc)(digest)) {
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_10__/* .ReportError */ .$(`${where}.digest is not a digest`);
     }
-    const bytes = new report_fields/* Fields */.C(image.raw('bytes'), `${where}.bytes`);
+    const bytes = new _fields_js__WEBPACK_IMPORTED_MODULE_9__/* .Fields */ .C(image.raw('bytes'), `${where}.bytes`);
     const throughDocker = readThroughDocker(image.raw('throughDocker'), `${where}.throughDocker`);
     const read = {
         name: readName(image, where),
@@ -21575,12 +21716,12 @@ function readImage(value, where) {
         platforms: image.texts('platforms'),
         ...(throughDocker && { throughDocker })
     };
-    const kept = (0,fate/* keepsDigest */.du)(throughDocker?.fate);
+    const kept = (0,_fate_js__WEBPACK_IMPORTED_MODULE_11__/* .keepsDigest */ .du)(throughDocker?.fate);
     for (const side of ['source', 'target']) {
         const pinned = /@(.*)$/.exec(read[side])?.[1];
         const own = kept || side === 'target';
-        if (own ? pinned !== read.digest : !(0,oci_digest/* isDigest */.Bc)(pinned) || pinned === read.digest) {
-            throw new error/* ReportError */.$(`${where}.${side} does not end in the image's digest`);
+        if (own ? pinned !== read.digest : !(0,_oci_digest_js__WEBPACK_IMPORTED_MODULE_3__/* .isDigest */ .Bc)(pinned) || pinned === read.digest) {
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_10__/* .ReportError */ .$(`${where}.${side} does not end in the image's digest`);
         }
     }
     bytes.end();
@@ -21590,14 +21731,14 @@ function readImage(value, where) {
 /** A name becomes a part of paths at the target: nothing else may stand there, such as the way to another one. */
 function readName(image, where) {
     const name = image.text('name');
-    if ((0,reference/* isRepository */.Z6)(name))
+    if ((0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_4__/* .isRepository */ .Z6)(name))
         return name;
-    throw new error/* ReportError */.$(`${where}.name is not the name of an image`);
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_10__/* .ReportError */ .$(`${where}.name is not the name of an image`);
 }
 function readThroughDocker(value, where) {
     if (value === undefined)
         return undefined;
-    const fields = new report_fields/* Fields */.C(value, where);
+    const fields = new _fields_js__WEBPACK_IMPORTED_MODULE_9__/* .Fields */ .C(value, where);
     const read = {
         fate: fields.oneOf('fate', ['kept', 'one-platform', 'rewritten']),
         platform: fields.text('platform')
@@ -22449,8 +22590,8 @@ function leftOut({ tag, targetTag, images }) {
         ];
 }
 
-// EXTERNAL MODULE: ./src/report/lockfile.ts + 1 modules
-var lockfile = __nccwpck_require__(6899);
+// EXTERNAL MODULE: ./src/report/lockfile.ts
+var lockfile = __nccwpck_require__(3941);
 // EXTERNAL MODULE: ./src/report/outputs.ts
 var outputs = __nccwpck_require__(5468);
 // EXTERNAL MODULE: ./src/report/plan-line.ts
@@ -22579,6 +22720,8 @@ function failureLines([first, ...others], several, { style, redactor, shape }) {
     ];
 }
 
+// EXTERNAL MODULE: ./src/report/unwritten.ts
+var unwritten = __nccwpck_require__(3896);
 // EXTERNAL MODULE: ./src/report/verification.ts
 var verification = __nccwpck_require__(7383);
 ;// CONCATENATED MODULE: ./src/report/verify-lines.ts
@@ -22685,6 +22828,7 @@ var wrap = __nccwpck_require__(8748);
 
 
 
+
 /** Lines every ten seconds where nobody can redraw; a bar ten times a second where somebody can. */
 const lineEvery = 10_000;
 const barEvery = 100;
@@ -22720,15 +22864,7 @@ function terminalReporter(options) {
         ...{ style, verbose, print, stderr }
     });
     const view = () => ({ columns: columns(), style, redactor, shape });
-    const attempt = async (part, body) => {
-        try {
-            return await body();
-        }
-        catch (error) {
-            log.warning(`${part} could not be written: ${(0,report_lines/* messageOf */.bD)(error)}`);
-            return undefined;
-        }
-    };
+    const attempt = (0,unwritten/* attempting */.S)(log);
     return {
         log,
         verified(found) {
@@ -22810,6 +22946,51 @@ function terminalLog({ lines, secret, style, verbose, print, stderr }) {
             print(lines(`Warning: ${message}`).map(style.yellow), stderr);
         },
         secret
+    };
+}
+
+
+/***/ }),
+
+/***/ 3896:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   S: () => (/* binding */ attempting),
+/* harmony export */   t: () => (/* binding */ failUnwritten)
+/* harmony export */ });
+/* harmony import */ var _oci_clean_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4192);
+/* harmony import */ var _lines_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2365);
+
+
+/**
+ * The record of a run whose report lacks what others go by: it has failed for that, unless it had failed
+ * before, which must not be hidden; then it is a warning.
+ * @param part such as `outputs`
+ * @param advice what makes it work the next time
+ */
+function failUnwritten(record, log, { part, error, advice }) {
+    const reason = (0,_lines_js__WEBPACK_IMPORTED_MODULE_0__/* .messageOf */ .bD)(error);
+    if (record.failure !== undefined) {
+        log.warning(`The ${part} could not be written: ${reason}`);
+        return record;
+    }
+    const message = `the ${part} could not be written: ${(0,_oci_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(reason, 300)}`;
+    return { ...record, failure: { message, advice, kind: 'ReportError' } };
+}
+/**
+ * Writes parts of a report of which none is worth the run: what goes wrong with one is a warning.
+ * @returns what it wrote, as `body` hands it back; undefined where it could not
+ */
+function attempting(log) {
+    return async (part, body) => {
+        try {
+            return await body();
+        }
+        catch (error) {
+            log.warning(`${part} could not be written: ${(0,_lines_js__WEBPACK_IMPORTED_MODULE_0__/* .messageOf */ .bD)(error)}`);
+            return undefined;
+        }
     };
 }
 
@@ -23197,8 +23378,8 @@ __nccwpck_require__.d(__webpack_exports__, {
   Q: () => (/* binding */ firstQuestions)
 });
 
-// EXTERNAL MODULE: ./src/run/roots.ts + 1 modules
-var run_roots = __nccwpck_require__(3979);
+// EXTERNAL MODULE: ./src/run/roots.ts
+var run_roots = __nccwpck_require__(5932);
 // EXTERNAL MODULE: ./src/registry/catalog.ts
 var catalog = __nccwpck_require__(9752);
 ;// CONCATENATED MODULE: ./src/run/siblings.ts
@@ -26925,8 +27106,8 @@ async function guardTarget(registries, settings, wanted, { lists, log, slots, si
     }
 }
 
-// EXTERNAL MODULE: ./src/run/roots.ts + 1 modules
-var run_roots = __nccwpck_require__(3979);
+// EXTERNAL MODULE: ./src/run/roots.ts
+var run_roots = __nccwpck_require__(5932);
 ;// CONCATENATED MODULE: ./src/run/releases.ts
 
 
@@ -27040,206 +27221,22 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
 
 /***/ }),
 
-/***/ 3979:
+/***/ 5932:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
-
-// EXPORTS
-__nccwpck_require__.d(__webpack_exports__, {
-  k: () => (/* binding */ Roots),
-  m: () => (/* binding */ wantedImages)
-});
-
-// EXTERNAL MODULE: ./src/mirror/error.ts
-var mirror_error = __nccwpck_require__(5913);
-// EXTERNAL MODULE: ./src/oci/clean.ts
-var clean = __nccwpck_require__(4192);
-// EXTERNAL MODULE: ./src/oci/manifest.ts
-var oci_manifest = __nccwpck_require__(2060);
-// EXTERNAL MODULE: ./src/oci/media-type.ts
-var media_type = __nccwpck_require__(1994);
-// EXTERNAL MODULE: ./src/oci/platform.ts
-var oci_platform = __nccwpck_require__(1890);
-// EXTERNAL MODULE: ./src/registry/error.ts
-var registry_error = __nccwpck_require__(3269);
-// EXTERNAL MODULE: ./src/registry/manifests.ts + 1 modules
-var manifests = __nccwpck_require__(7720);
-// EXTERNAL MODULE: ./src/registry/referrers.ts
-var registry_referrers = __nccwpck_require__(9191);
-;// CONCATENATED MODULE: ./src/mirror/graph.ts
-
-
-
-
-
-
-
-
-/** An index within an index within an index: nobody has more. */
-const deepest = 4;
-/** The most manifests of one image. */
-const mostManifests = 2000;
-/** The most bytes of all of them, by what their indexes say: they are kept until they are put. */
-const largestTotal = 16 * 1024 * 1024;
-/** What to do about one that has more than anybody's. */
-const odd = 'No image is like that: look at the source, or leave it out with -name in images.';
-/**
- * Reads what is below an image's root, by digest: the tag was read once, when the root was fetched,
- * so one that moves meanwhile cannot mix two images.
- * @throws RegistryError, MirrorError when something below the root is not there or not what was promised
- */
-async function readImage(source, request, fetched, { slots, signal, referrers }) {
-    const { repository, tag } = request.source;
-    const nodes = new Map();
-    /** What was named, and is not there. */
-    const gone = new Set();
-    let total = fetched.descriptor.size;
-    const root = await grow(fetched, 0);
-    async function grow({ descriptor, bytes, manifest }, depth) {
-        if (manifest.kind === 'image')
-            return { descriptor, bytes, manifest, children: [] };
-        if (depth >= deepest) {
-            throw new mirror_error/* MirrorError */.En(`${source.name}/${repository}:${tag} has indexes more than ${deepest} deep`, odd);
-        }
-        const children = await Promise.all(manifest.manifests.map(child => descend(child, depth + 1)));
-        return { descriptor, bytes, manifest, children };
-    }
-    /** Each descriptor has to be right: one that is looked at is no proof of the next, which clients may take. */
-    async function descend(child, depth) {
-        const node = await (nodes.get(child.digest) ?? fetchNode(child, depth));
-        refuseOther(child, node.descriptor);
-        return node;
-    }
-    function refuseOther(child, found) {
-        if (found.size === child.size && found.mediaType === child.mediaType)
-            return;
-        throw new registry_error/* RegistryError */.gl('corrupt', `${source.name}/${repository}@${child.digest} is not what its index says`, { host: source.name, repository, digest: child.digest });
-    }
-    function fetchNode(child, depth) {
-        if (nodes.size >= mostManifests) {
-            throw new mirror_error/* MirrorError */.En(`${source.name}/${repository}:${tag} has more than ${mostManifests} manifests`, odd);
-        }
-        total += child.size;
-        if (total > largestTotal) {
-            throw new mirror_error/* MirrorError */.En(`${source.name}/${repository}:${tag} has manifests of more than ${largestTotal} bytes in all`, odd);
-        }
-        const node = slots
-            .run(() => (0,manifests/* getManifest */.c2)(source, repository, child.digest, signal, child.size))
-            .then(found => {
-            if (found === undefined) {
-                gone.add(child.digest);
-                throw new mirror_error/* MirrorError */.En(`${source.name}/${repository}:${tag} names the child ${child.digest}, which the source does not have`, 'The image is broken at the source; try again later, or leave it out with -name in images.');
-            }
-            refuseOther(child, found.descriptor);
-            return grow(found, depth);
-        });
-        // Where a sibling ends the reading, nobody waits for it.
-        node.catch(() => undefined);
-        nodes.set(child.digest, node);
-        return node;
-    }
-    return measure(request, root, referrers ? await attach(root) : [], source.name);
-    /** What refers to the root and its children, and to that again: a signature may be signed. */
-    async function attach(node) {
-        const found = new Map();
-        // An index may name one child again and again, and that its own.
-        const seen = new Set();
-        const visit = async ({ descriptor, children }, depth) => {
-            if (seen.has(descriptor.digest))
-                return;
-            seen.add(descriptor.digest);
-            const listed = depth >= deepest
-                ? []
-                : ((await slots.run(() => (0,registry_referrers/* listReferrers */.xt)(source, repository, descriptor.digest, signal))) ?? []);
-            const carried = listed.filter(({ digest, mediaType }) => {
-                if ((0,media_type/* isManifestType */.Q3)(mediaType))
-                    return true;
-                source.warnOnce(`${source.name}/${repository} lists ${digest} for ${descriptor.digest}, of a type that is not carried (${(0,clean/* clean */.uH)(mediaType, 100)}); it is left out`);
-                return false;
-            });
-            const fresh = await Promise.all(carried.map(one => descend(one, depth + 1).catch((error) => {
-                if (!gone.has(one.digest))
-                    throw error;
-                // Where clients keep the list, what is deleted stays on it.
-                source.warnOnce(`${source.name}/${repository} lists ${one.digest} for ${descriptor.digest} and does not have it; it is left out`);
-                return undefined;
-            })));
-            for (const one of fresh.filter(node => node !== undefined)) {
-                // Only what says itself that it refers to this: a list may say anything.
-                if (one.manifest.subject?.digest !== descriptor.digest || found.has(one.descriptor.digest))
-                    continue;
-                found.set(one.descriptor.digest, one);
-                await visit(one, depth + 1);
-            }
-            if (depth < deepest)
-                await Promise.all(children.map(child => visit(child, depth)));
-        };
-        await visit(node, 0);
-        return [...found.values()];
-    }
-}
-function measure(request, root, attached, registry) {
-    const manifests = new Map();
-    const blobs = new Map();
-    const platforms = [];
-    const visit = (node, into) => {
-        // Within four floors of a thousand, one image can be named a million million times.
-        if (into.has(node.descriptor.digest))
-            return;
-        for (const child of node.children)
-            visit(child, into);
-        into.set(node.descriptor.digest, node);
-        const { manifest } = node;
-        if (manifest.kind === 'index') {
-            if (into !== manifests)
-                return;
-            for (const { platform } of manifest.manifests) {
-                if (platform !== undefined && platform.os !== 'unknown')
-                    platforms.push((0,oci_platform/* formatPlatform */.B)(platform));
-            }
-            return;
-        }
-        for (const blob of (0,oci_manifest/* blobsOf */.OR)(manifest)) {
-            const known = blobs.get(blob.digest);
-            if (known !== undefined && known.size !== blob.size) {
-                throw new mirror_error/* MirrorError */.En(`${registry}/${request.source.repository}: ${blob.digest} has two sizes`);
-            }
-            blobs.set(blob.digest, known ?? blob);
-        }
-    };
-    visit(root, manifests);
-    const referring = new Map();
-    for (const node of attached)
-        visit(node, referring);
-    // An index may name what refers to a sibling: that is below the root, and comes before it.
-    const beside = [...referring.values()].filter(({ descriptor }) => !manifests.has(descriptor.digest));
-    const all = [
-        ...beside.map(({ descriptor }) => descriptor),
-        ...[...manifests.values()].map(({ descriptor }) => descriptor),
-        ...blobs.values()
-    ];
-    return {
-        ...request,
-        root,
-        manifests: [...manifests.values()],
-        attached: beside,
-        blobs,
-        platforms,
-        size: all.reduce((sum, { size }) => sum + size, 0)
-    };
-}
-
-// EXTERNAL MODULE: ./src/mirror/once.ts
-var once = __nccwpck_require__(8434);
-// EXTERNAL MODULE: ./src/oci/reference.ts
-var reference = __nccwpck_require__(2148);
-// EXTERNAL MODULE: ./src/release/catalog.ts + 1 modules
-var catalog = __nccwpck_require__(1799);
-// EXTERNAL MODULE: ./src/release/error.ts
-var release_error = __nccwpck_require__(5083);
-// EXTERNAL MODULE: ./src/release/resolve.ts
-var resolve = __nccwpck_require__(3937);
-;// CONCATENATED MODULE: ./src/run/roots.ts
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   k: () => (/* binding */ Roots),
+/* harmony export */   m: () => (/* binding */ wantedImages)
+/* harmony export */ });
+/* harmony import */ var _mirror_error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(5913);
+/* harmony import */ var _mirror_graph_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1711);
+/* harmony import */ var _mirror_once_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(8434);
+/* harmony import */ var _oci_reference_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2148);
+/* harmony import */ var _registry_error_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3269);
+/* harmony import */ var _registry_manifests_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(7720);
+/* harmony import */ var _release_catalog_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(1799);
+/* harmony import */ var _release_error_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(5083);
+/* harmony import */ var _release_resolve_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(3937);
 
 
 
@@ -27270,21 +27267,21 @@ class Roots {
             if (request.kind !== 'exact')
                 continue;
             const { tag } = request;
-            const names = selection.kind === 'exactly' ? selection.names : (0,catalog/* imageSet */.iH)(tag).map(({ name }) => name);
+            const names = selection.kind === 'exactly' ? selection.names : (0,_release_catalog_js__WEBPACK_IMPORTED_MODULE_5__/* .imageSet */ .iH)(tag).map(({ name }) => name);
             for (const name of names) {
-                if (name === resolve/* chartArtifact */.DZ)
+                if (name === _release_resolve_js__WEBPACK_IMPORTED_MODULE_6__/* .chartArtifact */ .DZ)
                     continue;
                 // Whoever needs it is told what went wrong.
-                this.#fetch((0,reference/* within */.ux)(this.#repository, name), tag).catch(() => undefined);
+                this.#fetch((0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_2__/* .within */ .ux)(this.#repository, name), tag).catch(() => undefined);
             }
         }
     }
     /** What is missing may only have been hidden: then the first refusal belongs to the reason. */
     explain(error) {
         const refusal = this.#refusal;
-        if (!(error instanceof release_error/* ReleaseError */.K) || refusal === undefined)
+        if (!(error instanceof _release_error_js__WEBPACK_IMPORTED_MODULE_7__/* .ReleaseError */ .K) || refusal === undefined)
             return error;
-        return new mirror_error/* MirrorError */.En(`${error.message} The source refused to tell: ${refusal.message}`, refusal.advice, { cause: error });
+        return new _mirror_error_js__WEBPACK_IMPORTED_MODULE_0__/* .MirrorError */ .En(`${error.message} The source refused to tell: ${refusal.message}`, refusal.advice, { cause: error });
     }
     /**
      * Whether the source has an image under a tag. One that it refuses to tell of counts as absent.
@@ -27292,11 +27289,11 @@ class Roots {
      */
     async has(name, tag) {
         try {
-            return (await this.#fetch((0,reference/* within */.ux)(this.#repository, name), tag)) !== undefined;
+            return (await this.#fetch((0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_2__/* .within */ .ux)(this.#repository, name), tag)) !== undefined;
         }
         catch (error) {
             // Some registries say "no access" of what does not exist; which of both it is, nobody can tell.
-            const hidden = error instanceof registry_error/* RegistryError */.gl && ['denied', 'unauthorized'].includes(error.fault);
+            const hidden = error instanceof _registry_error_js__WEBPACK_IMPORTED_MODULE_3__/* .RegistryError */ .gl && ['denied', 'unauthorized'].includes(error.fault);
             if (!hidden)
                 throw error;
             this.#around.log.debug(`${name}:${tag} counts as absent: ${error.message}`);
@@ -27313,9 +27310,9 @@ class Roots {
         const root = await this.#fetch(repository, tag);
         const { source } = this.#registries;
         if (root === undefined)
-            throw new mirror_error/* MirrorError */.En(`${source.name}/${repository}:${tag} does not exist`);
+            throw new _mirror_error_js__WEBPACK_IMPORTED_MODULE_0__/* .MirrorError */ .En(`${source.name}/${repository}:${tag} does not exist`);
         const { slots, signal } = this.#around;
-        return readImage(source, request, root, {
+        return (0,_mirror_graph_js__WEBPACK_IMPORTED_MODULE_1__/* .readImage */ .AM)(source, request, root, {
             slots,
             signal,
             referrers: this.#referrers
@@ -27323,7 +27320,7 @@ class Roots {
     }
     #fetch(repository, tag) {
         const { slots, signal } = this.#around;
-        return (0,once/* once */.O)(this.#known, `${repository}:${tag}`, () => slots.run(() => (0,manifests/* getManifest */.c2)(this.#registries.source, repository, tag, signal)));
+        return (0,_mirror_once_js__WEBPACK_IMPORTED_MODULE_8__/* .once */ .O)(this.#known, `${repository}:${tag}`, () => slots.run(() => (0,_registry_manifests_js__WEBPACK_IMPORTED_MODULE_4__/* .getManifest */ .c2)(this.#registries.source, repository, tag, signal)));
     }
 }
 /** The images that the settings ask for; the chart goes with them, under its own version. */
@@ -27331,8 +27328,8 @@ function wantedImages({ images, chart }) {
     if (!chart)
         return images;
     if (images.kind === 'exactly')
-        return { ...images, names: [...images.names, resolve/* chartArtifact */.DZ] };
-    return { ...images, add: [...images.add, resolve/* chartArtifact */.DZ] };
+        return { ...images, names: [...images.names, _release_resolve_js__WEBPACK_IMPORTED_MODULE_6__/* .chartArtifact */ .DZ] };
+    return { ...images, add: [...images.add, _release_resolve_js__WEBPACK_IMPORTED_MODULE_6__/* .chartArtifact */ .DZ] };
 }
 
 

@@ -1,6 +1,7 @@
 import {randomBytes} from 'node:crypto';
 import {chmod, readFile, realpath, rename, rm, stat, writeFile} from 'node:fs/promises';
 import {basename, dirname, isAbsolute, join} from 'node:path';
+import {isDeepStrictEqual} from 'node:util';
 
 import type {Log} from '../log.ts';
 import {clean} from '../oci/clean.ts';
@@ -114,8 +115,8 @@ export async function undoKeptLogin(
   if (now !== undefined) {
     const found = parse(now, file);
     const put = restored(found, before, registries);
-    const unchanged = same(put, found) ? now : JSON.stringify(put, undefined, '\t');
-    const text = same(put, before) && existed ? backup : unchanged;
+    const unchanged = isDeepStrictEqual(put, found) ? now : JSON.stringify(put, undefined, '\t');
+    const text = isDeepStrictEqual(put, before) && existed ? backup : unchanged;
     if (!existed && empty(put)) await rm(file, {force: true});
     else if (text !== now) await replace(file, text);
   }
@@ -180,19 +181,6 @@ function restored(now: Json, before: Json, registries: readonly RegistryName[]):
 
 function empty(config: Json): boolean {
   return Object.values(config).every(value => isRecord(value) && Object.keys(value).length === 0);
-}
-
-/** Whether two JSON values say the same, whatever the order of their keys. */
-function same(one: unknown, other: unknown): boolean {
-  if (Array.isArray(one) && Array.isArray(other)) {
-    return one.length === other.length && one.every((value, index) => same(value, other[index]));
-  }
-  if (!isRecord(one) || !isRecord(other)) return one === other;
-  const keys = Object.keys(one);
-  return (
-    keys.length === Object.keys(other).length &&
-    keys.every(key => Object.hasOwn(other, key) && same(one[key], other[key]))
-  );
 }
 
 function parse(text: string, file: string): Json {

@@ -44,9 +44,9 @@ export interface Image extends ImageRequest {
 }
 
 /** An index within an index within an index: nobody has more. */
-const deepest = 4;
+export const deepest = 4;
 /** The most manifests of one image. */
-const mostManifests = 2000;
+export const mostManifests = 2000;
 /** The most bytes of all of them, by what their indexes say: they are kept until they are put. */
 const largestTotal = 16 * 1024 * 1024;
 /** What to do about one that has more than anybody's. */

@@ -7,7 +7,7 @@ import {RegistryError} from '../registry/error.ts';
 import type {FetchedManifest} from '../registry/fetched-manifest.ts';
 import {getManifest} from '../registry/manifests.ts';
 import type {Registry} from '../registry/registry.ts';
-import type {Node} from './graph.ts';
+import {deepest, mostManifests, type Node} from './graph.ts';
 import {pair} from './plan.ts';
 import {ReferrerLists} from './referrer-lists.ts';
 import type {Slots} from './slots.ts';
@@ -54,11 +54,6 @@ export interface VerifyOptions {
   readonly slots: Slots;
   readonly signal: AbortSignal;
 }
-
-/** An index within an index within an index: nobody has more. */
-const deepest = 4;
-/** The most manifests of one image. */
-const mostManifests = 2000;
 
 /**
  * Looks at images of the target: each tag, and everything below it. Manifests are read and hashed,

@@ -6,7 +6,7 @@ import {companions} from '../release/companions.ts';
 import {annotations} from './annotations.ts';
 import {Groups} from './groups.ts';
 import {handOver} from './handover.ts';
-import {messageOf, safeLine, safeLines} from './lines.ts';
+import {safeLine, safeLines} from './lines.ts';
 import {keepLockFile} from './lockfile.ts';
 import {outputs} from './outputs.ts';
 import {closingLine, standingLine, startMeter} from './pace.ts';
@@ -15,7 +15,7 @@ import type {RunRecord} from './record.ts';
 import {Redactor} from './redact.ts';
 import type {Reporter} from './reporter.ts';
 import {summary} from './summary.ts';
-import {failUnwritten} from './unwritten.ts';
+import {attempting, failUnwritten} from './unwritten.ts';
 import {verdict} from './verdict.ts';
 
 /** A progress line in the log every so many milliseconds. */
@@ -38,14 +38,7 @@ export function actionsReporter(
     groups.open();
   });
 
-  const attempt = async <T>(part: string, body: () => T | Promise<T>): Promise<T | undefined> => {
-    try {
-      return await body();
-    } catch (error) {
-      log.warning(`${part} could not be written: ${messageOf(error)}`);
-      return undefined;
-    }
-  };
+  const attempt = attempting(log);
 
   return {
     log,

@@ -4,7 +4,7 @@ import {companions} from '../release/companions.ts';
 import {barLine} from './bar.ts';
 import {Board, type Screen} from './board.ts';
 import {handOver} from './handover.ts';
-import {messageOf, safeLine, safeLines} from './lines.ts';
+import {safeLine, safeLines} from './lines.ts';
 import {keepLockFile} from './lockfile.ts';
 import {runReport} from './outputs.ts';
 import {closingLine, type Standing, standingLine, startMeter} from './pace.ts';
@@ -13,6 +13,7 @@ import {Redactor} from './redact.ts';
 import type {Reporter} from './reporter.ts';
 import {failedLines, resultLines, verdictLines, type Window} from './result-lines.ts';
 import {type Style, styleFor} from './style.ts';
+import {attempting} from './unwritten.ts';
 import {hasFailed} from './verdict.ts';
 import {type Verification, verifyVerdict} from './verification.ts';
 import {comparedLines, judgedLines} from './verify-lines.ts';
@@ -79,14 +80,7 @@ export function terminalReporter(options: TerminalOptions): TerminalReporter {
 
   const view = (): Window => ({columns: columns(), style, redactor, shape});
 
-  const attempt = async <T>(part: string, body: () => T | Promise<T>): Promise<T | undefined> => {
-    try {
-      return await body();
-    } catch (error) {
-      log.warning(`${part} could not be written: ${messageOf(error)}`);
-      return undefined;
-    }
-  };
+  const attempt = attempting(log);
 
   return {
     log,

@@ -22,3 +22,20 @@ export function failUnwritten(
   const message = `the ${part} could not be written: ${clean(reason, 300)}`;
   return {...record, failure: {message, advice, kind: 'ReportError'}};
 }
+
+/**
+ * Writes parts of a report of which none is worth the run: what goes wrong with one is a warning.
+ * @returns what it wrote, as `body` hands it back; undefined where it could not
+ */
+export function attempting(
+  log: Log
+): <T>(part: string, body: () => T | Promise<T>) => Promise<T | undefined> {
+  return async (part, body) => {
+    try {
+      return await body();
+    } catch (error) {
+      log.warning(`${part} could not be written: ${messageOf(error)}`);
+      return undefined;
+    }
+  };
+}
