@@ -36621,7 +36621,8 @@ function splitCommas(text) {
 const mostLines = 1000;
 /**
  * The items of a list: one a line, or with commas between, which no name or tag can hold; blanks around
- * them taken off, empty lines and what follows a `#` (at the beginning or after a blank) left out. Windows line ends and a byte-order mark do no harm.
+ * them taken off, empty lines and what follows a `#` (at the beginning or after a blank) left out. Windows
+ * line ends and a byte-order mark do no harm.
  * @throws Refusal when there are more than `mostLines` lines
  */
 function readLines(text) {
@@ -36989,8 +36990,8 @@ function kindOf(path, named) {
 /** The most bytes of a file with certificates: all the world's authorities fit in a quarter of it. */
 const ca_file_mostBytes = 1024 * 1024;
 /**
- * Reads the certificates of a PEM file. Links are followed as far as they stay where a path may lead; folders, pipes and devices are refused
- * without being opened for reading.
+ * Reads the certificates of a PEM file. Links are followed as far as they stay where a path may lead;
+ * folders, pipes and devices are refused without being opened for reading.
  * @throws Refusal
  */
 function readCertificates(text, places) {
@@ -39713,9 +39714,10 @@ function ownTime(run, { usual, cancelled }) {
 
 
 /**
- * Moves the tags of a release, all images of which are committed: the last ones in the order given,
- * the others before them; each is read back, and the last one is not set before the others have been. When one fails, tags that had stood for something
- * else are put back: what went wrong is in what it gives back, and it does not throw for that.
+ * Moves the tags of a release, all images of which are committed: the last ones in the order given, the
+ * others before them, which have to read as they were put before the very last one is. In the end each has
+ * been read back. When one fails, tags that had stood for something else are put back: what went wrong is in
+ * what it gives back, and it does not throw for that.
  * @param last the images whose tags come last, one after the other
  */
 async function pushTags(images, last, context) {
@@ -39740,8 +39742,8 @@ async function pushTags(images, last, context) {
         let before = [];
         const waves = [others, ...ranked.map(planned => [planned])];
         for (const [i, wave] of waves.entries()) {
-            // The last tag tells that all is there: by then the others have been read. The one before it is read
-            // beside it where these have shown that the registry keeps what it takes.
+            // The last tag tells that all is there. The one right before it is read beside it, where the others
+            // have shown that the registry keeps what it takes.
             if (i === waves.length - 1) {
                 if (reading.length === 0)
                     for (const planned of before.splice(0))
@@ -40265,14 +40267,13 @@ class BlobReader {
     }
     /** Takes what comes next into the hash, and sees that it is the same that came before. */
     #update(fresh) {
-        const [witness, ...others] = this.#witnesses;
-        const left = witness === undefined ? Infinity : witness.at - this.#hashed;
-        const piece = fresh.subarray(0, left);
+        const [witness] = this.#witnesses;
+        const piece = witness === undefined ? fresh : fresh.subarray(0, witness.at - this.#hashed);
         this.#hasher.update(piece);
         this.#hashed += piece.length;
         if (witness === undefined || this.#hashed < witness.at)
             return;
-        this.#witnesses = others;
+        this.#witnesses = this.#witnesses.slice(1);
         if (this.#hasher.copy().digest() !== witness.digest) {
             this.#turn();
             throw this.#failure('corrupt', 'the registry sent other bytes than before');
@@ -41738,20 +41739,13 @@ class Survey {
     open(repositories) {
         this.#repositories.list(repositories);
     }
-    /**
-     * Tells that all that was asked for is there at the source: from here on manifests may be offered,
-     * which writes to the target those of which all is there.
-     */
-    settle() {
-        this.#settled.resolve(undefined);
-    }
     /** Asks for a tag that will most likely be needed. */
     expect(repository, tag) {
         // Whoever needs it is told what went wrong; nobody may.
         this.#tag(repository, tag).catch(() => undefined);
     }
-    /** Asks about an image; by looking only, until all is settled. */
-    add(image, guess = 'nothing') {
+    /** Asks about an image; by looking only, until `findings`. */
+    add(image, guess) {
         this.#guesses.set(image, guess);
         this.#stand(image).catch(() => undefined);
         this.#repositories.doubt(image);
@@ -41779,11 +41773,12 @@ class Survey {
         await Promise.all(wanted.map(blob => this.#has(target.repository, blob)));
     }
     /**
-     * All that is known of these images, when the answers are in.
+     * All that is known of these images, when the answers are in. They have all been read by now: so manifests
+     * may be offered from here on, which writes to the target those of which all is there.
      * @throws RegistryError; the signal's reason
      */
     async findings(images) {
-        this.settle();
+        this.#settled.resolve(undefined);
         for (const image of await this.#repositories.uncover(images)) {
             // What was taken for absent without a question is asked for now.
             this.#standings.delete(image);
@@ -47175,7 +47170,6 @@ async function chooseReleases(registries, settings, { lists, roots, siblings }, 
         chosen.push({ tag, targetTag, missing: set.missing, images: read });
         log.info(`${tag}: ${set.images.length} ${set.images.length === 1 ? 'image' : 'images'}`);
     }
-    survey?.settle();
     return { releases: chosen, ...(selection.reason !== undefined && { reason: selection.reason }) };
 }
 
@@ -51567,7 +51561,7 @@ var time_limit = __nccwpck_require__(306);
 
 
 /**
- * SIGHUP is what a terminal sends when it is closed; with Ctrl-\\ or Ctrl-Break, too, somebody wants out, and a
+ * SIGHUP is what a terminal sends when it is closed; with Ctrl-\ or Ctrl-Break, too, somebody wants out, and a
  * login must not stay behind.
  */
 const endings = [

@@ -26,15 +26,18 @@ function attach(store: Store, subject: Descriptor, text: string, tagged: boolean
     subject
   });
   const descriptor = store.putManifest(repository, {mediaType: mediaTypes.ociManifest, body});
-  if (tagged) {
-    const index = {schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [descriptor]};
-    store.putManifest(
-      repository,
-      {mediaType: mediaTypes.ociIndex, body: JSON.stringify(index)},
-      referrersTag(subject.digest)
-    );
-  }
+  if (tagged) list(store, subject, [descriptor]);
   return descriptor;
+}
+
+/** Lists what refers to a manifest, as clients do. */
+function list(store: Store, subject: Descriptor, manifests: readonly Descriptor[]): void {
+  const body = JSON.stringify({schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests});
+  store.putManifest(
+    repository,
+    {mediaType: mediaTypes.ociIndex, body},
+    referrersTag(subject.digest)
+  );
 }
 
 function seeded(source: EmbeddedRegistry): Descriptor {
@@ -476,12 +479,7 @@ it('leaves out of a list what is of a type that nobody carries, and says so', as
     digest: digestOf(Buffer.from('of long ago')),
     size: 11
   };
-  const list = {schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [old, signature]};
-  source.store.putManifest(
-    repository,
-    {mediaType: mediaTypes.ociIndex, body: JSON.stringify(list)},
-    referrersTag(subject.digest)
-  );
+  list(source.store, subject, [old, signature]);
   const run = await mirrorRun({source, target, inputs: {referrers: 'true'}});
   expect(run.record.failure).toBeUndefined();
   expect(listedIn(target.store, subject)).toEqual([signature.digest]);

@@ -20,8 +20,8 @@ export interface Certificates {
 }
 
 /**
- * Reads the certificates of a PEM file. Links are followed as far as they stay where a path may lead; folders, pipes and devices are refused
- * without being opened for reading.
+ * Reads the certificates of a PEM file. Links are followed as far as they stay where a path may lead;
+ * folders, pipes and devices are refused without being opened for reading.
  * @throws Refusal
  */
 export function readCertificates(text: string, places: Places): Certificates {

@@ -13,7 +13,8 @@ export const mostLines = 1000;
 
 /**
  * The items of a list: one a line, or with commas between, which no name or tag can hold; blanks around
- * them taken off, empty lines and what follows a `#` (at the beginning or after a blank) left out. Windows line ends and a byte-order mark do no harm.
+ * them taken off, empty lines and what follows a `#` (at the beginning or after a blank) left out. Windows
+ * line ends and a byte-order mark do no harm.
  * @throws Refusal when there are more than `mostLines` lines
  */
 export function readLines(text: string): readonly string[] {

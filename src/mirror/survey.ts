@@ -14,10 +14,10 @@ import {Repositories} from './repositories.ts';
 import type {Slots} from './slots.ts';
 
 /**
- * What the leading image lets expect of the others: that they stand there under the release's tag, that
- * they do not, or nothing. A wrong guess costs a few questions, and nothing else.
+ * What the leading image lets expect of the others: that they stand there under the release's tag, or that
+ * they do not. A wrong guess costs a few questions, and nothing else.
  */
-export type Guess = 'tagged' | 'untagged' | 'nothing';
+export type Guess = 'tagged' | 'untagged';
 
 /** What a survey is made with. */
 export interface SurveyOptions {
@@ -63,22 +63,14 @@ export class Survey {
     this.#repositories.list(repositories);
   }
 
-  /**
-   * Tells that all that was asked for is there at the source: from here on manifests may be offered,
-   * which writes to the target those of which all is there.
-   */
-  settle(): void {
-    this.#settled.resolve(undefined);
-  }
-
   /** Asks for a tag that will most likely be needed. */
   expect(repository: string, tag: string): void {
     // Whoever needs it is told what went wrong; nobody may.
     this.#tag(repository, tag).catch(() => undefined);
   }
 
-  /** Asks about an image; by looking only, until all is settled. */
-  add(image: Image, guess: Guess = 'nothing'): void {
+  /** Asks about an image; by looking only, until `findings`. */
+  add(image: Image, guess: Guess): void {
     this.#guesses.set(image, guess);
     this.#stand(image).catch(() => undefined);
     this.#repositories.doubt(image);
@@ -104,11 +96,12 @@ export class Survey {
   }
 
   /**
-   * All that is known of these images, when the answers are in.
+   * All that is known of these images, when the answers are in. They have all been read by now: so manifests
+   * may be offered from here on, which writes to the target those of which all is there.
    * @throws RegistryError; the signal's reason
    */
   async findings(images: readonly Image[]): Promise<Findings> {
-    this.settle();
+    this.#settled.resolve(undefined);
     for (const image of await this.#repositories.uncover(images)) {
       // What was taken for absent without a question is asked for now.
       this.#standings.delete(image);

@@ -17,9 +17,10 @@ export interface Tagged {
 }
 
 /**
- * Moves the tags of a release, all images of which are committed: the last ones in the order given,
- * the others before them; each is read back, and the last one is not set before the others have been. When one fails, tags that had stood for something
- * else are put back: what went wrong is in what it gives back, and it does not throw for that.
+ * Moves the tags of a release, all images of which are committed: the last ones in the order given, the
+ * others before them, which have to read as they were put before the very last one is. In the end each has
+ * been read back. When one fails, tags that had stood for something else are put back: what went wrong is in
+ * what it gives back, and it does not throw for that.
  * @param last the images whose tags come last, one after the other
  */
 export async function pushTags(
@@ -50,8 +51,8 @@ export async function pushTags(
     let before: PlannedImage[] = [];
     const waves = [others, ...ranked.map(planned => [planned])];
     for (const [i, wave] of waves.entries()) {
-      // The last tag tells that all is there: by then the others have been read. The one before it is read
-      // beside it where these have shown that the registry keeps what it takes.
+      // The last tag tells that all is there. The one right before it is read beside it, where the others
+      // have shown that the registry keeps what it takes.
       if (i === waves.length - 1) {
         if (reading.length === 0) for (const planned of before.splice(0)) read(planned);
         await all(reading);

@@ -312,13 +312,12 @@ export class BlobReader implements BlobContent {
 
   /** Takes what comes next into the hash, and sees that it is the same that came before. */
   #update(fresh: Buffer): void {
-    const [witness, ...others] = this.#witnesses;
-    const left = witness === undefined ? Infinity : witness.at - this.#hashed;
-    const piece = fresh.subarray(0, left);
+    const [witness] = this.#witnesses;
+    const piece = witness === undefined ? fresh : fresh.subarray(0, witness.at - this.#hashed);
     this.#hasher.update(piece);
     this.#hashed += piece.length;
     if (witness === undefined || this.#hashed < witness.at) return;
-    this.#witnesses = others;
+    this.#witnesses = this.#witnesses.slice(1);
     if (this.#hasher.copy().digest() !== witness.digest) {
       this.#turn();
       throw this.#failure('corrupt', 'the registry sent other bytes than before');

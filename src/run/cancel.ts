@@ -2,7 +2,7 @@ import {heedOutput} from './output.ts';
 import {EndedError, type Ending} from './time-limit.ts';
 
 /**
- * SIGHUP is what a terminal sends when it is closed; with Ctrl-\\ or Ctrl-Break, too, somebody wants out, and a
+ * SIGHUP is what a terminal sends when it is closed; with Ctrl-\ or Ctrl-Break, too, somebody wants out, and a
  * login must not stay behind.
  */
 const endings: readonly NodeJS.Signals[] = [

@@ -13,7 +13,7 @@ import {Slots} from '../mirror/slots.ts';
 import {pushTags, type Tagged} from '../mirror/tags.ts';
 import type {RegistryName} from '../oci/reference.ts';
 import {getManifest, resolveManifest} from '../registry/manifests.ts';
-import {verifyPushed, bytesOf, contentOf, judgePushed, tellPushed} from './pushed.ts';
+import {bytesOf, contentOf, judgePushed, tellPushed, verifyPushed} from './pushed.ts';
 import type {ReadyDocker} from './sign-in.ts';
 import {type Lost, removeStaging, type Staged} from './staging.ts';
 

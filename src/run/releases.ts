@@ -160,6 +160,5 @@ export async function chooseReleases(
     chosen.push({tag, targetTag, missing: set.missing, images: read});
     log.info(`${tag}: ${set.images.length} ${set.images.length === 1 ? 'image' : 'images'}`);
   }
-  survey?.settle();
   return {releases: chosen, ...(selection.reason !== undefined && {reason: selection.reason})};
 }
